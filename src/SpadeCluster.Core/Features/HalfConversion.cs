@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace SpadeCluster.Features;
+
+/// <summary>
+/// float16 to float32 and back over spans. .NET has no F16C intrinsics, so widening shifts the bits into place and
+/// multiplies by 2^112, which corrects the exponent bias and makes subnormals come out right (exact: a power of two).
+/// </summary>
+public static class HalfConversion
+{
+    private const float TwoTo112 = 5.192296858534828e33f;
+
+    /// <summary>Widens finite halves; exact. (Infinity and NaN, which pyramids never hold, would come out as 65536 and up.)</summary>
+    public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
+    {
+        if (destination.Length < source.Length) throw new ArgumentException("destination is too short", nameof(destination));
+        var bits = MemoryMarshal.Cast<Half, ushort>(source);
+        int i = 0;
+        if (Vector512.IsHardwareAccelerated)
+        {
+            for (; i <= bits.Length - 32; i += 32)
+            {
+                var (low, high) = Vector512.Widen(Vector512.LoadUnsafe(in bits[i]));
+                Widen(low).StoreUnsafe(ref destination[i]);
+                Widen(high).StoreUnsafe(ref destination[i + 16]);
+            }
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            for (; i <= bits.Length - 16; i += 16)
+            {
+                var (low, high) = Vector256.Widen(Vector256.LoadUnsafe(in bits[i]));
+                Widen(low).StoreUnsafe(ref destination[i]);
+                Widen(high).StoreUnsafe(ref destination[i + 8]);
+            }
+        }
+        for (; i < bits.Length; i++) destination[i] = (float)source[i];
+    }
+
+    /// <summary>Sixteen halves in the low 16 bits of each lane to float32.</summary>
+    public static Vector512<float> Widen(Vector512<uint> half)
+    {
+        var magnitude = ((half & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(TwoTo112);
+        return (magnitude.AsUInt32() | ((half & Vector512.Create(0x8000u)) << 16)).AsSingle();
+    }
+
+    /// <summary>Eight halves in the low 16 bits of each lane to float32.</summary>
+    public static Vector256<float> Widen(Vector256<uint> half)
+    {
+        var magnitude = ((half & Vector256.Create(0x7FFFu)) << 13).AsSingle() * Vector256.Create(TwoTo112);
+        return (magnitude.AsUInt32() | ((half & Vector256.Create(0x8000u)) << 16)).AsSingle();
+    }
+
+    /// <summary>Rounds to the nearest half, ties to even. False when a value is NaN or would become infinite.</summary>
+    public static bool TryNarrow(ReadOnlySpan<float> source, Span<Half> destination)
+    {
+        if (destination.Length < source.Length) throw new ArgumentException("destination is too short", nameof(destination));
+        for (int i = 0; i < source.Length; i++)
+        {
+            Half h = (Half)source[i];
+            if (!Half.IsFinite(h)) return false;
+            destination[i] = h;
+        }
+        return true;
+    }
+}

@@ -1,0 +1,17 @@
+namespace SpadeCluster.Neighbors;
+
+/// <summary>How pyramid levels are combined into one distance per pixel.</summary>
+public enum Fusion
+{
+    /// <summary>Levels concatenated per pixel, each pixel of the finest level taking the coarse cell that contains it:
+    /// D(p, q) is the sum of the levels' squared distances.</summary>
+    Concatenated,
+    /// <summary>Nearest neighbour per level on that level's own grid; the maps are summed after upsampling.</summary>
+    PerLevel,
+}
+
+/// <param name="Fusion">How levels are combined.</param>
+/// <param name="Kappa">Nearest gallery pixels kept per query pixel (the paper's kappa), at least 1.</param>
+/// <param name="Levels">Indices of the levels that take part, ascending (0 is the finest); null for all.</param>
+/// <param name="Threads">Threads one search may use; 0 for all processors.</param>
+public sealed record PixelSearchOptions(Fusion Fusion = Fusion.Concatenated, int Kappa = 1, IReadOnlyList<int>? Levels = null, int Threads = 0);
