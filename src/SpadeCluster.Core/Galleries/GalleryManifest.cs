@@ -1,0 +1,41 @@
+using SpadeCluster.Features;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>One normal image of a gallery.</summary>
+/// <param name="Id">First 8 bytes of <paramref name="Sha256"/>.</param>
+/// <param name="Sha256">Hex SHA-256 of the source file.</param>
+/// <param name="Source">Name of the source file, for people.</param>
+/// <param name="AddedAt">When it was added (UTC).</param>
+/// <param name="AddedBy">Who added it.</param>
+public sealed record GalleryImage(ImageId Id, string Sha256, string Source, DateTimeOffset AddedAt, string AddedBy);
+
+/// <summary>An immutable version of a category's gallery: which images, for which model, with which thresholds.</summary>
+public sealed record GalleryManifest
+{
+    public required string Category { get; init; }
+
+    /// <summary>1, 2, 3 ...</summary>
+    public required int Version { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+    public required string CreatedBy { get; init; }
+
+    /// <summary>What made this version: "add 12 images", "retire 0123...: blurred", "calibrate".</summary>
+    public required string Reason { get; init; }
+
+    public required FeatureModel Model { get; init; }
+
+    /// <summary>Geometry by which photographs become the model's input: <see cref="IImagePreparer.Description"/>.</summary>
+    public required string Preprocessing { get; init; }
+
+    /// <summary>Ascending by id.</summary>
+    public required IReadOnlyList<GalleryImage> Images { get; init; }
+
+    /// <summary>Null where the model's squared differences all weigh 1.</summary>
+    public FeatureWeights? Weights { get; init; }
+
+    /// <summary>Null until calibrated for exactly these images.</summary>
+    public Calibration? Calibration { get; init; }
+}

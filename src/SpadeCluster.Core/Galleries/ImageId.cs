@@ -1,0 +1,32 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>
+/// An image's identity: the first 8 bytes of the SHA-256 of its file. Being content alone, it is the same whatever the
+/// order of adding, and it breaks every tie.
+/// </summary>
+public readonly record struct ImageId(ulong Value) : IComparable<ImageId>
+{
+    public static ImageId Of(ReadOnlySpan<byte> file) => FromSha256(SHA256.HashData(file));
+
+    public static ImageId FromSha256(ReadOnlySpan<byte> sha256) => new(BinaryPrimitives.ReadUInt64BigEndian(sha256));
+
+    public static bool TryParse(string text, out ImageId id)
+    {
+        bool ok = ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value) && text.Length == 16;
+        id = new ImageId(value);
+        return ok;
+    }
+
+    public int CompareTo(ImageId other) => Value.CompareTo(other.Value);
+
+    public static bool operator <(ImageId a, ImageId b) => a.Value < b.Value;
+    public static bool operator >(ImageId a, ImageId b) => a.Value > b.Value;
+    public static bool operator <=(ImageId a, ImageId b) => a.Value <= b.Value;
+    public static bool operator >=(ImageId a, ImageId b) => a.Value >= b.Value;
+
+    public override string ToString() => Value.ToString("x16", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,10 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>The part of a normal image's features that stays in memory: pooled feature and channel moments.</summary>
+public sealed record StoredFeatures(float[] Pooled, IReadOnlyList<ChannelMoments> Moments)
+{
+    public static StoredFeatures From(float[] pooled, FeaturePyramid pyramid)
+        => new(pooled, [.. Enumerable.Range(0, pyramid.Shapes.Count).Select(l => ChannelMoments.Of(pyramid, l))]);
+}

@@ -1,0 +1,68 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Neighbors;
+
+namespace SpadeCluster.Scoring;
+
+/// <summary>Milliseconds per stage of one image.</summary>
+public sealed record StageTimes
+{
+    public double Prepare { get; init; }
+    public double Extract { get; init; }
+    public double Retrieve { get; init; }
+    public double Match { get; init; }
+    public double Map { get; init; }
+    public double Total => Prepare + Extract + Retrieve + Match + Map;
+}
+
+/// <summary>Where a pixel found its nearest normal pixel.</summary>
+/// <param name="Image">The normal image.</param>
+/// <param name="X">Input pixel column of the matched cell's centre.</param>
+/// <param name="Y">Input pixel row of the matched cell's centre.</param>
+/// <param name="Distance">Squared distance.</param>
+public sealed record PixelEvidence(ImageId Image, double X, double Y, float Distance);
+
+/// <summary>Everything known of one scored image.</summary>
+public sealed record ScoreResult
+{
+    /// <summary>Mean squared pooled distance to the nearest normals (eq. 2's d).</summary>
+    public required double GateDistance { get; init; }
+
+    /// <summary>The calibrated thresholds, or null where the version is not calibrated.</summary>
+    public required Calibration? Calibration { get; init; }
+
+    /// <summary>The normals used, nearest first.</summary>
+    public required IReadOnlyList<Neighbour> Neighbours { get; init; }
+
+    /// <summary>Null where the gate kept the image from the pixel search.</summary>
+    public AnomalyMap? Map { get; init; }
+
+    /// <summary>Connected regions above theta, highest peak first; none for a normal image.</summary>
+    public IReadOnlyList<AnomalyRegion> Regions { get; init; } = [];
+
+    public required StageTimes Times { get; init; }
+
+    internal PixelMatches? Matches { get; init; }
+    internal IReadOnlyList<GalleryPick> Picks { get; init; } = [];
+
+    /// <summary>Whether the gate distance exceeds tau; null without calibration.</summary>
+    public bool? Flagged => Calibration is null ? null : GateDistance > Calibration.Tau;
+
+    /// <summary>
+    /// The verdict: the map's score exceeds theta. The score being a mean of pixels, some pixel then exceeds theta too; an
+    /// image in which none does is normal, whatever the gate said. Null without calibration.
+    /// </summary>
+    public bool? Anomalous => Calibration is null ? null : Map is not null && Map.Score > Calibration.Theta;
+
+    /// <summary>The score with the threshold at 0.5 (the gate's, where there is no map); null without calibration.</summary>
+    public double? NormalisedScore => Calibration is null ? null
+        : Map is null ? Math.Min(0.5, Calibration.NormaliseGate(GateDistance)) : Calibration.Normalise(Map.Score);
+
+    /// <summary>The normal pixel that matched input pixel (<paramref name="x"/>, <paramref name="y"/>) best; null without a map.</summary>
+    public PixelEvidence? EvidenceAt(int x, int y)
+    {
+        if (Map is null || Matches is not { } m) return null;
+        int cell = y * m.Height / Map.Height * m.Width + x * m.Width / Map.Width, at = cell * m.Kappa;
+        var (row, column) = Math.DivRem(m.Cells[at], m.Width);
+        return new PixelEvidence(Picks[m.Images[at]].Id, (column + 0.5) * Map.Width / m.Width, (row + 0.5) * Map.Height / m.Height, m.Distances[at]);
+    }
+}

@@ -1,0 +1,65 @@
+using SpadeCluster.Neighbors;
+
+namespace SpadeCluster.Scoring;
+
+/// <summary>Which images go through the pixel search.</summary>
+public enum GatePolicy
+{
+    /// <summary>Every image (default).</summary>
+    Always,
+    /// <summary>Only images whose gate distance exceeds tau (the paper).</summary>
+    Gate,
+    /// <summary>As <see cref="Gate"/>, plus a fixed share of the others, chosen by their content, as an audit of the gate.</summary>
+    GateOrSample,
+}
+
+/// <summary>The method's settings. Thresholds hold for the settings they were calibrated with, so these travel with them.</summary>
+public sealed record ScoringOptions
+{
+    public const int DefaultGalleryNeighbours = 50;
+
+    /// <summary>Nearest normals averaged by the gate (eq. 2's K).</summary>
+    public int GateNeighbours { get; init; } = 3;
+
+    /// <summary>Nearest normals whose pixels form the pixel search's gallery; null: 50, or all where there are fewer.</summary>
+    public int? GalleryNeighbours { get; init; }
+
+    /// <summary>Nearest gallery pixels averaged per pixel (eq. 3's kappa).</summary>
+    public int Kappa { get; init; } = 1;
+
+    public Fusion Fusion { get; init; } = Fusion.Concatenated;
+
+    /// <summary>Pyramid levels used, 0 the finest; null: all.</summary>
+    public IReadOnlyList<int>? Levels { get; init; }
+
+    public GatePolicy GatePolicy { get; init; } = GatePolicy.Always;
+
+    /// <summary>Share of unflagged images that <see cref="GatePolicy.GateOrSample"/> localises all the same.</summary>
+    public double AuditShare { get; init; } = 0.05;
+
+    /// <summary>Target false-reject rate of the thresholds.</summary>
+    public double Alpha { get; init; } = 0.01;
+
+    /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map.</summary>
+    public double Sigma { get; init; } = 4;
+
+    /// <exception cref="SpadeException">InvalidArgument: a setting that a gallery of <paramref name="images"/> images and
+    /// <paramref name="levels"/> levels cannot serve.</exception>
+    public void Check(int images, int levels)
+    {
+        Require(GateNeighbours >= 1 && GateNeighbours <= images, $"gate neighbours K = {GateNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
+        Require(GalleryNeighbours is null || (GalleryNeighbours >= 1 && GalleryNeighbours <= images), $"gallery neighbours K = {GalleryNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
+        Require(Kappa is >= 1 and <= 64, $"kappa = {Kappa}: choose 1 to 64");
+        Require(Alpha is > 0 and < 1, $"alpha = {Alpha}: choose a rate above 0 and below 1");
+        Require(Sigma is >= 0 and <= 64, $"sigma = {Sigma}: choose 0 to 64 pixels");
+        Require(AuditShare is >= 0 and <= 1, $"audit share = {AuditShare}: choose 0 to 1");
+        if (Levels is null) return;
+        Require(Levels.Count > 0 && Levels.All(l => l >= 0 && l < levels) && Levels.Zip(Levels.Skip(1)).All(p => p.First < p.Second),
+            $"levels {string.Join(',', Levels.Select(l => l + 1))}: choose ascending ones out of 1 to {levels}");
+    }
+
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds) throw new SpadeException(SpadeError.InvalidArgument, otherwise);
+    }
+}
