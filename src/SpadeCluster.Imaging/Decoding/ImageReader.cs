@@ -1,0 +1,79 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Imaging;
+
+/// <summary>
+/// The front door to every decoder: looks at a file's first bytes, never at its extension. Errors name the file. Colour
+/// profiles, gamma and EXIF orientation are ignored: the pixels are taken as stored, as Pillow's convert("RGB") does.
+/// </summary>
+public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
+{
+    private const int HeadBytes = 16;
+
+    /// <summary>PNG, JPEG, BMP and PNM.</summary>
+    public static ImageReader Default { get; } = new(new PngDecoder(), new JpegDecoder(), new BmpDecoder(), new PnmDecoder());
+
+    /// <summary>Decodes a file's bytes.</summary>
+    /// <param name="name">What errors call the file: a path, or a name the client gave.</param>
+    /// <exception cref="SpadeException">InvalidArgument: not an image, damaged, unsupported. ResourceExhausted: over
+    /// <paramref name="limits"/>. Unavailable: the JPEG library is missing.</exception>
+    public RgbImage Decode(ReadOnlySpan<byte> data, string name, ImageLimits? limits = null)
+    {
+        limits ??= ImageLimits.Default;
+        try
+        {
+            limits.CheckFile(data.Length);
+            if (data.IsEmpty)
+                throw Undecodable.Because("the file is empty");
+            foreach (var decoder in decoders)
+                if (decoder.CanDecode(data[..Math.Min(data.Length, HeadBytes)]))
+                    return decoder.Decode(data, limits);
+            throw Undecodable.Because("its content is of no known image format (PNG, JPEG, BMP, PNM)");
+        }
+        catch (SpadeException e)
+        {
+            throw new SpadeException(e.Error, $"{name}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads and decodes a file.</summary>
+    /// <exception cref="SpadeException">As <see cref="Decode"/>; NotFound: no such file; InvalidArgument: a folder, or no
+    /// permission to read; Unavailable: the disk or network failed.</exception>
+    public RgbImage ReadFile(string path, ImageLimits? limits = null) =>
+        Decode(ReadBytes(path, limits ?? ImageLimits.Default), path, limits);
+
+    private static byte[] ReadBytes(string path, ImageLimits limits)
+    {
+        try
+        {
+            using var file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+            long length = RandomAccess.GetLength(file);
+            limits.CheckFile(length);
+            byte[] data = GC.AllocateUninitializedArray<byte>((int)Math.Min(length, Array.MaxLength));
+            int read = 0;
+            while (read < data.Length && RandomAccess.Read(file, data.AsSpan(read), read) is > 0 and int n)
+                read += n;
+            return read == data.Length ? data : data[..read];
+        }
+        catch (SpadeException e)
+        {
+            throw new SpadeException(e.Error, $"{path}: {e.Message}", e);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SpadeException(SpadeError.NotFound, $"{path}: no such file", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, Directory.Exists(path) ? $"{path}: is a folder, not an image file" : $"{path}: no permission to read this file", e);
+        }
+        catch (Exception e) when (e is ArgumentException or PathTooLongException or NotSupportedException)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"{path}: not a usable file name", e);
+        }
+        catch (IOException e)
+        {
+            throw new SpadeException(SpadeError.Unavailable, $"{path}: cannot be read now ({e.Message})", e);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Imaging;
+
+/// <summary>
+/// How a photograph becomes a model's input. Its text form is stable, for manifests: "stretch 224x224" or
+/// "shorter-side 256 crop 224x224" (width x height).
+/// </summary>
+public sealed partial record Preprocessing
+{
+    private const int MaxSide = 16384;
+
+    private Preprocessing(int width, int height, int? shorterSide)
+    {
+        static bool Usable(int side) => side is >= 1 and <= MaxSide;
+        if (!Usable(width) || !Usable(height) || shorterSide is { } s && (!Usable(s) || s < Math.Max(width, height)))
+            throw new SpadeException(SpadeError.InvalidArgument, $"preprocessing to {width}x{height}{(shorterSide is null ? "" : $" from a shorter side of {shorterSide}")} is not possible: sides are 1 to {MaxSide}, and a crop is no larger than the shorter side");
+        (Width, Height, ShorterSide) = (width, height, shorterSide);
+    }
+
+    /// <summary>The model's input width in pixels.</summary>
+    public int Width { get; }
+
+    /// <summary>The model's input height in pixels.</summary>
+    public int Height { get; }
+
+    /// <summary>What the image's shorter side is resized to before its centre is cut out; null: the whole image is stretched.</summary>
+    public int? ShorterSide { get; }
+
+    /// <summary>The paper's protocol: shorter side 256, centre 224x224.</summary>
+    public static Preprocessing Paper { get; } = ShorterSideCrop(256, 224, 224);
+
+    /// <summary>The whole image resized to the input size, whatever its proportions.</summary>
+    public static Preprocessing Stretch(int width, int height) => new(width, height, null);
+
+    /// <summary>The shorter side resized, proportions kept, and the centre cut out: torchvision's Resize and CenterCrop.</summary>
+    public static Preprocessing ShorterSideCrop(int shorterSide, int width, int height) => new(width, height, shorterSide);
+
+    /// <exception cref="SpadeException">InvalidArgument: not one of the two forms.</exception>
+    public static Preprocessing Parse(string text)
+    {
+        var match = Form().Match(text);
+        int Number(string group) => int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0;
+        if (!match.Success)
+            throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is no preprocessing; write 'stretch 224x224' or 'shorter-side 256 crop 224x224'");
+        return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null);
+    }
+
+    public override string ToString() => ShorterSide is { } s ? $"shorter-side {s} crop {Width}x{Height}" : $"stretch {Width}x{Height}";
+
+    /// <summary>The model's input, <see cref="Width"/> x <see cref="Height"/>.</summary>
+    public RgbImage Apply(RgbImage image)
+    {
+        var (width, height, crop) = Plan(image.Width, image.Height);
+        var resized = Resampler.Resize(image, width, height);
+        return crop.Width == width && crop.Height == height ? resized : Resampler.Crop(resized, crop);
+    }
+
+    /// <summary>The same way for a mask, by nearest neighbour: true where its first channel is above 127; [y][x].</summary>
+    public bool[] ApplyToMask(RgbImage mask)
+    {
+        var (width, height, crop) = Plan(mask.Width, mask.Height);
+        byte[] pixels = Resampler.Crop(Resampler.ResizeNearest(mask, width, height), crop).Pixels;
+        var result = new bool[Width * Height];
+        for (int i = 0; i < result.Length; i++)
+            result[i] = pixels[3 * i] > 127;
+        return result;
+    }
+
+    /// <summary>Where a point of the input lies in the original. Coordinates are continuous: pixel (x, y) covers x to x + 1,
+    /// y to y + 1, its centre is at (x + 0.5, y + 0.5).</summary>
+    public (double X, double Y) ToOriginal(double x, double y, int originalWidth, int originalHeight)
+    {
+        var (width, height, crop) = Plan(originalWidth, originalHeight);
+        return ((crop.X + x) * originalWidth / width, (crop.Y + y) * originalHeight / height);
+    }
+
+    /// <summary>The smallest box of original pixels that covers a box of input pixels.</summary>
+    public PixelBox ToOriginal(PixelBox box, int originalWidth, int originalHeight)
+    {
+        // The tolerance keeps a border that is whole but for rounding from taking one pixel more.
+        const double Tolerance = 1e-9;
+        var (left, top) = ToOriginal((double)box.X, box.Y, originalWidth, originalHeight);
+        var (right, bottom) = ToOriginal((double)(box.X + box.Width), box.Y + box.Height, originalWidth, originalHeight);
+        int x = (int)Math.Floor(left + Tolerance), y = (int)Math.Floor(top + Tolerance);
+        return new PixelBox(x, y, (int)Math.Ceiling(right - Tolerance) - x, (int)Math.Ceiling(bottom - Tolerance) - y)
+            .Clamp(originalWidth, originalHeight);
+    }
+
+    /// <summary>The size to resize to and the part to cut out.</summary>
+    private (int Width, int Height, PixelBox Crop) Plan(int width, int height)
+    {
+        if (ShorterSide is not { } side)
+            return (Width, Height, new(0, 0, Width, Height));
+        // torchvision truncates the longer side and rounds the crop's offset half to even.
+        long longer = (long)((double)side * Math.Max(width, height) / Math.Min(width, height));
+        if (longer * side > ImageLimits.Default.MaxPixels)
+            throw new SpadeException(SpadeError.InvalidArgument, $"an image of {width}x{height} pixels is too narrow for the preprocessing '{this}'");
+        var (w, h) = width <= height ? (side, (int)longer) : ((int)longer, side);
+        return (w, h, new((int)Math.Round((w - Width) / 2.0), (int)Math.Round((h - Height) / 2.0), Width, Height));
+    }
+
+    [GeneratedRegex(@"^(?:stretch|shorter-side (?<s>\d+) crop) (?<w>\d+)x(?<h>\d+)$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex Form();
+}
