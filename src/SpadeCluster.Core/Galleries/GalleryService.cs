@@ -9,32 +9,26 @@ namespace SpadeCluster.Galleries;
 /// lock; a change that fails leaves the current version as it was.
 /// </summary>
 /// <param name="store">Where galleries live.</param>
+/// <param name="engines">How photographs become features.</param>
 /// <param name="author">Who changes them, for the record.</param>
+/// <param name="threads">Threads one search may use; 0 for all processors.</param>
 /// <param name="clock">For the record too: versions are ordered by number, never by time.</param>
-public sealed class GalleryService(IGalleryStore store, string author, TimeProvider? clock = null)
+public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null) : IGalleryService
 {
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) => store.ListCategoriesAsync(cancellationToken);
 
-    /// <exception cref="SpadeException">NotFound: no such category.</exception>
     public async ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
         => await store.ReadCurrentAsync(CategoryName.Check(category), cancellationToken)
             ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 
-    /// <summary>
-    /// Adds normal images, creating the category if need be. A file that cannot be used is reported and the rest goes on;
-    /// the new version appears only when all are durable. Calibration is dropped: it held for the old images.
-    /// </summary>
-    /// <returns>The version that is current now (unchanged when nothing was added).</returns>
-    /// <exception cref="SpadeException">FailedPrecondition: other model or preprocessing, or a writer at work.
-    /// ResourceExhausted: predicted not to fit on the disk.</exception>
-    public async ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IFeatureExtractor extractor, IImagePreparer preparer, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
     {
         CategoryName.Check(category);
         using var writer = await store.LockAsync(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
-        if (current is not null) RequireSame(current, extractor.Model, preparer);
+        var (extractor, preparer) = current is null ? engines.Default : engines.For(current.Model, current.Preprocessing);
         RequireRoom(category, sources.Count, extractor.Model);
 
         var images = (current?.Images ?? []).ToDictionary(i => i.Id);
@@ -70,9 +64,6 @@ public sealed class GalleryService(IGalleryStore store, string author, TimeProvi
         }
     }
 
-    /// <summary>Publishes a version without the given images; their features stay for older versions.</summary>
-    /// <param name="images">Ids or source names.</param>
-    /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.</exception>
     public async ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
     {
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
@@ -87,8 +78,7 @@ public sealed class GalleryService(IGalleryStore store, string author, TimeProvi
         return await PublishAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.Contains(i.Id)), $"retire {string.Join(", ", images)}: {reason}", cancellationToken);
     }
 
-    /// <summary>Learns thresholds for the current images and publishes them as a version.</summary>
-    public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, int threads = 0, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
@@ -99,8 +89,6 @@ public sealed class GalleryService(IGalleryStore store, string author, TimeProvi
         return next;
     }
 
-    /// <summary>Reads every byte of the current version.</summary>
-    /// <returns>One sentence per damaged or missing image; empty when all is well.</returns>
     public async ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         var manifest = await GetAsync(category, cancellationToken);
@@ -120,15 +108,6 @@ public sealed class GalleryService(IGalleryStore store, string author, TimeProvi
             progress?.Report(++done);
         }
         return problems;
-    }
-
-    /// <exception cref="SpadeException">FailedPrecondition: the gallery was built with another model or geometry.</exception>
-    public static void RequireSame(GalleryManifest manifest, FeatureModel model, IImagePreparer preparer)
-    {
-        if (manifest.Model.Digest != model.Digest)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{manifest.Category}' was built with model '{manifest.Model.Name}' (digest {manifest.Model.Digest[..12]}), not '{model.Name}' ({model.Digest[..12]}): use that model, or build a new category");
-        if (manifest.Preprocessing != preparer.Description)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{manifest.Category}' was built with preprocessing '{manifest.Preprocessing}', not '{preparer.Description}'");
     }
 
     private void RequireRoom(string category, int images, FeatureModel model)

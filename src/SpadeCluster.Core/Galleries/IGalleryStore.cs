@@ -10,6 +10,9 @@ public interface IGalleryStore
 {
     ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>The current version's number, or null where the category does not exist. Cheap: asked before every image.</summary>
+    ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
+
     /// <summary>The current version, or null where the category does not exist.</summary>
     ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default);
 

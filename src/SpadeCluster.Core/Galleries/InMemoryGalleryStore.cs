@@ -15,6 +15,9 @@ public sealed class InMemoryGalleryStore : IGalleryStore
     public ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
         => ValueTask.FromResult<IReadOnlyList<string>>([.. _current.Keys.Order(StringComparer.Ordinal)]);
 
+    public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
+        => ValueTask.FromResult(_current.GetValueOrDefault(category)?.Version);
+
     public ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
         => ValueTask.FromResult(_current.GetValueOrDefault(category));
 

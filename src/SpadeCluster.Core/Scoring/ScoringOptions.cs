@@ -16,10 +16,10 @@ public enum GatePolicy
 /// <summary>The method's settings. Thresholds hold for the settings they were calibrated with, so these travel with them.</summary>
 public sealed record ScoringOptions
 {
-    public const int DefaultGalleryNeighbours = 50;
+    public const int DefaultGateNeighbours = 3, DefaultGalleryNeighbours = 50;
 
     /// <summary>Nearest normals averaged by the gate (eq. 2's K).</summary>
-    public int GateNeighbours { get; init; } = 3;
+    public int GateNeighbours { get; init; } = DefaultGateNeighbours;
 
     /// <summary>Nearest normals whose pixels form the pixel search's gallery; null: 50, or all where there are fewer.</summary>
     public int? GalleryNeighbours { get; init; }
@@ -42,6 +42,15 @@ public sealed record ScoringOptions
 
     /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map.</summary>
     public double Sigma { get; init; } = 4;
+
+    /// <summary>The defaults, with fewer gate neighbours where a gallery has not even those.</summary>
+    public static ScoringOptions DefaultFor(int images) => new() { GateNeighbours = Math.Clamp(images, 1, DefaultGateNeighbours) };
+
+    /// <summary>Whether scores under the other settings mean the same, so that thresholds carry over. Who is scored (gate
+    /// policy) and how thresholds are chosen (alpha) do not matter.</summary>
+    public bool ScoresLike(ScoringOptions other)
+        => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma) == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma)
+            && (Levels ?? []).SequenceEqual(other.Levels ?? []) && Levels is null == other.Levels is null;
 
     /// <exception cref="SpadeException">InvalidArgument: a setting that a gallery of <paramref name="images"/> images and
     /// <paramref name="levels"/> levels cannot serve.</exception>

@@ -1,44 +1,61 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Scoring;
 
-/// <summary>One scored photograph.</summary>
-public sealed record ScoredImage(string Source, ImageId Id, PreparedImage Prepared, GalleryManifest Gallery, ScoreResult Result);
-
-/// <summary>Photographs in, verdicts out, for one opened gallery version in this process. Safe for concurrent calls.</summary>
-public sealed class ScoringService
+/// <summary>Scoring in this process: galleries opened on first use and again when a new version is published.</summary>
+/// <param name="store">Where galleries live.</param>
+/// <param name="engines">How photographs become features.</param>
+/// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
+/// <param name="shards">Shards per gallery: any number gives the same bits.</param>
+/// <param name="threads">Threads one search may use; 0 for all processors.</param>
+public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0) : IScoringService
 {
-    private readonly OpenGallery _gallery;
-    private readonly IFeatureExtractor _extractor;
-    private readonly IImagePreparer _preparer;
-    private readonly ScoringOptions _options;
+    private readonly ConcurrentDictionary<string, OpenGallery> _open = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _opening = new(1);
 
-    /// <param name="options">Null: the settings the gallery was calibrated with, or the defaults.</param>
-    /// <exception cref="SpadeException">FailedPrecondition: the gallery belongs to another model or geometry.</exception>
-    public ScoringService(OpenGallery gallery, IFeatureExtractor extractor, IImagePreparer preparer, ScoringOptions? options = null)
+    public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
-        GalleryService.RequireSame(gallery.Manifest, extractor.Model, preparer);
-        (_gallery, _extractor, _preparer) = (gallery, extractor, preparer);
-        _options = options ?? gallery.Manifest.Calibration?.Options ?? new ScoringOptions();
-    }
-
-    public async ValueTask<ScoredImage> ScoreAsync(ImageSource source, CancellationToken cancellationToken = default)
-    {
+        var gallery = await OpenAsync(category, cancellationToken);
+        var manifest = gallery.Manifest;
+        var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
         long start = Stopwatch.GetTimestamp();
-        var prepared = _preparer.Prepare(file, source.Name);
+        var prepared = preparer.Prepare(file, source.Name);
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         start = Stopwatch.GetTimestamp();
-        var features = new ImageFeatures(_extractor.Model);
-        await _extractor.ExtractAsync([prepared.Input], [features], cancellationToken);
+        var features = new ImageFeatures(extractor.Model);
+        await extractor.ExtractAsync([prepared.Input], [features], cancellationToken);
         var query = new QueryImage(ImageId.Of(file), features.Pooled, FeaturePyramid.From(features));
         double extract = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
-        var result = await _gallery.Coordinator.ScoreAsync(query, _options, _gallery.Manifest.Calibration, cancellationToken: cancellationToken);
-        return new ScoredImage(source.Name, query.Id, prepared, _gallery.Manifest,
+        var settings = options ?? manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
+        var calibration = manifest.Calibration is { } c && c.Options.ScoresLike(settings) ? c : null;
+        var result = await gallery.Coordinator.ScoreAsync(query, settings, calibration, cancellationToken: cancellationToken);
+        return new ScoredImage(source.Name, query.Id, prepared, manifest,
             result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
+    }
+
+    private async ValueTask<OpenGallery> OpenAsync(string category, CancellationToken cancellationToken)
+    {
+        int current = await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken)
+            ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+        if (_open.TryGetValue(category, out var open) && open.Manifest.Version == current) return open;
+        // One at a time: opening reads every image's pooled feature, and many callers may ask for the same gallery at once.
+        await _opening.WaitAsync(cancellationToken);
+        try
+        {
+            if (_open.TryGetValue(category, out open) && open.Manifest.Version >= current) return open;
+            var manifest = await store.ReadCurrentAsync(category, cancellationToken)
+                ?? throw new SpadeException(SpadeError.NotFound, $"category '{category}' has just been removed");
+            return _open[category] = await OpenGallery.LoadAsync(store, manifest, shards, threads, cancellationToken);
+        }
+        finally
+        {
+            _opening.Release();
+        }
     }
 }

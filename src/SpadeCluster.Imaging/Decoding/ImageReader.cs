@@ -42,7 +42,8 @@ public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
     public RgbImage ReadFile(string path, ImageLimits? limits = null) =>
         Decode(ReadBytes(path, limits ?? ImageLimits.Default), path, limits);
 
-    private static byte[] ReadBytes(string path, ImageLimits limits)
+    /// <summary>Reads a file's bytes, within limits; errors as <see cref="ReadFile"/>.</summary>
+    public static byte[] ReadBytes(string path, ImageLimits limits)
     {
         try
         {

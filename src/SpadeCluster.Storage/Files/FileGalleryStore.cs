@@ -40,16 +40,31 @@ public sealed class FileGalleryStore(string root) : IGalleryStore
         => ValueTask.FromResult<IReadOnlyList<string>>(!Directory.Exists(Root) ? []
             : [.. Directory.EnumerateDirectories(Root).Where(d => File.Exists(Path.Combine(d, "CURRENT"))).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]);
 
-    public ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
+    public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
     {
         string pointer = Path.Combine(Folder(category), "CURRENT");
-        if (!File.Exists(pointer)) return ValueTask.FromResult<GalleryManifest?>(null);
-        if (!int.TryParse(File.ReadAllText(pointer).AsSpan().TrimEnd('\n'), NumberStyles.None, CultureInfo.InvariantCulture, out int version))
-            throw new SpadeException(SpadeError.DataLoss, $"'{pointer}' is damaged: it should hold a version number; write the newest one in '{Path.Combine(Folder(category), "versions")}' into it");
+        try
+        {
+            return int.TryParse(File.ReadAllText(pointer).AsSpan().TrimEnd('\n'), NumberStyles.None, CultureInfo.InvariantCulture, out int version)
+                ? ValueTask.FromResult<int?>(version)
+                : throw new SpadeException(SpadeError.DataLoss, $"'{pointer}' is damaged: it should hold a version number; write the newest one in '{Path.Combine(Folder(category), "versions")}' into it");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return ValueTask.FromResult<int?>(null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpadeException(SpadeError.Unavailable, $"'{pointer}' could not be read: {e.Message}", e);
+        }
+    }
+
+    public async ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
+    {
+        if (await ReadCurrentVersionAsync(category, cancellationToken) is not { } version) return null;
         var manifest = ManifestFile.Read(ManifestPath(category, version));
-        if (manifest.Category != category || manifest.Version != version)
-            throw new SpadeException(SpadeError.DataLoss, $"'{ManifestPath(category, version)}' belongs to version {manifest.Version} of '{manifest.Category}'; restore the right one from a backup");
-        return ValueTask.FromResult<GalleryManifest?>(manifest);
+        return manifest.Category == category && manifest.Version == version ? manifest
+            : throw new SpadeException(SpadeError.DataLoss, $"'{ManifestPath(category, version)}' belongs to version {manifest.Version} of '{manifest.Category}'; restore the right one from a backup");
     }
 
     public ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
