@@ -1,0 +1,67 @@
+using System.CommandLine;
+using SpadeCluster.Neighbors;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>Options that several commands share.</summary>
+internal static class CommonOptions
+{
+    public static Option<bool> Json() => new("--json") { Description = "Print JSON for machines instead of text." };
+
+    public static Option<string?> Model() => new("--model") { Description = "Model folder (model.onnx, model.json). Default: the embedded oriented-energy model, or the one an existing gallery was built with, if it is below ./models.", HelpName = "DIR" };
+
+    public static Option<string> Gallery() => new("--gallery") { Description = "Folder of the galleries.", HelpName = "DIR", DefaultValueFactory = _ => "galleries" };
+
+    public static Option<int> Threads() => Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0, 1024);
+
+    public static Option<T> Bounded<T>(Option<T> option, T low, T high) where T : IComparable<T>
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && result.GetValueOrDefault<T>() is { } value && (value.CompareTo(low) < 0 || value.CompareTo(high) > 0))
+                result.AddError($"{option.Name} takes {low} to {high}, not {value}");
+        });
+        return option;
+    }
+}
+
+/// <summary>The method's settings as options.</summary>
+internal sealed class MethodOptions
+{
+    private static readonly ScoringOptions Defaults = new();
+
+    private readonly Option<int> _gateK = CommonOptions.Bounded(new Option<int>("--gate-k") { Description = "Nearest normals averaged by the gate.", DefaultValueFactory = _ => Defaults.GateNeighbours }, 1, 1_000_000);
+    private readonly Option<int?> _galleryK = new("--gallery-k") { Description = $"Nearest normals searched by pixel. Default: {ScoringOptions.DefaultGalleryNeighbours}, or all where there are fewer." };
+    private readonly Option<int> _kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest gallery pixels averaged per pixel.", DefaultValueFactory = _ => Defaults.Kappa }, 1, 64);
+    private readonly Option<string> _fusion = new("--fusion") { Description = "How pyramid levels are combined.", DefaultValueFactory = _ => "concatenated" };
+    private readonly Option<string> _policy = new("--gate-policy") { Description = "Which images the pixel search sees.", DefaultValueFactory = _ => "always" };
+    private readonly Option<string?> _levels = new("--levels") { Description = "Pyramid levels used, 1 the finest, for example 1,2. Default: all." };
+    private readonly Option<double> _alpha = CommonOptions.Bounded(new Option<double>("--alpha") { Description = "Target false-reject rate of the thresholds.", DefaultValueFactory = _ => Defaults.Alpha }, 0.000001, 0.5);
+
+    public MethodOptions(Command command)
+    {
+        _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
+        _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _alpha }) command.Add(option);
+    }
+
+    public ScoringOptions Read(ParseResult parsed) => new()
+    {
+        GateNeighbours = parsed.GetValue(_gateK),
+        GalleryNeighbours = parsed.GetValue(_galleryK),
+        Kappa = parsed.GetValue(_kappa),
+        Fusion = parsed.GetValue(_fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated,
+        GatePolicy = parsed.GetValue(_policy) switch { "gate" => GatePolicy.Gate, "gate-or-sample" => GatePolicy.GateOrSample, _ => GatePolicy.Always },
+        Levels = parsed.GetValue(_levels) is { } text ? ParseLevels(text) : null,
+        Alpha = parsed.GetValue(_alpha),
+    };
+
+    private static int[] ParseLevels(string text)
+    {
+        var levels = new List<int>();
+        foreach (string part in text.Split(','))
+            levels.Add(int.TryParse(part, out int level) && level >= 1 ? level - 1 : throw new SpadeException(SpadeError.InvalidArgument, $"--levels takes numbers such as 1,2,3, not '{text}'"));
+        return [.. levels.Order()];
+    }
+}

@@ -1,0 +1,210 @@
+using System.CommandLine;
+using System.Globalization;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Output;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Storage.Files;
+using Spectre.Console;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>spade gallery add|list|show|calibrate|retire|verify</summary>
+internal static class GalleryCommands
+{
+    public static Command Create() => new("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Retire(), Verify() };
+
+    private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category: letters, digits, '.', '_' and '-'." };
+
+    /// <summary>The service over the named folder. Commands that compute no features take the default engines, which open no
+    /// model until one is asked for.</summary>
+    private static GalleryService Service(ParseResult parsed, Option<string> gallery, out FileGalleryStore store, Engines? engines = null, int threads = 0)
+    {
+        store = new FileGalleryStore(parsed.GetRequiredValue(gallery));
+        return new GalleryService(store, engines ?? new Engines(null), Environment.UserName, threads);
+    }
+
+    private static Command Add()
+    {
+        var category = Category();
+        var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
+        var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
+        var preprocessing = new Option<string?>("--preprocessing") { Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'." };
+        var noCalibration = new Option<bool>("--no-calibrate") { Description = "Do not learn thresholds now." };
+        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, threads, json };
+        var method = new MethodOptions(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            string name = CategoryName.Check(parsed.GetRequiredValue(category));
+            var files = Files.Expand(parsed.GetRequiredValue(paths));
+            using var engines = new Engines(parsed.GetValue(model), parsed.GetValue(preprocessing), parsed.GetValue(threads));
+            var service = Service(parsed, gallery, out var store, engines, engines.Threads);
+            var existing = await store.ReadCurrentAsync(name, cancellation);
+            var featureModel = existing?.Model ?? engines.Default.Extractor.Model;
+            bool asJson = parsed.GetValue(json);
+            // Said before the work, so that a wrong folder or a small disk is noticed in time.
+            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{files.Count} files, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Root}'"));
+
+            var outcomes = new List<AddOutcome>();
+            var manifest = await ProgressBars.RunAsync(asJson, async progress =>
+            {
+                var current = await service.AddAsync(name, [.. files.Select(Files.Source)], new InlineProgress<AddOutcome>(o =>
+                {
+                    outcomes.Add(o);
+                    progress("adding", outcomes.Count, files.Count);
+                }), cancellation);
+                bool wanted = !parsed.GetValue(noCalibration) && current is { Calibration: null, Images.Count: > 1 };
+                if (!wanted) return current;
+                var options = Fitted(existing?.Calibration?.Options ?? method.Read(parsed), current!);
+                return await service.CalibrateAsync(name, options, new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
+            });
+            string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
+            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null);
+            if (asJson) CliJson.WriteLine(report, CliJson.Default.AddReport);
+            foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
+            if (!asJson)
+            {
+                Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {manifest.Images.Count} images")}");
+                if (manifest?.Calibration is { } c) PrintCalibration(c, manifest.Images.Count);
+                else if (manifest is not null) Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
+            }
+            return problems.Length > 0 ? ExitCodes.BadData : 0;
+        });
+        return command;
+    }
+
+    private static Command List()
+    {
+        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var command = new Command("list", "List categories.\n\nExample: spade gallery list --gallery demo/galleries") { gallery, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var service = Service(parsed, gallery, out var store);
+            var rows = new List<GallerySummary>();
+            int damaged = 0;
+            foreach (string name in await service.ListAsync(cancellation))
+            {
+                try
+                {
+                    rows.Add(GallerySummary.Of(await service.GetAsync(name, cancellation)));
+                }
+                catch (SpadeException e)
+                {
+                    damaged++;
+                    Console.Error.WriteLine($"spade: {name}: {e.Message}");
+                }
+            }
+            if (parsed.GetValue(json))
+            {
+                CliJson.WriteLine(rows, CliJson.Default.IReadOnlyListGallerySummary);
+            }
+            else if (rows.Count == 0 && damaged == 0)
+            {
+                Console.WriteLine($"no galleries in '{store.Root}'; add one with 'spade gallery add CATEGORY IMAGE...'");
+            }
+            else
+            {
+                var table = new Table().Border(TableBorder.Rounded).AddColumns("category", "version", "images", "model", "calibrated", "changed", "by");
+                foreach (var r in rows)
+                    table.AddRow([.. new[] { r.Category, $"{r.Version}", $"{r.Images}", r.Model, r.Calibrated ? "yes" : "no", r.CreatedAt.ToString("u", CultureInfo.InvariantCulture), r.CreatedBy }.Select(Markup.Escape)]);
+                AnsiConsole.Write(table);
+            }
+            return damaged > 0 ? ExitCodes.BadData : 0;
+        });
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var category = Category();
+        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var command = new Command("show", "Show one category: thresholds and images.\n\nExample: spade gallery show bottle") { category, gallery, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var m = await Service(parsed, gallery, out _).GetAsync(parsed.GetRequiredValue(category), cancellation);
+            if (parsed.GetValue(json))
+            {
+                CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+                return 0;
+            }
+            Console.WriteLine($"{m.Category} version {m.Version} ({m.Reason}, {m.CreatedAt:u}, {m.CreatedBy})");
+            Console.WriteLine($"model {m.Model.Name} (digest {m.Model.Digest[..12]}), {m.Preprocessing}, {m.Images.Count} images");
+            if (m.Calibration is { } c) PrintCalibration(c, m.Images.Count);
+            else Console.WriteLine("not calibrated");
+            foreach (var i in m.Images) Console.WriteLine($"{i.Id}  {i.AddedAt:u}  {i.Source}");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Calibrate()
+    {
+        var category = Category();
+        var (gallery, threads, json) = (CommonOptions.Gallery(), CommonOptions.Threads(), CommonOptions.Json());
+        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others.\n\nExample: spade gallery calibrate bottle --alpha 0.01") { category, gallery, threads, json };
+        var method = new MethodOptions(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var service = Service(parsed, gallery, out _, threads: parsed.GetValue(threads));
+            string name = parsed.GetRequiredValue(category);
+            int images = (await service.GetAsync(name, cancellation)).Images.Count;
+            var m = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+                await service.CalibrateAsync(name, method.Read(parsed), new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation));
+            if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            else
+            {
+                Console.WriteLine($"{m.Category}: version {m.Version}");
+                PrintCalibration(m.Calibration!, m.Images.Count);
+            }
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Retire()
+    {
+        var category = Category();
+        var images = new Argument<string[]>("IMAGE") { Description = "Image ids or source names, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
+        var reason = new Option<string>("--reason") { Description = "Why, for the record.", Required = true };
+        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var command = new Command("retire", "Take images out of a category. Older versions keep them.\n\nExample: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"") { category, images, reason, gallery, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var m = await Service(parsed, gallery, out _).RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), parsed.GetRequiredValue(reason), cancellation);
+            if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images; not calibrated: run 'spade gallery calibrate {m.Category}'");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Verify()
+    {
+        var category = Category();
+        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var command = new Command("verify", "Read every byte of a category and check it.\n\nExample: spade gallery verify bottle") { category, gallery, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var service = Service(parsed, gallery, out _);
+            var m = await service.GetAsync(parsed.GetRequiredValue(category), cancellation);
+            var problems = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+                await service.VerifyAsync(m.Category, new InlineProgress<int>(done => progress("verifying", done, m.Images.Count)), cancellation));
+            if (parsed.GetValue(json)) CliJson.WriteLine(new VerifyReport(m.Category, m.Version, m.Images.Count, problems), CliJson.Default.VerifyReport);
+            else Console.WriteLine($"{m.Category} version {m.Version}: {m.Images.Count} images, {(problems.Count == 0 ? "all intact" : $"{problems.Count} damaged")}");
+            foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
+            return problems.Count > 0 ? ExitCodes.BadData : 0;
+        });
+        return command;
+    }
+
+    /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>
+    private static ScoringOptions Fitted(ScoringOptions options, GalleryManifest manifest)
+        => options with { GateNeighbours = Math.Min(options.GateNeighbours, manifest.Images.Count) };
+
+    private static void PrintCalibration(Calibration c, int normals)
+    {
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"thresholds: tau {c.Tau:G5} (gate), theta {c.Theta:G5} (map); at most {c.Rate:P2} of normal images rejected"));
+        if (c.Rate > c.Options.Alpha)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{normals} normals are too few to promise {c.Options.Alpha:P2}: that takes {Math.Ceiling(1 / c.Options.Alpha) - 1:0}"));
+    }
+}

@@ -1,0 +1,64 @@
+using System.Collections.Concurrent;
+using SpadeCluster.Features;
+using SpadeCluster.Imaging;
+using SpadeCluster.Inference;
+using SpadeCluster.Inference.Managed;
+
+namespace SpadeCluster.Cli.Composition;
+
+/// <summary>
+/// The models this process can use: the one named on the command line, the embedded one, and those below ./models, opened
+/// when a gallery asks for them.
+/// </summary>
+internal sealed class Engines(string? modelFolder, string? preprocessing = null, int threads = 0) : IFeatureEngines, IDisposable
+{
+    public const string ModelsFolder = "models";
+
+    private readonly ConcurrentDictionary<string, Lazy<IFeatureExtractor>> _extractors = new(StringComparer.Ordinal);
+    private readonly Lazy<InferenceModel> _named = new(() => modelFolder is null ? DefaultModel.Open() : ModelFolder.Open(modelFolder));
+
+    /// <summary>Threads for one image; 0: all processors.</summary>
+    public int Threads { get; } = threads;
+
+    public FeatureEngine Default
+    {
+        get
+        {
+            var extractor = Extractor(_named.Value);
+            var geometry = preprocessing is null ? Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight) : Preprocessing.Parse(preprocessing);
+            return Compose(extractor, geometry);
+        }
+    }
+
+    public FeatureEngine For(FeatureModel model, string preprocessing) => Compose(Extractor(Find(model)), Preprocessing.Parse(preprocessing));
+
+    public void Dispose()
+    {
+        foreach (var extractor in _extractors.Values)
+            if (extractor.IsValueCreated) extractor.Value.Dispose();
+    }
+
+    /// <summary>Models below ./models that can be opened, by folder.</summary>
+    public static IEnumerable<(string Folder, InferenceModel Model)> Local()
+        => (Directory.Exists(ModelsFolder) ? Directory.EnumerateDirectories(ModelsFolder) : []).Order(StringComparer.Ordinal)
+            .Where(d => File.Exists(Path.Combine(d, ModelFolder.ManifestFile))).Select(d => (d, ModelFolder.Open(d)));
+
+    private InferenceModel Find(FeatureModel model)
+    {
+        if (modelFolder is not null && _named.Value.Digest != model.Digest)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery was built with model '{model.Name}' (digest {model.Digest[..12]}), but '{modelFolder}' is '{_named.Value.Manifest.Name}' ({_named.Value.Digest[..12]}): use that model, or build a new category");
+        if (_named.Value.Digest == model.Digest) return _named.Value;
+        return Local().Select(m => m.Model).FirstOrDefault(m => m.Digest == model.Digest)
+            ?? throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below ./{ModelsFolder}: name its folder with --model");
+    }
+
+    private IFeatureExtractor Extractor(InferenceModel model)
+        => _extractors.GetOrAdd(model.Digest, _ => new Lazy<IFeatureExtractor>(() => new ManagedExtractor(model, Threads))).Value;
+
+    private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
+    {
+        var model = extractor.Model;
+        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? new FeatureEngine(extractor, new ImagePreparer(geometry))
+            : throw new SpadeException(SpadeError.InvalidArgument, $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', {model.InputWidth}x{model.InputHeight}");
+    }
+}

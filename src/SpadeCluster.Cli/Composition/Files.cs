@@ -1,0 +1,31 @@
+using SpadeCluster.Evaluation;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+
+namespace SpadeCluster.Cli.Composition;
+
+/// <summary>Image files named on the command line.</summary>
+internal static class Files
+{
+    /// <summary>An image source that reads within the decoder's limits.</summary>
+    public static ImageSource Source(string path) => new(path, _ => ValueTask.FromResult(ImageReader.ReadBytes(path, ImageLimits.Default)));
+
+    /// <summary>Files as given, folders replaced by the images in them.</summary>
+    /// <exception cref="SpadeException">NotFound: a path that is not there, or a folder without images.</exception>
+    public static IReadOnlyList<string> Expand(IEnumerable<string> paths)
+    {
+        var files = new List<string>();
+        foreach (string path in paths)
+        {
+            if (!Directory.Exists(path))
+            {
+                files.Add(path);
+                continue;
+            }
+            var found = MvtecDataset.ImageFiles(path);
+            if (found.Count == 0) throw new SpadeException(SpadeError.NotFound, $"folder '{path}' holds no image files");
+            files.AddRange(found);
+        }
+        return files;
+    }
+}

@@ -1,0 +1,20 @@
+using SpadeCluster.Evaluation;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Evaluation;
+
+/// <summary>One test image with all that a report shows of it.</summary>
+/// <param name="Mask">The truth at the model's input size; null for a defect without ground truth.</param>
+/// <param name="PredictedAnomalous">The verdict at the calibrated thresholds.</param>
+internal sealed record EvaluatedImage(TestImage Test, RgbImage Input, ScoreResult Result, bool[]? Mask, bool PredictedAnomalous)
+{
+    public double Score => Result.Map!.Score;
+    public bool Mistaken => PredictedAnomalous != Test.Anomalous;
+}
+
+/// <summary>One category's evaluation, figures and pictures.</summary>
+internal sealed record EvaluatedCategory(
+    CategoryEvaluation Figures, Calibration Calibration, IReadOnlyList<EvaluatedImage> Images,
+    IReadOnlyDictionary<ImageId, string> NormalFiles, IReadOnlyList<(double FalsePositiveRate, double Overlap)> OverlapCurve);

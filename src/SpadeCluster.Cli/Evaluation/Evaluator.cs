@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Output;
+using SpadeCluster.Evaluation;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Evaluation;
+
+/// <summary>Builds a gallery from a dataset's normals, calibrates it, scores the test images and measures.</summary>
+internal static class Evaluator
+{
+    /// <param name="store">Where the gallery goes; the category must not exist there.</param>
+    /// <param name="options">Every image is localised, so that maps can be measured; the gate policy only decides verdicts.</param>
+    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, ScoringOptions options, ProgressReport progress, CancellationToken cancellationToken)
+    {
+        var galleries = new GalleryService(store, engines, Environment.UserName, engines.Threads);
+        var preprocessing = ((ImagePreparer)engines.Default.Preparer).Preprocessing;
+        var problems = new List<string>();
+        var clock = Stopwatch.StartNew();
+
+        int seen = 0;
+        var adding = new InlineProgress<AddOutcome>(outcome =>
+        {
+            if (outcome.Problem is not null) problems.Add(outcome.Problem);
+            progress($"{dataset.Name}: normals", ++seen, dataset.Train.Count);
+        });
+        var manifest = await galleries.AddAsync(dataset.Name, [.. dataset.Train.Select(Files.Source)], adding, cancellationToken)
+            ?? throw new SpadeException(SpadeError.InvalidArgument, $"none of the normals of '{dataset.Name}' could be used: {problems[0]}");
+        double gallerySeconds = clock.Elapsed.TotalSeconds;
+
+        clock.Restart();
+        manifest = await galleries.CalibrateAsync(dataset.Name, options, new InlineProgress<int>(done => progress($"{dataset.Name}: calibration", done, manifest.Images.Count)), cancellationToken);
+        double calibrationSeconds = clock.Elapsed.TotalSeconds;
+
+        var scoring = new ScoringService(store, engines, options with { GatePolicy = GatePolicy.Always }, threads: engines.Threads);
+        var images = new List<EvaluatedImage>();
+        foreach (var test in dataset.Test)
+        {
+            try
+            {
+                var scored = await scoring.ScoreAsync(dataset.Name, Files.Source(test.Path), cancellationToken);
+                images.Add(new EvaluatedImage(test, scored.Prepared.Input, scored.Result, ReadMask(test, preprocessing), IsAnomalous(scored.Result, options)));
+            }
+            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted or SpadeError.NotFound)
+            {
+                problems.Add(e.Message);
+            }
+            progress($"{dataset.Name}: test", images.Count + problems.Count, dataset.Test.Count);
+        }
+        if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, $"none of the test images of '{dataset.Name}' could be used: {problems[0]}");
+
+        var (pro, curve) = Overlap(images);
+        var figures = Measure(dataset, manifest, options, images, pro) with
+        {
+            GallerySeconds = gallerySeconds,
+            CalibrationSeconds = calibrationSeconds,
+            Problems = problems,
+        };
+        return new EvaluatedCategory(figures, manifest.Calibration!, images, manifest.Images.ToDictionary(i => i.Id, i => i.Source), curve);
+    }
+
+    private static bool IsAnomalous(ScoreResult result, ScoringOptions options)
+        => result.Anomalous == true && (options.GatePolicy == GatePolicy.Always || result.Flagged == true);
+
+    private static bool[]? ReadMask(TestImage test, Preprocessing size)
+    {
+        if (!test.Anomalous) return new bool[size.Width * size.Height];
+        return test.MaskPath is null ? null : size.ApplyToMask(ImageReader.Default.ReadFile(test.MaskPath));
+    }
+
+    private static (double? Area, IReadOnlyList<(double, double)> Curve) Overlap(List<EvaluatedImage> images)
+    {
+        var (area, curve) = RegionOverlap.Measure([.. images.Where(i => i.Mask is not null).Select(i => (i.Result.Map!.Values, i.Mask!, i.Result.Map.Width))]);
+        return (Defined(area), curve);
+    }
+
+    private static CategoryEvaluation Measure(MvtecDataset dataset, GalleryManifest manifest, ScoringOptions options, List<EvaluatedImage> images, double? pro)
+    {
+        bool[] truth = [.. images.Select(i => i.Test.Anomalous)];
+        var gate = new RankedScores([.. images.Select(i => (float)i.Result.GateDistance)], truth);
+        var max = new RankedScores([.. images.Select(i => (float)i.Result.Map!.Max)], truth);
+        var top = new RankedScores([.. images.Select(i => (float)i.Score)], truth);
+        var masked = images.Where(i => i.Mask is not null).ToList();
+        var pixels = new RankedScores([.. masked.SelectMany(i => i.Result.Map!.Values)], [.. masked.SelectMany(i => i.Mask!)]);
+        var (good, defective) = (images.Where(i => !i.Test.Anomalous).ToList(), images.Where(i => i.Test.Anomalous).ToList());
+        var calibration = manifest.Calibration!;
+        var sources = manifest.Images.ToDictionary(i => i.Id, i => i.Source);
+        return new CategoryEvaluation
+        {
+            Dataset = dataset.Name,
+            Model = manifest.Model.Name,
+            Preprocessing = manifest.Preprocessing,
+            Fusion = options.Fusion.ToString(),
+            GateK = options.GateNeighbours,
+            GalleryK = Math.Min(options.GalleryNeighbours ?? ScoringOptions.DefaultGalleryNeighbours, manifest.Images.Count),
+            Kappa = options.Kappa,
+            GatePolicy = options.GatePolicy.ToString(),
+            Train = manifest.Images.Count,
+            Test = images.Count,
+            ImageAurocGate = Defined(gate.RocArea()),
+            ImageAurocMapMax = Defined(max.RocArea()),
+            ImageAurocMapTop1 = Defined(top.RocArea()),
+            ImageAupr = Defined(top.AveragePrecision()),
+            ImageBestF1 = defective.Count == 0 ? null : top.BestF1().F1,
+            PixelAuroc = Defined(pixels.RocArea()),
+            Pro30 = pro,
+            FalseRejectRate = good.Count == 0 ? null : good.Average(i => i.PredictedAnomalous ? 1.0 : 0),
+            MissRate = defective.Count == 0 ? null : defective.Average(i => i.PredictedAnomalous ? 0.0 : 1),
+            Tau = calibration.Tau,
+            Theta = calibration.Theta,
+            Alpha = options.Alpha,
+            PromisedFalseRejectRate = calibration.Rate,
+            SecondsPerImage = Seconds(images),
+            GallerySeconds = 0,
+            CalibrationSeconds = 0,
+            Problems = [],
+            Images = [.. images.Select(i => new ImageEvaluation(
+                Path.GetRelativePath(dataset.Root, i.Test.Path), i.Test.Kind, i.Test.Anomalous, i.Result.GateDistance, i.Result.Map!.Max, i.Score,
+                i.Result.NormalisedScore!.Value, i.PredictedAnomalous, Path.GetRelativePath(dataset.Root, sources[i.Result.Neighbours[0].Id])))],
+        };
+    }
+
+    private static StageSeconds Seconds(List<EvaluatedImage> images)
+    {
+        double Mean(Func<StageTimes, double> stage) => images.Average(i => stage(i.Result.Times)) / 1000;
+        return new StageSeconds(Mean(t => t.Prepare), Mean(t => t.Extract), Mean(t => t.Retrieve), Mean(t => t.Match), Mean(t => t.Map), Mean(t => t.Total));
+    }
+
+    private static double? Defined(double value) => double.IsNaN(value) ? null : value;
+}

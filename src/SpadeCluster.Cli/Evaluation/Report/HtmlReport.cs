@@ -1,0 +1,120 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using SpadeCluster.Evaluation;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Evaluation.Report;
+
+/// <summary>One self-contained page: figures, curves, and every test image, the worst mistakes first.</summary>
+internal static class HtmlReport
+{
+    public static void Write(string path, IReadOnlyList<EvaluatedCategory> categories, IImagePreparer preparer)
+    {
+        var page = new StringBuilder(1 << 20);
+        string title = string.Join(", ", categories.Select(c => c.Figures.Dataset));
+        page.Append("<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>")
+            .Append($"<title>SpadeCluster - {Html(title)}</title><style>{Style.Css}</style><body><header><h1>{Html(title)}</h1>")
+            .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.55' oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
+        foreach (var category in categories) WriteCategory(page, category, preparer);
+        page.Append("</main></body></html>");
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        Directory.CreateDirectory(folder);
+        string temporary = path + ".tmp";
+        File.WriteAllText(temporary, page.ToString(), new UTF8Encoding(false));
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    private static void WriteCategory(StringBuilder page, EvaluatedCategory category, IImagePreparer preparer)
+    {
+        var f = category.Figures;
+        page.Append($"<section><h2>{Html(f.Dataset)}</h2><p class='settings'>{Html($"{f.Train} normals, {f.Test} test images; model {f.Model}; {f.Preprocessing}; {f.Fusion}, gate K {f.GateK}, gallery K {f.GalleryK}, kappa {f.Kappa}, gate policy {f.GatePolicy}; false-reject rate promised {f.PromisedFalseRejectRate.ToString("0.####", CultureInfo.InvariantCulture)}")}</p><div class='figures'>");
+        foreach (var (name, value) in new (string, double?)[]
+        {
+            ("image AUROC", f.ImageAurocMapTop1), ("by gate", f.ImageAurocGate), ("by map maximum", f.ImageAurocMapMax), ("image AUPR", f.ImageAupr), ("best F1", f.ImageBestF1),
+            ("pixel AUROC", f.PixelAuroc), ("PRO@0.3", f.Pro30), ("false rejects", f.FalseRejectRate), ("misses", f.MissRate), ("s per image", f.SecondsPerImage.Total),
+        })
+            page.Append($"<div><b>{value?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-"}</b><span>{name}</span></div>");
+        page.Append("</div>");
+        foreach (string problem in f.Problems) page.Append($"<p class='problem'>{Html(problem)}</p>");
+        WriteCharts(page, category);
+        page.Append("<div class='cards'>");
+        var normals = new NormalPictures(category, preparer);
+        foreach (var image in WorstFirst(category)) WriteCard(page, category, image, normals);
+        page.Append("</div>").Append(normals.Style).Append("</section>");
+    }
+
+    private static void WriteCharts(StringBuilder page, EvaluatedCategory category)
+    {
+        bool[] truth = [.. category.Images.Select(i => i.Test.Anomalous)];
+        IReadOnlyList<(double, double)> Roc(Func<EvaluatedImage, double> score) => new RankedScores([.. category.Images.Select(i => (float)score(i))], truth).RocCurve();
+        double[] Scores(bool anomalous, Func<EvaluatedImage, double> score) => [.. category.Images.Where(i => i.Test.Anomalous == anomalous).Select(score)];
+        page.Append("<div class='charts'>")
+            .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1, ("map, top 1 %", Roc(i => i.Score)), ("gate", Roc(i => i.Result.GateDistance))))
+            .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", RegionOverlap.Limit, ("PRO", category.OverlapCurve)))
+            .Append(Svg.Histogram("Scores (map, top 1 %)", Scores(false, i => i.Score), Scores(true, i => i.Score), category.Calibration.Theta, "theta"))
+            .Append(Svg.Histogram("Gate distances", Scores(false, i => i.Result.GateDistance), Scores(true, i => i.Result.GateDistance), category.Calibration.Tau, "tau"))
+            .Append("</div><p class='legend'><i class='good'></i> good <i class='defect'></i> defective <i class='truth'></i> true mask <i class='found'></i> above theta</p>");
+    }
+
+    /// <summary>Mistakes by how far they are on the wrong side of the threshold, then the rest by how close it was.</summary>
+    private static IEnumerable<EvaluatedImage> WorstFirst(EvaluatedCategory category)
+        => category.Images.OrderByDescending(i => i.Mistaken).ThenByDescending(i => (i.Test.Anomalous ? -1 : 1) * (i.Score - category.Calibration.Theta));
+
+    private static void WriteCard(StringBuilder page, EvaluatedCategory category, EvaluatedImage image, NormalPictures normals)
+    {
+        var map = image.Result.Map!;
+        var calibration = category.Calibration;
+        float[] shown = [.. map.Values.Select(v => (float)calibration.Normalise(v))];
+        string input = Png(image.Input), colours = Png(Overlay.Render(shown, map.Width, map.Height, ColorMap.Inferno));
+        int peak = Array.IndexOf(map.Values, map.Values.Max());
+        var evidence = image.Result.EvidenceAt(peak % map.Width, peak / map.Width)!;
+        string verdict = image.PredictedAnomalous ? "anomalous" : "normal";
+        page.Append($"<article class='{(image.Mistaken ? "wrong" : "right")}'><h3>{Html(Path.GetRelativePath(Path.Combine(image.Test.Path, "..", ".."), image.Test.Path))}</h3>")
+            .Append($"<p><b>{verdict}</b>{(image.Mistaken ? $" - but {(image.Test.Anomalous ? "defective" : "good")}" : "")} <span>score {N(image.Result.NormalisedScore!.Value, "0.00")} (raw {N(image.Score, "G4")}, theta {N(calibration.Theta, "G4")})</span></p><div class='views'>")
+            .Append($"<div class='view'><img src='{input}' alt='input'>{Outlines(image, map.Above(calibration.Theta), null)}</div>")
+            .Append($"<div class='view'><img src='{input}' alt=''><img class='map' src='{colours}' alt='anomaly map'>{Outlines(image, null, (peak % map.Width + 0.5, peak / map.Width + 0.5))}</div>")
+            .Append($"<div class='view'><div class='normal {normals.ClassOf(evidence.Image)}' role='img' aria-label='matched normal'></div>{Mark(map.Width, map.Height, evidence.X, evidence.Y)}</div>")
+            .Append($"</div><p class='evidence'>peak matched in {Html(Path.GetFileName(category.NormalFiles[evidence.Image]))}</p></article>");
+    }
+
+    private static string Outlines(EvaluatedImage image, bool[]? found, (double X, double Y)? mark)
+    {
+        var map = image.Result.Map!;
+        var svg = new StringBuilder($"<svg viewBox='0 0 {map.Width} {map.Height}'>");
+        if (found is not null && image.PredictedAnomalous) svg.Append($"<path class='found' d='{Svg.Outline(found, map.Width)}'/>");
+        if (image.Mask is not null) svg.Append($"<path class='truth' d='{Svg.Outline(image.Mask, map.Width)}'/>");
+        if (mark is { } m) svg.Append($"<circle class='mark' cx='{N(m.X, "0.#")}' cy='{N(m.Y, "0.#")}' r='5'/>");
+        return svg.Append("</svg>").ToString();
+    }
+
+    private static string Mark(int width, int height, double x, double y)
+        => $"<svg viewBox='0 0 {width} {height}'><circle class='mark' cx='{N(x, "0.#")}' cy='{N(y, "0.#")}' r='5'/></svg>";
+
+    private static string Png(RgbImage image) => "data:image/png;base64," + Convert.ToBase64String(PngEncoder.Encode(image));
+    private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+    private static string Html(string text) => WebUtility.HtmlEncode(text);
+
+    /// <summary>Each matched normal is embedded once, as a style class, however many images matched it.</summary>
+    private sealed class NormalPictures(EvaluatedCategory category, IImagePreparer preparer)
+    {
+        private readonly Dictionary<ImageId, string> _rules = [];
+
+        public string Style => $"<style>{string.Concat(_rules.Values)}</style>";
+
+        public string ClassOf(ImageId id)
+        {
+            string name = $"n{id}";
+            if (!_rules.ContainsKey(id))
+            {
+                string file = category.NormalFiles[id];
+                var input = preparer.Prepare(ImageReader.ReadBytes(file, ImageLimits.Default), file).Input;
+                _rules[id] = $".{name}{{background-image:url({Png(input)})}}";
+            }
+            return name;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Text;
+
+namespace SpadeCluster.Cli.Evaluation.Report;
+
+/// <summary>The report's drawings: curves, histograms, mask outlines. Colours come from the page's style sheet.</summary>
+internal static class Svg
+{
+    private const int Width = 340, Height = 230, Left = 40, Bottom = 30, Top = 10, Right = 10;
+
+    /// <summary>Curves over the unit square (or up to <paramref name="maxX"/>).</summary>
+    public static string Chart(string title, string x, string y, double maxX, params IEnumerable<(string Label, IReadOnlyList<(double X, double Y)> Points)> curves)
+    {
+        var svg = Open(title);
+        for (int i = 0; i <= 4; i++)
+        {
+            double share = i / 4.0;
+            svg.Append(Text(X(share), Height - Bottom + 14, "middle", (share * maxX).ToString("0.##", CultureInfo.InvariantCulture)));
+            svg.Append(Text(Left - 5, Y(share) + 4, "end", share.ToString("0.##", CultureInfo.InvariantCulture)));
+            svg.Append(Line("grid", X(0), Y(share), X(1), Y(share)));
+        }
+        int index = 0;
+        foreach (var (label, points) in curves)
+        {
+            string path = string.Join(' ', points.Select(p => $"{N(X(p.X / maxX))},{N(Y(p.Y))}"));
+            svg.Append($"<polyline class='curve c{index}' points='{path}'/>");
+            svg.Append($"<text class='c{index}' x='{Width - Right - 4}' y='{Height - Bottom - 8 - 14 * index}' text-anchor='end'>{label}</text>");
+            index++;
+        }
+        return Close(svg, x, y);
+    }
+
+    /// <summary>Two histograms over the same bins, and a threshold.</summary>
+    public static string Histogram(string title, IReadOnlyList<double> good, IReadOnlyList<double> defective, double threshold, string thresholdLabel)
+    {
+        const int Bins = 24;
+        double low = good.Concat(defective).Append(threshold).Min(), high = good.Concat(defective).Append(threshold).Max();
+        double span = high > low ? high - low : 1;
+        int[] Count(IReadOnlyList<double> values)
+        {
+            var counts = new int[Bins];
+            foreach (double v in values) counts[Math.Min(Bins - 1, (int)((v - low) / span * Bins))]++;
+            return counts;
+        }
+        var (g, d) = (Count(good), Count(defective));
+        int most = Math.Max(1, g.Concat(d).Max());
+        var svg = Open(title);
+        for (int b = 0; b < Bins; b++)
+        {
+            svg.Append(Bar("good", b, g[b], 0));
+            svg.Append(Bar("defect", b, d[b], 1));
+        }
+        double at = X((threshold - low) / span);
+        svg.Append(Line("threshold", at, Y(0), at, Y(1)));
+        svg.Append(Text(at + (at > Width * 0.7 ? -4 : 4), Top + 10, at > Width * 0.7 ? "end" : "start", thresholdLabel));
+        svg.Append(Text(X(0), Height - Bottom + 14, "start", low.ToString("G4", CultureInfo.InvariantCulture)));
+        svg.Append(Text(X(1), Height - Bottom + 14, "end", high.ToString("G4", CultureInfo.InvariantCulture)));
+        svg.Append(Text(Left - 5, Y(1) + 8, "end", most.ToString(CultureInfo.InvariantCulture)));
+        return Close(svg, "score", "images");
+
+        string Bar(string kind, int bin, int count, int side)
+        {
+            double width = (X(1) - X(0)) / Bins, height = (Y(0) - Y(1)) * count / most;
+            return count == 0 ? "" : $"<rect class='{kind}' x='{N(X(0) + bin * width + side * width / 2)}' y='{N(Y(0) - height)}' width='{N(width / 2 - 0.5)}' height='{N(height)}'/>";
+        }
+    }
+
+    /// <summary>The outline of a mask as path data, one unit a pixel: every side between a set and an unset pixel.</summary>
+    public static string Outline(bool[] mask, int width)
+    {
+        int height = mask.Length / width;
+        bool At(int x, int y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x];
+        var path = new StringBuilder();
+        for (int y = 0; y <= height; y++)
+            Runs(width, x => At(x, y - 1) != At(x, y), (from, to) => path.Append(CultureInfo.InvariantCulture, $"M{from} {y}H{to}"));
+        for (int x = 0; x <= width; x++)
+            Runs(height, y => At(x - 1, y) != At(x, y), (from, to) => path.Append(CultureInfo.InvariantCulture, $"M{x} {from}V{to}"));
+        return path.ToString();
+    }
+
+    private static void Runs(int length, Func<int, bool> set, Action<int, int> run)
+    {
+        int start = -1;
+        for (int i = 0; i <= length; i++)
+        {
+            bool on = i < length && set(i);
+            if (on && start < 0) start = i;
+            if (on || start < 0) continue;
+            run(start, i);
+            start = -1;
+        }
+    }
+
+    private static StringBuilder Open(string title)
+        => new($"<figure><figcaption>{title}</figcaption><svg viewBox='0 0 {Width} {Height}' role='img' aria-label='{title}'>");
+
+    private static string Close(StringBuilder svg, string x, string y)
+    {
+        svg.Append(Line("axis", X(0), Y(0), X(1), Y(0))).Append(Line("axis", X(0), Y(0), X(0), Y(1)));
+        svg.Append(Text((X(0) + X(1)) / 2, Height - 3, "middle", x));
+        svg.Append($"<text x='10' y='{N((Y(0) + Y(1)) / 2)}' text-anchor='middle' transform='rotate(-90 10 {N((Y(0) + Y(1)) / 2)})'>{y}</text>");
+        return svg.Append("</svg></figure>").ToString();
+    }
+
+    private static double X(double share) => Left + share * (Width - Left - Right);
+    private static double Y(double share) => Height - Bottom - share * (Height - Bottom - Top);
+    private static string N(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);
+    private static string Line(string kind, double x1, double y1, double x2, double y2) => $"<line class='{kind}' x1='{N(x1)}' y1='{N(y1)}' x2='{N(x2)}' y2='{N(y2)}'/>";
+    private static string Text(double x, double y, string anchor, string text) => $"<text x='{N(x)}' y='{N(y)}' text-anchor='{anchor}'>{text}</text>";
+}

@@ -1,0 +1,23 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using SpadeCluster.Cli.Evaluation;
+
+namespace SpadeCluster.Cli.Output;
+
+/// <summary>JSON for machines: snake case, numbers unrounded, one object per line unless indented.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(EvaluationSummary))]
+[JsonSerializable(typeof(ImageScore))]
+[JsonSerializable(typeof(FailedImage))]
+[JsonSerializable(typeof(GallerySummary))]
+[JsonSerializable(typeof(IReadOnlyList<GallerySummary>))]
+[JsonSerializable(typeof(GalleryDetails))]
+[JsonSerializable(typeof(AddReport))]
+[JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(ModelSummary))]
+[JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
+internal sealed partial class CliJson : JsonSerializerContext
+{
+    public static void WriteLine<T>(T value, JsonTypeInfo<T> type) => Console.Out.WriteLine(JsonSerializer.Serialize(value, type));
+}

@@ -1,0 +1,25 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Output;
+
+internal sealed record GallerySummary(string Category, int Version, int Images, string Model, string Preprocessing, bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
+{
+    public static GallerySummary Of(GalleryManifest m)
+        => new(m.Category, m.Version, m.Images.Count, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt, m.CreatedBy, m.Reason);
+}
+
+internal sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
+
+internal sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate, ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images)
+{
+    public static GalleryDetails Of(GalleryManifest m) => new(
+        GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
+        [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))]);
+}
+
+internal sealed record AddReport(string Category, int? Version, int Added, int Duplicates, IReadOnlyList<string> Problems, bool Calibrated);
+
+internal sealed record VerifyReport(string Category, int Version, int Images, IReadOnlyList<string> Problems);
+
+internal sealed record ModelSummary(string Name, string Folder, string Digest, int InputWidth, int InputHeight, IReadOnlyList<string> Levels, int PooledLength, bool WeightChannels, string Licence, string Origin);

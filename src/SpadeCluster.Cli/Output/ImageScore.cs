@@ -1,0 +1,91 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Output;
+
+/// <summary>Box in pixels of the photograph.</summary>
+internal sealed record Box(int X, int Y, int Width, int Height);
+
+/// <summary>A point in pixels of the photograph.</summary>
+internal sealed record Point(double X, double Y);
+
+/// <summary>The normal pixel that matched a region's peak.</summary>
+/// <param name="Source">The normal's file name.</param>
+/// <param name="Input">Where in the normal, in pixels of the model's input.</param>
+internal sealed record Evidence(string ImageId, string Source, Point Input, double Distance);
+
+internal sealed record Region(Box Box, int InputArea, double Peak, Point PeakAt, Evidence? Evidence);
+
+internal sealed record NeighbourScore(string ImageId, string Source, double Distance);
+
+/// <summary>One scored image, in anomalib's words where it has them. Distances are squared and raw.</summary>
+internal sealed record ImageScore
+{
+    public required string File { get; init; }
+    public required string ImageId { get; init; }
+    public required string Category { get; init; }
+    public required int Version { get; init; }
+
+    /// <summary>0 to 1, the threshold at 0.5; null without calibration.</summary>
+    public double? PredScore { get; init; }
+
+    /// <summary>True: anomalous; null without calibration.</summary>
+    public bool? PredLabel { get; init; }
+
+    /// <summary>Mean of the map's highest 1 %; null where the gate kept the image from the pixel search.</summary>
+    public double? RawScore { get; init; }
+    public double? MapMax { get; init; }
+    public double? Theta { get; init; }
+    public required double GateDistance { get; init; }
+    public double? Tau { get; init; }
+    public bool? Flagged { get; init; }
+    public required bool Localised { get; init; }
+    public required IReadOnlyList<Region> Regions { get; init; }
+    public required IReadOnlyList<NeighbourScore> Neighbours { get; init; }
+
+    /// <summary>Files written for this image by --out.</summary>
+    public string? Overlay { get; init; }
+    public string? PredMask { get; init; }
+    public required StageTimes Milliseconds { get; init; }
+
+    /// <param name="neighbours">How many neighbours to list: those of the gate.</param>
+    public static ImageScore Of(ScoredImage scored, int neighbours)
+    {
+        var (result, prepared) = (scored.Result, scored.Prepared);
+        var sources = scored.Gallery.Images.ToDictionary(i => i.Id, i => i.Source);
+        return new ImageScore
+        {
+            File = scored.Source,
+            ImageId = scored.Id.ToString(),
+            Category = scored.Gallery.Category,
+            Version = scored.Gallery.Version,
+            PredScore = result.NormalisedScore,
+            PredLabel = result.Anomalous,
+            RawScore = result.Map?.Score,
+            MapMax = result.Map?.Max,
+            Theta = result.Calibration?.Theta,
+            GateDistance = result.GateDistance,
+            Tau = result.Calibration?.Tau,
+            Flagged = result.Flagged,
+            Localised = result.Map is not null,
+            Regions = [.. result.Regions.Select(ToRegion)],
+            Neighbours = [.. result.Neighbours.Take(neighbours).Select(n => new NeighbourScore(n.Id.ToString(), sources[n.Id], n.Distance))],
+            Milliseconds = result.Times,
+        };
+
+        Region ToRegion(AnomalyRegion r)
+        {
+            var (left, top) = prepared.ToOriginal((r.X, r.Y));
+            var (right, bottom) = prepared.ToOriginal((r.X + r.Width, r.Y + r.Height));
+            int x = (int)Math.Floor(left), y = (int)Math.Floor(top);
+            var peak = prepared.ToOriginal((r.PeakX + 0.5, r.PeakY + 0.5));
+            var evidence = result.EvidenceAt(r.PeakX, r.PeakY);
+            return new Region(
+                new Box(x, y, Math.Min((int)Math.Ceiling(right), prepared.OriginalWidth) - x, Math.Min((int)Math.Ceiling(bottom), prepared.OriginalHeight) - y),
+                r.Area, r.Peak, new Point(peak.X, peak.Y),
+                evidence is null ? null : new Evidence(evidence.Image.ToString(), sources[evidence.Image], new Point(evidence.X, evidence.Y), evidence.Distance));
+        }
+    }
+}
+
+/// <summary>An image of a batch that could not be scored.</summary>
+internal sealed record FailedImage(string File, string Error);

@@ -1,0 +1,37 @@
+using Spectre.Console;
+
+namespace SpadeCluster.Cli.Output;
+
+/// <summary>Tells how far a stage has come.</summary>
+internal delegate void ProgressReport(string stage, int done, int total);
+
+/// <summary>Reports on the caller's thread, in order; <see cref="Progress{T}"/> would post to the pool.</summary>
+internal sealed class InlineProgress<T>(Action<T> report) : IProgress<T>
+{
+    public void Report(T value) => report(value);
+}
+
+/// <summary>Progress bars on standard error when a person watches it; silence in pipes and logs.</summary>
+internal static class ProgressBars
+{
+    public static Task<T> RunAsync<T>(bool quiet, Func<ProgressReport, Task<T>> work)
+    {
+        if (quiet || Console.IsErrorRedirected) return work((_, _, _) => { });
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        return console.Progress().AutoClear(true)
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .StartAsync(context =>
+            {
+                var tasks = new Dictionary<string, ProgressTask>(StringComparer.Ordinal);
+                var gate = new Lock();
+                return work((stage, done, total) =>
+                {
+                    lock (gate)
+                    {
+                        if (!tasks.TryGetValue(stage, out var task)) tasks[stage] = task = context.AddTask(Markup.Escape(stage), maxValue: total);
+                        task.Value = done;
+                    }
+                });
+            });
+    }
+}

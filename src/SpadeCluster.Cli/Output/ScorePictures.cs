@@ -1,0 +1,25 @@
+using SpadeCluster.Imaging;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cli.Output;
+
+/// <summary>The overlay and the mask of one scored image, at the model's input size.</summary>
+internal static class ScorePictures
+{
+    /// <returns>The score with the written files named in it.</returns>
+    public static ImageScore Write(string folder, ScoredImage scored, ImageScore score)
+    {
+        if (scored.Result.Map is not { } map) return score;
+        // The id keeps two files of the same name apart.
+        string stem = $"{Path.GetFileNameWithoutExtension(scored.Source)}-{scored.Id.ToString()[..8]}";
+        string overlay = Path.Combine(folder, stem + "_overlay.png"), mask = Path.Combine(folder, stem + "_mask.png");
+        var above = map.Above(scored.Result.Anomalous == true ? scored.Result.Calibration!.Theta : double.PositiveInfinity);
+        float[] shown = scored.Result.Calibration is { } c
+            ? [.. map.Values.Select(v => (float)c.Normalise(v))]
+            : [.. map.Values.Select(v => (float)(v / Math.Max(map.Max, 1e-12)))];
+        var picture = Overlay.Outline(Overlay.Blend(scored.Prepared.Input, shown, ColorMap.Inferno), above, new Rgb(0, 213, 255));
+        PngEncoder.WriteFile(overlay, Overlay.SideBySide([scored.Prepared.Input, picture]));
+        PngEncoder.WriteMaskFile(mask, above, map.Width, map.Height);
+        return score with { Overlay = overlay, PredMask = mask };
+    }
+}

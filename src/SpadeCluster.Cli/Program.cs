@@ -1,0 +1,46 @@
+using System.CommandLine;
+using SpadeCluster;
+using SpadeCluster.Cli.Commands;
+
+var root = new RootCommand("SpadeCluster: industrial anomaly detection from good parts only (SPADE). Photographs of normal products go into a gallery; every further photograph gets a verdict, a score and a map.")
+{
+    DemoCommand.Create(),
+    GalleryCommands.Create(),
+    ScoreCommand.Create(),
+    EvaluateCommand.Create(),
+    ModelCommands.Create(),
+};
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"spade: {error.Message}");
+    Console.Error.WriteLine("spade: see 'spade --help', or --help after any command");
+    return ExitCodes.Usage;
+}
+
+using var cancellation = new CancellationTokenSource();
+Console.CancelKeyPress += (_, e) =>
+{
+    e.Cancel = true;
+    cancellation.Cancel();
+};
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancellation.Token);
+}
+catch (SpadeException e)
+{
+    Console.Error.WriteLine($"spade: {e.Message}");
+    return ExitCodes.Of(e.Error);
+}
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("spade: cancelled");
+    return ExitCodes.Cancelled;
+}
+catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+{
+    Console.Error.WriteLine($"spade: {e.Message}");
+    return ExitCodes.BadData;
+}
