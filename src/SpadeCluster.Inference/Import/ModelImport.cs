@@ -1,0 +1,23 @@
+namespace SpadeCluster.Inference.Import;
+
+/// <summary>Turns published weights (safetensors) into a model folder.</summary>
+public static class ModelImport
+{
+    /// <summary>The names <see cref="Run"/> knows.</summary>
+    public static IReadOnlyList<string> Architectures { get; } = [.. ResNetArchitecture.All.Select(a => a.Name)];
+
+    /// <summary>Reads weights, folds batch normalisation, writes model.onnx and model.json to <paramref name="outDirectory"/>.</summary>
+    /// <param name="licence">What the weights' publisher allows; kept in the manifest.</param>
+    /// <param name="replace">Whether another model in that folder may be replaced.</param>
+    /// <exception cref="SpadeException">InvalidArgument: unknown architecture, or a file that is damaged or lacks a tensor.
+    /// NotFound: no such file. FailedPrecondition: the folder holds something else.</exception>
+    public static InferenceModel Run(string architecture, string weightsPath, string outDirectory, string? licence = null, bool replace = false)
+    {
+        var known = ResNetArchitecture.All.FirstOrDefault(a => a.Name == architecture)
+            ?? throw new SpadeException(SpadeError.InvalidArgument, $"unknown architecture '{architecture}'; known are {string.Join(", ", Architectures)}");
+        using var weights = new SafetensorsFile(weightsPath);
+        var model = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", known.Origin);
+        ModelFolder.Write(outDirectory, model, replace);
+        return model;
+    }
+}

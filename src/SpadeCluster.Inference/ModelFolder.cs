@@ -1,0 +1,95 @@
+using System.Text.Json;
+
+namespace SpadeCluster.Inference;
+
+/// <summary>A model on disk: a folder with <c>model.onnx</c> and <c>model.json</c>.</summary>
+public static class ModelFolder
+{
+    public const string NetworkFile = "model.onnx", ManifestFile = "model.json";
+    private const long LargestNetwork = 1L << 30, LargestManifest = 1 << 20;
+
+    /// <summary>Reads a model and checks its digest.</summary>
+    /// <exception cref="SpadeException">NotFound: no such folder or file. InvalidArgument: unreadable manifest.
+    /// FailedPrecondition: the digest differs. ResourceExhausted: a file is too large.</exception>
+    public static InferenceModel Open(string directory)
+    {
+        if (!Directory.Exists(directory)) throw new SpadeException(SpadeError.NotFound, $"there is no model folder {directory}; import or create one with 'spade model'");
+        string manifestPath = Path.Combine(directory, ManifestFile);
+        ModelManifest? manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize(ReadBounded(manifestPath, LargestManifest), ModelManifestJson.Default.ModelManifest);
+        }
+        catch (JsonException e)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"{manifestPath} is not a valid model manifest: {e.Message}", e);
+        }
+        if (manifest is null) throw new SpadeException(SpadeError.InvalidArgument, $"{manifestPath} is empty");
+        manifest.Validate(manifestPath);
+        return InferenceModel.Create(manifest, ReadBounded(Path.Combine(directory, NetworkFile), LargestNetwork), directory);
+    }
+
+    /// <summary>Writes a model so that the folder appears complete or not at all. Writing the same model again is a no-op.</summary>
+    /// <param name="replace">Whether another model that is already there may be replaced.</param>
+    /// <exception cref="SpadeException">FailedPrecondition: the folder holds something else.</exception>
+    public static void Write(string directory, InferenceModel model, bool replace = false)
+    {
+        directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        byte[] manifest = JsonSerializer.SerializeToUtf8Bytes(model.Manifest, ModelManifestJson.Default.ModelManifest);
+        bool exists = Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any();
+        if (exists)
+        {
+            string[] names = [.. Directory.EnumerateFileSystemEntries(directory).Select(p => Path.GetFileName(p)!).Order()];
+            bool isModel = names.AsSpan().SequenceEqual([ManifestFile, NetworkFile]);
+            if (isModel && Same(directory, model, manifest)) return;
+            if (!isModel || !replace)
+                throw new SpadeException(SpadeError.FailedPrecondition, $"{directory} already holds {(isModel ? "another model" : "other files")}; choose another folder{(isModel ? " or replace it explicitly" : "")}");
+        }
+        string temporary = $"{directory}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            Directory.CreateDirectory(temporary);
+            WriteDurably(Path.Combine(temporary, NetworkFile), model.Network.Span);
+            WriteDurably(Path.Combine(temporary, ManifestFile), manifest);
+            if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
+            Directory.Move(temporary, directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpadeException(SpadeError.ResourceExhausted, $"the model could not be written to {directory}: {e.Message}", e);
+        }
+        finally
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    private static bool Same(string directory, InferenceModel model, byte[] manifest) =>
+        File.ReadAllBytes(Path.Combine(directory, ManifestFile)).AsSpan().SequenceEqual(manifest)
+        && InferenceModel.DigestOf(ReadBounded(Path.Combine(directory, NetworkFile), LargestNetwork)).Equals(model.Manifest.Sha256, StringComparison.OrdinalIgnoreCase);
+
+    private static void WriteDurably(string path, ReadOnlySpan<byte> bytes)
+    {
+        using var file = new FileStream(path, FileMode.CreateNew);
+        file.Write(bytes);
+        file.Flush(flushToDisk: true);
+    }
+
+    internal static byte[] ReadBounded(string path, long largest)
+    {
+        try
+        {
+            long length = new FileInfo(path).Length;
+            if (length > largest) throw new SpadeException(SpadeError.ResourceExhausted, $"{path} has {length} bytes; at most {largest} are read");
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SpadeException(SpadeError.NotFound, $"{path} does not exist", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"{path} could not be read: {e.Message}", e);
+        }
+    }
+}
