@@ -3,7 +3,6 @@ using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Galleries;
-using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 using SpadeCluster.Storage.Files;
 

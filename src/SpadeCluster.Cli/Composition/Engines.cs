@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
+using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Managed;
 
 namespace SpadeCluster.Cli.Composition;

@@ -16,6 +16,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(AddReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(ModelSummary))]
+[JsonSerializable(typeof(ModelVerified))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

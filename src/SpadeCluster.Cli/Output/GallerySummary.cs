@@ -21,5 +21,3 @@ internal sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest
 internal sealed record AddReport(string Category, int? Version, int Added, int Duplicates, IReadOnlyList<string> Problems, bool Calibrated);
 
 internal sealed record VerifyReport(string Category, int Version, int Images, IReadOnlyList<string> Problems);
-
-internal sealed record ModelSummary(string Name, string Folder, string Digest, int InputWidth, int InputHeight, IReadOnlyList<string> Levels, int PooledLength, bool WeightChannels, string Licence, string Origin);

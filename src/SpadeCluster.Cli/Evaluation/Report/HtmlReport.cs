@@ -5,7 +5,6 @@ using SpadeCluster.Evaluation;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
-using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Evaluation.Report;
 

@@ -1,0 +1,130 @@
+using System.CommandLine;
+using System.Globalization;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Output;
+using SpadeCluster.Inference;
+using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.Import;
+using SpadeCluster.Inference.Managed;
+using Spectre.Console;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>spade model list|show|create|import|verify</summary>
+internal static class ModelCommands
+{
+    private const string Embedded = "(embedded)";
+
+    public static Command Create() => new("model", "Feature extractors: the embedded default, and model folders (model.onnx, model.json).") { List(), Show(), CreateDefault(), Import(), Verify() };
+
+    private static Argument<string?> Folder() => new("DIR") { Description = "Model folder. Default: the embedded model.", Arity = ArgumentArity.ZeroOrOne };
+
+    private static InferenceModel Open(string? folder) => folder is null ? DefaultModel.Open() : ModelFolder.Open(folder);
+
+    private static Command List()
+    {
+        var json = CommonOptions.Json();
+        var command = new Command("list", $"List the embedded model and those below ./{Engines.ModelsFolder}.\n\nExample: spade model list") { json };
+        command.SetAction(parsed =>
+        {
+            var models = new List<ModelSummary> { Summarise(Embedded, DefaultModel.Open()) };
+            models.AddRange(Engines.Local().Select(m => Summarise(m.Folder, m.Model)));
+            if (parsed.GetValue(json))
+            {
+                CliJson.WriteLine(models, CliJson.Default.IReadOnlyListModelSummary);
+                return 0;
+            }
+            var table = new Table().Border(TableBorder.Rounded).AddColumns("name", "folder", "input", "levels", "pooled", "digest");
+            foreach (var m in models)
+                table.AddRow([.. new[] { m.Name, m.Folder, $"{m.InputWidth}x{m.InputHeight}", string.Join(' ', m.Levels), m.PooledLength.ToString(CultureInfo.InvariantCulture), m.Digest[..12] }.Select(Markup.Escape)]);
+            AnsiConsole.Write(table);
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var (folder, json) = (Folder(), CommonOptions.Json());
+        var command = new Command("show", "Show one model.\n\nExample: spade model show models/wide_resnet50_2") { folder, json };
+        command.SetAction(parsed =>
+        {
+            Print(Summarise(parsed.GetValue(folder) ?? Embedded, Open(parsed.GetValue(folder))), parsed.GetValue(json));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command CreateDefault()
+    {
+        var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine(Engines.ModelsFolder, DefaultModel.Name) };
+        var json = CommonOptions.Json();
+        var command = new Command("create", "Write the embedded default model (oriented-energy pyramid) as a model folder.\n\nExample: spade model create --out models/mine") { output, json };
+        command.SetAction(parsed =>
+        {
+            string folder = parsed.GetRequiredValue(output);
+            Print(Summarise(folder, DefaultModel.Write(folder)), parsed.GetValue(json));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Import()
+    {
+        var architecture = new Argument<string>("ARCH") { Description = $"Architecture: {string.Join(", ", ModelImport.Architectures)}." };
+        architecture.AcceptOnlyFromAmong([.. ModelImport.Architectures]);
+        var weights = new Option<string>("--weights") { Description = "Published weights, safetensors with torchvision's tensor names.", HelpName = "FILE", Required = true };
+        var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
+        var licence = new Option<string?>("--licence") { Description = "What the weights' publisher allows, for the record." };
+        var json = CommonOptions.Json();
+        var command = new Command("import", "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import wide_resnet50_2 --weights wide_resnet50_2.safetensors --out models/wide_resnet50_2") { architecture, weights, output, licence, json };
+        command.SetAction(parsed =>
+        {
+            string folder = parsed.GetRequiredValue(output);
+            Print(Summarise(folder, ModelImport.Run(parsed.GetRequiredValue(architecture), parsed.GetRequiredValue(weights), folder, parsed.GetValue(licence))), parsed.GetValue(json));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Verify()
+    {
+        var (folder, json) = (Folder(), CommonOptions.Json());
+        var command = new Command("verify", "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and alone.\n\nExample: spade model verify models/wide_resnet50_2") { folder, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var model = Open(parsed.GetValue(folder));
+            using var extractor = new ManagedExtractor(model);
+            var ranges = await ModelVerification.RunAsync(extractor, cancellation: cancellation);
+            if (parsed.GetValue(json))
+            {
+                CliJson.WriteLine(new ModelVerified(model.Manifest.Name, model.Digest, [.. ranges.Select(r => new ModelOutputRange(r.Name, r.Smallest, r.Largest, r.Mean))]), CliJson.Default.ModelVerified);
+                return 0;
+            }
+            foreach (var r in ranges) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Name}: {r.Smallest:G5} to {r.Largest:G5}, mean {r.Mean:G5}"));
+            Console.WriteLine($"{model.Manifest.Name} (digest {model.Digest[..12]}): sound");
+            return 0;
+        });
+        return command;
+    }
+
+    private static ModelSummary Summarise(string folder, InferenceModel model)
+    {
+        using var extractor = new ManagedExtractor(model);
+        var (m, f) = (model.Manifest, extractor.Model);
+        return new ModelSummary(m.Name, folder, model.Digest, f.InputWidth, f.InputHeight, [.. f.Levels.Select(l => l.ToString())], f.PooledLength, f.WeightChannels, m.Licence, m.Origin);
+    }
+
+    private static void Print(ModelSummary m, bool json)
+    {
+        if (json)
+        {
+            CliJson.WriteLine(m, CliJson.Default.ModelSummary);
+            return;
+        }
+        Console.WriteLine($"{m.Name} in {m.Folder}");
+        Console.WriteLine($"input {m.InputWidth}x{m.InputHeight}; levels {string.Join(", ", m.Levels)}; pooled {m.PooledLength}; channel weights {(m.WeightChannels ? "by variance" : "1")}");
+        Console.WriteLine($"digest {m.Digest}");
+        Console.WriteLine($"licence: {m.Licence}; origin: {m.Origin}");
+    }
+}

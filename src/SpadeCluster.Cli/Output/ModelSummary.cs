@@ -1,0 +1,7 @@
+namespace SpadeCluster.Cli.Output;
+
+internal sealed record ModelSummary(string Name, string Folder, string Digest, int InputWidth, int InputHeight, IReadOnlyList<string> Levels, int PooledLength, bool WeightChannels, string Licence, string Origin);
+
+internal sealed record ModelOutputRange(string Output, float Smallest, float Largest, float Mean);
+
+internal sealed record ModelVerified(string Name, string Digest, IReadOnlyList<ModelOutputRange> Outputs);
