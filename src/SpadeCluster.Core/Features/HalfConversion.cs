@@ -11,6 +11,21 @@ public static class HalfConversion
 {
     private const float TwoTo112 = 5.192296858534828e33f;
 
+    /// <summary>False when a value is NaN or infinite.</summary>
+    public static bool AllFinite(ReadOnlySpan<Half> values)
+    {
+        var bits = MemoryMarshal.Cast<Half, ushort>(values);
+        var worst = Vector256<ushort>.Zero;
+        int i = 0;
+        // Without the sign, everything from 0x7C00 on is infinite or NaN.
+        for (; i <= bits.Length - 16; i += 16)
+            worst = Vector256.Max(worst, Vector256.LoadUnsafe(in bits[i]) & Vector256.Create((ushort)0x7FFF));
+        if (Vector256.GreaterThanOrEqualAny(worst, Vector256.Create((ushort)0x7C00))) return false;
+        for (; i < bits.Length; i++)
+            if ((bits[i] & 0x7FFF) >= 0x7C00) return false;
+        return true;
+    }
+
     /// <summary>Widens finite halves; exact. (Infinity and NaN, which pyramids never hold, would come out as 65536 and up.)</summary>
     public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
     {

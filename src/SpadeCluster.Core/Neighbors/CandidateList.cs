@@ -1,0 +1,90 @@
+namespace SpadeCluster.Neighbors;
+
+/// <summary>Work done at one depth.</summary>
+internal struct SearchCounts
+{
+    public long Sketched, Bounded, Exact, Bytes;
+}
+
+/// <summary>
+/// What a <see cref="ChainWorker"/> holds at one depth: the query slots listed under one gallery slot, and before that the
+/// entries (query quads) under one gallery quad that the block kernel bounds.
+/// </summary>
+internal sealed unsafe class CandidateList
+{
+    private readonly AlignedBuffer<float> _floats, _rows;
+    private readonly AlignedBuffer<int> _ints;
+    private readonly AlignedBuffer<ushort> _live;
+
+    public CandidateList(LevelChain.Depth shape, int depth, int sketchLength)
+    {
+        Depth = depth;
+        int slots = shape.Slots, quads = (slots + 3) / 4;
+        _floats = new AlignedBuffer<float>(2L * slots + 17L * quads + 48);
+        _ints = new AlignedBuffer<int>(2L * slots + 3L * quads);
+        _live = new AlignedBuffer<ushort>(quads);
+        _rows = new AlignedBuffer<float>(3L * shape.RowLength);
+        Gallery = new BlockKernel.Gallery(depth == 0 ? 0 : Math.Max(shape.RowLength, sketchLength) / 2);
+        Bounds = _floats.Pointer;
+        Coarse = Bounds + 16L * quads;
+        Sums = Coarse + quads;
+        Exact = Sums + slots;
+        Quads = _ints.Pointer;
+        Parents = Quads + quads;
+        Entries = Parents + quads;
+        Slots = Entries + quads;
+        Ancestors = Slots + slots;
+    }
+
+    public int Depth { get; }
+
+    // The list under one gallery slot.
+    public int GallerySlot, Count;
+
+    /// <summary>Whether the bounds in <see cref="Sums"/> came from sketches and gain from being evaluated.</summary>
+    public bool Sketched;
+
+    /// <summary>[n]: query slot; where its parent is in the list above.</summary>
+    public readonly int* Slots, Ancestors;
+
+    /// <summary>[n]: best bound known of the levels so far; their exact sum, or NaN while unknown.</summary>
+    public readonly float* Sums, Exact;
+
+    /// <summary>The gallery slot's row, widened, once <see cref="RowReady"/>.</summary>
+    public float* Row => _rows.Pointer;
+    public bool RowReady;
+
+    // The entries under one gallery quad.
+    public BlockKernel.Gallery Gallery { get; }
+
+    /// <summary>[entry]: query quad; place of its parent in the list above. After compaction also: the entry's number.</summary>
+    public readonly int* Quads, Parents, Entries;
+
+    /// <summary>[entry]: bound of the coarser levels; 16 bounds of this one.</summary>
+    public readonly float* Coarse, Bounds;
+
+    /// <summary>[entry]: lanes below their limit.</summary>
+    public ushort* Live => _live.Pointer;
+
+    /// <summary>Scratch for expanding rows: one in float32, one in int16.</summary>
+    public float* Scratch => _rows.Pointer + (_rows.Length / 3);
+    public short* Codes => (short*)(_rows.Pointer + (_rows.Length / 3 * 2));
+
+    public void Set(int n, int slot, float sum, int ancestor) =>
+        (Slots[n], Sums[n], Ancestors[n], Exact[n]) = (slot, sum, ancestor, float.NaN);
+
+    public void SetEntry(int e, int quad, float coarse, int parent) => (Quads[e], Coarse[e], Parents[e]) = (quad, coarse, parent);
+
+    /// <summary>Moves the entries with live lanes to the front (their bounds stay where they are); returns how many.</summary>
+    public int CompactLive(int entries)
+    {
+        int n = 0;
+        for (int e = 0; e < entries; e++)
+        {
+            if (Live[e] == 0) continue;
+            (Live[n], Quads[n], Parents[n], Entries[n]) = (Live[e], Quads[e], Parents[e], e);
+            n++;
+        }
+        return n;
+    }
+}

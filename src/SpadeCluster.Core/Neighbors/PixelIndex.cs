@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Neighbors;
+
+/// <summary>
+/// Exact nearest-neighbour search over the pixels of gallery images (README.md in this folder explains it). An index
+/// learns means and principal directions from a sample of normals, packs gallery images, and searches any subset of them.
+/// What it learned only steers how much work a search needs: results are the bits of <see cref="PixelDistance"/>, whatever
+/// the sample, the threads or the split of the gallery. Safe for concurrent use.
+/// </summary>
+public sealed unsafe class PixelIndex
+{
+    /// <summary>Sketch coordinates of a cell: few on the finest level, which has the most cells, more on the middle ones.</summary>
+    private const int FinestDirections = 7, MiddleDirections = 63;
+    private const int MaximumSample = 64;
+
+    private readonly AlignedBuffer<float>[] _means;
+    private readonly AlignedBuffer<float>?[] _rootWeights;
+    private readonly NestedOrder? _order;
+    private readonly ConcurrentDictionary<string, ChainSearch> _searches = new();
+
+    /// <param name="space">What defines the distances.</param>
+    /// <param name="sample">Some normals, at least a handful and typical; empty: results are the same, only slower.</param>
+    public PixelIndex(PixelSpace space, IReadOnlyList<FeaturePyramid> sample) : this(space, sample, SimdPaths.Best) { }
+
+    internal PixelIndex(PixelSpace space, IReadOnlyList<FeaturePyramid> sample, SimdPath path)
+    {
+        (Space, Path) = (space, path);
+        foreach (var pyramid in sample) CheckShapes(pyramid, nameof(sample));
+        if (sample.Count > MaximumSample)
+            sample = [.. Enumerable.Range(0, MaximumSample).Select(i => sample[(int)((long)i * sample.Count / MaximumSample)])];
+        int levels = space.Shapes.Count;
+        _order = NestedOrder.TryCreate(space.Shapes);
+        (_means, _rootWeights) = (new AlignedBuffer<float>[levels], new AlignedBuffer<float>?[levels]);
+        (Weights, Sketches) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels]);
+        for (int level = 0; level < levels; level++)
+        {
+            var shape = space.Shapes[level];
+            float[]? weights = space.ChannelWeights?[level];
+            int padded = (shape.Channels + PixelDistance.Lanes - 1) / PixelDistance.Lanes * PixelDistance.Lanes;
+            _means[level] = CentredRows.Padded(sample.Count == 0 ? [] : SketchTraining.Mean(sample, level), padded);
+            _rootWeights[level] = weights is null ? null : CentredRows.Padded([.. weights.Select(MathF.Sqrt)], padded);
+            Weights[level] = weights is null ? null : CentredRows.Padded(weights, padded);
+            if (_order is null || sample.Count == 0 || level == levels - 1) continue;
+            var sketch = SketchTraining.Train(sample, level, weights, level == 0 ? FinestDirections : MiddleDirections);
+            if (sketch.Usable) Sketches[level] = sketch;
+        }
+    }
+
+    public PixelSpace Space { get; }
+
+    internal SimdPath Path { get; }
+
+    /// <summary>[level]; null where there is nothing to learn from.</summary>
+    internal LevelSketch?[] Sketches { get; }
+
+    /// <summary>[level]: padded channel weights for the definition, or null.</summary>
+    internal AlignedBuffer<float>?[] Weights { get; }
+
+    /// <summary>Makes one gallery image ready to be searched.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: other shapes, or values that are not finite.</exception>
+    public PackedPyramid Pack(FeaturePyramid features)
+    {
+        CheckShapes(features, nameof(features));
+        CheckFinite(features);
+        int levels = Space.Shapes.Count;
+        var (codes, terms) = (new sbyte[]?[levels], new Half[]?[levels]);
+        for (int level = 0; level < levels; level++)
+            if (Sketches[level] is { } sketch) (codes[level], terms[level]) = Encode(features, level, sketch);
+        return new PackedPyramid(this, features, codes, terms);
+    }
+
+    private (sbyte[] Codes, Half[] Terms) Encode(FeaturePyramid features, int level, LevelSketch sketch)
+    {
+        int channels = Space.Shapes[level].Channels;
+        int[] cells = _order!.Cells(level);
+        var (codes, terms) = (new sbyte[cells.Length * sketch.Length], new Half[cells.Length]);
+        using var scratch = new AlignedBuffer<float>(channels + PixelDistance.Lanes);
+        Span<sbyte> code = stackalloc sbyte[sketch.Length];
+        for (int slot = 0; slot < cells.Length; slot++)
+        {
+            if (cells[slot] < 0) continue;
+            terms[slot] = sketch.EncodeGallery(features.Level(level).Slice(cells[slot] * channels, channels), scratch.Pointer, code);
+            int to = slot / 4 * 4 * sketch.Length + slot % 4 * 2;
+            for (int k = 0; k < sketch.Length; k += 2)
+                (codes[to + 4 * k], codes[to + 4 * k + 1]) = (code[k], code[k + 1]);
+        }
+        return (codes, terms);
+    }
+
+    /// <summary>
+    /// For every pixel of <paramref name="query"/>, its kappa nearest pixels in <paramref name="gallery"/>.
+    /// </summary>
+    /// <param name="gallery">Packed images with their positions in the order of image ids: ties go to the lowest position.</param>
+    /// <param name="statistics">Receives what the search did, when given.</param>
+    /// <returns>One map on the finest selected grid for <see cref="Fusion.Concatenated"/>, one per level for <see cref="Fusion.PerLevel"/>.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: shapes, levels or options that do not fit.</exception>
+    public PixelMatches[] Search(FeaturePyramid query, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options,
+        CancellationToken cancellationToken = default, SearchStatistics? statistics = null) =>
+        Search(query, gallery, options, dense: false, cancellationToken, statistics);
+
+    /// <param name="dense">Evaluates every pair in all channels: the baseline that pruning is measured against.</param>
+    internal PixelMatches[] Search(FeaturePyramid query, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options,
+        bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
+    {
+        CheckShapes(query, nameof(query));
+        CheckFinite(query);
+        int[] levels = [.. options.Levels ?? Enumerable.Range(0, Space.Shapes.Count)];
+        if (levels.Length == 0 || levels[0] < 0 || levels[^1] >= Space.Shapes.Count || levels.Zip(levels.Skip(1)).Any(p => p.First >= p.Second))
+            throw new SpadeException(SpadeError.InvalidArgument, $"levels must be ascending indices from 0 to {Space.Shapes.Count - 1}, at least one");
+        if (options.Kappa < 1) throw new SpadeException(SpadeError.InvalidArgument, "kappa must be at least 1");
+        var images = gallery.OrderBy(g => g.Position).ToArray();
+        foreach (var (_, image) in images)
+            if (image.Index != this) throw new SpadeException(SpadeError.InvalidArgument, "a gallery image was packed by another index; pack it with the one that searches");
+        int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+
+        int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
+        return [.. chains.Select(chain => _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, Chain(chain)))
+            .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics))];
+    }
+
+    /// <summary>Centres and rounds one widened row of a depth; returns its term and factor.</summary>
+    internal (float Term, float Factor) Quantise(LevelChain.Depth depth, float* row, float* scratch, short* codes)
+    {
+        float norm = CentredRows.Centre(row, _means[depth.Level].Pointer, Root(depth.Level), scratch, depth.RowLength);
+        float factor = CentredRows.Quantise(scratch, norm, codes, depth.RowLength);
+        return (CentredRows.Additive(norm, factor, CentredRows.Loss(depth.Shape.Channels)), factor);
+    }
+
+    /// <summary>The same for a row of halves.</summary>
+    internal (float Term, float Factor) Quantise(LevelChain.Depth depth, ReadOnlySpan<Half> row, float* scratch, short* codes)
+    {
+        HalfConversion.Widen(row, new Span<float>(scratch, row.Length));
+        for (int i = row.Length; i < depth.RowLength; i++) scratch[i] = 0;
+        return Quantise(depth, scratch, scratch, codes);
+    }
+
+    private float* Root(int level) => _rootWeights[level] is { } w ? w.Pointer : null;
+
+    private LevelChain Chain(int[] levels)
+    {
+        if (levels.Length > 1 && _order is null)
+            throw new SpadeException(SpadeError.InvalidArgument, "these levels do not nest in each other; search them one by one (per-level fusion)");
+        return new LevelChain(Space, _order, levels);
+    }
+
+    private void CheckShapes(FeaturePyramid features, string what)
+    {
+        if (!features.Shapes.SequenceEqual(Space.Shapes))
+            throw new SpadeException(SpadeError.InvalidArgument, $"{what} has levels {string.Join(", ", features.Shapes)}, but the gallery's are {string.Join(", ", Space.Shapes)}; it comes from another model");
+    }
+
+    private static void CheckFinite(FeaturePyramid features)
+    {
+        for (int level = 0; level < features.Shapes.Count; level++)
+            if (!HalfConversion.AllFinite(features.Level(level)))
+                throw new SpadeException(SpadeError.InvalidArgument, $"level {level + 1} of the features contains NaN or infinite values; check the model and its input scale");
+    }
+}

@@ -1,0 +1,165 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace SpadeCluster.Neighbors;
+
+/// <summary>
+/// Bounds of all query cells of one level against a tile of gallery cells: a dense product of int16 rows. Query cells lie
+/// in groups of 16, [group][pair of channels][cell][2], so a lane is a query cell; gallery rows stay as they are and are
+/// broadcast a channel pair at a time. 14 gallery rows times two groups fill 28 of 32 registers with sums.
+/// </summary>
+internal static unsafe class RootKernel
+{
+    /// <summary>Gallery rows of a tile; rows past the last one may hold anything.</summary>
+    public const int TileRows = 14;
+
+    /// <summary>Query cells of a group.</summary>
+    public const int Group = 16;
+
+    /// <param name="query">[group][pair][16][2].</param>
+    /// <param name="queryTerms">[group * 16]: terms, then as many factors.</param>
+    /// <param name="rows">TileRows gallery rows of 2 * <paramref name="pairs"/> values.</param>
+    /// <param name="rowTerms">[TileRows] terms, then as many factors.</param>
+    /// <param name="bounds">Receives [row][group * 16].</param>
+    public static void Bound(short* query, float* queryTerms, int groups, short* rows, float* rowTerms, int rowCount, int pairs, float* bounds, SimdPath path)
+    {
+        int* sums = stackalloc int[TileRows * 2 * Group];
+        int stride = groups * Group;
+        if (path != SimdPath.Vector512)
+        {
+            for (int g = 0; g < groups; g++)
+            {
+                int* q = (int*)query + (long)g * pairs * Group;
+                for (int r = 0; r < rowCount; r++)
+                {
+                    if (path == SimdPath.Vector256) Row256(q, (int*)rows + r * pairs, pairs, sums + r * Group);
+                    else RowScalar((short*)q, rows + 2 * r * pairs, pairs, sums + r * Group);
+                }
+                Finish(sums, Group, queryTerms + g * Group, queryTerms + stride + g * Group, rowTerms, rowCount, bounds + g * Group, stride);
+            }
+            return;
+        }
+        int group = 0;
+        for (; group < groups - 1; group += 2)
+        {
+            int* q = (int*)query + (long)group * pairs * Group;
+            Tile2(q, q + pairs * Group, (int*)rows, pairs, sums);
+            Finish(sums, 2 * Group, queryTerms + group * Group, queryTerms + stride + group * Group, rowTerms, rowCount, bounds + group * Group, stride);
+        }
+        if (group < groups)
+        {
+            Tile1((int*)query + (long)group * pairs * Group, (int*)rows, pairs, sums);
+            Finish(sums, Group, queryTerms + group * Group, queryTerms + stride + group * Group, rowTerms, rowCount, bounds + group * Group, stride);
+        }
+    }
+
+    private static void Finish(int* sums, int width, float* terms, float* factors, float* rowTerms, int rowCount, float* bounds, int stride)
+    {
+        for (int r = 0; r < rowCount; r++, sums += width, bounds += stride)
+        {
+            Vector256<float> rowTerm = Vector256.Create(rowTerms[r]), rowFactor = Vector256.Create(rowTerms[TileRows + r]);
+            for (int i = 0; i < width; i += 8)
+            {
+                var bound = Vector256.Load(terms + i) + rowTerm - Vector256.Load(factors + i) * rowFactor * Vector256.ConvertToSingle(Vector256.Load(sums + i));
+                Vector256.MaxNative(bound, Vector256<float>.Zero).Store(bounds + i);
+            }
+        }
+    }
+
+    private static Vector512<int> Dot(Vector512<short> query, int* row) =>
+        Avx512BW.MultiplyAddAdjacent(query, Vector512.Create(*row).AsInt16());
+
+    private static void Tile2(int* left, int* right, int* rows, int pairs, int* sums)
+    {
+        int* r1 = rows + pairs, r2 = r1 + pairs, r3 = r2 + pairs, r4 = r3 + pairs, r5 = r4 + pairs, r6 = r5 + pairs;
+        nint seven = 7 * (nint)pairs;
+        Vector512<int> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default;
+        Vector512<int> a7 = default, a8 = default, a9 = default, a10 = default, a11 = default, a12 = default, a13 = default;
+        Vector512<int> b0 = default, b1 = default, b2 = default, b3 = default, b4 = default, b5 = default, b6 = default;
+        Vector512<int> b7 = default, b8 = default, b9 = default, b10 = default, b11 = default, b12 = default, b13 = default;
+        for (nint k = 0; k < pairs; k++)
+        {
+            var p = Vector512.LoadAligned(left + Group * k).AsInt16();
+            var q = Vector512.LoadAligned(right + Group * k).AsInt16();
+            var g = Vector512.Create(rows[k]).AsInt16();
+            a0 += Avx512BW.MultiplyAddAdjacent(p, g); b0 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r1[k]).AsInt16();
+            a1 += Avx512BW.MultiplyAddAdjacent(p, g); b1 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r2[k]).AsInt16();
+            a2 += Avx512BW.MultiplyAddAdjacent(p, g); b2 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r3[k]).AsInt16();
+            a3 += Avx512BW.MultiplyAddAdjacent(p, g); b3 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r4[k]).AsInt16();
+            a4 += Avx512BW.MultiplyAddAdjacent(p, g); b4 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r5[k]).AsInt16();
+            a5 += Avx512BW.MultiplyAddAdjacent(p, g); b5 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r6[k]).AsInt16();
+            a6 += Avx512BW.MultiplyAddAdjacent(p, g); b6 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(rows[k + seven]).AsInt16();
+            a7 += Avx512BW.MultiplyAddAdjacent(p, g); b7 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r1[k + seven]).AsInt16();
+            a8 += Avx512BW.MultiplyAddAdjacent(p, g); b8 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r2[k + seven]).AsInt16();
+            a9 += Avx512BW.MultiplyAddAdjacent(p, g); b9 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r3[k + seven]).AsInt16();
+            a10 += Avx512BW.MultiplyAddAdjacent(p, g); b10 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r4[k + seven]).AsInt16();
+            a11 += Avx512BW.MultiplyAddAdjacent(p, g); b11 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r5[k + seven]).AsInt16();
+            a12 += Avx512BW.MultiplyAddAdjacent(p, g); b12 += Avx512BW.MultiplyAddAdjacent(q, g);
+            g = Vector512.Create(r6[k + seven]).AsInt16();
+            a13 += Avx512BW.MultiplyAddAdjacent(p, g); b13 += Avx512BW.MultiplyAddAdjacent(q, g);
+        }
+        Store2(a0, b0, sums, 0); Store2(a1, b1, sums, 1); Store2(a2, b2, sums, 2); Store2(a3, b3, sums, 3); Store2(a4, b4, sums, 4);
+        Store2(a5, b5, sums, 5); Store2(a6, b6, sums, 6); Store2(a7, b7, sums, 7); Store2(a8, b8, sums, 8); Store2(a9, b9, sums, 9);
+        Store2(a10, b10, sums, 10); Store2(a11, b11, sums, 11); Store2(a12, b12, sums, 12); Store2(a13, b13, sums, 13);
+    }
+
+    private static void Store2(Vector512<int> a, Vector512<int> b, int* sums, int row)
+    {
+        a.Store(sums + row * 2 * Group);
+        b.Store(sums + row * 2 * Group + Group);
+    }
+
+    /// <summary>The group left over: half as wide, in two halves of seven rows.</summary>
+    private static void Tile1(int* query, int* rows, int pairs, int* sums)
+    {
+        for (int half = 0; half < 2; half++, rows += 7 * pairs, sums += 7 * Group)
+        {
+            int* r1 = rows + pairs, r2 = r1 + pairs, r3 = r2 + pairs, r4 = r3 + pairs, r5 = r4 + pairs, r6 = r5 + pairs;
+            Vector512<int> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default;
+            for (nint k = 0; k < pairs; k++)
+            {
+                var q = Vector512.LoadAligned(query + Group * k).AsInt16();
+                a0 += Dot(q, rows + k); a1 += Dot(q, r1 + k); a2 += Dot(q, r2 + k); a3 += Dot(q, r3 + k);
+                a4 += Dot(q, r4 + k); a5 += Dot(q, r5 + k); a6 += Dot(q, r6 + k);
+            }
+            a0.Store(sums); a1.Store(sums + Group); a2.Store(sums + 2 * Group); a3.Store(sums + 3 * Group);
+            a4.Store(sums + 4 * Group); a5.Store(sums + 5 * Group); a6.Store(sums + 6 * Group);
+        }
+    }
+
+    private static void Row256(int* query, int* row, int pairs, int* sums)
+    {
+        Vector256<int> low = default, high = default;
+        for (nint k = 0; k < pairs; k++)
+        {
+            var g = Vector256.Create(row[k]).AsInt16();
+            low += Avx2.MultiplyAddAdjacent(Vector256.LoadAligned(query + Group * k).AsInt16(), g);
+            high += Avx2.MultiplyAddAdjacent(Vector256.LoadAligned(query + Group * k + 8).AsInt16(), g);
+        }
+        low.Store(sums);
+        high.Store(sums + 8);
+    }
+
+    private static void RowScalar(short* query, short* row, int pairs, int* sums)
+    {
+        for (int lane = 0; lane < Group; lane++)
+        {
+            int dot = 0;
+            for (int k = 0; k < pairs; k++)
+                dot += query[2 * (Group * k + lane)] * row[2 * k] + query[2 * (Group * k + lane) + 1] * row[2 * k + 1];
+            sums[lane] = dot;
+        }
+    }
+}
