@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 
@@ -6,16 +7,19 @@ namespace SpadeCluster.Galleries;
 /// <summary>Some images of one gallery version: pooled features in memory, packed pyramids as far as a byte budget goes.</summary>
 public sealed class GalleryShard : IGalleryShard
 {
+    private const int TrainingImages = 24;
+
     private readonly IGalleryStore _store;
     private readonly GalleryManifest _manifest;
     private readonly ImageId[] _ids;
     private readonly float[][] _pooled;
-    private readonly PixelSpace _space;
+    private readonly Lazy<Task<PixelIndex>> _index;
+    private readonly ConcurrentDictionary<ImageId, Lazy<Task<PackedPyramid>>> _packed = new();
 
     private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, float[][] pooled)
     {
         (_store, _manifest, _ids, _pooled) = (store, manifest, ids, pooled);
-        _space = new PixelSpace(manifest.Model.Levels, manifest.Weights?.Levels);
+        _index = new Lazy<Task<PixelIndex>>(() => Task.Run(TrainAsync));
     }
 
     /// <param name="ids">The shard's images, ascending.</param>
@@ -37,9 +41,25 @@ public sealed class GalleryShard : IGalleryShard
 
     public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
-        var gallery = new List<(int, FeaturePyramid)>(picks.Count);
-        foreach (var pick in picks)
-            gallery.Add((pick.Position, await _store.ReadPyramidAsync(_manifest.Category, pick.Id, _manifest.Model, cancellationToken)));
-        return await Task.Run(() => BruteForcePixelSearch.Search(_space, query, gallery, options), cancellationToken);
+        var index = await _index.Value.WaitAsync(cancellationToken);
+        var gallery = new (int, PackedPyramid)[picks.Count];
+        for (int i = 0; i < gallery.Length; i++)
+        {
+            var id = picks[i].Id;
+            var packed = _packed.GetOrAdd(id, _ => new Lazy<Task<PackedPyramid>>(() => Task.Run(async () => index.Pack(await ReadAsync(id)))));
+            gallery[i] = (picks[i].Position, await packed.Value.WaitAsync(cancellationToken));
+        }
+        return await Task.Run(() => index.Search(query, gallery, options, cancellationToken), cancellationToken);
     }
+
+    /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its result.</summary>
+    private async Task<PixelIndex> TrainAsync()
+    {
+        int count = Math.Min(_ids.Length, TrainingImages);
+        var sample = new FeaturePyramid[count];
+        for (int i = 0; i < count; i++) sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
+        return new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
+    }
+
+    private ValueTask<FeaturePyramid> ReadAsync(ImageId id) => _store.ReadPyramidAsync(_manifest.Category, id, _manifest.Model);
 }
