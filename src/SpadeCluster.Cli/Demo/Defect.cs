@@ -30,7 +30,7 @@ internal abstract class Defect
         {
             double x = Between(random, -0.8 + clearance, 0.8 - clearance), y = Between(random, -0.8 + clearance, 0.8 - clearance);
             bool free = Math.Sqrt(x * x + y * y) > PlateScene.BossRadius + clearance
-                && PlateScene.Holes.All(h => Math.Sqrt(Math.Pow(x - h.X, 2) + Math.Pow(y - h.Y, 2)) > PlateScene.HoleRadius + 0.03 + clearance);
+                && PlateScene.Holes.All(h => Math.Sqrt(Math.Pow(x - h.X, 2) + Math.Pow(y - h.Y, 2)) > PlateScene.SpotFace + clearance);
             if (free) return (x, y);
         }
     }
@@ -66,7 +66,7 @@ internal abstract class Defect
         public Dent(Random random)
         {
             (_x, _y) = OnFace(random, 0.1);
-            (_radius, _depth) = (Between(random, 0.08, 0.14), Between(random, 0.045, 0.07));
+            (_radius, _depth) = (Between(random, 0.08, 0.14), Between(random, 0.17, 0.24));
         }
 
         public override SurfacePoint Apply(SurfacePoint point, double x, double y, double edge, ValueNoise noise)
@@ -96,7 +96,7 @@ internal abstract class Defect
         }
     }
 
-    /// <summary>A bore that was skipped.</summary>
+    /// <summary>A bore that was skipped: its spot face is there, and nothing in it.</summary>
     private sealed class NoHole(Random random) : Defect
     {
         public override int? MissingHole { get; } = random.Next(PlateScene.Holes.Length);
@@ -105,7 +105,7 @@ internal abstract class Defect
         {
             var (hx, hy) = PlateScene.Holes[MissingHole!.Value];
             double d = Math.Sqrt(Math.Pow(x - hx, 2) + Math.Pow(y - hy, 2));
-            return d < PlateScene.HoleRadius + 0.03 ? point with { Defect = true } : point;
+            return d < PlateScene.HoleRadius ? point with { Defect = true } : point;
         }
     }
 

@@ -7,12 +7,12 @@ internal readonly record struct SurfacePoint(double Height, double Red, double G
 }
 
 /// <summary>
-/// A machined plate, 2 units wide and high around the origin: brushed face, bevelled edge, four bored holes, a turned boss
+/// A machined plate, 2 units wide and high around the origin: brushed face, bevelled edge, four spot-faced bores, a turned boss
 /// in the middle with a keyway. Lengths in plate units; one unit is about 100 pixels.
 /// </summary>
 internal sealed class PlateScene(uint seed, Defect? defect)
 {
-    public const double HalfSize = 0.92, HoleRadius = 0.11, BossRadius = 0.34;
+    public const double HalfSize = 0.92, HoleRadius = 0.1, SpotFace = 0.155, BossRadius = 0.34;
     public static readonly (double X, double Y)[] Holes = [(-0.62, -0.62), (0.62, -0.62), (0.62, 0.62), (-0.62, 0.62)];
 
     private readonly ValueNoise _brush = new(seed), _grain = new(seed ^ 0xA511E9B3u), _dirt = new(seed ^ 0x63D83595u);
@@ -51,10 +51,11 @@ internal sealed class PlateScene(uint seed, Defect? defect)
         }
         for (int i = 0; i < Holes.Length; i++)
         {
-            if (defect?.MissingHole == i) continue;
+            // A turned spot face around each bore; where the bore was skipped, the spot face goes on to its centre.
             double d = Math.Sqrt(Math.Pow(x - Holes[i].X, 2) + Math.Pow(y - Holes[i].Y, 2));
-            if (d < HoleRadius) (value, height) = (0.07 + 0.02 * _grain.At(x * 30, y * 30), -0.2);
-            else if (d < HoleRadius + 0.03) (value, height) = (value * 1.12, height - (HoleRadius + 0.03 - d) * 0.9);
+            if (d >= SpotFace) continue;
+            if (d < HoleRadius && defect?.MissingHole != i) (value, height) = (0.07 + 0.02 * _grain.At(x * 30, y * 30), -0.2);
+            else (value, height) = (0.72 + 0.04 * Math.Sin(d * 230), height - 0.05 * Math.Min(1, (SpotFace - d) / 0.02));
         }
         return new SurfacePoint(height, value * 0.985, value, value * 1.025, false);
     }

@@ -17,7 +17,7 @@ internal static class HtmlReport
         string title = string.Join(", ", categories.Select(c => c.Figures.Dataset));
         page.Append("<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>")
             .Append($"<title>SpadeCluster - {Html(title)}</title><style>{Style.Css}</style><body><header><h1>{Html(title)}</h1>")
-            .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.55' oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
+            .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8' oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
         foreach (var category in categories) WriteCategory(page, category, preparer);
         page.Append("</main></body></html>");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;

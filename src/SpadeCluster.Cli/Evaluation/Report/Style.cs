@@ -6,7 +6,7 @@ internal static class Style
     public const string Css = """
         :root{color-scheme:light dark;--ink:#1a1d21;--paper:#fff;--soft:#f2f4f6;--line:#d5dade;--dim:#5d6770;--good:#0072b2;--bad:#d55e00;--truth:#00d5ff;--found:#f0e442}
         @media(prefers-color-scheme:dark){:root{--ink:#e8eaec;--paper:#14171a;--soft:#1e2327;--line:#343b41;--dim:#9aa5ae;--good:#56b4e9;--bad:#ff8a3d}}
-        body{--map:.55;margin:0;font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
+        body{--map:.8;margin:0;font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
         header{position:sticky;top:0;z-index:2;display:flex;gap:2em;align-items:center;justify-content:space-between;padding:.5em 1.5em;background:var(--soft);border-bottom:1px solid var(--line)}
         h1{font-size:1.2em;margin:0}main{max-width:1500px;margin:auto;padding:0 1.5em 3em}.settings,.evidence,figcaption,.legend{color:var(--dim);font-size:.9em}
         .problem{color:var(--bad)}.figures{display:flex;flex-wrap:wrap;gap:.6em}.figures div{background:var(--soft);border-radius:8px;padding:.6em 1em;min-width:6.5em}
@@ -19,6 +19,6 @@ internal static class Style
         article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}
         h3{font-size:.95em;margin:0}article p{margin:.2em 0}article p span{color:var(--dim);font-size:.88em}
         .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px}.view{position:relative;aspect-ratio:1}.view>*{position:absolute;inset:0;width:100%;height:100%}
-        .map{opacity:var(--map)}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:1.6}.view .truth{stroke:var(--truth)}.view .found{stroke:var(--found);stroke-dasharray:3 2}.mark{fill:none;stroke:#fff;stroke-width:1.5;paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
+        .map{opacity:var(--map);mix-blend-mode:screen}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:1.6}.view .truth{stroke:var(--truth)}.view .found{stroke:var(--found);stroke-dasharray:3 2}.mark{fill:none;stroke:#fff;stroke-width:1.5;paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
         """;
 }

@@ -6,7 +6,7 @@ namespace SpadeCluster.Cli.Evaluation.Report;
 /// <summary>The report's drawings: curves, histograms, mask outlines. Colours come from the page's style sheet.</summary>
 internal static class Svg
 {
-    private const int Width = 340, Height = 230, Left = 40, Bottom = 30, Top = 10, Right = 10;
+    private const int Width = 340, Height = 230, Left = 46, Bottom = 30, Top = 10, Right = 10;
 
     /// <summary>Curves over the unit square (or up to <paramref name="maxX"/>).</summary>
     public static string Chart(string title, string x, string y, double maxX, params IEnumerable<(string Label, IReadOnlyList<(double X, double Y)> Points)> curves)
@@ -30,16 +30,17 @@ internal static class Svg
         return Close(svg, x, y);
     }
 
-    /// <summary>Two histograms over the same bins, and a threshold.</summary>
+    /// <summary>Two histograms over the same bins, equal on a logarithmic scale (distances of defects reach far), and a threshold.</summary>
     public static string Histogram(string title, IReadOnlyList<double> good, IReadOnlyList<double> defective, double threshold, string thresholdLabel)
     {
         const int Bins = 24;
-        double low = good.Concat(defective).Append(threshold).Min(), high = good.Concat(defective).Append(threshold).Max();
-        double span = high > low ? high - low : 1;
+        double[] all = [.. good.Concat(defective).Append(threshold).Where(v => v > 0)];
+        double low = all.Min(), high = all.Max(), span = high > low ? Math.Log(high / low) : 1;
+        double Share(double value) => value <= low ? 0 : Math.Log(value / low) / span;
         int[] Count(IReadOnlyList<double> values)
         {
             var counts = new int[Bins];
-            foreach (double v in values) counts[Math.Min(Bins - 1, (int)((v - low) / span * Bins))]++;
+            foreach (double v in values) counts[Math.Min(Bins - 1, (int)(Share(v) * Bins))]++;
             return counts;
         }
         var (g, d) = (Count(good), Count(defective));
@@ -50,13 +51,13 @@ internal static class Svg
             svg.Append(Bar("good", b, g[b], 0));
             svg.Append(Bar("defect", b, d[b], 1));
         }
-        double at = X((threshold - low) / span);
+        double at = X(Share(threshold));
         svg.Append(Line("threshold", at, Y(0), at, Y(1)));
         svg.Append(Text(at + (at > Width * 0.7 ? -4 : 4), Top + 10, at > Width * 0.7 ? "end" : "start", thresholdLabel));
         svg.Append(Text(X(0), Height - Bottom + 14, "start", low.ToString("G4", CultureInfo.InvariantCulture)));
         svg.Append(Text(X(1), Height - Bottom + 14, "end", high.ToString("G4", CultureInfo.InvariantCulture)));
         svg.Append(Text(Left - 5, Y(1) + 8, "end", most.ToString(CultureInfo.InvariantCulture)));
-        return Close(svg, "score", "images");
+        return Close(svg, "squared distance, logarithmic", "images");
 
         string Bar(string kind, int bin, int count, int side)
         {
