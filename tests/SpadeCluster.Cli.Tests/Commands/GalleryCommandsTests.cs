@@ -1,0 +1,56 @@
+using System.Text.Json;
+
+namespace SpadeCluster.Cli.Tests.Commands;
+
+public class GalleryCommandsTests : WorkFolder
+{
+    [Fact]
+    public async Task A_gallery_from_first_image_to_damage()
+    {
+        string plates = Plates(5), galleries = At("galleries");
+        var added = await Json("gallery", "add", "plates", plates, "--gallery", galleries);
+        Assert.Equal((5, 0, true), (added.GetProperty("added").GetInt32(), added.GetProperty("duplicates").GetInt32(), added.GetProperty("calibrated").GetBoolean()));
+        Assert.Equal(2, added.GetProperty("version").GetInt32()); // the images, then their calibration
+
+        var again = await Json("gallery", "add", "plates", plates, "--gallery", galleries);
+        Assert.Equal((0, 5), (again.GetProperty("added").GetInt32(), again.GetProperty("duplicates").GetInt32()));
+        Assert.Equal(2, again.GetProperty("version").GetInt32());
+
+        var listed = Assert.Single((await Json("gallery", "list", "--gallery", galleries)).EnumerateArray());
+        Assert.Equal("plates", listed.GetProperty("category").GetString());
+
+        var shown = await Json("gallery", "show", "plates", "--gallery", galleries);
+        Assert.Equal(5, shown.GetProperty("images").GetArrayLength());
+        Assert.True(shown.GetProperty("theta").GetDouble() > 0);
+        string id = shown.GetProperty("images")[0].GetProperty("image_id").GetString()!;
+
+        var retired = await Json("gallery", "retire", "plates", id, "--reason", "blurred", "--gallery", galleries);
+        Assert.Equal(4, retired.GetProperty("images").GetArrayLength());
+        Assert.Contains("blurred", retired.GetProperty("gallery").GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, retired.GetProperty("theta").ValueKind);
+
+        var calibrated = await Json("gallery", "calibrate", "plates", "--alpha", "0.2", "--gallery", galleries);
+        Assert.Equal(0.2, calibrated.GetProperty("promised_false_reject_rate").GetDouble(), 9);
+
+        Assert.Equal(0, (await Spade.RunAsync("gallery", "verify", "plates", "--gallery", galleries)).Exit);
+        string kept = calibrated.GetProperty("images")[1].GetProperty("image_id").GetString()!;
+        string file = Directory.EnumerateFiles(galleries, $"{kept}*", SearchOption.AllDirectories).Single();
+        byte[] bytes = File.ReadAllBytes(file);
+        bytes[^5] ^= 8;
+        File.WriteAllBytes(file, bytes);
+        var (exit, _, error) = await Spade.RunAsync("gallery", "verify", "plates", "--gallery", galleries);
+        Assert.Equal(3, exit);
+        Assert.Contains(kept, error, StringComparison.Ordinal);
+        // A score that would need the damaged image fails; it is never computed from damaged features.
+        var (scored, _, why) = await Spade.RunAsync("score", "--category", "plates", "--gallery", galleries, Path.Combine(plates, "00.png"));
+        Assert.Equal(3, scored);
+        Assert.Contains("checksum", why, StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonElement> Json(params string[] args)
+    {
+        var (exit, output, error) = await Spade.RunAsync([.. args, "--json"]);
+        Assert.True(exit == 0, error);
+        return JsonDocument.Parse(output).RootElement;
+    }
+}

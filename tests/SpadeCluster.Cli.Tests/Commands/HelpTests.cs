@@ -1,0 +1,27 @@
+namespace SpadeCluster.Cli.Tests.Commands;
+
+public class HelpTests
+{
+    [Theory]
+    [InlineData("demo")]
+    [InlineData("score")]
+    [InlineData("evaluate")]
+    [InlineData("gallery add")]
+    [InlineData("gallery list")]
+    [InlineData("gallery show")]
+    [InlineData("gallery calibrate")]
+    [InlineData("gallery retire")]
+    [InlineData("gallery verify")]
+    [InlineData("model list")]
+    [InlineData("model show")]
+    [InlineData("model create")]
+    [InlineData("model import")]
+    [InlineData("model verify")]
+    public async Task Every_command_has_help_with_an_example_and_json(string command)
+    {
+        var (exit, output, _) = await Spade.RunAsync([.. command.Split(' '), "--help"]);
+        Assert.Equal(0, exit);
+        Assert.Contains($"Example: spade {command}", output, StringComparison.Ordinal);
+        Assert.Contains("--json", output, StringComparison.Ordinal);
+    }
+}
