@@ -129,6 +129,24 @@ public class BadImageTests
     }
 
     [Fact]
+    public void Without_libturbojpeg_the_error_says_how_to_get_it()
+    {
+        Assert.Null(TurboJpeg.Load(["no-such-library"]));
+        var e = Assert.Throws<SpadeException>(() => TurboJpeg.Require(null));
+        Assert.Equal(SpadeError.Unavailable, e.Error);
+        Assert.Contains("install libturbojpeg (Debian: apt-get install libturbojpeg0)", e.Message);
+    }
+
+    [Fact]
+    public void A_large_size_with_little_data_takes_no_memory()
+    {
+        byte[] lie = PngBytes.Join(PngBytes.Header(7000, 7000), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", []));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("too little data", Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(lie, "lie")).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Fact]
     public void A_decompression_bomb_is_not_inflated()
     {
         // 64 MB of zeros behind a header of 4x4 pixels: no more than the 4 rows may come out.

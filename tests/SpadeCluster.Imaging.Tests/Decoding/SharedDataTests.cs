@@ -4,10 +4,9 @@ namespace SpadeCluster.Imaging.Tests;
 
 public class SharedDataTests
 {
-    [SharedDataFact]
+    [SharedJpegFact]
     public void Photographs_and_masks_decode()
     {
-        Assert.True(JpegDecoder.IsAvailable, Jpeg.Missing);
         string cookie = SharedData.Path("data", "cookie");
         string[] photographs = Directory.GetFiles(cookie, "*.jpg", SearchOption.AllDirectories), masks = Directory.GetFiles(cookie, "*.png", SearchOption.AllDirectories);
         Assert.Equal((77, 32), (photographs.Length, masks.Length));
