@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -16,10 +15,10 @@ public static partial class Resampler
     {
         /// <summary>The reference.</summary>
         Scalar,
-        /// <summary>Vectors as wide as the machine has them.</summary>
-        Vector,
+        /// <summary>128 bits, which every machine has: across, a pixel's channels are all there is to do at once.</summary>
+        Vector128,
         /// <summary>What <see cref="Resize"/> uses.</summary>
-        Best = Vector,
+        Best = Vector128,
     }
 
     internal static RgbImage ResizeAcross(RgbImage image, int width, Kernel kernel)
@@ -117,32 +116,30 @@ public static partial class Resampler
         }
     }
 
-    /// <summary>As <see cref="SumRows"/>, a vector of bytes at a time, widened to four vectors of 32-bit sums. Returns how
-    /// many bytes are done.</summary>
+    /// <summary>As <see cref="SumRows"/>, 16 bytes at a time, widened to four vectors of 32-bit sums. Returns how many bytes
+    /// are done.</summary>
     private static int SumRowsVector(ReadOnlySpan<byte> from, ReadOnlySpan<int> taps, Span<byte> row)
     {
         int i = 0;
-        for (; i <= row.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+        for (; i <= row.Length - Vector128<byte>.Count; i += Vector128<byte>.Count)
         {
-            Vector<int> a = new(Half), b = a, c = a, d = a;
+            Vector128<int> a = Vector128.Create(Half), b = a, c = a, d = a;
             for (int t = 0; t < taps.Length; t++)
             {
-                Vector.Widen(new Vector<byte>(from[(t * row.Length + i)..]), out Vector<ushort> low, out Vector<ushort> high);
-                Vector.Widen(low, out Vector<uint> w0, out Vector<uint> w1);
-                Vector.Widen(high, out Vector<uint> w2, out Vector<uint> w3);
-                a += Vector.AsVectorInt32(w0) * taps[t];
-                b += Vector.AsVectorInt32(w1) * taps[t];
-                c += Vector.AsVectorInt32(w2) * taps[t];
-                d += Vector.AsVectorInt32(w3) * taps[t];
+                var (low, high) = Vector128.Widen(Vector128.Create(from[(t * row.Length + i)..]));
+                a += Vector128.WidenLower(low).AsInt32() * taps[t];
+                b += Vector128.WidenUpper(low).AsInt32() * taps[t];
+                c += Vector128.WidenLower(high).AsInt32() * taps[t];
+                d += Vector128.WidenUpper(high).AsInt32() * taps[t];
             }
-            // Weights are positive and sum to 1 within rounding: shifted sums lie in 0..255 or, by rounding, touch 256.
-            var top = new Vector<int>(255);
-            Vector<ushort> lower = Vector.Narrow(Vector.AsVectorUInt32(Vector.Min(a >> TriangleKernel.FractionBits, top)), Vector.AsVectorUInt32(Vector.Min(b >> TriangleKernel.FractionBits, top)));
-            Vector<ushort> upper = Vector.Narrow(Vector.AsVectorUInt32(Vector.Min(c >> TriangleKernel.FractionBits, top)), Vector.AsVectorUInt32(Vector.Min(d >> TriangleKernel.FractionBits, top)));
-            Vector.Narrow(lower, upper).CopyTo(row[i..]);
+            Vector128.Narrow(Vector128.Narrow(ToBytes(a), ToBytes(b)), Vector128.Narrow(ToBytes(c), ToBytes(d))).CopyTo(row[i..]);
         }
         return i;
     }
+
+    /// <summary>As <see cref="ToByte"/>. No sum is negative: no weight is.</summary>
+    private static Vector128<uint> ToBytes(Vector128<int> sums) =>
+        Vector128.Min(sums >> TriangleKernel.FractionBits, Vector128.Create(255)).AsUInt32();
 
     private static byte ToByte(int sum) => (byte)Math.Clamp(sum >> TriangleKernel.FractionBits, 0, 255);
 }

@@ -1,3 +1,5 @@
+using SpadeCluster.Tests;
+
 namespace SpadeCluster.Imaging.Tests;
 
 internal static class Jpeg
@@ -15,4 +17,10 @@ public sealed class JpegFactAttribute : FactAttribute
 public sealed class JpegTheoryAttribute : TheoryAttribute
 {
     public JpegTheoryAttribute() => Skip = Jpeg.Missing;
+}
+
+/// <summary>Needs both libturbojpeg and ../shared/data.</summary>
+public sealed class SharedJpegFactAttribute : FactAttribute
+{
+    public SharedJpegFactAttribute() => Skip = new SharedDataFactAttribute().Skip ?? Jpeg.Missing;
 }

@@ -14,9 +14,9 @@ internal sealed unsafe class TurboJpeg
     /// <summary>TJFLAG_LIMITSCANS: at most 500 scans, so that a small file cannot demand hours.</summary>
     public const int LimitScans = 32768;
 
-    // Of a library name the first is Debian's, the next other systems'.
+    // Debian's name first, then what other systems call it.
     private static readonly string[] Names = ["libturbojpeg.so.0", "libturbojpeg", "turbojpeg", "libturbojpeg.0.dylib"];
-    private static readonly Lazy<TurboJpeg?> Loaded = new(Load);
+    private static readonly Lazy<TurboJpeg?> Loaded = new(() => Load(Names));
 
     private readonly delegate* unmanaged<nint> _initDecompress;
     private readonly delegate* unmanaged<nint, int> _destroy;
@@ -35,7 +35,9 @@ internal sealed unsafe class TurboJpeg
 
     public static bool IsAvailable => Loaded.Value is not null;
 
-    public static TurboJpeg Instance => Loaded.Value
+    public static TurboJpeg Instance => Require(Loaded.Value);
+
+    internal static TurboJpeg Require(TurboJpeg? library) => library
         ?? throw new SpadeException(SpadeError.Unavailable, "JPEG needs the system's libturbojpeg, which is not here: install libturbojpeg (Debian: apt-get install libturbojpeg0)");
 
     /// <summary>A new decompressor; one per decoding thread, to be destroyed.</summary>
@@ -59,9 +61,10 @@ internal sealed unsafe class TurboJpeg
 
     public string ErrorText(nint handle) => Marshal.PtrToStringUTF8((nint)_errorText(handle)) ?? "unknown error";
 
-    private static TurboJpeg? Load()
+    /// <summary>Binds the first of these libraries that is there, or returns null.</summary>
+    internal static TurboJpeg? Load(IReadOnlyList<string> names)
     {
-        foreach (string name in Names)
+        foreach (string name in names)
             if (NativeLibrary.TryLoad(name, out nint library) && NativeLibrary.TryGetExport(library, "tjGetErrorStr2", out _))
                 return new TurboJpeg(library);
         return null;

@@ -1,0 +1,238 @@
+using System.Text;
+
+namespace SpadeCluster.Imaging.Tests;
+
+/// <summary>Each kind of bad input gets its error and one sentence that names the file.</summary>
+public class BadImageTests
+{
+    private static readonly byte[] Black4x4 = PngBytes.Deflate(new byte[4 * 13]);
+
+    public static TheoryData<string, byte[], string> Damaged => new()
+    {
+        { "empty", [], "empty" },
+        { "a text named .png", "this is no picture"u8.ToArray(), "no known image format" },
+        { "PNG signature only", PngBytes.Join(), "truncated" },
+        { "PNG without data", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IEND", [])), "too little data" },
+        { "PNG without end", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4)), "truncated" },
+        { "PNG cut in a chunk", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4)[..^6]), "truncated" },
+        { "PNG with a wrong CRC", WrongCrc(), "checksum of its chunk IHDR" },
+        { "PNG with two headers", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Header(4, 4)), "second header" },
+        { "PNG with data first", PngBytes.Join(PngBytes.Chunk("IDAT", Black4x4)), "begin with its header" },
+        { "PNG of no size", PngBytes.Join(PngBytes.Header(0, 4)), "empty image" },
+        { "PNG of odd depth", PngBytes.Join(PngBytes.Header(4, 4, depth: 3)), "no colour type 2 with 3 bits" },
+        { "PNG of odd colour", PngBytes.Join(PngBytes.Header(4, 4, color: 5)), "no colour type 5" },
+        { "PNG of odd interlacing", PngBytes.Join(PngBytes.Header(4, 4, interlace: 2)), "interlace" },
+        { "PNG with a critical chunk", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("ABCD", [])), "'ABCD'" },
+        { "PNG without palette", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5]), "no palette" },
+        { "PNG with too short a palette", Whole(PngBytes.Header(4, 4, color: 3), Enumerable.Repeat((byte)0, 19).Append((byte)2).ToArray(), PngBytes.Chunk("PLTE", new byte[6])), "colour 2 of a palette of 2" },
+        { "PNG with a palette of 4 bytes", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5], PngBytes.Chunk("PLTE", new byte[4])), "palette has 4 bytes" },
+        { "PNG with a short tRNS", Whole(PngBytes.Header(4, 4), new byte[4 * 13], PngBytes.Chunk("tRNS", new byte[2])), "tRNS has 2 bytes" },
+        { "PNG with a row too few", Whole(PngBytes.Header(4, 4), new byte[3 * 13]), "incomplete" },
+        { "PNG with a row too many", Whole(PngBytes.Header(4, 4), new byte[5 * 13]), "more data" },
+        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()), "filter 5" },
+        { "PNG with no zlib stream", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", new byte[60]), PngBytes.Chunk("IEND", [])), "invalid or incomplete" },
+        { "PNG with a wrong zlib checksum", WrongAdler(), "invalid or incomplete" },
+        { "BMP cut in its header", GoldenFiles.Bytes("bmp-24.bmp")[..30], "truncated within its header" },
+        { "BMP cut in its pixels", GoldenFiles.Bytes("bmp-24.bmp")[..^1], "truncated" },
+        { "BMP cut in its runs", GoldenFiles.Bytes("bmp-rle8.bmp")[..^2], "truncated within its run lengths" },
+        { "BMP cut in its palette", GoldenFiles.Bytes("bmp-8.bmp")[..100], "palette" },
+        { "BMP of an odd depth", Changed("bmp-24.bmp", 28, 23), "23 bits" },
+        { "BMP with JPEG inside", Changed("bmp-24.bmp", 30, 4), "compression 4" },
+        { "BMP with a gap in a mask", Changed("bmp-16-565.bmp", 54, 0x0A), "gap" },
+        { "BMP of an odd header", Changed("bmp-24.bmp", 14, 13), "unknown length" },
+        { "PNM cut in its header", "P6 10 "u8.ToArray(), "a number is missing" },
+        { "PNM cut in its pixels", "P6 2 2 255\n12345678901"u8.ToArray(), "truncated" },
+        { "PNM cut in its numbers", "P2 2 2 9\n1 2 3 "u8.ToArray(), "truncated" },
+        { "PNM of a wrong maximum", "P5 2 2 70000\n12345678"u8.ToArray(), "70000" },
+        { "PNM with a value too large", "P2 2 1 9\n1 10"u8.ToArray(), "sample is 10" },
+        { "PNM with a wrong digit", "P1 2 1\n02"u8.ToArray(), "0 or 1" },
+        { "PNM of no size", "P6 0 4 255\n"u8.ToArray(), "empty image" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Damaged))]
+    public void Damaged_files_are_invalid_arguments(string name, byte[] data, string says)
+    {
+        var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, name));
+        Assert.Equal(SpadeError.InvalidArgument, e.Error);
+        Assert.StartsWith(name + ": cannot decode the image: ", e.Message);
+        Assert.Contains(says, e.Message);
+        Assert.DoesNotContain('\n', e.Message);
+    }
+
+    public static TheoryData<string, byte[]> Huge => new()
+    {
+        { "PNG", PngBytes.Join(PngBytes.Header(60_000, 60_000)) },
+        { "PNG of 2^31-1", PngBytes.Join(PngBytes.Header(int.MaxValue, int.MaxValue)) },
+        { "PNG of 2^32-1", PngBytes.Join(PngBytes.Header(-1, -1)) },
+        { "PNM", "P6 60000 60000 255\n"u8.ToArray() },
+        { "PNM of ten digits", "P6 9999999999 9999999999 255\n"u8.ToArray() },
+        { "BMP", Sized(60_000, 60_000) },
+        { "BMP upside down", Sized(60_000, int.MinValue) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Huge))]
+    public void Huge_headers_are_refused_before_memory_is_taken(string name, byte[] data)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, name));
+        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        Assert.Contains("limit of 50,000,000 pixels", e.Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [JpegFact]
+    public void A_huge_jpeg_is_refused_before_memory_is_taken()
+    {
+        byte[] data = GoldenFiles.Bytes("jpeg-444.jpg");
+        int frame = data.AsSpan().IndexOf<byte>([0xFF, 0xC0]);
+        (data[frame + 5], data[frame + 6], data[frame + 7], data[frame + 8]) = (0xEA, 0x60, 0xEA, 0x60); // 60,000 x 60,000
+        Huge_headers_are_refused_before_memory_is_taken("JPEG", data);
+    }
+
+    [Theory]
+    [InlineData("png-rgb8.png")]
+    [InlineData("bmp-rle4.bmp")]
+    [InlineData("bmp-24.bmp")]
+    [InlineData("pnm-p6.ppm")]
+    [InlineData("pnm-p2.pgm")]
+    public void Every_truncation_is_an_error(string name)
+    {
+        byte[] whole = GoldenFiles.Bytes(name);
+        for (int length = 0; length < whole.Length - 2; length++) // a number's last digit may go unseen
+            Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(whole.AsSpan(0, length), name)).Error);
+    }
+
+    [JpegTheory]
+    [InlineData("jpeg-420.jpg")]
+    [InlineData("jpeg-grey.jpg")]
+    [InlineData("jpeg-progressive.jpg")]
+    public void Every_truncated_jpeg_is_an_error(string name) => Every_truncation_is_an_error(name);
+
+    [JpegFact]
+    public void A_jpeg_of_endless_scans_is_refused()
+    {
+        byte[] data = GoldenFiles.Bytes("jpeg-progressive.jpg");
+        int scan = data.AsSpan().IndexOf<byte>([0xFF, 0xDA]), next = scan + 2 + data.AsSpan(scan + 2).IndexOf<byte>([0xFF, 0xC4]);
+        byte[] many = [.. data[..scan], .. Enumerable.Repeat(data[scan..next], 100).SelectMany(s => s), .. data[next..]];
+        var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(many, "many"));
+        Assert.Contains("more than 64 scans", e.Message);
+    }
+
+    [JpegFact]
+    public void Bytes_behind_a_jpeg_do_not_count_as_scans()
+    {
+        // Cameras append previews and videos.
+        byte[] data = [.. GoldenFiles.Bytes("jpeg-420.jpg"), .. Enumerable.Repeat<byte[]>([0xFF, 0xDA, 0, 1], 100).SelectMany(b => b)];
+        GoldenFiles.AssertSame(GoldenFiles.Expected("jpeg-420"), ImageReader.Default.Decode(data, "appended"));
+    }
+
+    [Fact]
+    public void Without_libturbojpeg_the_error_says_how_to_get_it()
+    {
+        Assert.Null(TurboJpeg.Load(["no-such-library"]));
+        var e = Assert.Throws<SpadeException>(() => TurboJpeg.Require(null));
+        Assert.Equal(SpadeError.Unavailable, e.Error);
+        Assert.Contains("install libturbojpeg (Debian: apt-get install libturbojpeg0)", e.Message);
+    }
+
+    [Fact]
+    public void A_large_size_with_little_data_takes_no_memory()
+    {
+        byte[] lie = PngBytes.Join(PngBytes.Header(7000, 7000), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", []));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("too little data", Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(lie, "lie")).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void A_decompression_bomb_is_not_inflated()
+    {
+        // 64 MB of zeros behind a header of 4x4 pixels: no more than the 4 rows may come out.
+        byte[] bomb = Whole(PngBytes.Header(4, 4), new byte[64 << 20]);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(bomb, "bomb"));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+    }
+
+    [Fact]
+    public void Limits_are_the_callers()
+    {
+        byte[] data = GoldenFiles.Bytes("png-rgb8.png"); // 21x13
+        ImageReader.Default.Decode(data, "fits", new(MaxPixels: 21 * 13, MaxFileBytes: data.Length));
+        Assert.Equal(SpadeError.ResourceExhausted, Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "pixels", new(MaxPixels: 21 * 13 - 1))).Error);
+        var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "bytes", new(MaxFileBytes: data.Length - 1)));
+        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        e = Assert.Throws<SpadeException>(() => ImageReader.Default.ReadFile(GoldenFiles.PathOf("png-rgb8.png"), new(MaxFileBytes: 10)));
+        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        Assert.Contains("png-rgb8.png: the file has ", e.Message);
+    }
+
+    [Fact]
+    public void The_content_counts_not_the_extension()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"spade-{Guid.NewGuid():N}.jpg");
+        try
+        {
+            File.WriteAllBytes(path, GoldenFiles.Bytes("png-rgb8.png"));
+            GoldenFiles.AssertSame(GoldenFiles.Expected("png-rgb8"), ImageReader.Default.ReadFile(path));
+            File.WriteAllText(path, "a text", Encoding.ASCII);
+            Assert.StartsWith(path + ": cannot decode", Assert.Throws<SpadeException>(() => ImageReader.Default.ReadFile(path)).Message);
+            if (!OperatingSystem.IsWindows() && !Environment.IsPrivilegedProcess) // root may read everything
+            {
+                File.SetUnixFileMode(path, UnixFileMode.None);
+                var e = Assert.Throws<SpadeException>(() => ImageReader.Default.ReadFile(path));
+                Assert.Equal((SpadeError.InvalidArgument, path + ": no permission to read this file"), (e.Error, e.Message));
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Theory]
+    [InlineData("no-such-file.png", SpadeError.NotFound, "no-such-file.png: no such file")]
+    [InlineData("no-such-folder/file.png", SpadeError.NotFound, "no-such-folder/file.png: no such file")]
+    [InlineData(".", SpadeError.InvalidArgument, ".: is a folder, not an image file")]
+    [InlineData("", SpadeError.InvalidArgument, ": not a usable file name")]
+    [InlineData("a\0b", SpadeError.InvalidArgument, "a\0b: not a usable file name")]
+    public void Unreadable_paths_say_why(string path, SpadeError error, string message)
+    {
+        var e = Assert.Throws<SpadeException>(() => ImageReader.Default.ReadFile(path));
+        Assert.Equal((error, message), (e.Error, e.Message));
+    }
+
+    private static byte[] Whole(byte[] header, byte[] rows, params byte[][] between) =>
+        PngBytes.Join([header, .. between, PngBytes.Chunk("IDAT", PngBytes.Deflate(rows)), PngBytes.Chunk("IEND", [])]);
+
+    private static byte[] WrongCrc()
+    {
+        byte[] data = GoldenFiles.Bytes("png-rgb8.png");
+        data[30] ^= 1; // IHDR: 8 signature, 4 length, 4 name, 13 body, then the CRC
+        return data;
+    }
+
+    private static byte[] WrongAdler()
+    {
+        byte[] zlib = [.. Black4x4];
+        zlib[^1] ^= 1;
+        return PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", zlib), PngBytes.Chunk("IEND", []));
+    }
+
+    private static byte[] Changed(string name, int at, byte value)
+    {
+        byte[] data = GoldenFiles.Bytes(name);
+        data[at] = value;
+        return data;
+    }
+
+    private static byte[] Sized(int width, int height)
+    {
+        byte[] data = GoldenFiles.Bytes("bmp-24.bmp");
+        BitConverter.TryWriteBytes(data.AsSpan(18), width);
+        BitConverter.TryWriteBytes(data.AsSpan(22), height);
+        return data;
+    }
+}
