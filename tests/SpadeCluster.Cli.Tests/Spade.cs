@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using SpadeCluster.Cli.Demo;
-using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Tests;
@@ -8,14 +7,18 @@ namespace SpadeCluster.Cli.Tests;
 /// <summary>The command line as a user meets it: a process, its output and its exit code.</summary>
 internal static class Spade
 {
-    public static async Task<(int Exit, string Out, string Error)> RunAsync(params string[] args) => await RunAsync(null, args);
+    public static string Dll { get; } = Path.Combine(AppContext.BaseDirectory, "spade.dll");
 
-    /// <param name="shell">A shell prefix that ends in exec, such as a limit; null: none.</param>
-    public static async Task<(int Exit, string Out, string Error)> RunAsync(string? shell, string[] args, string? folder = null)
+    public static Task<(int Exit, string Out, string Error)> RunAsync(params string[] args) => RunAsync(Path.GetTempPath(), args);
+
+    public static Task<(int Exit, string Out, string Error)> InAsync(string folder, params string[] args) => RunAsync(folder, args);
+
+    private static Task<(int Exit, string Out, string Error)> RunAsync(string folder, string[] args)
+        => StartAsync(new ProcessStartInfo("dotnet", [Dll, .. args]) { WorkingDirectory = folder });
+
+    public static async Task<(int Exit, string Out, string Error)> StartAsync(ProcessStartInfo start)
     {
-        string dll = Path.Combine(AppContext.BaseDirectory, "spade.dll");
-        var start = shell is null ? new ProcessStartInfo("dotnet", [dll, .. args]) : new ProcessStartInfo("bash", ["-c", $"{shell} dotnet \"$@\"", "bash", dll, .. args]);
-        (start.RedirectStandardOutput, start.RedirectStandardError, start.WorkingDirectory) = (true, true, folder ?? Path.GetTempPath());
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();

@@ -31,7 +31,7 @@ public class BadInputTests : WorkFolder
     [InlineData(3, "not a category name", "gallery", "show", ".")]
     public async Task Missing_and_forbidden_names(int code, string sentence, params string[] args)
     {
-        var (exit, _, error) = await Spade.RunAsync(null, args, Root);
+        var (exit, _, error) = await Spade.InAsync(Root, args);
         Assert.Equal(code, exit);
         Assert.Contains(sentence, error, StringComparison.Ordinal);
         Assert.Single(error.Trim().Split('\n'));
@@ -136,21 +136,23 @@ public class BadInputTests : WorkFolder
         Assert.False(Directory.Exists(At("m")));
     }
 
-    [Fact]
-    public async Task A_full_disk_while_adding_keeps_the_version_before()
+    [SmallDiskFact]
+    public async Task A_disk_too_small_for_an_addition_is_noticed_before_it_and_nothing_changes()
     {
-        string galleries = At("galleries");
-        Assert.Equal(0, (await Spade.RunAsync("gallery", "add", "plates", Plates(2), "--gallery", galleries)).Exit);
-        string current = File.ReadAllText(At("galleries", "plates", "CURRENT"));
-
-        // No file may exceed 100 KiB: the write of an image's features fails as on a full disk. (The runtime's own scratch
-        // mapping of compiled code would fail too, so it is told to do without.)
-        var (exit, _, error) = await Spade.RunAsync("trap '' XFSZ; ulimit -f 100; export DOTNET_EnableWriteXorExecute=0; exec", ["gallery", "add", "plates", Plates(2, "more", 70), "--gallery", galleries]);
-        Assert.Equal(3, exit);
-        Assert.Contains("disk is full", error, StringComparison.Ordinal);
-        Assert.Equal(current, File.ReadAllText(At("galleries", "plates", "CURRENT")));
-        Assert.Empty(Directory.EnumerateFiles(galleries, "*.tmp", SearchOption.AllDirectories));
-        Assert.Equal(0, (await Spade.RunAsync("gallery", "verify", "plates", "--gallery", galleries)).Exit);
+        Plates(2);
+        Plates(3, "more", 70);
+        // Room for three images of 0.4 MB, not for five.
+        var (exit, output, error) = await SmallDisk.RunAsync(Root, "1500k", """
+            $spade gallery add plates plates --gallery disk >&2 || exit 99
+            before=$(cat disk/plates/CURRENT)
+            $spade gallery add plates more --gallery disk; echo "exit $?"
+            test "$before" = "$(cat disk/plates/CURRENT)" && echo unchanged
+            find disk -name '*.tmp'
+            $spade gallery verify plates --gallery disk
+            """);
+        Assert.True(exit == 0, error);
+        Assert.Contains("are free where category 'plates' is stored; nothing was added", error, StringComparison.Ordinal);
+        Assert.StartsWith("exit 3\nunchanged\nplates version 2: 2 images, all intact", output, StringComparison.Ordinal);
     }
 
     /// <summary>A header that promises 60,000 x 60,000 pixels.</summary>
