@@ -9,6 +9,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     ScoreCommand.Create(),
     EvaluateCommand.Create(),
     ModelCommands.Create(),
+    BenchCommands.Create(),
 };
 
 var parsed = root.Parse(args);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
 
 namespace SpadeCluster.Cli.Output;
@@ -17,6 +18,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(ModelVerified))]
+[JsonSerializable(typeof(ExtractResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

@@ -17,6 +17,7 @@ public class HelpTests
     [InlineData("model create")]
     [InlineData("model import")]
     [InlineData("model verify")]
+    [InlineData("bench extract")]
     public async Task Every_command_has_help_with_an_example_and_json(string command)
     {
         var (exit, output, _) = await Spade.RunAsync([.. command.Split(' '), "--help"]);
