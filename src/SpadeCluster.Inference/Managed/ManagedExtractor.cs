@@ -28,7 +28,7 @@ public sealed class ManagedExtractor : IFeatureExtractor
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         if (threads == 0) threads = Environment.ProcessorCount;
         var m = model.Manifest;
-        _plan = GraphCompiler.Compile(OnnxGraph.Read(model.Network, model.Source), m, KernelSet.For(path), threads);
+        _plan = GraphCompiler.Compile(OnnxGraph.Read(model.Network, model.Source), [1, 3, m.InputHeight, m.InputWidth], m.Levels, m.Pooled, KernelSet.For(path), threads);
         LevelShape[] shapes = [.. _plan.Levels.Select(l => new LevelShape(l.Output.Shape[2], l.Output.Shape[3], l.Output.Shape[1]))];
         foreach (var s in shapes)
             if (s.Height > shapes[0].Height || shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)

@@ -33,7 +33,7 @@ internal static unsafe class PanelPacking<S, V>
             {
                 float* shifted = source + pixel + (dy * w.InWidth) + dx;
                 for (int i = 0; i < pixels; i += S.Width) S.Store(panel + i, S.Load(shifted + i));
-                if (dy != 0 || dx != 0) ZeroBorder(w, dy, dx, firstRow, firstColumn, used, panel);
+                if (dy != 0 || dx != 0 || w.OutHeight > w.InHeight) ZeroBorder(w, dy, dx, firstRow, firstColumn, used, panel);
             }
             else
             {
