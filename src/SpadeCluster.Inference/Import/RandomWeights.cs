@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>He initialisation; batch normalisation that keeps values near 1 through many residual additions.</summary>
+/// <summary>He initialisation (uniform); batch normalisation that keeps values near 1 through many residual additions.</summary>
 internal sealed class RandomWeights(int seed) : IWeights
 {
     private readonly Random _random = new(seed);
@@ -10,8 +10,8 @@ internal sealed class RandomWeights(int seed) : IWeights
         var values = new float[shape.Aggregate(1, (p, d) => p * d)];
         if (shape.Length == 4)
         {
-            double deviation = Math.Sqrt(2.0 / (shape[1] * shape[2] * shape[3]));
-            for (int i = 0; i < values.Length; i++) values[i] = (float)(deviation * Normal());
+            double bound = Math.Sqrt(6.0 / (shape[1] * shape[2] * shape[3]));
+            for (int i = 0; i < values.Length; i++) values[i] = (float)(bound * Symmetric());
         }
         else if (name.EndsWith(".weight", StringComparison.Ordinal) || name.EndsWith(".running_var", StringComparison.Ordinal))
         {
@@ -20,10 +20,10 @@ internal sealed class RandomWeights(int seed) : IWeights
         }
         else
         {
-            for (int i = 0; i < values.Length; i++) values[i] = (float)(0.1 * Normal());
+            for (int i = 0; i < values.Length; i++) values[i] = (float)(0.15 * Symmetric());
         }
         return values;
     }
 
-    private double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
+    private double Symmetric() => (2 * _random.NextDouble()) - 1;
 }

@@ -17,7 +17,7 @@ public sealed class ManagedExtractor : IFeatureExtractor
     private readonly float[][] _normalised = new float[3][]; // [network channel][byte]
     private readonly int[] _channelOf; // offset in a pixel of each network channel
     private readonly GCHandle[] _pins;
-    private bool _disposed;
+    private volatile bool _disposed;
 
     /// <param name="threads">Threads an image may use; 0 for one per processor.</param>
     /// <exception cref="SpadeException">InvalidArgument: the network is damaged or needs what is not supported.</exception>
@@ -64,6 +64,7 @@ public sealed class ManagedExtractor : IFeatureExtractor
             await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
+                ObjectDisposedException.ThrowIf(_disposed, this); // while this call waited for its turn
                 Extract(images[i], features[i], cancellationToken);
             }
             finally
@@ -105,11 +106,18 @@ public sealed class ManagedExtractor : IFeatureExtractor
 
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
         _turn.Wait();
-        _team.Dispose();
-        _plan.Dispose();
-        foreach (var pin in _pins) pin.Free();
+        try
+        {
+            if (_disposed) return;
+            _disposed = true;
+            _team.Dispose();
+            _plan.Dispose();
+            foreach (var pin in _pins) pin.Free();
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 }

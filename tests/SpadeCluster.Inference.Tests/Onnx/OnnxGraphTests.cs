@@ -111,6 +111,8 @@ public class OnnxGraphTests
         Assert.Contains("smaller than its window", Refused(Build(g => g.Conv("image", "level", [1, 3, 17, 17], new float[3 * 17 * 17]))));
         Assert.Contains("do not broadcast", Refused(Build(g => g.Node("Add", "level", ["image", g.Constant("k", [5], new float[5])]))));
         Assert.Contains("reflects by more", Refused(Build(g => g.PadReflect("image", "level", 16, 0, 0, 0))));
+        Assert.Contains("at most", Refused(Build(g => g.Conv("image", "level", [1 << 16, 3, 1, 1], new float[3 << 16], pads: [99, 99, 99, 99]))));
+        Assert.Contains("pads 0 to", Refused(Build(g => g.Conv("image", "level", [1, 3, 1, 1], new float[3], pads: [int.MaxValue, 0, int.MaxValue, 0]))));
         Assert.Contains("'nothing'", Refused(Build(g => g.Node("Relu", "level", ["nothing"]))));
     }
 }

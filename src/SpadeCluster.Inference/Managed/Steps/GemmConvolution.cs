@@ -92,6 +92,12 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
         }
     }
 
+    public override void Dispose()
+    {
+        _weights.Dispose();
+        _bias.Dispose();
+    }
+
     private int PanelStart(int panel)
     {
         int each = _vectors / _panels, more = _vectors % _panels;
