@@ -45,13 +45,14 @@ public static class ModelFolder
             if (!isModel || !replace)
                 throw new SpadeException(SpadeError.FailedPrecondition, $"{directory} already holds {(isModel ? "another model" : "other files")}; choose another folder{(isModel ? " or replace it explicitly" : "")}");
         }
-        string temporary = $"{directory}.{Guid.NewGuid():N}.tmp";
+        string temporary = $"{directory}.{Guid.NewGuid():N}.tmp", old = $"{temporary}.old";
         try
         {
             Directory.CreateDirectory(temporary);
             WriteDurably(Path.Combine(temporary, NetworkFile), model.Network.Span);
             WriteDurably(Path.Combine(temporary, ManifestFile), manifest);
-            if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
+            // The old model, if any, steps aside first and goes only when the new one is in place.
+            if (Directory.Exists(directory)) Directory.Move(directory, old);
             Directory.Move(temporary, directory);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -60,7 +61,9 @@ public static class ModelFolder
         }
         finally
         {
-            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            if (Directory.Exists(old) && !Directory.Exists(directory)) Directory.Move(old, directory);
+            foreach (string leftover in (string[])[temporary, old])
+                if (Directory.Exists(leftover)) Directory.Delete(leftover, recursive: true);
         }
     }
 

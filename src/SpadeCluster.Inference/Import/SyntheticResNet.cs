@@ -9,32 +9,4 @@ public static class SyntheticResNet
 
     internal static InferenceModel Build(ResNetArchitecture architecture, int seed) =>
         ResNetBuilder.Build(architecture, new RandomWeights(seed), "none: random numbers", $"random weights, seed {seed}");
-
-    /// <summary>He initialisation; batch normalisation that keeps values near 1 through many residual additions.</summary>
-    private sealed class RandomWeights(int seed) : IWeights
-    {
-        private readonly Random _random = new(seed);
-
-        public float[] Get(string name, params int[] shape)
-        {
-            var values = new float[shape.Aggregate(1, (p, d) => p * d)];
-            if (shape.Length == 4)
-            {
-                double deviation = Math.Sqrt(2.0 / (shape[1] * shape[2] * shape[3]));
-                for (int i = 0; i < values.Length; i++) values[i] = (float)(deviation * Normal());
-            }
-            else if (name.EndsWith(".weight", StringComparison.Ordinal) || name.EndsWith(".running_var", StringComparison.Ordinal))
-            {
-                bool closesBlock = name.EndsWith("bn3.weight", StringComparison.Ordinal);
-                for (int i = 0; i < values.Length; i++) values[i] = (float)((0.8 + (0.4 * _random.NextDouble())) * (closesBlock ? 0.3 : 1));
-            }
-            else
-            {
-                for (int i = 0; i < values.Length; i++) values[i] = (float)(0.1 * Normal());
-            }
-            return values;
-        }
-
-        private double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
-    }
 }

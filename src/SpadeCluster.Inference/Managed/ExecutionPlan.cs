@@ -4,5 +4,9 @@ namespace SpadeCluster.Inference.Managed;
 internal sealed record ExecutionPlan(
     IReadOnlyList<Step> Steps, Value Input, IReadOnlyList<ToPixels> Levels, Value Pooled, NativeBuffer Arena) : IDisposable
 {
-    public void Dispose() => Arena.Dispose();
+    public void Dispose()
+    {
+        foreach (var step in Steps) step.Dispose();
+        Arena.Dispose();
+    }
 }

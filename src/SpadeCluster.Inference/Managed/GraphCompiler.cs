@@ -27,20 +27,22 @@ internal sealed partial class GraphCompiler
     private GraphCompiler(OnnxGraph graph, KernelSet kernels, int threads) =>
         (_graph, _kernels, _threads, _constants) = (graph, kernels, threads, new(graph.Constants));
 
-    public static ExecutionPlan Compile(OnnxGraph graph, ModelManifest manifest, KernelSet kernels, int threads) =>
-        new GraphCompiler(graph, kernels, threads).Compile(manifest);
+    /// <param name="inputShape">[1, channels, height, width].</param>
+    /// <param name="levels">Outputs that become <see cref="ExecutionPlan.Levels"/>.</param>
+    public static ExecutionPlan Compile(OnnxGraph graph, int[] inputShape, IReadOnlyList<string> levels, PooledSource pooled, KernelSet kernels, int threads) =>
+        new GraphCompiler(graph, kernels, threads).Compile(inputShape, levels, pooled);
 
-    private ExecutionPlan Compile(ModelManifest manifest)
+    private ExecutionPlan Compile(int[] inputShape, IReadOnlyList<string> levelNames, PooledSource pooledSource)
     {
-        string[] wanted = manifest.Pooled.Output is { } p ? [.. manifest.Levels, p] : [.. manifest.Levels];
-        var nodes = Needed(wanted);
-        var input = new Value(_graph.Input, InputShape(manifest));
+        CheckInput(inputShape);
+        var nodes = Needed(pooledSource.Output is { } p ? [.. levelNames, p] : [.. levelNames]);
+        var input = new Value(_graph.Input, inputShape);
         _values[_graph.Input] = input;
         foreach (var node in nodes) Add(node);
 
-        var levels = manifest.Levels.Select(Level).ToList();
+        var levels = levelNames.Select(Level).ToList();
         Value pooled;
-        if (manifest.Pooled.MeanOf is { } meanOf)
+        if (pooledSource.MeanOf is { } meanOf)
         {
             var level = _values[meanOf];
             pooled = new Value("pooled", [1, level.Shape[1]]);
@@ -48,7 +50,7 @@ internal sealed partial class GraphCompiler
         }
         else
         {
-            pooled = _values[manifest.Pooled.Output!];
+            pooled = _values[pooledSource.Output!];
         }
         List<Step> steps = [.. _plan.Select(s => s.Step ?? _kernels.Convolution(s.Convolution!, _threads))];
         var outputs = levels.Select(l => new ToPixels(l)).ToList();
@@ -56,9 +58,8 @@ internal sealed partial class GraphCompiler
         return new(steps, input, outputs, pooled, MemoryPlan.Lay(steps, input, [pooled]));
     }
 
-    private int[] InputShape(ModelManifest manifest)
+    private void CheckInput(int[] shape)
     {
-        int[] shape = [1, 3, manifest.InputHeight, manifest.InputWidth];
         int?[] declared = _graph.InputShape;
         if (declared.Length != 4) throw Bad($"input '{_graph.Input}' must have the dimensions [N, 3, height, width]");
         for (int d = 0; d < 4; d++)
@@ -66,7 +67,6 @@ internal sealed partial class GraphCompiler
                 throw Bad(d == 0
                     ? $"the network was exported for batches of {size}; export it for batches of 1 or of any size"
                     : $"dimension {d} of input '{_graph.Input}' is {size} but the manifest asks for {shape[d]}");
-        return shape;
     }
 
     /// <summary>The nodes the wanted outputs depend on, in the file's order; counts how often each value is read.</summary>

@@ -17,7 +17,7 @@ public sealed class ManagedExtractor : IFeatureExtractor
     private readonly float[][] _normalised = new float[3][]; // [network channel][byte]
     private readonly int[] _channelOf; // offset in a pixel of each network channel
     private readonly GCHandle[] _pins;
-    private bool _disposed;
+    private volatile bool _disposed;
 
     /// <param name="threads">Threads an image may use; 0 for one per processor.</param>
     /// <exception cref="SpadeException">InvalidArgument: the network is damaged or needs what is not supported.</exception>
@@ -28,7 +28,7 @@ public sealed class ManagedExtractor : IFeatureExtractor
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         if (threads == 0) threads = Environment.ProcessorCount;
         var m = model.Manifest;
-        _plan = GraphCompiler.Compile(OnnxGraph.Read(model.Network, model.Source), m, KernelSet.For(path), threads);
+        _plan = GraphCompiler.Compile(OnnxGraph.Read(model.Network, model.Source), [1, 3, m.InputHeight, m.InputWidth], m.Levels, m.Pooled, KernelSet.For(path), threads);
         LevelShape[] shapes = [.. _plan.Levels.Select(l => new LevelShape(l.Output.Shape[2], l.Output.Shape[3], l.Output.Shape[1]))];
         foreach (var s in shapes)
             if (s.Height > shapes[0].Height || shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)
@@ -64,6 +64,7 @@ public sealed class ManagedExtractor : IFeatureExtractor
             await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
+                ObjectDisposedException.ThrowIf(_disposed, this); // while this call waited for its turn
                 Extract(images[i], features[i], cancellationToken);
             }
             finally
@@ -105,11 +106,18 @@ public sealed class ManagedExtractor : IFeatureExtractor
 
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
         _turn.Wait();
-        _team.Dispose();
-        _plan.Dispose();
-        foreach (var pin in _pins) pin.Free();
+        try
+        {
+            if (_disposed) return;
+            _disposed = true;
+            _team.Dispose();
+            _plan.Dispose();
+            foreach (var pin in _pins) pin.Free();
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 }

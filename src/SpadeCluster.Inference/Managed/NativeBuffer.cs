@@ -9,25 +9,26 @@ namespace SpadeCluster.Inference.Managed;
 internal sealed unsafe class NativeBuffer : IDisposable
 {
     public const int Slack = 4096;
+    private readonly long _bytes;
     private void* _memory;
 
     public NativeBuffer(long floats)
     {
         nuint bytes = checked((nuint)(floats + (2 * Slack)) * sizeof(float));
+        if (bytes > (ulong)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+            throw new SpadeException(SpadeError.ResourceExhausted, $"the model needs a buffer of {bytes} bytes, more than this machine has");
         try
         {
             _memory = NativeMemory.AlignedAlloc(bytes, 64);
         }
         catch (OutOfMemoryException e)
         {
-            throw new SpadeException(SpadeError.ResourceExhausted, $"the model needs a buffer of {bytes} bytes, which this machine does not have", e);
+            throw new SpadeException(SpadeError.ResourceExhausted, $"the model needs a buffer of {bytes} bytes, more than this machine has free", e);
         }
         NativeMemory.Clear(_memory, bytes);
         GC.AddMemoryPressure((long)bytes);
         _bytes = (long)bytes;
     }
-
-    private readonly long _bytes;
 
     public static NativeBuffer Of(ReadOnlySpan<float> values)
     {

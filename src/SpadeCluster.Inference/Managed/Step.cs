@@ -5,7 +5,7 @@ namespace SpadeCluster.Inference.Managed;
 /// other task writes, and computes each of them in an order that does not depend on how the step was cut: that is why
 /// results have the same bits for every number of threads.
 /// </summary>
-internal abstract unsafe class Step(string name, Value output, params Value[] inputs)
+internal abstract unsafe class Step(string name, Value output, params Value[] inputs) : IDisposable
 {
     public string Name { get; } = name;
     public Value Output { get; } = output;
@@ -17,4 +17,7 @@ internal abstract unsafe class Step(string name, Value output, params Value[] in
     public virtual int ScratchFloats => 0;
 
     public abstract void Run(int task, float* scratch);
+
+    /// <summary>Frees packed weights.</summary>
+    public virtual void Dispose() { }
 }

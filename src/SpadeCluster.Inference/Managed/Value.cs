@@ -5,7 +5,7 @@ internal sealed unsafe class Value(string name, int[] shape)
 {
     public string Name { get; } = name;
     public int[] Shape { get; } = shape;
-    public int Length { get; } = checked((int)shape.Aggregate(1L, (product, d) => checked(product * d)));
+    public int Length { get; } = Count(name, shape);
 
     /// <summary>Set where this is another shape of the same memory (Reshape, Flatten, Identity).</summary>
     public Value? AliasOf { get; init; }
@@ -24,6 +24,17 @@ internal sealed unsafe class Value(string name, int[] shape)
     public bool IsConstant => Root.Constant is not null;
 
     private float* _pointer;
+
+    // Far beyond any real layer, so that a damaged size is refused before memory is asked for.
+    private const long Most = 1 << 28;
+
+    private static int Count(string name, int[] shape)
+    {
+        long count = 1;
+        foreach (int d in shape)
+            if (d < 1 || (count *= d) > Most) throw new SpadeException(SpadeError.InvalidArgument, $"'{name}' would have the shape [{string.Join(", ", shape)}]; dimensions must be positive and their product at most {Most}");
+        return (int)count;
+    }
 
     public static Value OfConstant(string name, int[] shape, ReadOnlySpan<float> values)
     {

@@ -16,11 +16,11 @@ internal sealed class GraphBuilder
         _graph.Input.Add(ValueInfo(input, "N", channels, height, width));
     }
 
-    public string Conv(string x, string output, int[] weightShape, float[] weights, float[]? bias = null, int strideY = 1, int strideX = 1, int[]? pads = null, int groups = 1)
+    public string Conv(string x, string output, int[] weightShape, float[] weights, float[]? bias = null, int strideY = 1, int strideX = 1, int[]? pads = null, int groups = 1, int dilation = 1)
     {
         var inputs = new List<string> { x, Constant($"{output}.weight", weightShape, weights) };
         if (bias is not null) inputs.Add(Constant($"{output}.bias", [bias.Length], bias));
-        return Node("Conv", output, [.. inputs], Ints("kernel_shape", weightShape[2], weightShape[3]), Ints("strides", strideY, strideX), Ints("pads", pads ?? [0, 0, 0, 0]), Int("group", groups));
+        return Node("Conv", output, [.. inputs], Ints("kernel_shape", weightShape[2], weightShape[3]), Ints("strides", strideY, strideX), Ints("pads", pads ?? [0, 0, 0, 0]), Int("group", groups), Ints("dilations", dilation, dilation));
     }
 
     public string MaxPool(string x, string output, int kernel, int stride, int[] pads, bool ceil) =>
@@ -66,15 +66,17 @@ internal sealed class GraphBuilder
         OpsetImport = { new OperatorSetIdProto { Domain = "", Version = Opset } },
     }.ToByteArray();
 
-    private string Constant(string name, long[] values)
+    /// <summary>An int64 constant: pads, shapes, axes.</summary>
+    public string Constant(string name, long[] values)
     {
         _graph.Initializer.Add(new TensorProto { Name = name, DataType = Int64Type, Dims = { values.Length }, RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(values)) });
         return name;
     }
 
-    private static AttributeProto Int(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
-    private static AttributeProto Ints(string name, params int[] values) => new() { Name = name, Ints = { values.Select(v => (long)v) }, Type = AttributeProto.Types.AttributeType.Ints };
-    private static AttributeProto Text(string name, string value) => new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
+    public static AttributeProto Int(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
+    public static AttributeProto Float(string name, float value) => new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
+    public static AttributeProto Ints(string name, params int[] values) => new() { Name = name, Ints = { values.Select(v => (long)v) }, Type = AttributeProto.Types.AttributeType.Ints };
+    public static AttributeProto Text(string name, string value) => new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
 
     private static ValueInfoProto ValueInfo(string name, string batch, params int[] shape)
     {

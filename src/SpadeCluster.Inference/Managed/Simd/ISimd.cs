@@ -11,6 +11,9 @@ internal unsafe interface ISimd<V> where V : struct
     static abstract V Load(float* p);
     static abstract void Store(float* p, V v);
 
+    /// <summary>Every second element from p on; may read one element beyond the last.</summary>
+    static abstract V LoadEven(float* p);
+
     /// <summary>All lanes hold <paramref name="value"/>.</summary>
     static abstract V Create(float value);
 

@@ -10,6 +10,13 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static int Width => Vector256<float>.Count;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Load(float* p) => Vector256.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(float* p, Vector256<float> v) => Vector256.Store(v, p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> LoadEven(float* p)
+    {
+        // Each 128-bit half of the shuffle takes the even elements of both operands' halves: 0 2 8 10 | 4 6 12 14.
+        if (Avx2.IsSupported) return Avx2.Permute4x64(Avx.Shuffle(Vector256.Load(p), Vector256.Load(p + 8), 0b10_00_10_00).AsDouble(), 0b11_01_10_00).AsSingle();
+        return Vector256.Create(p[0], p[2], p[4], p[6], p[8], p[10], p[12], p[14]);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Create(float value) => Vector256.Create(value);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Fma.IsSupported ? Fma.MultiplyAdd(a, b, c) : (a * b) + c;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;

@@ -7,13 +7,15 @@ internal sealed record WindowShape(
     int InHeight, int InWidth, int OutHeight, int OutWidth, int KernelHeight, int KernelWidth, int StrideY, int StrideX,
     int DilationY, int DilationX, int PadTop, int PadLeft, int PadBottom, int PadRight)
 {
+    private const int Largest = 1 << 14;
+
     /// <summary>Reads the attributes that Conv and the pools share. <paramref name="kernel"/> is the weights' kernel, if any.</summary>
     public static WindowShape Of(OnnxNode node, int height, int width, int[]? kernel = null)
     {
         int[] k = kernel ?? node.Ints("kernel_shape") ?? throw node.Error("attribute 'kernel_shape' is missing");
         int[] strides = node.Ints("strides") ?? [1, 1], dilations = node.Ints("dilations") ?? [1, 1], pads = node.Ints("pads") ?? [0, 0, 0, 0];
         if (k.Length != 2 || strides.Length != 2 || dilations.Length != 2 || pads.Length != 4) throw node.Error("only windows over height and width (2-D) are supported");
-        if (k.Concat(strides).Concat(dilations).Any(v => v < 1) || pads.Any(v => v < 0)) throw node.Error("kernel, strides and dilations must be positive and pads not negative");
+        if (k.Concat(strides).Concat(dilations).Any(v => v is < 1 or > Largest) || pads.Any(v => v is < 0 or > Largest)) throw node.Error($"kernel, strides and dilations must be 1 to {Largest} and pads 0 to {Largest}");
         bool ceil = node.Int("ceil_mode", 0) != 0;
         int reachY = checked((dilations[0] * (k[0] - 1)) + 1), reachX = checked((dilations[1] * (k[1] - 1)) + 1);
         string autoPad = node.Text("auto_pad", "NOTSET");

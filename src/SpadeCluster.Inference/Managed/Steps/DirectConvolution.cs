@@ -31,6 +31,8 @@ internal sealed unsafe class DirectConvolution<S, V> : Step
         for (int y = w.OutHeight * chunk / _rowChunks, end = w.OutHeight * (chunk + 1) / _rowChunks; y < end; y++) Row(channel, y);
     }
 
+    public override void Dispose() => _weights.Dispose();
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Row(int channel, int y)
     {

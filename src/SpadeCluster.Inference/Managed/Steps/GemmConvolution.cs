@@ -11,9 +11,9 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
     where S : struct, ISimd<V>
     where V : struct
 {
-    private const int DepthBlock = 256, Rows = GemmKernel<S, V>.RowsPacked, VectorsPerPanel = 3;
+    private const int DepthBlock = 256, Rows = GemmKernel<S, V>.RowsPacked, VectorsPerPanel = 3, LargeWeights = 4 << 20;
     private readonly ConvolutionSpec _spec;
-    private readonly NativeBuffer _weights; // [group][row tile][k][8], rows padded with zeros
+    private readonly NativeBuffer _weights; // [group][part of the sum][row tile][k][8], rows padded with zeros
     private readonly NativeBuffer _bias; // [group][row tile * 8]
     private readonly int _depth, _rowTiles, _pixels, _panels, _vectors, _panelChunks, _rowChunks;
 
@@ -29,18 +29,19 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
         _bias = new NativeBuffer(spec.Groups * _rowTiles * Rows);
         PackWeights();
 
-        // Large weights: cut the rows, so that each is read by one thread only. Small ones: cut the pixels, so that
-        // nothing is packed twice. Several tasks a thread even out threads that are held up.
-        int wanted = threads == 1 ? 1 : Math.Max(1, (threads * 4 + spec.Groups - 1) / spec.Groups);
-        if ((long)_rowTiles * Rows * _depth * sizeof(float) > 1 << 20)
+        // Weights beyond a cache's size: cut the rows, so that each thread streams its own share. Others: cut the pixels,
+        // so that nothing is packed twice; several tasks a thread even out threads that are held up.
+        int mostRowChunks = Math.Max(1, _rowTiles / 4);
+        if ((long)_rowTiles * Rows * _depth * sizeof(float) > LargeWeights)
         {
-            _rowChunks = Math.Min(wanted, Math.Max(1, _rowTiles / 4));
-            _panelChunks = 1;
+            _rowChunks = Math.Min(threads, mostRowChunks);
+            _panelChunks = Math.Min((threads + _rowChunks - 1) / _rowChunks, _panels);
         }
         else
         {
+            int wanted = threads == 1 ? 1 : Math.Max(1, 4 * threads / spec.Groups);
             _panelChunks = Math.Min(wanted, _panels);
-            _rowChunks = 1;
+            _rowChunks = Math.Clamp(wanted / 2 / _panelChunks, 1, mostRowChunks);
         }
     }
 
@@ -82,13 +83,19 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
                 bool ragged = pixel + pixels > _pixels;
                 for (int r = firstTile; r < endTile; r++)
                 {
-                    float* a = weights + ((((long)r * _depth) + k) * Rows);
+                    float* a = weights + ((((long)k * _rowTiles) + ((long)r * t.Depth)) * Rows);
                     float* c = output + ((long)r * Rows * _pixels) + pixel;
                     if (ragged || (r + 1) * Rows > _spec.OutPerGroup) RunAtEdge(t, vectors, a, scratch, c, r * Rows, Math.Min(Rows, _spec.OutPerGroup - (r * Rows)), Math.Min(pixels, _pixels - pixel), edge);
                     else GemmKernel<S, V>.Run(in t, vectors, a, scratch, c, r * Rows);
                 }
             }
         }
+    }
+
+    public override void Dispose()
+    {
+        _weights.Dispose();
+        _bias.Dispose();
     }
 
     private int PanelStart(int panel)
@@ -122,9 +129,13 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
             {
                 int channel = (g * _spec.OutPerGroup) + o;
                 bias[o] = _spec.Bias[channel];
-                float* tile = weights + ((long)(o / Rows) * _depth * Rows) + (o % Rows);
                 var source = _spec.Weights.AsSpan(checked(channel * _depth), _depth);
-                for (int k = 0; k < source.Length; k++) tile[(long)k * Rows] = source[k];
+                for (int start = 0; start < _depth; start += DepthBlock)
+                {
+                    int part = Math.Min(DepthBlock, _depth - start);
+                    float* tile = weights + ((((long)start * _rowTiles) + ((long)(o / Rows) * part)) * Rows) + (o % Rows);
+                    for (int k = 0; k < part; k++) tile[(long)k * Rows] = source[start + k];
+                }
             }
         }
     }

@@ -13,6 +13,8 @@ internal sealed unsafe class Linear<S, V>(string name, Value input, Value output
 
     public override int Tasks => (bias.Length + OutputsPerTask - 1) / OutputsPerTask;
 
+    public override void Dispose() => _weights.Dispose();
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(int task, float* scratch)
     {

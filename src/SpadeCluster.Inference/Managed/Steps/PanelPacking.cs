@@ -33,7 +33,7 @@ internal static unsafe class PanelPacking<S, V>
             {
                 float* shifted = source + pixel + (dy * w.InWidth) + dx;
                 for (int i = 0; i < pixels; i += S.Width) S.Store(panel + i, S.Load(shifted + i));
-                if (dy != 0 || dx != 0) ZeroBorder(w, dy, dx, firstRow, firstColumn, used, panel);
+                if (dy != 0 || dx != 0 || w.OutHeight > w.InHeight) ZeroBorder(w, dy, dx, firstRow, firstColumn, used, panel);
             }
             else
             {
@@ -69,25 +69,30 @@ internal static unsafe class PanelPacking<S, V>
         }
     }
 
+    /// <summary>Row by row of the output: zeros, a strided copy, zeros. Copies may run over into columns written later.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Gather(WindowShape w, float* source, int dy, int dx, int row, int column, int used, float* panel)
     {
-        int i = 0;
-        for (; i < used; row++, column = 0)
+        int stride = w.StrideX;
+        // Output columns whose tap lies inside the input.
+        int inside = dx >= 0 ? 0 : (stride - 1 - dx) / stride, outside = dx >= w.InWidth ? 0 : Math.Min(w.OutWidth, ((w.InWidth - 1 - dx) / stride) + 1);
+        for (int i = 0; i < used; row++, column = 0)
         {
-            int count = Math.Min(w.OutWidth - column, used - i), y = (row * w.StrideY) + dy, x = (column * w.StrideX) + dx, stride = w.StrideX;
+            int count = Math.Min(w.OutWidth - column, used - i), y = (row * w.StrideY) + dy;
+            float* p = panel + i;
+            i += count;
             if ((uint)y >= (uint)w.InHeight)
             {
-                for (int j = 0; j < count; j++) panel[i + j] = 0;
+                for (int j = 0; j < count; j++) p[j] = 0;
+                continue;
             }
-            else
-            {
-                float* line = source + ((long)y * w.InWidth);
-                int j = 0;
-                for (; j < count && x < 0; j++, x += stride) panel[i + j] = 0;
-                for (; j < count && x < w.InWidth; j++, x += stride) panel[i + j] = line[x];
-                for (; j < count; j++) panel[i + j] = 0;
-            }
-            i += count;
+            int first = Math.Clamp(inside - column, 0, count), end = Math.Clamp(outside - column, first, count), at = 0;
+            float* line = source + ((long)y * w.InWidth) + dx + ((long)column * stride);
+            for (; at < first; at++) p[at] = 0;
+            if (stride == 1) for (; at < end; at += S.Width) S.Store(p + at, S.Load(line + at));
+            else if (stride == 2) for (; at < end; at += S.Width) S.Store(p + at, S.LoadEven(line + (2 * at)));
+            else for (; at < end; at++) p[at] = line[at * stride];
+            for (at = end; at < count; at++) p[at] = 0;
         }
     }
 }
