@@ -30,42 +30,40 @@ public static class HalfConversion
     public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
     {
         if (destination.Length < source.Length) throw new ArgumentException("destination is too short", nameof(destination));
-        var bits = MemoryMarshal.Cast<Half, ushort>(source);
+        var bits = MemoryMarshal.Cast<Half, short>(source);
+        ref short from = ref MemoryMarshal.GetReference(bits);
+        ref float to = ref MemoryMarshal.GetReference(destination);
         int i = 0;
         if (Vector512.IsHardwareAccelerated)
         {
             for (; i <= bits.Length - 32; i += 32)
             {
-                var (low, high) = Vector512.Widen(Vector512.LoadUnsafe(in bits[i]));
-                Widen(low).StoreUnsafe(ref destination[i]);
-                Widen(high).StoreUnsafe(ref destination[i + 16]);
+                var (low, high) = Vector512.Widen(Vector512.LoadUnsafe(ref from, (nuint)i));
+                Widen(low).StoreUnsafe(ref to, (nuint)i);
+                Widen(high).StoreUnsafe(ref to, (nuint)i + 16);
             }
         }
         else if (Vector256.IsHardwareAccelerated)
         {
             for (; i <= bits.Length - 16; i += 16)
             {
-                var (low, high) = Vector256.Widen(Vector256.LoadUnsafe(in bits[i]));
-                Widen(low).StoreUnsafe(ref destination[i]);
-                Widen(high).StoreUnsafe(ref destination[i + 8]);
+                var (low, high) = Vector256.Widen(Vector256.LoadUnsafe(ref from, (nuint)i));
+                Widen(low).StoreUnsafe(ref to, (nuint)i);
+                Widen(high).StoreUnsafe(ref to, (nuint)i + 8);
             }
         }
         for (; i < bits.Length; i++) destination[i] = (float)source[i];
     }
 
-    /// <summary>Sixteen halves in the low 16 bits of each lane to float32.</summary>
-    public static Vector512<float> Widen(Vector512<uint> half)
-    {
-        var magnitude = ((half & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(TwoTo112);
-        return (magnitude.AsUInt32() | ((half & Vector512.Create(0x8000u)) << 16)).AsSingle();
-    }
+    // A half sign-extended to 32 bits and shifted by 13 has its sign, exponent and mantissa where a float has them, but for
+    // three copies of the sign, which the mask removes; the multiplication then keeps the sign.
+    private const int HalfBits = unchecked((int)0x8FFFE000);
 
-    /// <summary>Eight halves in the low 16 bits of each lane to float32.</summary>
-    public static Vector256<float> Widen(Vector256<uint> half)
-    {
-        var magnitude = ((half & Vector256.Create(0x7FFFu)) << 13).AsSingle() * Vector256.Create(TwoTo112);
-        return (magnitude.AsUInt32() | ((half & Vector256.Create(0x8000u)) << 16)).AsSingle();
-    }
+    /// <summary>Sixteen halves, sign-extended, to float32.</summary>
+    public static Vector512<float> Widen(Vector512<int> half) => ((half << 13) & Vector512.Create(HalfBits)).AsSingle() * Vector512.Create(TwoTo112);
+
+    /// <summary>Eight halves, sign-extended, to float32.</summary>
+    public static Vector256<float> Widen(Vector256<int> half) => ((half << 13) & Vector256.Create(HalfBits)).AsSingle() * Vector256.Create(TwoTo112);
 
     /// <summary>Rounds to the nearest half, ties to even. False when a value is NaN or would become infinite.</summary>
     public static bool TryNarrow(ReadOnlySpan<float> source, Span<Half> destination)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -123,9 +124,11 @@ internal static unsafe class BlockKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> Dot(Vector512<short> gallery, short* query) =>
         Avx512BW.MultiplyAddAdjacent(gallery, Avx512F.BroadcastVector128ToVector512((int*)query).AsInt16());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish512(Vector512<int> dot, int n, in QuadRows query, Vector512<float> terms, Vector512<float> factors, int* quads, float* coarse, float* limits, ushort lanes, float* bounds, ushort* live)
     {
         long slot = 4L * quads[n];

@@ -81,10 +81,12 @@ internal sealed unsafe class CandidateList
         int n = 0;
         for (int e = 0; e < entries; e++)
         {
-            if (Live[e] == 0) continue;
-            (Live[n], Quads[n], Parents[n], Entries[n]) = (Live[e], Quads[e], Parents[e], e);
-            n++;
+            Entries[e] = e;
+            if (Live[e] != 0) MoveEntry(e, n++, Live[e]);
         }
         return n;
     }
+
+    public void MoveEntry(int from, int to, ushort live) =>
+        (Live[to], Quads[to], Parents[to], Entries[to]) = (live, Quads[from], Parents[from], Entries[from]);
 }

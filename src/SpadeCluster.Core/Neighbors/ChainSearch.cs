@@ -13,7 +13,7 @@ namespace SpadeCluster.Neighbors;
 internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
 {
     private const long GroupBytes = 16 << 20;
-    private const int Seeds = 8;
+    private const int Seeds = 3;
 
     /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
     private const int ItemsPerThread = 4;

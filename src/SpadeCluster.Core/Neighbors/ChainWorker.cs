@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using SpadeCluster.Features;
@@ -127,13 +128,25 @@ internal sealed unsafe class ChainWorker
                 for (int k = 0; k < fan; k++)
                     children.SetEntry(entries++, list.Slots[n] * fan + k, list.Sums[n], n);
 
-            bool sketched = BoundQuad(depth + 1, quad, entries, lanes);
-            int live = children.CompactLive(entries);
-            if (live == 0) continue;
-            if (list.Sketched && sketched)
+            var sketch = _dense ? null : _index.Sketches[child.Level];
+            int live = entries;
+            if (sketch is not null)
             {
-                for (int e = 0; e < live; e++)
-                    list.Sums[children.Parents[e]] = Evaluate(depth, children.Parents[e]);
+                ExpandSketch(depth + 1, quad, sketch);
+                Bound(depth + 1, _query.Sketch(depth + 1), entries, lanes, ref _counts[depth + 1].Sketched);
+                live = children.CompactLive(entries);
+                if (list.Sketched) live = Tighten(depth, live);
+                if (live == 0) continue;
+            }
+            bool sketched = sketch is not null && !IsDense(children, live);
+            if (!sketched)
+            {
+                // Compaction kept every entry's parent and quad; its coarse sum may have grown.
+                for (int e = 0; e < live; e++) children.Coarse[e] = list.Sums[children.Parents[e]];
+                ExpandRows(depth + 1, quad);
+                Bound(depth + 1, _query.Full(depth + 1), live, lanes, ref _counts[depth + 1].Bounded);
+                if (_dense && depth + 1 < _chain.Finest) new Span<ushort>(children.Live, live).Fill(lanes);
+                live = children.CompactLive(live);
             }
             for (int j = 0; j < 4; j++)
             {
@@ -143,27 +156,40 @@ internal sealed unsafe class ChainWorker
         }
     }
 
-    /// <summary>Bounds one gallery quad against all entries; false when in all channels rather than by sketches.</summary>
-    private bool BoundQuad(int depth, int quad, int entries, ushort lanes)
+    private void Bound(int depth, in QuadRows query, int entries, ushort lanes, ref long count)
     {
-        var children = _lists[depth];
-        float* limits = Limits.At(depth);
-        if (!_dense && _index.Sketches[_chain.Depths[depth].Level] is { } sketch)
+        var list = _lists[depth];
+        BlockKernel.Bound(list.Gallery, query, list.Quads, list.Coarse, entries, Limits.At(depth), lanes, list.Bounds, list.Live, _path);
+        count += 16L * entries;
+    }
+
+    /// <summary>Evaluates the listed pairs above the live entries and drops the lanes that their exact sums rule out.</summary>
+    private int Tighten(int depth, int live)
+    {
+        CandidateList list = _lists[depth], children = _lists[depth + 1];
+        float* limits = Limits.At(depth + 1);
+        int kept = 0;
+        for (int e = 0; e < live; e++)
         {
-            ExpandSketch(depth, quad, sketch);
-            BlockKernel.Bound(children.Gallery, _query.Sketch(depth), children.Quads, children.Coarse, entries, limits, lanes, children.Bounds, children.Live, _path);
-            _counts[depth].Sketched += 16L * entries;
-            if (entries < DenseEntries) return true;
-            int live = 0;
-            for (int e = 0; e < entries; e++) live += BitOperations.PopCount(children.Live[e]);
-            if (live < 16 / DenseShare * entries) return true;
+            int parent = children.Parents[e];
+            float sum = list.Sums[parent] = Evaluate(depth, parent);
+            uint lanes = 0;
+            for (uint rest = children.Live[e]; rest != 0; rest &= rest - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(rest);
+                if (!(sum + children.Bounds[16 * children.Entries[e] + lane] >= limits[4 * children.Quads[e] + lane % 4])) lanes |= 1u << lane;
+            }
+            if (lanes != 0) children.MoveEntry(e, kept++, (ushort)lanes);
         }
-        ExpandRows(depth, quad);
-        BlockKernel.Bound(children.Gallery, _query.Full(depth), children.Quads, children.Coarse, entries, limits, lanes, children.Bounds, children.Live, _path);
-        _counts[depth].Bounded += 16L * entries;
-        if (_dense && depth < _chain.Finest)
-            for (int e = 0; e < entries; e++) children.Live[e] = lanes;
-        return false;
+        return kept;
+    }
+
+    private static bool IsDense(CandidateList children, int live)
+    {
+        if (live < DenseEntries) return false;
+        int lanes = 0;
+        for (int e = 0; e < live; e++) lanes += BitOperations.PopCount(children.Live[e]);
+        return lanes >= 16 / DenseShare * live;
     }
 
     /// <summary>The live pairs of gallery slot <paramref name="j"/> of the quad, as the list of the next depth.</summary>
@@ -190,15 +216,16 @@ internal sealed unsafe class ChainWorker
         var list = _lists[depth];
         if (!float.IsNaN(list.Exact[n])) return list.Exact[n];
         var shape = _chain.Depths[depth];
+        int channels = shape.Shape.Channels;
+        float* weights = _index.Weights[shape.Level] is { } w ? w.Pointer : null;
+        float* row = _query.Row(depth, shape.Cells[list.Slots[n]]);
         if (!list.RowReady)
         {
-            int channels = shape.Shape.Channels;
             HalfConversion.Widen(_image.Features.Level(shape.Level).Slice(shape.Cells[list.GallerySlot] * channels, channels), new Span<float>(list.Row, channels));
             list.RowReady = true;
             _counts[depth].Bytes += 2L * channels;
         }
-        float* weights = _index.Weights[shape.Level] is { } w ? w.Pointer : null;
-        float own = PixelDistance.Squared(_query.Row(depth, shape.Cells[list.Slots[n]]), list.Row, weights, shape.RowLength, _path);
+        float own = PixelDistance.Squared(row, list.Row, weights, shape.RowLength, _path);
         _counts[depth].Exact++;
         // 0 + own is own, so the sum starts with the coarsest level, as the definition says.
         return list.Exact[n] = depth == 0 ? own : Evaluate(depth - 1, list.Ancestors[n]) + own;
@@ -231,6 +258,7 @@ internal sealed unsafe class ChainWorker
     }
 
     /// <summary>Lanes of 16 whose bound is not at or above the limit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Below(float* bounds, float* limits) =>
         0xFFFF & ~(Vector256.GreaterThanOrEqual(Vector256.Load(bounds), Vector256.Load(limits)).ExtractMostSignificantBits()
             | Vector256.GreaterThanOrEqual(Vector256.Load(bounds + 8), Vector256.Load(limits + 8)).ExtractMostSignificantBits() << 8);

@@ -14,7 +14,7 @@ internal sealed class LevelChain
         for (int d = 0; d < Depths.Length; d++)
         {
             int level = levels[levels.Count - 1 - d];
-            int fan = d == 0 ? 0 : order!.Fan(level, levels[levels.Count - d]);
+            int fan = d == 0 || order is null ? 0 : order.Fan(level, levels[levels.Count - d]);
             int[] cells = order?.Cells(level) ?? [.. Enumerable.Range(0, space.Shapes[level].Cells)];
             Depths[d] = new Depth(level, space.Shapes[level], cells, fan / 4);
         }

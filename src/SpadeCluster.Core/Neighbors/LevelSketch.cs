@@ -37,7 +37,7 @@ internal sealed unsafe class LevelSketch
         double squares = 0, variance = 0, maximum = 0;
         for (int k = 0; k <= Directions; k++)
         {
-            _box[k] = 5 * deviation[k];
+            _box[k] = 4 * deviation[k];
             _step[k] = _box[k] / 127;
             squares += _step[k] * _step[k] / 12;
             variance += (double)deviation[k] * deviation[k];

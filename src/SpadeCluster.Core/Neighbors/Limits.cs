@@ -31,20 +31,19 @@ internal sealed unsafe class Limits
     /// </summary>
     public void Refresh(float[] shared, PixelMatches? own, int position)
     {
-        int depth = _chain.Finest;
-        int[] cells = _chain.Depths[depth].Cells;
-        float* at = At(depth);
+        int kappa = own?.Kappa ?? 0;
+        int[] cells = _chain.Depths[_chain.Finest].Cells;
+        float* at = At(_chain.Finest);
         for (int slot = 0; slot < cells.Length; slot++)
         {
             if (cells[slot] < 0) continue;
             float known = shared[slot];
-            int last = cells[slot] * (own?.Kappa ?? 0) + (own?.Kappa ?? 0) - 1;
+            int last = cells[slot] * kappa + kappa - 1;
             bool settled = own is not null && own.Distances[last] == known && own.Images[last] < position;
             at[slot] = settled ? known : float.BitIncrement(known);
         }
-        for (depth--; depth >= 0; depth--)
-            for (int slot = 0; slot < _chain.Depths[depth].Slots; slot++)
-                At(depth)[slot] = Largest(depth, slot);
+        for (int depth = _chain.Finest - 1; depth >= 0; depth--)
+            for (int slot = 0; slot < _chain.Depths[depth].Slots; slot++) At(depth)[slot] = Largest(depth, slot);
     }
 
     /// <summary>Lowers the limit of a finest slot.</summary>

@@ -1,16 +1,18 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
 /// The definition of a cell distance: sum over channels of w_c (a_c - b_c)^2 in float32, channel c accumulated into lane
-/// c mod 16, the 16 lanes added pairwise (8 apart, then 4, 2, 1). Every search returns exactly these bits, whatever it
+/// c mod 64, the 64 lanes added pairwise (32 apart, then 16, 8, 4, 2, 1): four 512-bit sums, so that no addition waits for
+/// the one before. Every search returns exactly these bits, whatever it
 /// used to find the pair, so results depend on no thread count, shard count or vector width.
 /// </summary>
 public static unsafe class PixelDistance
 {
     /// <summary>Accumulators. Rows padded with zeros to a multiple of it have the same distances: padding adds +0.</summary>
-    internal const int Lanes = 16;
+    internal const int Lanes = 64;
 
     /// <summary>Squared distance of two cells of one level.</summary>
     /// <param name="weights">Channel weights, or empty for all 1.</param>
@@ -32,16 +34,8 @@ public static unsafe class PixelDistance
     /// <param name="length">A multiple of <see cref="Lanes"/>.</param>
     internal static float Squared(float* a, float* b, float* weights, int length, SimdPath path)
     {
-        if (path == SimdPath.Vector512)
-        {
-            var sum = Accumulate512(a, b, weights, length);
-            return Sum(sum.GetLower() + sum.GetUpper());
-        }
-        if (path == SimdPath.Vector256)
-        {
-            var (low, high) = Accumulate256(a, b, weights, length);
-            return Sum(low + high);
-        }
+        if (path == SimdPath.Vector512) return Sum(Accumulate512(a, b, weights, length));
+        if (path == SimdPath.Vector256) return Sum(Accumulate256(a, b, weights, length));
         float* lanes = stackalloc float[Lanes];
         Accumulate(a, b, weights, length, lanes, path);
         return Sum(lanes);
@@ -62,12 +56,14 @@ public static unsafe class PixelDistance
         switch (path)
         {
             case SimdPath.Vector512:
-                Accumulate512(a, b, weights, length).Store(lanes);
+                var (s0, s1, s2, s3) = Accumulate512(a, b, weights, length);
+                s0.Store(lanes);
+                s1.Store(lanes + 16);
+                s2.Store(lanes + 32);
+                s3.Store(lanes + 48);
                 break;
             case SimdPath.Vector256:
-                var (low, high) = Accumulate256(a, b, weights, length);
-                low.Store(lanes);
-                high.Store(lanes + 8);
+                Accumulate256(a, b, weights, length).CopyTo(new Span<float>(lanes, Lanes));
                 break;
             default:
                 new Span<float>(lanes, Lanes).Clear();
@@ -76,39 +72,64 @@ public static unsafe class PixelDistance
         }
     }
 
-    private static Vector512<float> Accumulate512(float* a, float* b, float* weights, int length)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) Accumulate512(float* a, float* b, float* weights, int length)
     {
-        var sum = Vector512<float>.Zero;
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
         if (weights == null)
         {
-            for (int i = 0; i < length; i += Lanes)
+            for (nint i = 0; i < length; i += Lanes)
             {
-                var d = Vector512.Load(a + i) - Vector512.Load(b + i);
-                sum += d * d;
+                var d0 = Vector512.Load(a + i) - Vector512.Load(b + i);
+                var d1 = Vector512.Load(a + i + 16) - Vector512.Load(b + i + 16);
+                var d2 = Vector512.Load(a + i + 32) - Vector512.Load(b + i + 32);
+                var d3 = Vector512.Load(a + i + 48) - Vector512.Load(b + i + 48);
+                s0 += d0 * d0;
+                s1 += d1 * d1;
+                s2 += d2 * d2;
+                s3 += d3 * d3;
             }
+            return (s0, s1, s2, s3);
         }
-        else
+        for (nint i = 0; i < length; i += Lanes)
         {
-            for (int i = 0; i < length; i += Lanes)
-            {
-                var d = Vector512.Load(a + i) - Vector512.Load(b + i);
-                sum += d * d * Vector512.Load(weights + i);
-            }
+            var d0 = Vector512.Load(a + i) - Vector512.Load(b + i);
+            var d1 = Vector512.Load(a + i + 16) - Vector512.Load(b + i + 16);
+            var d2 = Vector512.Load(a + i + 32) - Vector512.Load(b + i + 32);
+            var d3 = Vector512.Load(a + i + 48) - Vector512.Load(b + i + 48);
+            s0 += d0 * d0 * Vector512.Load(weights + i);
+            s1 += d1 * d1 * Vector512.Load(weights + i + 16);
+            s2 += d2 * d2 * Vector512.Load(weights + i + 32);
+            s3 += d3 * d3 * Vector512.Load(weights + i + 48);
         }
-        return sum;
+        return (s0, s1, s2, s3);
     }
 
-    private static (Vector256<float> Low, Vector256<float> High) Accumulate256(float* a, float* b, float* weights, int length)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Eight Accumulate256(float* a, float* b, float* weights, int length)
     {
-        Vector256<float> low = default, high = default;
-        for (int i = 0; i < length; i += Lanes)
+        Eight sums = default;
+        for (nint i = 0; i < length; i += Lanes)
         {
-            var d = Vector256.Load(a + i) - Vector256.Load(b + i);
-            var e = Vector256.Load(a + i + 8) - Vector256.Load(b + i + 8);
-            low += weights == null ? d * d : d * d * Vector256.Load(weights + i);
-            high += weights == null ? e * e : e * e * Vector256.Load(weights + i + 8);
+            for (int v = 0; v < 8; v++)
+            {
+                var d = Vector256.Load(a + i + 8 * v) - Vector256.Load(b + i + 8 * v);
+                sums[v] += weights == null ? d * d : d * d * Vector256.Load(weights + i + 8 * v);
+            }
         }
-        return (low, high);
+        return sums;
+    }
+
+    /// <summary>The 64 lanes in eight vectors.</summary>
+    [InlineArray(8)]
+    private struct Eight
+    {
+        private Vector256<float> _first;
+
+        public readonly void CopyTo(Span<float> lanes)
+        {
+            for (int v = 0; v < 8; v++) this[v].CopyTo(lanes[(8 * v)..]);
+        }
     }
 
     private static void AccumulateScalar(float* a, float* b, float* weights, int from, int to, float* lanes)
@@ -127,7 +148,19 @@ public static unsafe class PixelDistance
         return lanes[0];
     }
 
-    /// <summary>The pairwise sum from 4 apart on; <paramref name="eight"/> holds the lanes already added 8 apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Sum((Vector512<float> S0, Vector512<float> S1, Vector512<float> S2, Vector512<float> S3) lanes)
+    {
+        var sixteen = lanes.S0 + lanes.S2 + (lanes.S1 + lanes.S3);
+        return Sum(sixteen.GetLower() + sixteen.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Sum(in Eight lanes) =>
+        Sum(lanes[0] + lanes[4] + (lanes[2] + lanes[6]) + (lanes[1] + lanes[5] + (lanes[3] + lanes[7])));
+
+    /// <summary>The pairwise sum from 4 apart on; <paramref name="eight"/> holds the lanes already added down to 8 apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum(Vector256<float> eight)
     {
         var four = eight.GetLower() + eight.GetUpper();

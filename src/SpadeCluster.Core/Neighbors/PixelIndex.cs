@@ -12,7 +12,7 @@ namespace SpadeCluster.Neighbors;
 public sealed unsafe class PixelIndex
 {
     /// <summary>Sketch coordinates of a cell: few on the finest level, which has the most cells, more on the middle ones.</summary>
-    private const int FinestDirections = 7, MiddleDirections = 63;
+    private const int FinestDirections = 9, MiddleDirections = 63;
     private const int MaximumSample = 64;
 
     private readonly AlignedBuffer<float>[] _means;
@@ -116,8 +116,10 @@ public sealed unsafe class PixelIndex
         int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
 
         int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
-        return [.. chains.Select(chain => _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, Chain(chain)))
-            .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics))];
+        return [.. chains.Select(chain => chain.Length > 1 && _order is null
+            ? UnnestedSearch.Search(this, chain, query, images, options.Kappa, threads, cancellationToken)
+            : _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, new LevelChain(Space, _order, chain)))
+                .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics))];
     }
 
     /// <summary>Centres and rounds one widened row of a depth; returns its term and factor.</summary>
@@ -137,13 +139,6 @@ public sealed unsafe class PixelIndex
     }
 
     private float* Root(int level) => _rootWeights[level] is { } w ? w.Pointer : null;
-
-    private LevelChain Chain(int[] levels)
-    {
-        if (levels.Length > 1 && _order is null)
-            throw new SpadeException(SpadeError.InvalidArgument, "these levels do not nest in each other; search them one by one (per-level fusion)");
-        return new LevelChain(Space, _order, levels);
-    }
 
     private void CheckShapes(FeaturePyramid features, string what)
     {
