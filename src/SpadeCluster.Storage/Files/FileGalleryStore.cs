@@ -86,7 +86,7 @@ public sealed class FileGalleryStore(string root) : IGalleryStore
         }
     }
 
-    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, CancellationToken cancellationToken = default)
+    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail = null, CancellationToken cancellationToken = default)
     {
         string path = ImagePath(category, id);
         DurableFile.CreateFolder(Path.Combine(Folder(category), "images"));
@@ -109,6 +109,25 @@ public sealed class FileGalleryStore(string root) : IGalleryStore
 
     public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
         => ValueTask.FromResult(ImageSegment.ReadPyramid(ImagePath(category, id), model));
+
+    public ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    public ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    public ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
+        => ValueTask.FromResult<IDisposable>(new MemoryStream());
+
+    public async ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default)
+    {
+        var pooled = new float[ids.Count][];
+        for (int i = 0; i < pooled.Length; i++) pooled[i] = (await ReadFeaturesAsync(category, ids[i], model, cancellationToken)).Pooled;
+        return pooled;
+    }
+
+    public ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+        => ValueTask.FromResult<byte[]?>(null);
+
+    public ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default) => throw new NotImplementedException();
 
     public long BytesPerImage(FeatureModel model) => ImageSegment.FileLength(model);
 
