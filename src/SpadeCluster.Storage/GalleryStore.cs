@@ -111,6 +111,16 @@ public abstract class GalleryStore : IGalleryStore
         }
     }
 
+    /// <summary>A whole segment, every byte checked.</summary>
+    internal async ValueTask<byte[]> ReadSegmentAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken)
+    {
+        using var source = await OpenAsync(category, id, cancellationToken);
+        var segment = new byte[source.Length];
+        int read = await source.ReadAsync(0, segment, cancellationToken);
+        Segment.Verify(segment.AsSpan(0, read), id, model, Where(category, id));
+        return segment;
+    }
+
     /// <summary>Publishes versions in one step; the last one becomes current. Needs the lock.</summary>
     /// <param name="after">What must be current now; null: the category must not exist.</param>
     internal abstract ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken);
