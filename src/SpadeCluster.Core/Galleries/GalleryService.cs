@@ -13,15 +13,14 @@ namespace SpadeCluster.Galleries;
 /// <param name="author">Who changes them, for the record.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
 /// <param name="clock">For the record too: versions are ordered by number, never by time.</param>
-public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null) : IGalleryService
+/// <param name="thumbnail">Makes the small picture kept with each normal, PNG, at most <see cref="MaxThumbnailBytes"/>; null:
+/// none is kept.</param>
+public sealed partial class GalleryService(
+    IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null, Func<RgbImage, byte[]?>? thumbnail = null) : IGalleryService
 {
+    public const int MaxThumbnailBytes = 20_000;
+
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
-
-    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) => store.ListCategoriesAsync(cancellationToken);
-
-    public async ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
-        => await store.ReadCurrentAsync(CategoryName.Check(category), cancellationToken)
-            ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 
     public async ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -29,6 +28,7 @@ public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines,
         using var writer = await store.LockAsync(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
         var (extractor, preparer) = current is null ? engines.Default : engines.For(current.Model, current.Preprocessing);
+        RequireSame(current, extractor.Model, preparer.Description);
         RequireRoom(category, sources.Count, extractor.Model);
 
         var images = (current?.Images ?? []).ToDictionary(i => i.Id);
@@ -45,22 +45,30 @@ public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines,
 
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {
+            GalleryImage image;
+            FeaturePyramid pyramid;
+            byte[]? picture;
             try
             {
                 var file = await source.ReadAsync(cancellationToken);
                 var sha256 = SHA256.HashData(file);
-                var id = ImageId.FromSha256(sha256);
-                if (images.ContainsKey(id)) return new AddOutcome(source.Name, id, AddStatus.Duplicate);
-                await extractor.ExtractAsync([preparer.Prepare(file, source.Name).Input], [features], cancellationToken);
-                var pyramid = FeaturePyramid.From(features);
-                await store.WriteImageAsync(category, id, extractor.Model.Digest, StoredFeatures.From([.. features.Pooled], pyramid), pyramid, cancellationToken);
-                images.Add(id, new GalleryImage(id, Convert.ToHexStringLower(sha256), source.Name, _clock.GetUtcNow(), author));
-                return new AddOutcome(source.Name, id, AddStatus.Added);
+                image = new GalleryImage(ImageId.FromSha256(sha256), Convert.ToHexStringLower(sha256), source.Name, _clock.GetUtcNow(), author);
+                if (images.TryGetValue(image.Id, out var same))
+                    return same.Sha256 == image.Sha256 ? new AddOutcome(source.Name, image.Id, AddStatus.Duplicate)
+                        : new AddOutcome(source.Name, null, AddStatus.Failed, $"{source.Name}: its id {image.Id} is taken by '{same.Source}', another file; save the photograph anew");
+                var input = preparer.Prepare(file, source.Name).Input;
+                await extractor.ExtractAsync([input], [features], cancellationToken);
+                pyramid = FeaturePyramid.From(features);
+                picture = thumbnail?.Invoke(input);
             }
-            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound || (e.Error == SpadeError.ResourceExhausted && e.InnerException is not IOException))
+            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound or SpadeError.ResourceExhausted)
             {
                 return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
             }
+            // Outside the try: a disk that is full is no fault of the image, and ends the batch.
+            await store.WriteImageAsync(category, image.Id, extractor.Model.Digest, StoredFeatures.From([.. features.Pooled], pyramid), pyramid, picture, cancellationToken);
+            images.Add(image.Id, image);
+            return new AddOutcome(source.Name, image.Id, AddStatus.Added);
         }
     }
 
@@ -71,44 +79,71 @@ public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines,
         var retired = new HashSet<ImageId>();
         foreach (string name in images)
         {
-            var matches = current.Images.Where(i => i.Source == name || (ImageId.TryParse(name, out var id) && i.Id == id)).ToList();
+            var matches = current.Images.Where(i => IsNamed(i, name)).ToList();
             if (matches.Count == 0) throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
             retired.UnionWith(matches.Select(m => m.Id));
         }
-        return await PublishAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.Contains(i.Id)), $"retire {string.Join(", ", images)}: {reason}", cancellationToken);
+        return await PublishAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.Contains(i.Id)), $"retire {Names(images)}: {reason}", cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    {
+        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        var current = await GetAsync(category, cancellationToken);
+        var all = current.Images.ToDictionary(i => i.Id);
+        var missing = new HashSet<string>(images, StringComparer.Ordinal);
+        foreach (int version in (await store.ListVersionsAsync(category, cancellationToken)).Where(v => v < current.Version).Reverse())
+        {
+            var older = await store.ReadVersionAsync(category, version, cancellationToken);
+            foreach (var image in older.Images.Where(i => !current.Images.Any(c => c.Id == i.Id)))
+            {
+                if (!images.Any(name => IsNamed(image, name))) continue;
+                all.TryAdd(image.Id, image);
+                missing.RemoveWhere(name => IsNamed(image, name));
+            }
+        }
+        if (missing.Count > 0)
+            throw new SpadeException(SpadeError.NotFound, $"no kept version of category '{category}' has a retired image '{missing.First()}'; 'spade gallery diff' shows what a version removed");
+        return await PublishAsync(category, current, current.Model, current.Preprocessing, all.Values, $"restore {Names(images)}: {reason}", cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
+    {
+        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        // The current version itself is not read: it may be what is damaged.
+        var versions = await store.ListVersionsAsync(category, cancellationToken);
+        if (versions.Count == 0) throw NoCategory(category);
+        var older = await store.ReadVersionAsync(category, version, cancellationToken);
+        return await PublishAsync(older with { Version = versions[^1] + 1, Reason = $"roll back to version {version}: {reason}" }, cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
-        var gallery = await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken);
+        using var gallery = await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken);
         var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
-        var next = current with { Version = current.Version + 1, CreatedAt = _clock.GetUtcNow(), CreatedBy = author, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration };
-        await store.PublishAsync(next, cancellationToken);
-        return next;
+        return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
     }
 
-    public async ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default)
     {
-        var manifest = await GetAsync(category, cancellationToken);
-        var problems = new List<string>();
-        int done = 0;
-        foreach (var image in manifest.Images)
-        {
-            try
-            {
-                await store.ReadFeaturesAsync(category, image.Id, manifest.Model, cancellationToken);
-                await store.ReadPyramidAsync(category, image.Id, manifest.Model, cancellationToken);
-            }
-            catch (SpadeException e)
-            {
-                problems.Add(e.Message);
-            }
-            progress?.Report(++done);
-        }
-        return problems;
+        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        var history = await HistoryAsync(category, cancellationToken);
+        return await store.CompactAsync(category, retention.Drop(history, _clock.GetUtcNow()), cancellationToken);
     }
+
+    private static bool IsNamed(GalleryImage image, string name) => image.Source == name || (ImageId.TryParse(name, out var id) && image.Id == id);
+
+    private static string Names(IReadOnlyList<string> images) => images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";
+
+    private static void RequireSame(GalleryManifest? current, FeatureModel model, string preprocessing)
+    {
+        if (current is not null && (current.Model.Digest != model.Digest || current.Preprocessing != preprocessing))
+            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{current.Category}' was built with model '{current.Model.Name}' (digest {Short(current.Model.Digest)}) after '{current.Preprocessing}', not with '{model.Name}' ({Short(model.Digest)}) after '{preprocessing}': use the same, or build a new category");
+    }
+
+    private static string Short(string digest) => digest[..Math.Min(12, digest.Length)];
 
     private void RequireRoom(string category, int images, FeatureModel model)
     {
@@ -117,6 +152,7 @@ public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines,
             throw new SpadeException(SpadeError.ResourceExhausted, $"{images} images need {needed / 1e6:0.0} MB, but only {free / 1e6:0.0} MB are free where category '{category}' is stored; nothing was added");
     }
 
+    /// <summary>A version with other images: its weights are computed from them, in order of id, and it has no thresholds yet.</summary>
     private async ValueTask<GalleryManifest> PublishAsync(string category, GalleryManifest? current, FeatureModel model, string preprocessing, IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
     {
         GalleryImage[] ordered = [.. images.OrderBy(i => i.Id)];
@@ -127,18 +163,23 @@ public sealed class GalleryService(IGalleryStore store, IFeatureEngines engines,
             foreach (var image in ordered) features.Add(await store.ReadFeaturesAsync(category, image.Id, model, cancellationToken));
             weights = FeatureWeights.From(model, features);
         }
-        var next = new GalleryManifest
+        return await PublishAsync(new GalleryManifest
         {
             Category = category,
             Version = (current?.Version ?? 0) + 1,
-            CreatedAt = _clock.GetUtcNow(),
+            CreatedAt = default,
             CreatedBy = author,
             Reason = reason,
             Model = model,
             Preprocessing = preprocessing,
             Images = ordered,
             Weights = weights,
-        };
+        }, cancellationToken);
+    }
+
+    private async ValueTask<GalleryManifest> PublishAsync(GalleryManifest next, CancellationToken cancellationToken)
+    {
+        next = next with { CreatedAt = _clock.GetUtcNow(), CreatedBy = author };
         await store.PublishAsync(next, cancellationToken);
         return next;
     }

@@ -1,35 +1,41 @@
-using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>Some images of one gallery version: pooled features in memory, packed pyramids as far as a byte budget goes.</summary>
+/// <summary>Some images of one gallery version: pooled features in memory, level data paged in under a byte budget.</summary>
 public sealed class GalleryShard : IGalleryShard
 {
+    /// <summary>Level data a gallery may hold in memory unless told otherwise, in bytes.</summary>
+    public const long DefaultMemory = 2L << 30;
+
     private const int TrainingImages = 24;
 
     private readonly IGalleryStore _store;
     private readonly GalleryManifest _manifest;
     private readonly ImageId[] _ids;
     private readonly float[][] _pooled;
-    private readonly Lazy<Task<PixelIndex>> _index;
-    private readonly ConcurrentDictionary<ImageId, Lazy<Task<PackedPyramid>>> _packed = new();
+    private readonly long _memory;
+    private readonly Lazy<Task<PagedIndex>> _index;
 
-    private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, float[][] pooled)
+    private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, float[][] pooled, long memory)
     {
-        (_store, _manifest, _ids, _pooled) = (store, manifest, ids, pooled);
-        _index = new Lazy<Task<PixelIndex>>(() => Task.Run(TrainAsync));
+        (_store, _manifest, _ids, _pooled, _memory) = (store, manifest, ids, pooled, memory);
+        _index = new Lazy<Task<PagedIndex>>(() => Task.Run(TrainAsync));
     }
 
     /// <param name="ids">The shard's images, ascending.</param>
-    public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids, CancellationToken cancellationToken = default)
+    /// <param name="memory">Bytes of level data that may be in memory at a time. Less than the images of one query need makes
+    /// the shard search them in portions; the result is the same.</param>
+    /// <exception cref="SpadeException">InvalidArgument: <paramref name="memory"/> is less than two images need.</exception>
+    public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids, long memory = DefaultMemory, CancellationToken cancellationToken = default)
     {
+        long needed = 2 * PyramidBytes(manifest);
+        if (memory < needed)
+            throw new SpadeException(SpadeError.InvalidArgument, $"a shard of category '{manifest.Category}' was given {memory} bytes of memory, but needs {needed} for the features of two images: allow more");
         ImageId[] mine = [.. ids];
-        var pooled = new float[mine.Length][];
-        for (int i = 0; i < mine.Length; i++)
-            pooled[i] = (await store.ReadFeaturesAsync(manifest.Category, mine[i], manifest.Model, cancellationToken)).Pooled;
-        return new GalleryShard(store, manifest, mine, pooled);
+        var pooled = await store.ReadPooledAsync(manifest.Category, mine, manifest.Model, cancellationToken);
+        return new GalleryShard(store, manifest, mine, pooled, memory);
     }
 
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
@@ -41,25 +47,36 @@ public sealed class GalleryShard : IGalleryShard
 
     public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
-        var index = await _index.Value.WaitAsync(cancellationToken);
-        var gallery = new (int, PackedPyramid)[picks.Count];
-        for (int i = 0; i < gallery.Length; i++)
+        var (index, pages) = await _index.Value.WaitAsync(cancellationToken);
+        IReadOnlyList<PixelMatches>? merged = null;
+        // Pages at hand first: read in any other order, a portion could push out what the next one needs.
+        foreach (var portion in picks.OrderByDescending(p => pages.Contains(p.Id)).Chunk(pages.Capacity))
         {
-            var id = picks[i].Id;
-            var packed = _packed.GetOrAdd(id, _ => new Lazy<Task<PackedPyramid>>(() => Task.Run(async () => index.Pack(await ReadAsync(id)))));
-            gallery[i] = (picks[i].Position, await packed.Value.WaitAsync(cancellationToken));
+            using var rental = await pages.RentAsync([.. portion.Select(p => p.Id)], cancellationToken);
+            (int, PackedPyramid)[] gallery = [.. portion.Select((p, i) => (p.Position, rental.Pages[i]))];
+            var found = await Task.Run(() => index.Search(query, gallery, options, cancellationToken), cancellationToken);
+            if (merged is null) merged = found;
+            else foreach (var (mine, theirs) in merged.Zip(found)) mine.Merge(theirs);
         }
-        return await Task.Run(() => index.Search(query, gallery, options, cancellationToken), cancellationToken);
+        return merged ?? throw new ArgumentException("nothing to search", nameof(picks));
     }
 
+    private static long PyramidBytes(GalleryManifest manifest) => manifest.Model.Levels.Sum(s => 2L * s.Length);
+
     /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its result.</summary>
-    private async Task<PixelIndex> TrainAsync()
+    private async Task<PagedIndex> TrainAsync()
     {
-        int count = Math.Min(_ids.Length, TrainingImages);
+        int count = (int)Math.Min(Math.Min(_ids.Length, TrainingImages), _memory / PyramidBytes(_manifest));
         var sample = new FeaturePyramid[count];
         for (int i = 0; i < count; i++) sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
-        return new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
+        var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
+        // Every image of a model takes the same room.
+        long page = index.Pack(sample[0]).ResidentBytes;
+        int capacity = (int)Math.Clamp(_memory / page, 1, _ids.Length);
+        return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, _) => index.Pack(await ReadAsync(id))));
     }
 
     private ValueTask<FeaturePyramid> ReadAsync(ImageId id) => _store.ReadPyramidAsync(_manifest.Category, id, _manifest.Model);
+
+    private sealed record PagedIndex(PixelIndex Index, PageCache<PackedPyramid> Pages);
 }

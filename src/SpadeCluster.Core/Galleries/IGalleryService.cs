@@ -24,10 +24,37 @@ public interface IGalleryService
     /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.</exception>
     ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
 
+    /// <summary>Publishes a version with images that an older version has and the current one lacks: undoes a retirement.</summary>
+    /// <param name="images">Ids or source names.</param>
+    /// <exception cref="SpadeException">NotFound: no kept version has one of them; nothing is changed.</exception>
+    ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
+
+    /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are again what they
+    /// were, to the bit. Also the way out when the current version is damaged.</summary>
+    /// <exception cref="SpadeException">NotFound: no such version.</exception>
+    ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default);
+
     /// <summary>Learns thresholds for the current images and publishes them as a version.</summary>
     ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Reads every byte of the current version.</summary>
-    /// <returns>One sentence per damaged or missing image; empty when all is well.</returns>
+    /// <summary>The versions kept, ascending.</summary>
+    /// <exception cref="SpadeException">NotFound: no such category.</exception>
+    ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default);
+
+    /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
+    ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default);
+
+    /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
+    ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default);
+
+    /// <summary>The small picture kept of a normal; null where there is none.</summary>
+    /// <exception cref="SpadeException">NotFound: no such category, or the image is not in its current version.</exception>
+    ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default);
+
+    /// <summary>Drops old versions, and the images only they need.</summary>
+    ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default);
+
+    /// <summary>Reads every byte of every kept version.</summary>
+    /// <returns>One sentence per damaged or missing version or image; empty when all is well.</returns>
     ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default);
 }

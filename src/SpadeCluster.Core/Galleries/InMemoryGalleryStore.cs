@@ -6,39 +6,68 @@ namespace SpadeCluster.Galleries;
 /// <summary>A gallery store that forgets at exit: evaluations and tests.</summary>
 public sealed class InMemoryGalleryStore : IGalleryStore
 {
-    private readonly ConcurrentDictionary<string, GalleryManifest> _current = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<(string, ImageId, string), (StoredFeatures Features, FeaturePyramid Pyramid)> _images = new();
-    private readonly ConcurrentDictionary<string, Lock> _locks = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Category> _categories = new(StringComparer.Ordinal);
 
     public long? FreeBytes => null;
 
     public ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
-        => ValueTask.FromResult<IReadOnlyList<string>>([.. _current.Keys.Order(StringComparer.Ordinal)]);
+        => ValueTask.FromResult<IReadOnlyList<string>>([.. _categories.Where(c => c.Value.Current is not null).Select(c => c.Key).Order(StringComparer.Ordinal)]);
 
     public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
-        => ValueTask.FromResult(_current.GetValueOrDefault(category)?.Version);
+        => ValueTask.FromResult(Of(category).Current?.Version);
 
     public ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
-        => ValueTask.FromResult(_current.GetValueOrDefault(category));
+        => ValueTask.FromResult(Of(category).Current);
+
+    public ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default)
+        => ValueTask.FromResult<IReadOnlyList<int>>([.. Of(category).Versions.Keys.Order()]);
+
+    public ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default)
+        => Of(category).Versions.TryGetValue(version, out var manifest) ? ValueTask.FromResult(manifest)
+            : throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no version {version}");
+
+    public async ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
+    {
+        var pins = Of(category).Pins;
+        lock (pins) pins.Add(version);
+        var pin = new Release(() => { lock (pins) pins.Remove(version); });
+        try
+        {
+            await ReadVersionAsync(category, version, cancellationToken);
+            return pin;
+        }
+        catch
+        {
+            pin.Dispose();
+            throw;
+        }
+    }
 
     public ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
     {
-        var mine = new Lock(this, category);
-        return _locks.TryAdd(category, mine) ? ValueTask.FromResult<IDisposable>(mine)
+        var writer = Of(category).Writer;
+        return writer.Wait(0, cancellationToken) ? ValueTask.FromResult<IDisposable>(new Release(() => writer.Release()))
             : throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another writer; try again when it is done");
     }
 
-    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, CancellationToken cancellationToken = default)
+    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail = null, CancellationToken cancellationToken = default)
     {
-        _images.TryAdd((category, id, modelDigest), (features, pyramid));
+        Of(category).Images.TryAdd(id, new Image(modelDigest, features, pyramid, thumbnail));
         return ValueTask.CompletedTask;
     }
 
     public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
     {
-        _current[next.Category] = next;
+        var category = Of(next.Category);
+        if (next.Version != (category.Current?.Version ?? 0) + 1)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{next.Category}' has been changed by another writer; try again");
+        category.Versions[next.Version] = next;
+        category.Current = next;
         return ValueTask.CompletedTask;
     }
+
+    public ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default)
+        => ValueTask.FromResult<float[][]>([.. ids.Select(id => Find(category, id, model).Features.Pooled)]);
 
     public ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Find(category, id, model).Features);
@@ -46,14 +75,53 @@ public sealed class InMemoryGalleryStore : IGalleryStore
     public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Find(category, id, model).Pyramid);
 
+    public ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+        => ValueTask.FromResult(Find(category, id, model).Thumbnail);
+
+    public ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default)
+    {
+        var c = Of(category);
+        List<int> dropped = [], inUse = [];
+        foreach (int version in drop)
+        {
+            lock (c.Pins)
+            {
+                bool stays = c.Pins.Contains(version) || version == c.Current?.Version;
+                if (!stays) c.Versions.Remove(version, out _);
+                (stays ? inUse : dropped).Add(version);
+            }
+        }
+        var needed = c.Versions.Values.SelectMany(m => m.Images).Select(i => i.Id).ToHashSet();
+        var model = c.Current?.Model;
+        int images = c.Images.Keys.Count(id => !needed.Contains(id) && c.Images.TryRemove(id, out _));
+        return ValueTask.FromResult(new CompactionReport(dropped, inUse, images, model is null ? 0 : images * BytesPerImage(model)));
+    }
+
     public long BytesPerImage(FeatureModel model) => 4L * model.PooledLength + model.Levels.Sum(s => 2L * s.Length + 16L * s.Channels);
 
-    private (StoredFeatures Features, FeaturePyramid Pyramid) Find(string category, ImageId id, FeatureModel model)
-        => _images.TryGetValue((category, id, model.Digest), out var image) ? image
-            : throw new SpadeException(SpadeError.NotFound, $"category '{category}' holds no image {id}");
+    private Category Of(string category) => _categories.GetOrAdd(category, _ => new Category());
 
-    private sealed class Lock(InMemoryGalleryStore store, string category) : IDisposable
+    private Image Find(string category, ImageId id, FeatureModel model)
+        => Of(category).Images.TryGetValue(id, out var image) && image.ModelDigest == model.Digest ? image
+            : throw new SpadeException(SpadeError.NotFound, $"category '{category}' holds no image {id} of model '{model.Name}'");
+
+    private sealed record Image(string ModelDigest, StoredFeatures Features, FeaturePyramid Pyramid, byte[]? Thumbnail);
+
+    private sealed class Category
     {
-        public void Dispose() => store._locks.TryRemove(new KeyValuePair<string, Lock>(category, this));
+        public volatile GalleryManifest? Current;
+        public ConcurrentDictionary<int, GalleryManifest> Versions { get; } = new();
+        public ConcurrentDictionary<ImageId, Image> Images { get; } = new();
+        public SemaphoreSlim Writer { get; } = new(1);
+
+        /// <summary>Versions in use, as often as they are; its own lock.</summary>
+        public List<int> Pins { get; } = [];
+    }
+
+    private sealed class Release(Action action) : IDisposable
+    {
+        private Action? _action = action;
+
+        public void Dispose() => Interlocked.Exchange(ref _action, null)?.Invoke();
     }
 }

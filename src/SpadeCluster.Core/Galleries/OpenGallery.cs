@@ -2,22 +2,57 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>One gallery version ready to score: its shards in this process behind a coordinator.</summary>
-public sealed class OpenGallery
+/// <summary>
+/// One gallery version ready to score: its shards in this process behind a coordinator. While it is open the version is
+/// pinned: whatever is published or compacted meanwhile, this one answers from its own images. Safe for concurrent calls.
+/// </summary>
+public sealed class OpenGallery : IDisposable
 {
-    private OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator) => (Manifest, Coordinator) = (manifest, coordinator);
+    private readonly IDisposable _pin;
+    private int _users = 1;
+
+    private OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, IDisposable pin) => (Manifest, Coordinator, _pin) = (manifest, coordinator, pin);
 
     public GalleryManifest Manifest { get; }
     public ScoringCoordinator Coordinator { get; }
 
-    public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0, CancellationToken cancellationToken = default)
+    /// <param name="memory">Bytes of level data that all shards together may hold.</param>
+    /// <exception cref="SpadeException">NotFound: the version was compacted away since its manifest was read.</exception>
+    public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
     {
-        var parts = new List<IGalleryShard>(shards);
-        for (int s = 0; s < shards; s++)
+        var pin = await store.PinAsync(manifest.Category, manifest.Version, cancellationToken);
+        try
         {
-            int shard = s;
-            parts.Add(await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, shards) == shard), cancellationToken));
+            var parts = new List<IGalleryShard>(shards);
+            for (int s = 0; s < shards; s++)
+            {
+                int shard = s;
+                parts.Add(await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, shards) == shard), memory / shards, cancellationToken));
+            }
+            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads), pin);
         }
-        return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads));
+        catch
+        {
+            pin.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Adds a user, who disposes it too; false where the last one has left already.</summary>
+    public bool TryShare()
+    {
+        for (int users = Volatile.Read(ref _users); users > 0;)
+        {
+            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (seen == users) return true;
+            users = seen;
+        }
+        return false;
+    }
+
+    /// <summary>One user leaves; the last one lets go of the version.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _users) == 0) _pin.Dispose();
     }
 }

@@ -11,14 +11,16 @@ namespace SpadeCluster.Scoring;
 /// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
 /// <param name="shards">Shards per gallery: any number gives the same bits.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0) : IScoringService
+/// <param name="memory">Bytes of level data one open gallery may hold in memory.</param>
+public sealed class ScoringService(
+    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory) : IScoringService, IDisposable
 {
     private readonly ConcurrentDictionary<string, OpenGallery> _open = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _opening = new(1);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
-        var gallery = await OpenAsync(category, cancellationToken);
+        using var gallery = await OpenAsync(category, cancellationToken);
         var manifest = gallery.Manifest;
         var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
@@ -39,23 +41,53 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
             result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
     }
 
+    /// <summary>Lets go of the galleries; images being scored still finish with theirs.</summary>
+    public void Dispose()
+    {
+        foreach (string category in _open.Keys)
+            if (_open.TryRemove(category, out var gallery)) gallery.Dispose();
+    }
+
+    /// <summary>The category's current version, shared with the caller, who disposes it.</summary>
     private async ValueTask<OpenGallery> OpenAsync(string category, CancellationToken cancellationToken)
     {
-        int current = await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken)
-            ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
-        if (_open.TryGetValue(category, out var open) && open.Manifest.Version == current) return open;
+        int current = await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory();
+        if (_open.TryGetValue(category, out var open) && open.Manifest.Version == current && open.TryShare()) return open;
         // One at a time: opening reads every image's pooled feature, and many callers may ask for the same gallery at once.
         await _opening.WaitAsync(cancellationToken);
         try
         {
-            if (_open.TryGetValue(category, out open) && open.Manifest.Version >= current) return open;
-            var manifest = await store.ReadCurrentAsync(category, cancellationToken)
-                ?? throw new SpadeException(SpadeError.NotFound, $"category '{category}' has just been removed");
-            return _open[category] = await OpenGallery.LoadAsync(store, manifest, shards, threads, cancellationToken);
+            if (_open.TryGetValue(category, out open) && open.Manifest.Version >= current && open.TryShare()) return open;
+            var opened = await LoadCurrentAsync(category, cancellationToken);
+            // The old version stays pinned until the last image being scored with it is done.
+            _open.TryRemove(category, out var old);
+            old?.Dispose();
+            opened.TryShare();
+            return _open[category] = opened;
         }
         finally
         {
             _opening.Release();
+        }
+
+        SpadeException NoCategory() => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+    }
+
+    private async ValueTask<OpenGallery> LoadCurrentAsync(string category, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var manifest = await store.ReadCurrentAsync(category, cancellationToken)
+                ?? throw new SpadeException(SpadeError.NotFound, $"category '{category}' has just been removed");
+            try
+            {
+                return await OpenGallery.LoadAsync(store, manifest, shards, threads, memory, cancellationToken);
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+            {
+                // Replaced and compacted away between reading and pinning it; then there is a newer one.
+                if (await store.ReadCurrentVersionAsync(category, cancellationToken) == manifest.Version) throw;
+            }
         }
     }
 }

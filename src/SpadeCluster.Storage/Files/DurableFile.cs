@@ -9,35 +9,50 @@ internal static partial class DurableFile
     /// Writes a file so that a crash at any moment leaves the old one or the new one: temporary file, fsync, rename, fsync of
     /// the folder (without which the rename itself may be lost).
     /// </summary>
+    /// <param name="path">The file; its folder is there and durable.</param>
+    /// <param name="temporary">Where to write it first, on the same file system.</param>
     /// <exception cref="SpadeException">ResourceExhausted: disk full. Unavailable: the folder cannot be written.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    public static void Write(string path, string temporary, Action<Stream> write)
     {
-        string temporary = $"{path}.{Guid.NewGuid():n}.tmp";
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
             {
-                stream.Write(content);
+                FaultPoint.Pass($"created {path}");
+                write(stream);
+                FaultPoint.Pass($"wrote {path}");
                 stream.Flush(flushToDisk: true);
             }
+            FaultPoint.Pass($"flushed {path}");
             File.Move(temporary, path, overwrite: true);
+            FaultPoint.Pass($"renamed {path}");
             SyncFolder(Path.GetDirectoryName(path)!);
+            FaultPoint.Pass($"made durable {path}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
             throw Explain(e, path);
         }
+        catch
+        {
+            TryDelete(temporary);
+            throw;
+        }
     }
 
-    /// <summary>Creates a folder and makes its name durable.</summary>
+    /// <summary>Creates a folder, and those above it, and makes their names durable.</summary>
+    /// <exception cref="SpadeException">As <see cref="Write"/>.</exception>
     public static void CreateFolder(string path)
     {
         if (Directory.Exists(path)) return;
+        string? parent = Path.GetDirectoryName(path);
+        if (parent is not null) CreateFolder(parent);
         try
         {
             Directory.CreateDirectory(path);
-            SyncFolder(Path.GetDirectoryName(path)!);
+            FaultPoint.Pass($"created folder {path}");
+            if (parent is not null) SyncFolder(parent);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -45,10 +60,29 @@ internal static partial class DurableFile
         }
     }
 
+    /// <summary>Makes the names in a folder durable: what was created, renamed or deleted there.</summary>
+    /// <exception cref="IOException">It could not be flushed.</exception>
+    public static void SyncFolder(string path)
+    {
+        if (OperatingSystem.IsWindows()) return; // NTFS journals the rename itself.
+        const int ReadOnly = 0;
+        int descriptor = Open(path, ReadOnly);
+        if (descriptor < 0) throw new IOException($"cannot open folder '{path}' to flush it", Marshal.GetLastPInvokeError());
+        try
+        {
+            if (Fsync(descriptor) != 0) throw new IOException($"cannot flush folder '{path}'", Marshal.GetLastPInvokeError());
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
     public static SpadeException Explain(Exception e, string path)
     {
         const int FileTooBig = 27, NoSpace = 28, Quota = 122;
-        return e.HResult is FileTooBig or NoSpace or Quota
+        const int WindowsDiskFull = unchecked((int)0x80070070);
+        return e.HResult is FileTooBig or NoSpace or Quota or WindowsDiskFull
             ? new SpadeException(SpadeError.ResourceExhausted, $"the disk is full: '{path}' could not be written; free some space and try again, what was there before is intact", e)
             : new SpadeException(SpadeError.Unavailable, $"'{path}' could not be written: {e.Message}", e);
     }
@@ -61,23 +95,7 @@ internal static partial class DurableFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // A left-over temporary file is never read; compaction removes it.
-        }
-    }
-
-    private static void SyncFolder(string path)
-    {
-        if (OperatingSystem.IsWindows()) return; // NTFS journals the rename itself.
-        const int ReadOnly = 0;
-        int descriptor = Open(path, ReadOnly);
-        if (descriptor < 0) throw new IOException($"cannot open folder '{path}' to flush it (errno {Marshal.GetLastPInvokeError()})");
-        try
-        {
-            if (Fsync(descriptor) != 0) throw new IOException($"cannot flush folder '{path}' (errno {Marshal.GetLastPInvokeError()})");
-        }
-        finally
-        {
-            _ = Close(descriptor);
+            // Left-over temporary files are never read; the next writer removes them.
         }
     }
 

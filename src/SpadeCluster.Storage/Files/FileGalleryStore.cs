@@ -1,25 +1,18 @@
-using System.Globalization;
-using System.Text;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
+using SpadeCluster.Storage.Format;
 
 namespace SpadeCluster.Storage.Files;
 
 /// <summary>
-/// Galleries in a folder:
-/// <code>
-/// CATEGORY/CURRENT                 number of the current version
-/// CATEGORY/versions/000001.json    manifests, immutable
-/// CATEGORY/images/ab/ab12...spade  one file per normal image, immutable
-/// CATEGORY/LOCK                    held by the writer; the system releases it when the process ends, however it ends
-/// </code>
-/// Images are durable before a manifest names them, and a manifest before CURRENT does.
+/// Galleries in a folder, one <see cref="CategoryFolder"/> per category. Segments are durable before a manifest names them,
+/// and a manifest before CURRENT does, so whatever moment a writer stops at, CURRENT names something whole. Locks are the
+/// system's (flock) and end with their process; on network file systems that ignore flock, see to one writer yourself.
 /// </summary>
-public sealed class FileGalleryStore(string root) : IGalleryStore
+public sealed class FileGalleryStore(string root) : GalleryStore
 {
     public string Root { get; } = Path.GetFullPath(root);
 
-    public long? FreeBytes
+    public override long? FreeBytes
     {
         get
         {
@@ -36,90 +29,198 @@ public sealed class FileGalleryStore(string root) : IGalleryStore
         }
     }
 
-    public ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
+    public override ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
         => ValueTask.FromResult<IReadOnlyList<string>>(!Directory.Exists(Root) ? []
             : [.. Directory.EnumerateDirectories(Root).Where(d => File.Exists(Path.Combine(d, "CURRENT"))).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]);
 
-    public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
+    public override ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
     {
-        string pointer = Path.Combine(Folder(category), "CURRENT");
+        string pointer = Folder(category).Current;
+        var file = ReadFile(pointer);
+        return ValueTask.FromResult<int?>(file is null ? null : PointerFile.Parse(file)
+            ?? throw new SpadeException(SpadeError.DataLoss, $"'{pointer}' is damaged; 'spade gallery history {category}' lists the versions, 'spade gallery rollback' makes one current again"));
+    }
+
+    public override async ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default)
+    {
+        var folder = Folder(category);
+        if (!File.Exists(folder.Current)) return [];
+        int? current = await TryReadCurrentAsync(category);
+        // A manifest beyond the pointer was never acknowledged; where the pointer is damaged, it is as good as any.
+        return [.. folder.ManifestsPresent().Where(v => current is null || v <= current)];
+    }
+
+    public override ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
+    {
         try
         {
-            return int.TryParse(File.ReadAllText(pointer).AsSpan().TrimEnd('\n'), NumberStyles.None, CultureInfo.InvariantCulture, out int version)
-                ? ValueTask.FromResult<int?>(version)
-                : throw new SpadeException(SpadeError.DataLoss, $"'{pointer}' is damaged: it should hold a version number; write the newest one in '{Path.Combine(Folder(category), "versions")}' into it");
+            // Sharing for reading takes a shared lock; TryHoldAsync's needs it alone.
+            return ValueTask.FromResult<IDisposable>(new FileStream(Folder(category).Manifest(version), FileMode.Open, FileAccess.Read, FileShare.Read));
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException || IsLocked(e))
         {
-            return ValueTask.FromResult<int?>(null);
+            throw NoVersion(category, version);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SpadeException(SpadeError.Unavailable, $"'{pointer}' could not be read: {e.Message}", e);
+            throw Unreadable(Folder(category).Manifest(version), e);
         }
     }
 
-    public async ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
+    public override ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
     {
-        if (await ReadCurrentVersionAsync(category, cancellationToken) is not { } version) return null;
-        var manifest = ManifestFile.Read(ManifestPath(category, version));
-        return manifest.Category == category && manifest.Version == version ? manifest
-            : throw new SpadeException(SpadeError.DataLoss, $"'{ManifestPath(category, version)}' belongs to version {manifest.Version} of '{manifest.Category}'; restore the right one from a backup");
-    }
-
-    public ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
-    {
-        string path = Path.Combine(Folder(category), "LOCK");
-        DurableFile.CreateFolder(Root);
-        DurableFile.CreateFolder(Folder(category));
+        var folder = Folder(category);
+        DurableFile.CreateFolder(folder.Path);
+        FileStream? held = null;
         try
         {
-            return ValueTask.FromResult<IDisposable>(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            held = new FileStream(folder.LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            if (Directory.Exists(folder.Temporary))
+                foreach (string left in Directory.EnumerateFiles(folder.Temporary)) File.Delete(left);
+            return ValueTask.FromResult<IDisposable>(held);
         }
-        catch (IOException e) when (File.Exists(path) && e is not (DirectoryNotFoundException or PathTooLongException))
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another process; try again when it is done", e);
+            held?.Dispose();
+            throw IsLocked(e) ? new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another process; try again when it is done", e)
+                : DurableFile.Explain(e, folder.LockFile);
         }
-        catch (UnauthorizedAccessException e)
+    }
+
+    internal override async ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken)
+    {
+        var folder = Folder(category);
+        int? current = await TryReadCurrentAsync(category);
+        // Where the pointer is damaged, the newest manifest stands in for it: no version may ever be written over.
+        if (current is null && File.Exists(folder.Current)) current = folder.ManifestsPresent().Last();
+        if (current != after) throw Overtaken(category, next[0].Version, current);
+        foreach (var id in next.SelectMany(m => m.Images).Select(i => i.Id).Distinct())
+            if (!File.Exists(folder.Image(id))) throw Missing(category, id);
+        foreach (var manifest in next) folder.Write(folder.Manifest(manifest.Version), ManifestFile.Write(manifest));
+        folder.Write(folder.Current, PointerFile.Write(next[^1].Version));
+    }
+
+    internal override ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken)
+        => ValueTask.FromResult(ReadFile(Folder(category).Manifest(version)));
+
+    internal override ValueTask<ISegmentSource> OpenAsync(string category, ImageId id, CancellationToken cancellationToken)
+        => ValueTask.FromResult<ISegmentSource>(Open(category, id));
+
+    internal override async ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
+        // On its own threads: each small read waits for the disk, and the caller may be one that must not.
+        => await Task.Run(() => Parallel.For(0, ids.Count, new ParallelOptions { CancellationToken = cancellationToken }, () => new byte[length], (i, _, buffer) =>
+        {
+            using var source = Open(category, ids[i]);
+            received(i, buffer.AsMemory(0, source.Read(0, buffer)), source.Length);
+            return buffer;
+        }, _ => { }), cancellationToken);
+
+    internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
+    {
+        var folder = Folder(category);
+        folder.Write(folder.Image(id), segment);
+        return ValueTask.CompletedTask;
+    }
+
+    internal override ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken)
+    {
+        string path = Folder(category).Manifest(version);
+        try
+        {
+            return ValueTask.FromResult<IDisposable?>(new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (IOException e) when (IsLocked(e))
+        {
+            return ValueTask.FromResult<IDisposable?>(null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw DurableFile.Explain(e, path);
         }
     }
 
-    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, CancellationToken cancellationToken = default)
+    internal override ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions, IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
     {
-        string path = ImagePath(category, id);
-        DurableFile.CreateFolder(Path.Combine(Folder(category), "images"));
-        DurableFile.CreateFolder(Path.GetDirectoryName(path)!);
-        // A file left by an earlier attempt is written again: it is the same bytes, or damaged.
-        DurableFile.Write(path, ImageSegment.Write(modelDigest, features, pyramid));
-        return ValueTask.CompletedTask;
+        var folder = Folder(category);
+        var (images, bytes) = (0, 0L);
+        try
+        {
+            foreach (int version in versions) File.Delete(folder.Manifest(version));
+            // Manifests first, and for good: one that came back after a crash would name images that are gone.
+            if (versions.Count > 0) DurableFile.SyncFolder(folder.Versions);
+            FaultPoint.Pass($"deleted versions in {folder.Versions}");
+            foreach (var (id, file) in folder.ImagesPresent())
+            {
+                if (needed.Contains(id)) continue;
+                (images, bytes) = (images + 1, bytes + file.Length);
+                file.Delete();
+                FaultPoint.Pass($"deleted {file.FullName}");
+            }
+            return ValueTask.FromResult((images, bytes));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw DurableFile.Explain(e, folder.Path);
+        }
     }
 
-    public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
+    internal override string Where(string category, int version) => $"'{Folder(category).Manifest(version)}'";
+
+    internal override string Where(string category, ImageId id) => $"'{Folder(category).Image(id)}'";
+
+    private CategoryFolder Folder(string category) => new(Path.Combine(Root, CategoryName.Check(category)));
+
+    private FileSegment Open(string category, ImageId id)
     {
-        DurableFile.CreateFolder(Path.Combine(Folder(next.Category), "versions"));
-        DurableFile.Write(ManifestPath(next.Category, next.Version), ManifestFile.Write(next));
-        DurableFile.Write(Path.Combine(Folder(next.Category), "CURRENT"), Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{next.Version}\n")));
-        return ValueTask.CompletedTask;
+        string path = Folder(category).Image(id);
+        try
+        {
+            return new FileSegment(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw Missing(category, id);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, e);
+        }
     }
 
-    public ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
-        => ValueTask.FromResult(ImageSegment.ReadFeatures(ImagePath(category, id), model));
-
-    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
-        => ValueTask.FromResult(ImageSegment.ReadPyramid(ImagePath(category, id), model));
-
-    public long BytesPerImage(FeatureModel model) => ImageSegment.FileLength(model);
-
-    private string Folder(string category) => Path.Combine(Root, CategoryName.Check(category));
-
-    private string ManifestPath(string category, int version)
-        => Path.Combine(Folder(category), "versions", version.ToString("000000", CultureInfo.InvariantCulture) + ".json");
-
-    private string ImagePath(string category, ImageId id)
+    private async ValueTask<int?> TryReadCurrentAsync(string category)
     {
-        string name = id.ToString();
-        return Path.Combine(Folder(category), "images", name[..2], name + ".spade");
+        try
+        {
+            return await ReadCurrentVersionAsync(category);
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
+        {
+            return null;
+        }
     }
+
+    /// <summary>A file's bytes; null where it is not there, or about to be deleted by compaction.</summary>
+    private static byte[]? ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException || IsLocked(e))
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, e);
+        }
+    }
+
+    private static bool IsLocked(Exception e)
+    {
+        const int WouldBlock = 11, WouldBlockMac = 35, WindowsSharing = unchecked((int)0x80070020);
+        return e is IOException && e.HResult is WouldBlock or WouldBlockMac or WindowsSharing;
+    }
+
+    internal static SpadeException Unreadable(string path, Exception e) => new(SpadeError.Unavailable, $"'{path}' could not be read: {e.Message}", e);
 }

@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using SpadeCluster.Galleries;
 
-namespace SpadeCluster.Storage.Files;
+namespace SpadeCluster.Storage.Format;
 
 /// <summary>
 /// A version's manifest as a file: one line "SPADE-GALLERY 1 HASH", HASH being the hex SHA-256 of what follows, then JSON.
@@ -19,39 +19,30 @@ internal static class ManifestFile
         return [.. Encoding.ASCII.GetBytes($"{Signature} {Format} {Convert.ToHexStringLower(SHA256.HashData(json))}\n"), .. json];
     }
 
-    /// <exception cref="SpadeException">DataLoss: missing or damaged. FailedPrecondition: a later format.</exception>
-    public static GalleryManifest Read(string path)
+    /// <param name="where">Names the manifest in errors.</param>
+    /// <exception cref="SpadeException">DataLoss: damaged, or another's. FailedPrecondition: another format.</exception>
+    public static GalleryManifest Parse(byte[] file, string category, int version, string where)
     {
-        byte[] file;
-        try
-        {
-            file = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is missing: restore it from a backup", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new SpadeException(SpadeError.Unavailable, $"'{path}' could not be read: {e.Message}", e);
-        }
         int end = file.AsSpan().IndexOf((byte)'\n');
         string[] line = end is > 0 and < 128 ? Encoding.ASCII.GetString(file, 0, end).Split(' ') : [];
-        if (line.Length != 3 || line[0] != Signature) throw Damaged(path);
-        if (line[1] != Format) throw new SpadeException(SpadeError.FailedPrecondition, $"'{path}' has format {line[1]}, this program reads {Format}: use a newer one");
+        if (line.Length != 3 || line[0] != Signature) throw Damaged(where);
+        if (line[1] != Format) throw new SpadeException(SpadeError.FailedPrecondition, $"{where} has format {line[1]}, this program reads {Format}: use the program that wrote it, or restore it from a backup if it is damaged");
         var json = file.AsSpan(end + 1);
-        if (Convert.ToHexStringLower(SHA256.HashData(json)) != line[2]) throw Damaged(path);
+        if (Convert.ToHexStringLower(SHA256.HashData(json)) != line[2]) throw Damaged(where);
         try
         {
-            return JsonSerializer.Deserialize(json, ManifestJson.Default.GalleryManifest) ?? throw Damaged(path);
+            var manifest = JsonSerializer.Deserialize(json, ManifestJson.Default.GalleryManifest) ?? throw Damaged(where);
+            return (manifest.Category, manifest.Version) == (category, version) ? manifest
+                : throw new SpadeException(SpadeError.DataLoss, $"{where} belongs to version {manifest.Version} of '{manifest.Category}': restore the right one from a backup");
         }
         catch (JsonException e)
         {
-            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is not a gallery manifest: {e.Message}", e);
+            throw new SpadeException(SpadeError.DataLoss, $"{where} is not a gallery manifest: {e.Message}", e);
         }
     }
 
-    private static SpadeException Damaged(string path) => new(SpadeError.DataLoss, $"'{path}' is damaged: its checksum does not hold; restore it from a backup");
+    private static SpadeException Damaged(string where)
+        => new(SpadeError.DataLoss, $"{where} is damaged: its checksum does not hold; restore it from a backup, or roll back to another version");
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, UseStringEnumConverter = true,

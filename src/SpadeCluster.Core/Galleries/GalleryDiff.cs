@@ -1,0 +1,16 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>What changed from one version of a gallery to another.</summary>
+/// <param name="Added">Images only the later one has, ascending by id.</param>
+/// <param name="Removed">Images only the earlier one has, ascending by id.</param>
+/// <param name="Before">Calibration of the earlier one.</param>
+/// <param name="After">Calibration of the later one.</param>
+public sealed record GalleryDiff(
+    GalleryVersion From, GalleryVersion To, IReadOnlyList<GalleryImage> Added, IReadOnlyList<GalleryImage> Removed, Calibration? Before, Calibration? After)
+{
+    public static GalleryDiff Between(GalleryManifest from, GalleryManifest to)
+        => new(GalleryVersion.Of(from), GalleryVersion.Of(to), [.. to.Images.ExceptBy(from.Images.Select(i => i.Id), i => i.Id)],
+            [.. from.Images.ExceptBy(to.Images.Select(i => i.Id), i => i.Id)], from.Calibration, to.Calibration);
+}

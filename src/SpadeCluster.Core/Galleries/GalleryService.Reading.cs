@@ -1,0 +1,88 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Galleries;
+
+public sealed partial class GalleryService
+{
+    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) => store.ListCategoriesAsync(cancellationToken);
+
+    public async ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
+        => await store.ReadCurrentAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory(category);
+
+    public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default)
+        => store.ReadVersionAsync(CategoryName.Check(category), version, cancellationToken);
+
+    public async ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default)
+    {
+        var versions = await store.ListVersionsAsync(CategoryName.Check(category), cancellationToken);
+        if (versions.Count == 0) throw NoCategory(category);
+        var history = new List<GalleryVersion>(versions.Count);
+        foreach (int version in versions)
+        {
+            try
+            {
+                history.Add(GalleryVersion.Of(await store.ReadVersionAsync(category, version, cancellationToken)));
+            }
+            catch (SpadeException e) when (e.Error is SpadeError.DataLoss or SpadeError.FailedPrecondition)
+            {
+                history.Add(GalleryVersion.Unreadable(version, e.Message));
+            }
+        }
+        return history;
+    }
+
+    public async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
+        => GalleryDiff.Between(await GetVersionAsync(category, from, cancellationToken), await GetVersionAsync(category, to, cancellationToken));
+
+    public async ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
+    {
+        var current = await GetAsync(category, cancellationToken);
+        return current.Images.Any(i => i.Id == id) ? await store.ReadThumbnailAsync(category, id, current.Model, cancellationToken)
+            : throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image {id}");
+    }
+
+    public async ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var problems = new List<string>();
+        var images = new SortedDictionary<ImageId, FeatureModel>();
+        // Listing trusts no pointer that is damaged, so that the versions behind it are looked at all the same.
+        var versions = await store.ListVersionsAsync(CategoryName.Check(category), cancellationToken);
+        if (versions.Count == 0) throw NoCategory(category);
+        await CheckAsync(async () => await store.ReadCurrentVersionAsync(category, cancellationToken));
+        foreach (int version in versions)
+        {
+            await CheckAsync(async () =>
+            {
+                var manifest = await store.ReadVersionAsync(category, version, cancellationToken);
+                foreach (var image in manifest.Images) images.TryAdd(image.Id, manifest.Model);
+            });
+        }
+        int done = 0;
+        foreach (var (id, model) in images)
+        {
+            await CheckAsync(async () =>
+            {
+                await store.ReadFeaturesAsync(category, id, model, cancellationToken);
+                await store.ReadThumbnailAsync(category, id, model, cancellationToken);
+                await store.ReadPyramidAsync(category, id, model, cancellationToken);
+            });
+            progress?.Report(++done);
+        }
+        return problems;
+
+        async ValueTask CheckAsync(Func<ValueTask> read)
+        {
+            try
+            {
+                await read();
+            }
+            catch (SpadeException e)
+            {
+                problems.Add(e.Message);
+            }
+        }
+    }
+
+    private static SpadeException NoCategory(string category)
+        => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+}

@@ -1,0 +1,157 @@
+namespace SpadeCluster.Galleries;
+
+/// <summary>
+/// Images' level data as far as memory goes: at most <paramref name="capacity"/> pages exist at any moment, counting those
+/// in use and those being read; the least recently used makes room. Safe for concurrent calls.
+/// </summary>
+/// <param name="capacity">Pages that may exist, at least 1.</param>
+/// <param name="load">Reads an image's page. It is given a page that has just been dropped, or null: nobody else holds that
+/// page any more, so its memory can be used again.</param>
+internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, ValueTask<TPage>> load) where TPage : class
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ImageId, Entry> _entries = [];
+
+    /// <summary>Entries that nobody uses, least recently used first.</summary>
+    private readonly LinkedList<Entry> _idle = new();
+
+    /// <summary>Rentals that wait for room, in order of arrival.</summary>
+    private readonly Queue<(IReadOnlyList<ImageId> Ids, TaskCompletionSource<Entry[]> Admitted)> _waiting = new();
+
+    public int Capacity { get; } = capacity;
+
+    public bool Contains(ImageId id)
+    {
+        lock (_lock) return _entries.ContainsKey(id);
+    }
+
+    /// <summary>
+    /// The pages of some images, which stay until the rental is disposed. Waits while other rentals leave no room; since a
+    /// rental gets all its room at once or none, two can never wait for each other - so rent only one at a time.
+    /// </summary>
+    /// <param name="ids">Different ones, at most <see cref="Capacity"/>.</param>
+    public async ValueTask<Rental> RentAsync(IReadOnlyList<ImageId> ids, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Count, Capacity, nameof(ids));
+        var admitted = new TaskCompletionSource<Entry[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            _waiting.Enqueue((ids, admitted));
+            Admit();
+        }
+        Entry[] entries;
+        await using (cancellationToken.Register(() =>
+        {
+            if (!admitted.TrySetCanceled(cancellationToken)) return;
+            lock (_lock) Admit();
+        }))
+            entries = await admitted.Task;
+        try
+        {
+            // Each page is read by the first rental that takes it, without cancellation: others may await it too.
+            await Task.WhenAll(entries.Where(e => e.Claim()).Select(e => Task.Run(() => ReadAsync(e), CancellationToken.None)));
+            var pages = new TPage[entries.Length];
+            for (int i = 0; i < pages.Length; i++) pages[i] = await entries[i].Page.Task;
+            return new Rental(pages, () => Release(entries));
+        }
+        catch
+        {
+            Release(entries);
+            throw;
+        }
+    }
+
+    private async Task ReadAsync(Entry entry)
+    {
+        try
+        {
+            var recycled = entry.Recycled;
+            entry.Recycled = null;
+            entry.Page.SetResult(await load(entry.Id, recycled));
+        }
+        catch (Exception e)
+        {
+            entry.Page.SetException(e);
+        }
+    }
+
+    /// <summary>Lets in those waiting, in order, until one finds no room. Under the lock.</summary>
+    private void Admit()
+    {
+        while (_waiting.TryPeek(out var next))
+        {
+            int inUse = _entries.Count - _idle.Count, shared = next.Ids.Count(id => _entries.TryGetValue(id, out var e) && e.Users > 0);
+            bool cancelled = next.Admitted.Task.IsCompleted;
+            if (!cancelled && inUse - shared + next.Ids.Count > Capacity) return;
+            _waiting.Dequeue();
+            if (cancelled) continue;
+            var entries = Take(next.Ids);
+            if (!next.Admitted.TrySetResult(entries)) Leave(entries);
+        }
+    }
+
+    private Entry[] Take(IReadOnlyList<ImageId> ids)
+    {
+        // Those at hand first: making room for a new one must not drop one of them.
+        foreach (var id in ids)
+            if (_entries.TryGetValue(id, out var entry) && entry.Users++ == 0)
+                _idle.Remove(entry);
+        return [.. ids.Select(id => _entries.TryGetValue(id, out var entry) ? entry : _entries[id] = NewEntry(id))];
+    }
+
+    private Entry NewEntry(ImageId id)
+    {
+        TPage? recycled = null;
+        if (_entries.Count == Capacity)
+        {
+            var oldest = _idle.First!.Value; // there is one: Admit has counted
+            _idle.RemoveFirst();
+            _entries.Remove(oldest.Id);
+            recycled = oldest.Page.Task.Result;
+        }
+        return new Entry(id) { Users = 1, Recycled = recycled };
+    }
+
+    private void Release(Entry[] entries)
+    {
+        lock (_lock)
+        {
+            Leave(entries);
+            Admit();
+        }
+    }
+
+    private void Leave(Entry[] entries)
+    {
+        foreach (var entry in entries)
+        {
+            if (--entry.Users > 0) continue;
+            // A page that could not be read is forgotten, so that the next rental tries again.
+            if (entry.Page.Task.IsCompletedSuccessfully) _idle.AddLast(entry);
+            else _entries.Remove(entry.Id);
+        }
+    }
+
+    /// <summary>Pages in use, in the order they were asked for.</summary>
+    public sealed class Rental(IReadOnlyList<TPage> pages, Action release) : IDisposable
+    {
+        private Action? _release = release;
+
+        public IReadOnlyList<TPage> Pages { get; } = pages;
+
+        public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
+    }
+
+    private sealed class Entry(ImageId id)
+    {
+        private int _claimed;
+
+        public ImageId Id { get; } = id;
+        public int Users { get; set; }
+        public TPage? Recycled { get; set; }
+        public TaskCompletionSource<TPage> Page { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>True for the first caller only.</summary>
+        public bool Claim() => Interlocked.Exchange(ref _claimed, 1) == 0;
+    }
+}

@@ -1,0 +1,119 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Storage.Format;
+
+/// <summary>
+/// The front of a segment, which is all that is stored of one normal image; little-endian, immutable:
+/// <code>
+/// 0    8  "SPADEIMG"
+/// 8    4  format version, 1
+/// 12   4  number of parts P
+/// 16   8  image id
+/// 24  64  hex digest of the model
+/// 88      length (8) and SHA-256 (32) of each part, P times
+/// ..  32  SHA-256 of everything above
+/// ..      the parts, one after the other
+/// </code>
+/// Parts: pooled feature, float32; per level the sum and the sum of squares of each channel, float64; a PNG, maybe of no
+/// bytes; the pyramid's levels, float16, finest first. The pooled feature comes first and the levels last, so that opening
+/// a gallery reads one small piece from the front of each segment.
+/// </summary>
+internal sealed class SegmentHeader
+{
+    public const int FormatVersion = 1;
+    public const int Pooled = 0, Moments = 1, Thumbnail = 2, FirstLevel = 3;
+
+    private const int Hash = SHA256.HashSizeInBytes, Digest = 64, TableAt = 24 + Digest, Row = 8 + Hash;
+    private static readonly byte[] Magic = "SPADEIMG"u8.ToArray();
+
+    private readonly byte[] _bytes;
+    private readonly string _where;
+    private readonly long[] _offsets;
+
+    private SegmentHeader(byte[] bytes, int parts, string where)
+    {
+        (_bytes, _where, _offsets) = (bytes, where, new long[parts + 1]);
+        _offsets[0] = bytes.Length;
+        for (int i = 0; i < parts; i++) _offsets[i + 1] = _offsets[i] + BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(TableAt + Row * i));
+    }
+
+    public int Parts => _offsets.Length - 1;
+
+    public static int LengthFor(FeatureModel model) => LengthFor(FirstLevel + model.Levels.Count);
+
+    /// <summary>Writes the header into the front of <paramref name="segment"/>, whose parts are there already.</summary>
+    public static void Write(Span<byte> segment, ImageId id, string modelDigest, ReadOnlySpan<int> lengths)
+    {
+        Magic.CopyTo(segment);
+        BinaryPrimitives.WriteInt32LittleEndian(segment[8..], FormatVersion);
+        BinaryPrimitives.WriteInt32LittleEndian(segment[12..], lengths.Length);
+        BinaryPrimitives.WriteUInt64LittleEndian(segment[16..], id.Value);
+        Encoding.ASCII.GetBytes(modelDigest.PadRight(Digest), segment[24..]);
+        int header = LengthFor(lengths.Length), at = header;
+        for (int i = 0; i < lengths.Length; i++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(segment[(TableAt + Row * i)..], lengths[i]);
+            SHA256.HashData(segment.Slice(at, lengths[i]), segment[(TableAt + Row * i + 8)..]);
+            at += lengths[i];
+        }
+        SHA256.HashData(segment[..(header - Hash)], segment[(header - Hash)..]);
+    }
+
+    /// <param name="front">At least the header, as far as the segment has it.</param>
+    /// <param name="length">Bytes of the whole segment.</param>
+    /// <param name="where">Names the segment in errors.</param>
+    /// <exception cref="SpadeException">DataLoss: damaged, or another image's. FailedPrecondition: other format or model.</exception>
+    public static SegmentHeader Parse(ReadOnlySpan<byte> front, long length, ImageId id, FeatureModel model, string where)
+    {
+        int parts = FirstLevel + model.Levels.Count, size = LengthFor(parts);
+        if (front.Length < size || !front[..8].SequenceEqual(Magic)) throw Damaged(where, "its header is cut off or is not a segment's");
+        var header = front[..size];
+        int format = BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
+        if (format != FormatVersion)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"{where} has format {format}, this program reads {FormatVersion}: use the program that wrote it, or restore it from a backup if it is damaged");
+        if (!SHA256.HashData(header[..^Hash]).AsSpan().SequenceEqual(header[^Hash..])) throw Damaged(where, "the checksum of its header does not hold");
+        if (BinaryPrimitives.ReadUInt64LittleEndian(header[16..]) != id.Value) throw Damaged(where, $"it holds image {new ImageId(BinaryPrimitives.ReadUInt64LittleEndian(header[16..]))}");
+        string digest = Encoding.ASCII.GetString(header.Slice(24, Digest)).TrimEnd();
+        if (digest != model.Digest)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"{where} holds features of another model (digest {Short(digest)}, expected {Short(model.Digest)}): use the program and model that wrote it");
+        var parsed = new SegmentHeader(header.ToArray(), parts, where);
+        if (parsed.Length(Pooled) != 4L * model.PooledLength || parsed.Length(Moments) != MomentsLength(model)
+            || model.Levels.Where((s, l) => parsed.Length(FirstLevel + l) != 2L * s.Length).Any())
+            throw Damaged(where, "its parts have not the lengths of its model");
+        if (parsed._offsets[^1] != length) throw Damaged(where, $"it has {length} bytes instead of {parsed._offsets[^1]}");
+        return parsed;
+    }
+
+    public static int MomentsLength(FeatureModel model) => model.Levels.Sum(s => 16 * s.Channels);
+
+    public static SpadeException Damaged(string where, string how)
+        => new(SpadeError.DataLoss, $"{where} is damaged: {how}; restore it from a backup, or retire the image and add it again");
+
+    public long Offset(int part) => _offsets[part];
+
+    public int Length(int part) => checked((int)(_offsets[part + 1] - _offsets[part]));
+
+    /// <exception cref="SpadeException">DataLoss: these are not the bytes that were written.</exception>
+    public void Check(int part, ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> hash = stackalloc byte[Hash];
+        SHA256.HashData(bytes, hash);
+        if (!hash.SequenceEqual(_bytes.AsSpan(TableAt + Row * part + 8, Hash))) throw Damaged(_where, $"the checksum of its {Name(part)} does not hold");
+    }
+
+    public static int LengthFor(int parts) => TableAt + Row * parts + Hash;
+
+    private static string Name(int part) => part switch
+    {
+        Pooled => "pooled feature",
+        Moments => "channel moments",
+        Thumbnail => "thumbnail",
+        _ => $"level {part - FirstLevel + 1}",
+    };
+
+    private static string Short(string digest) => digest[..Math.Min(12, digest.Length)];
+}

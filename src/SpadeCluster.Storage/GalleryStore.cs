@@ -1,0 +1,180 @@
+using System.Runtime.InteropServices;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Storage.Format;
+
+namespace SpadeCluster.Storage;
+
+/// <summary>
+/// What all lasting stores share: manifests and segments have the same bytes and checksums wherever they are kept, and
+/// nothing is believed that was not checked. A medium only keeps bytes, makes them last, and locks.
+/// </summary>
+public abstract class GalleryStore : IGalleryStore
+{
+    public abstract long? FreeBytes { get; }
+
+    public abstract ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);
+
+    public abstract ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
+
+    public abstract ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default);
+
+    public abstract ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default);
+
+    public abstract ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
+
+    public long BytesPerImage(FeatureModel model) => Segment.MaxLength(model);
+
+    public async ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
+    {
+        while (await ReadCurrentVersionAsync(category, cancellationToken) is { } version)
+        {
+            if (await ReadManifestAsync(category, version, cancellationToken) is { } file) return ManifestFile.Parse(file, category, version, Where(category, version));
+            // Missing, unless it was replaced and compacted away between the two reads.
+            if (await ReadCurrentVersionAsync(category, cancellationToken) == version)
+                throw new SpadeException(SpadeError.DataLoss, $"{Where(category, version)}, the current version, is missing: restore it from a backup, or roll back to another version");
+        }
+        return null;
+    }
+
+    public async ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default)
+        => await ReadManifestAsync(category, version, cancellationToken) is { } file ? ManifestFile.Parse(file, category, version, Where(category, version))
+            : throw NoVersion(category, version);
+
+    public async ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(thumbnail?.Length ?? 0, GalleryService.MaxThumbnailBytes, nameof(thumbnail));
+        // What is there stays: older versions may name it, and their scores must not change by a bit. Unless it is damaged.
+        if (await IsWholeAsync(category, id, modelDigest, features, pyramid, cancellationToken)) return;
+        await WriteSegmentAsync(category, id, Segment.Write(id, modelDigest, features, pyramid, thumbnail), cancellationToken);
+    }
+
+    public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
+        => PublishAsync(next.Category, next.Version == 1 ? null : next.Version - 1, [next], cancellationToken);
+
+    public async ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default)
+    {
+        int header = SegmentHeader.LengthFor(model), length = 4 * model.PooledLength;
+        var pooled = new float[ids.Count][];
+        await ReadFrontsAsync(category, ids, header + length, (i, front, total) =>
+        {
+            var bytes = front.Span[Math.Min(header, front.Length)..];
+            SegmentHeader.Parse(front.Span, total, ids[i], model, Where(category, ids[i])).Check(SegmentHeader.Pooled, bytes);
+            pooled[i] = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        }, cancellationToken);
+        return pooled;
+    }
+
+    public async ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    {
+        using var source = await OpenAsync(category, id, cancellationToken);
+        var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
+        var pooled = await Segment.ReadPartAsync(source, header, SegmentHeader.Pooled, cancellationToken);
+        var moments = await Segment.ReadPartAsync(source, header, SegmentHeader.Moments, cancellationToken);
+        return new StoredFeatures(MemoryMarshal.Cast<byte, float>(pooled).ToArray(), Segment.Moments(moments, model));
+    }
+
+    public async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    {
+        using var source = await OpenAsync(category, id, cancellationToken);
+        var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
+        return await Segment.ReadPyramidAsync(source, header, model, cancellationToken);
+    }
+
+    public async ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    {
+        using var source = await OpenAsync(category, id, cancellationToken);
+        var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
+        var bytes = await Segment.ReadPartAsync(source, header, SegmentHeader.Thumbnail, cancellationToken);
+        return bytes.Length == 0 ? null : bytes;
+    }
+
+    public async ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default)
+    {
+        var versions = await ListVersionsAsync(category, cancellationToken);
+        var held = new Dictionary<int, IDisposable>();
+        try
+        {
+            int[] droppable = [.. versions.SkipLast(1).Intersect(drop)];
+            foreach (int version in droppable)
+                if (await TryHoldAsync(category, version, cancellationToken) is { } hold) held.Add(version, hold);
+            // All of it is read before anything is deleted: what a damaged manifest needs nobody knows.
+            var needed = new HashSet<ImageId>();
+            foreach (int version in versions.Where(v => !held.ContainsKey(v)))
+                needed.UnionWith((await ReadVersionAsync(category, version, cancellationToken)).Images.Select(i => i.Id));
+            var (images, bytes) = await DeleteAsync(category, held.Keys, needed, cancellationToken);
+            return new CompactionReport([.. held.Keys], [.. droppable.Where(v => !held.ContainsKey(v))], images, bytes);
+        }
+        finally
+        {
+            foreach (var hold in held.Values) hold.Dispose();
+        }
+    }
+
+    /// <summary>A whole segment, every byte checked.</summary>
+    internal async ValueTask<byte[]> ReadSegmentAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken)
+    {
+        using var source = await OpenAsync(category, id, cancellationToken);
+        var segment = new byte[source.Length];
+        int read = await source.ReadAsync(0, segment, cancellationToken);
+        Segment.Verify(segment.AsSpan(0, read), id, model, Where(category, id));
+        return segment;
+    }
+
+    /// <summary>Publishes versions in one step; the last one becomes current. Needs the lock.</summary>
+    /// <param name="after">What must be current now; null: the category must not exist.</param>
+    internal abstract ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken);
+
+    /// <summary>A manifest's bytes, or null where there is no such version.</summary>
+    internal abstract ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken);
+
+    /// <exception cref="SpadeException">DataLoss: missing.</exception>
+    internal abstract ValueTask<ISegmentSource> OpenAsync(string category, ImageId id, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads the first <paramref name="length"/> bytes of many segments, or fewer where a segment is shorter, calling
+    /// <paramref name="received"/> with the position in <paramref name="ids"/>, the bytes, and the segment's whole length;
+    /// in any order, and from several threads at once.
+    /// </summary>
+    internal abstract ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken);
+
+    /// <summary>Writes, or replaces, a segment; on return it is durable.</summary>
+    internal abstract ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken);
+
+    /// <summary>Keeps readers from pinning a version until disposed; null where one has pinned it.</summary>
+    internal abstract ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken);
+
+    /// <summary>Deletes versions, then all images but the needed ones.</summary>
+    internal abstract ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions, IReadOnlySet<ImageId> needed, CancellationToken cancellationToken);
+
+    /// <summary>Names a manifest in errors.</summary>
+    internal abstract string Where(string category, int version);
+
+    /// <summary>Names a segment in errors.</summary>
+    internal abstract string Where(string category, ImageId id);
+
+    private protected static SpadeException NoVersion(string category, int version)
+        => new(SpadeError.NotFound, $"category '{category}' has no version {version}; 'spade gallery history {category}' lists them");
+
+    private protected SpadeException Missing(string category, ImageId id)
+        => new(SpadeError.DataLoss, $"{Where(category, id)} is missing: restore it from a backup, or retire the image");
+
+    private protected static SpadeException Overtaken(string category, int version, int? current)
+        => new(SpadeError.FailedPrecondition, $"version {version} of category '{category}' cannot follow version {current ?? 0}: another writer has changed it; try again");
+
+    private async ValueTask<bool> IsWholeAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, CancellationToken cancellationToken)
+    {
+        var model = new FeatureModel("", modelDigest, 0, 0, pyramid.Shapes, features.Pooled.Length, false);
+        try
+        {
+            using var source = await OpenAsync(category, id, cancellationToken);
+            var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
+            for (int part = 0; part < header.Parts; part++) await Segment.ReadPartAsync(source, header, part, cancellationToken);
+            return true;
+        }
+        catch (SpadeException e) when (e.Error is SpadeError.DataLoss or SpadeError.FailedPrecondition)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,253 @@
+using System.Data;
+using Npgsql;
+using SpadeCluster.Galleries;
+using SpadeCluster.Storage.Format;
+
+namespace SpadeCluster.Storage.Postgres;
+
+/// <summary>
+/// Galleries in a PostgreSQL database (tables spade_*), for many machines at once. A segment is committed before a manifest
+/// names it; versions are published in one transaction. The writer's lock and pins are advisory locks, each holding one
+/// connection as long as it lasts.
+/// </summary>
+/// <param name="connectionString">As Npgsql takes it: "Host=...;Database=...;Username=...". The user may create tables.</param>
+public sealed class PostgresGalleryStore(string connectionString) : GalleryStore, IDisposable
+{
+    private static readonly TimeSpan WriterWait = TimeSpan.FromSeconds(2);
+
+    private readonly NpgsqlDataSource _database = NpgsqlDataSource.Create(connectionString);
+    private readonly SemaphoreSlim _migrating = new(1);
+    private volatile bool _migrated;
+
+    public override long? FreeBytes => null;
+
+    public override ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
+        => RunAsync<IReadOnlyList<string>>(async connection =>
+        {
+            var names = await ColumnAsync<string>(connection, "select distinct category from spade_version", cancellationToken);
+            return [.. names.Order(StringComparer.Ordinal)];
+        }, cancellationToken);
+
+    public override ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
+        => RunAsync(connection => CurrentAsync(connection, category, cancellationToken), cancellationToken);
+
+    public override ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default)
+        => RunAsync<IReadOnlyList<int>>(async connection => await ColumnAsync<int>(connection, "select version from spade_version where category = $1 order by version", cancellationToken, category), cancellationToken);
+
+    public override async ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
+    {
+        var pin = await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: true, WriterWait, cancellationToken) ?? throw NoVersion(category, version);
+        try
+        {
+            // Looked at when it is pinned: from now on it stays.
+            if (await ReadManifestAsync(category, version, cancellationToken) is not null) return pin;
+            throw NoVersion(category, version);
+        }
+        catch
+        {
+            pin.Dispose();
+            throw;
+        }
+    }
+
+    public override async ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
+        => await TakeAsync(AdvisoryKey.OfWriter(CategoryName.Check(category)), shared: false, WriterWait, cancellationToken)
+            ?? throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another process; try again when it is done");
+
+    public void Dispose() => _database.Dispose();
+
+    internal override ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken)
+        => InTransactionAsync(category, async connection =>
+        {
+            // The writer's lock is gone if its connection broke; this row of checks holds even then.
+            int? current = await CurrentAsync(connection, category, cancellationToken);
+            if (current != after) throw Overtaken(category, next[0].Version, current);
+            var stored = (await ColumnAsync<long>(connection, "select id from spade_image where category = $1", cancellationToken, category)).ToHashSet();
+            foreach (var image in next.SelectMany(m => m.Images))
+                if (!stored.Contains((long)image.Id.Value)) throw Missing(category, image.Id);
+            foreach (var manifest in next)
+                await connection.ExecuteAsync("insert into spade_version (category, version, manifest) values ($1, $2, $3)", cancellationToken, category, manifest.Version, ManifestFile.Write(manifest));
+            return 0;
+        }, cancellationToken);
+
+    internal override ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken)
+        => RunAsync(connection => connection.ScalarAsync<byte[]>("select manifest from spade_version where category = $1 and version = $2", cancellationToken, category, version), cancellationToken);
+
+    internal override async ValueTask<ISegmentSource> OpenAsync(string category, ImageId id, CancellationToken cancellationToken)
+    {
+        var connection = await ConnectAsync(cancellationToken);
+        try
+        {
+            long? length = await connection.ScalarAsync<long?>("select length from spade_image where category = $1 and id = $2", cancellationToken, category, (long)id.Value);
+            return length is { } bytes ? new PostgresSegment(connection, category, (long)id.Value, bytes) : throw Missing(category, id);
+        }
+        catch (Exception e)
+        {
+            await connection.DisposeAsync();
+            if (e is NpgsqlException n) throw Explain(n);
+            throw;
+        }
+    }
+
+    internal override async ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
+    {
+        var missing = new HashSet<int>(Enumerable.Range(0, ids.Count));
+        if (length <= PostgresSegment.ChunkLength)
+        {
+            // One statement for all: thousands of round trips would take seconds.
+            await RunAsync(async connection =>
+            {
+                await using var command = connection.Command(
+                    """
+                    select asked.position::int, image.length, substring(chunk.data for $3)
+                    from unnest($2) with ordinality as asked (id, position)
+                    join spade_image image on image.category = $1 and image.id = asked.id
+                    join spade_chunk chunk on chunk.category = $1 and chunk.id = asked.id and chunk.n = 0
+                    """, category, ids.Select(id => (long)id.Value).ToArray(), length);
+                await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
+                while (await reader.ReadAsync(cancellationToken))
+                {
+                    int position = reader.GetInt32(0) - 1;
+                    long total = reader.GetInt64(1);
+                    received(position, reader.GetFieldValue<byte[]>(2), total);
+                    missing.Remove(position);
+                }
+                return 0;
+            }, cancellationToken);
+        }
+        var buffer = new byte[length];
+        foreach (int position in missing)
+        {
+            using var source = await OpenAsync(category, ids[position], cancellationToken);
+            received(position, buffer.AsMemory(0, await source.ReadAsync(0, buffer, cancellationToken)), source.Length);
+        }
+    }
+
+    internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
+        => InTransactionAsync(category, async connection =>
+        {
+            await connection.ExecuteAsync("delete from spade_image where category = $1 and id = $2", cancellationToken, category, (long)id.Value);
+            await connection.ExecuteAsync("insert into spade_image (category, id, length) values ($1, $2, $3)", cancellationToken, category, (long)id.Value, (long)segment.Length);
+            for (int n = 0; (long)n * PostgresSegment.ChunkLength < segment.Length; n++)
+            {
+                int at = n * PostgresSegment.ChunkLength;
+                var chunk = segment.AsMemory(at, Math.Min(PostgresSegment.ChunkLength, segment.Length - at));
+                await connection.ExecuteAsync("insert into spade_chunk (category, id, n, data) values ($1, $2, $3, $4)", cancellationToken, category, (long)id.Value, n, chunk);
+                FaultPoint.Pass($"inserted chunk {n} of {id}");
+            }
+            return 0;
+        }, cancellationToken);
+
+    internal override async ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken)
+        => await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: false, TimeSpan.Zero, cancellationToken);
+
+    internal override async ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions, IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
+    {
+        var (images, bytes) = (0, 0L);
+        await InTransactionAsync(category, async connection =>
+        {
+            await connection.ExecuteAsync("delete from spade_version where category = $1 and version = any ($2)", cancellationToken, category, versions.ToArray());
+            FaultPoint.Pass($"deleted versions of {category}");
+            await using var command = connection.Command("delete from spade_image where category = $1 and not id = any ($2) returning length", category, needed.Select(id => (long)id.Value).ToArray());
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken)) (images, bytes) = (images + 1, bytes + reader.GetInt64(0));
+            return 0;
+        }, cancellationToken);
+        return (images, bytes);
+    }
+
+    internal override string Where(string category, int version) => $"version {version} of category '{category}' in the database";
+
+    internal override string Where(string category, ImageId id) => $"image {id} of category '{category}' in the database";
+
+    internal static SpadeException Explain(NpgsqlException e) => e.SqlState switch
+    {
+        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted, $"the database's disk is full ({e.Message}); free some space and try again, what was there before is intact", e),
+        PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege
+            => new SpadeException(SpadeError.Unavailable, $"the gallery database may not be written: {e.Message}", e),
+        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {e.Message}", e),
+    };
+
+    private static ValueTask<int?> CurrentAsync(NpgsqlConnection connection, string category, CancellationToken cancellationToken)
+        => connection.ScalarAsync<int?>("select max(version) from spade_version where category = $1", cancellationToken, category);
+
+    private static async ValueTask<List<T>> ColumnAsync<T>(NpgsqlConnection connection, string text, CancellationToken cancellationToken, params object[] values)
+    {
+        var column = new List<T>();
+        await using var command = connection.Command(text, values);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken)) column.Add(reader.GetFieldValue<T>(0));
+        return column;
+    }
+
+    private async ValueTask<AdvisoryLock?> TakeAsync(long key, bool shared, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        await MigrateAsync(cancellationToken);
+        try
+        {
+            return await AdvisoryLock.TryTakeAsync(_database, key, shared, wait, cancellationToken);
+        }
+        catch (NpgsqlException e)
+        {
+            throw Explain(e);
+        }
+    }
+
+    /// <summary>Changes of one category follow one another: compaction must not delete what a publish has just checked.</summary>
+    private async ValueTask InTransactionAsync(string category, Func<NpgsqlConnection, ValueTask<int>> work, CancellationToken cancellationToken)
+        => await RunAsync(async connection =>
+        {
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await connection.ExecuteAsync("select pg_advisory_xact_lock($1)", cancellationToken, AdvisoryKey.Of($"change of {category}"));
+            await work(connection);
+            FaultPoint.Pass($"before commit in {category}");
+            await transaction.CommitAsync(cancellationToken);
+            FaultPoint.Pass($"committed in {category}");
+            return 0;
+        }, cancellationToken);
+
+    private async ValueTask<T> RunAsync<T>(Func<NpgsqlConnection, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectAsync(cancellationToken);
+        try
+        {
+            return await work(connection);
+        }
+        catch (NpgsqlException e)
+        {
+            throw Explain(e);
+        }
+    }
+
+    private async ValueTask<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
+    {
+        await MigrateAsync(cancellationToken);
+        try
+        {
+            return await _database.OpenConnectionAsync(cancellationToken);
+        }
+        catch (NpgsqlException e)
+        {
+            throw Explain(e);
+        }
+    }
+
+    private async ValueTask MigrateAsync(CancellationToken cancellationToken)
+    {
+        if (_migrated) return;
+        await _migrating.WaitAsync(cancellationToken);
+        try
+        {
+            if (!_migrated) await Migration.ApplyAsync(_database, cancellationToken);
+            _migrated = true;
+        }
+        catch (NpgsqlException e)
+        {
+            throw Explain(e);
+        }
+        finally
+        {
+            _migrating.Release();
+        }
+    }
+}

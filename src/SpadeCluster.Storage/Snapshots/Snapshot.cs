@@ -1,0 +1,136 @@
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage.Format;
+
+namespace SpadeCluster.Storage.Snapshots;
+
+/// <summary>
+/// One category as one tar file, from any store into any other:
+/// <code>
+/// CATEGORY/CURRENT                which version is current
+/// CATEGORY/versions/000001.json   every kept version's manifest
+/// CATEGORY/images/ab/ab12..spade  every segment they name
+/// CATEGORY/SHA256SUMS             of all the files above, as sha256sum writes it; the last entry
+/// </code>
+/// It is the file store's own layout: unpacked into an empty gallery folder it is that category.
+/// </summary>
+public static class Snapshot
+{
+    internal const string Sums = "SHA256SUMS";
+    private const string Current = "CURRENT", Versions = "versions", Images = "images";
+
+    /// <summary>Exports a category with all kept versions; every byte is checked on the way. Writers may go on meanwhile.</summary>
+    /// <returns>Versions and images in the file.</returns>
+    /// <exception cref="SpadeException">NotFound: no such category. DataLoss: it is damaged; <paramref name="path"/> is then
+    /// as it was. ResourceExhausted and Unavailable: it could not be written.</exception>
+    public static async Task<(int Versions, int Images)> ExportAsync(GalleryStore store, string category, string path, CancellationToken cancellationToken = default)
+    {
+        var versions = await store.ListVersionsAsync(category, cancellationToken);
+        if (versions.Count == 0) throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+        var pins = new List<IDisposable>();
+        try
+        {
+            var manifests = new List<GalleryManifest>();
+            foreach (int version in versions)
+            {
+                pins.Add(await store.PinAsync(category, version, cancellationToken));
+                manifests.Add(await store.ReadVersionAsync(category, version, cancellationToken));
+            }
+            var images = manifests.SelectMany(m => m.Images, (m, i) => (i.Id, m.Model)).DistinctBy(i => i.Id).OrderBy(i => i.Id).ToList();
+            path = Path.GetFullPath(path);
+            DurableFile.Write(path, path + ".tmp", stream =>
+            {
+                using var tar = new SnapshotWriter(stream, category);
+                tar.Add(Current, PointerFile.Write(versions[^1]));
+                foreach (var manifest in manifests) tar.Add($"{Versions}/{CategoryFolder.ManifestName(manifest.Version)}", ManifestFile.Write(manifest));
+                foreach (var (id, model) in images)
+                    tar.Add($"{Images}/{id.ToString()[..2]}/{CategoryFolder.ImageName(id)}", store.ReadSegmentAsync(category, id, model, cancellationToken).AsTask().GetAwaiter().GetResult());
+                tar.Finish();
+            });
+            return (versions.Count, images.Count);
+        }
+        finally
+        {
+            foreach (var pin in pins) pin.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Imports a snapshot as a new category, which appears only when everything was found whole: before the last step
+    /// nothing of it can be seen, and what a failed import has written is deleted again.
+    /// </summary>
+    /// <returns>The current version.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: not a snapshot. DataLoss: damaged or incomplete.
+    /// FailedPrecondition: the category exists. ResourceExhausted and Unavailable: it could not be written.</exception>
+    public static async Task<GalleryManifest> ImportAsync(GalleryStore store, string path, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            await using var tar = new SnapshotReader(file, path);
+            var (category, name, content) = await tar.ReadAsync(cancellationToken) ?? throw Not(path);
+            int current = name == Current && PointerFile.Parse(content) is { } version ? version : throw Not(path);
+            using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+            if (await store.ReadCurrentVersionAsync(category, cancellationToken) is not null)
+                throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' exists already: import '{path}' into another gallery");
+            try
+            {
+                var manifests = await ReadAsync(store, tar, category, current, path, cancellationToken);
+                await store.PublishAsync(category, null, manifests, cancellationToken);
+                return manifests[^1];
+            }
+            catch
+            {
+                // Only what no version names, and there is none.
+                await store.DeleteAsync(category, [], new HashSet<ImageId>(), CancellationToken.None);
+                throw;
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
+        {
+            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is not a whole snapshot: {e.Message}", e);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SpadeException(SpadeError.NotFound, $"no file '{path}'", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpadeException(SpadeError.Unavailable, $"'{path}' could not be read: {e.Message}", e);
+        }
+    }
+
+    private static async ValueTask<IReadOnlyList<GalleryManifest>> ReadAsync(GalleryStore store, SnapshotReader tar, string category, int current, string path, CancellationToken cancellationToken)
+    {
+        var manifests = new List<GalleryManifest>();
+        var models = new Dictionary<ImageId, FeatureModel>();
+        var stored = new HashSet<ImageId>();
+        while (await tar.ReadAsync(cancellationToken) is var (_, name, content))
+        {
+            string where = $"'{name}' in '{path}'", file = Path.GetFileName(name);
+            if (name == Sums)
+            {
+                tar.CheckSums(content);
+                if (manifests.Count == 0 || manifests[^1].Version != current || stored.Count != models.Count)
+                    throw new SpadeException(SpadeError.DataLoss, $"'{path}' is incomplete: it lacks {(stored.Count != models.Count ? $"{models.Count - stored.Count} image(s)" : $"version {current}")}");
+                return manifests;
+            }
+            if (name == $"{Versions}/{file}" && CategoryFolder.TryParseManifestName(file, out int version) && version > (manifests.LastOrDefault()?.Version ?? 0))
+            {
+                var manifest = ManifestFile.Parse(content, category, version, where);
+                foreach (var image in manifest.Images) models.TryAdd(image.Id, manifest.Model);
+                manifests.Add(manifest);
+            }
+            else if (name == $"{Images}/{file[..Math.Min(2, file.Length)]}/{file}" && CategoryFolder.TryParseImageName(file, out var id) && models.TryGetValue(id, out var model) && stored.Add(id))
+            {
+                Segment.Verify(content, id, model, where);
+                await store.WriteSegmentAsync(category, id, content, cancellationToken);
+            }
+            else throw Not(path);
+        }
+        throw new SpadeException(SpadeError.DataLoss, $"'{path}' is cut off: its {Sums} is missing");
+    }
+
+    internal static SpadeException Not(string path) => new(SpadeError.InvalidArgument, $"'{path}' is not a gallery snapshot; make one with 'spade gallery export'");
+}

@@ -1,0 +1,184 @@
+using System.Text;
+using FsCheck;
+using FsCheck.Fluent;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Tests;
+
+namespace SpadeCluster.Core.Tests.Galleries;
+
+public sealed class GalleryServiceTests
+{
+    private readonly InMemoryGalleryStore _store = new();
+    private readonly SyntheticEngine _engine = new();
+
+    private GalleryService Service(TimeProvider? clock = null) => new(_store, _engine, "ann", clock: clock);
+
+    private static ImageSource Image(int n) => new($"{n}.png", Encoding.ASCII.GetBytes($"image {n}"));
+
+    private static ImageSource[] ImagesOf(params int[] numbers) => [.. numbers.Select(Image)];
+
+    private async Task<double[]> ScoresAsync(params int[] queries)
+    {
+        using var scoring = new ScoringService(_store, _engine);
+        var scores = new List<double>();
+        foreach (int q in queries) scores.Add((await scoring.ScoreAsync("c", Image(q))).Result.Map!.Score);
+        return [.. scores];
+    }
+
+    [Fact]
+    public async Task A_duplicate_is_reported_and_not_added_twice()
+    {
+        var outcomes = new List<AddOutcome>();
+        var m = await Service().AddAsync("c", [Image(1), new("copy.png", Encoding.ASCII.GetBytes("image 1")), new("broken.png", "bad"u8.ToArray())], new Inline<AddOutcome>(outcomes.Add));
+        Assert.Equal([AddStatus.Added, AddStatus.Duplicate, AddStatus.Failed], outcomes.Select(o => o.Status));
+        Assert.Equal(outcomes[0].Id, outcomes[1].Id);
+        Assert.Contains("broken.png", outcomes[2].Problem);
+        Assert.Single(m!.Images);
+
+        var again = await Service().AddAsync("c", [Image(1)]);
+        Assert.Equal(1, again!.Version);
+    }
+
+    [Fact]
+    public async Task Every_change_is_a_version_that_says_who_when_why_and_with_what()
+    {
+        var clock = new Clock { Now = DateTimeOffset.UnixEpoch };
+        var service = Service(clock);
+        await service.AddAsync("c", ImagesOf(1, 2, 3));
+        clock.Now += TimeSpan.FromHours(1);
+        await service.CalibrateAsync("c", new ScoringOptions { GateNeighbours = 2 });
+        await service.RetireAsync("c", ["2.png"], "blurred");
+        await service.RestoreAsync("c", ["2.png"], "it was not");
+        await service.RollBackAsync("c", 2, "start again");
+
+        var history = await service.HistoryAsync("c");
+        Assert.Equal(["add 3 images", "calibrate at alpha 0.01", "retire 2.png: blurred", "restore 2.png: it was not", "roll back to version 2: start again"], history.Select(v => v.Reason));
+        Assert.Equal([1, 2, 3, 4, 5], history.Select(v => v.Version));
+        Assert.Equal([3, 3, 2, 3, 3], history.Select(v => v.Images));
+        Assert.Equal([false, true, false, false, true], history.Select(v => v.Calibrated));
+        Assert.All(history, v => Assert.Equal(("ann", _engine.Model.Digest, "synthetic", null), (v.CreatedBy, v.ModelDigest, v.Preprocessing, v.Problem)));
+        Assert.Equal([0, 1, 1, 1, 1], history.Select(v => (v.CreatedAt - DateTimeOffset.UnixEpoch).TotalHours));
+
+        var diff = await service.DiffAsync("c", 2, 3);
+        Assert.Equal(["2.png"], diff.Removed.Select(i => i.Source));
+        Assert.Empty(diff.Added);
+        Assert.True(diff is { Before: not null, After: null });
+        Assert.Equal(["2.png"], (await service.DiffAsync("c", 3, 4)).Added.Select(i => i.Source));
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("image 2"u8)), diff.Removed[0].Sha256);
+    }
+
+    [Fact]
+    public async Task Rolling_back_a_bad_add_restores_the_scores_to_the_bit()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf(1, 2, 3, 4));
+        await service.CalibrateAsync("c", new ScoringOptions());
+        double[] before = await ScoresAsync(1, 50, 51);
+        await service.AddAsync("c", ImagesOf(50, 60, 61));
+        Assert.NotEqual(before, await ScoresAsync(1, 50, 51));
+        var back = await service.RollBackAsync("c", 2, "bad add");
+        Assert.Equal(before, await ScoresAsync(1, 50, 51));
+        Assert.Equal(4, back.Version);
+        Assert.NotNull(back.Calibration);
+    }
+
+    [Fact]
+    public void Adding_in_any_order_and_any_batches_gives_the_same_gallery_and_the_same_scores()
+    {
+        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            var random = new Random(seed);
+            int[] numbers = [.. Enumerable.Range(0, random.Next(3, 12))];
+            var (once, steps) = (new InMemoryGalleryStore(), new InMemoryGalleryStore());
+            var whole = new GalleryService(once, _engine, "a").AddAsync("c", ImagesOf(numbers)).AsTask().Result!;
+
+            random.Shuffle(numbers);
+            var service = new GalleryService(steps, _engine, "b");
+            GalleryManifest? last = null;
+            for (int at = 0; at < numbers.Length;)
+            {
+                int size = random.Next(1, 4);
+                // Detours too: an image that does not belong, retired again.
+                last = service.AddAsync("c", ImagesOf([.. numbers.Skip(at).Take(size), .. at == 0 ? new[] { 1000 } : []])).AsTask().Result;
+                if (at == 0) last = service.RetireAsync("c", ["1000.png"], "stray").AsTask().Result;
+                at += size;
+            }
+            Assert.Equal(whole.Images.Select(i => (i.Id, i.Sha256, i.Source)), last!.Images.Select(i => (i.Id, i.Sha256, i.Source)));
+            Assert.Equal(whole.Weights!.Pooled, last.Weights!.Pooled);
+            Assert.Equal(whole.Weights.Levels, last.Weights.Levels);
+            Assert.Equal(Score(once), Score(steps));
+        }).QuickCheckThrowOnFailure();
+
+        double Score(InMemoryGalleryStore store)
+        {
+            using var scoring = new ScoringService(store, _engine);
+            return scoring.ScoreAsync("c", Image(77)).AsTask().Result.Result.Map!.Score;
+        }
+    }
+
+    [Fact]
+    public async Task Another_models_features_are_refused()
+    {
+        await Service().AddAsync("c", ImagesOf(1));
+        var other = new GalleryService(_store, new SyntheticEngine(SyntheticEngine.Tiny with { Digest = new string('b', 64) }), "bob");
+        var e = await Assert.ThrowsAsync<SpadeException>(async () => await other.AddAsync("c", ImagesOf(2)));
+        Assert.Equal(SpadeError.FailedPrecondition, e.Error);
+        Assert.Contains("built with model", e.Message);
+    }
+
+    [Fact]
+    public async Task What_is_not_there_cannot_be_retired_restored_or_rolled_back_to()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf(1, 2));
+        foreach (var attempt in new Func<Task>[]
+        {
+            async () => await service.RetireAsync("c", ["9.png"], "x"), async () => await service.RestoreAsync("c", ["1.png"], "x"), async () => await service.RollBackAsync("c", 7, "x"),
+            async () => await service.HistoryAsync("d"), async () => await service.GetVersionAsync("c", 2), async () => await service.RollBackAsync("d", 1, "x"), async () => await service.VerifyAsync("d"),
+        })
+            Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(attempt)).Error);
+        Assert.Single(await service.HistoryAsync("c"));
+    }
+
+    [Fact]
+    public async Task A_second_writer_is_told_and_a_thumbnail_is_kept()
+    {
+        var service = new GalleryService(_store, _engine, "ann", thumbnail: image => image.Pixels[..10]);
+        using (await _store.LockAsync("c"))
+            Assert.Equal(SpadeError.FailedPrecondition, (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", ImagesOf(1)))).Error);
+        var m = await service.AddAsync("c", ImagesOf(1));
+        Assert.Equal(10, (await service.GetThumbnailAsync("c", m!.Images[0].Id))!.Length);
+        Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await service.GetThumbnailAsync("c", new ImageId(1)))).Error);
+    }
+
+    [Fact]
+    public async Task Compaction_keeps_the_newest_and_the_pinned_versions()
+    {
+        var service = Service();
+        for (int i = 1; i <= 6; i++) await service.AddAsync("c", ImagesOf(i));
+        await service.RetireAsync("c", ["1.png", "2.png"], "worn");
+        using (await _store.PinAsync("c", 3))
+        {
+            var report = await service.CompactAsync("c", new Retention(2));
+            Assert.Equal([1, 2, 4, 5], report.Dropped);
+            Assert.Equal([3], report.InUse);
+            Assert.Equal(0, report.Images);
+        }
+        // Version 6 keeps all six; without it the retired two go.
+        Assert.Equal([3], (await service.CompactAsync("c", new Retention(2))).Dropped);
+        Assert.Equal((6, 2), await service.CompactAsync("c", new Retention(1)) is var r ? (r.Dropped.Single(), r.Images) : default);
+        Assert.Empty(await service.VerifyAsync("c"));
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; }
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+
+    private sealed class Inline<T>(Action<T> report) : IProgress<T>
+    {
+        public void Report(T value) => report(value);
+    }
+}

@@ -1,0 +1,30 @@
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Core.Tests.Galleries;
+
+public sealed class RetentionTests
+{
+    private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch;
+
+    /// <summary>Versions 1 to 5, made on days 0, 10, 20, 30, 40.</summary>
+    private static readonly GalleryVersion[] History = [.. Enumerable.Range(0, 5).Select(i => new GalleryVersion(i + 1, Start.AddDays(10 * i), "", "", "", "", 1, false))];
+
+    [Theory]
+    [InlineData(1, null, new[] { 1, 2, 3, 4 })]
+    [InlineData(3, null, new[] { 1, 2 })]
+    [InlineData(9, null, new int[0])]
+    // On day 45, version 3 was current until day 30, 15 days ago.
+    [InlineData(1, 16, new[] { 1, 2 })]
+    [InlineData(1, 14, new[] { 1, 2, 3 })]
+    [InlineData(4, 0, new[] { 1 })]
+    public void Keeps_the_newest_and_those_that_were_current_lately(int versions, int? days, int[] dropped)
+        => Assert.Equal(dropped, new Retention(versions, days is { } d ? TimeSpan.FromDays(d) : null).Drop(History, Start.AddDays(45)));
+
+    [Fact]
+    public void The_current_version_cannot_be_dropped()
+    {
+        Assert.Throws<SpadeException>(() => new Retention(0).Drop(History, Start));
+        Assert.Throws<SpadeException>(() => new Retention(1, TimeSpan.FromDays(-1)).Drop(History, Start));
+        Assert.Empty(new Retention(1).Drop(History[..1], Start.AddYears(9)));
+    }
+}
