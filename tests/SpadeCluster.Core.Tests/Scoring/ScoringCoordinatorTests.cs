@@ -125,6 +125,7 @@ public class ScoringCoordinatorTests
         foreach (var id in ids) await store.WriteImageAsync("c", id, model.Digest, StoredFeatures.From([.. features.Pooled], pyramid), pyramid);
         var (_, manifest) = await SyntheticGallery.BuildAsync(new Random(1), 1);
         manifest = manifest with { Images = [.. ids.Order().Select(id => new GalleryImage(id, "", "", DateTimeOffset.UnixEpoch, ""))] };
+        await store.PublishAsync(manifest);
         var gallery = await OpenGallery.LoadAsync(store, manifest, shards: 3);
         var result = await gallery.Coordinator.ScoreAsync(Query(new Random(2), model), new ScoringOptions { GateNeighbours = 2, GalleryNeighbours = 2 }, null);
         Assert.Equal([new ImageId(10), new ImageId(20)], result.Neighbours.Select(n => n.Id));
