@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Globalization;
+using SpadeCluster.Galleries;
+using SpadeCluster.Storage.Tests.Support;
+using Xunit.Abstractions;
+
+namespace SpadeCluster.Storage.Tests;
+
+/// <summary>
+/// A writer process is killed (SIGKILL) at seeded moments: half of them at a fault point inside the store, that is between
+/// two steps such as fsync and rename; half by the clock, wherever that finds it. Afterwards the gallery must open, verify
+/// must be clean, and every image whose add had returned must be there. SIGKILL does not lose the system's caches; that
+/// files are flushed before they are named is FileGalleryStoreTests' matter.
+/// </summary>
+[Collection(StoresCollection.Name)]
+public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output) : IDisposable
+{
+    /// <summary>Kills one gallery suffers before a new one is begun.</summary>
+    private const int KillsPerGallery = 20;
+
+    private readonly Stores _stores = new(postgres);
+
+    public static TheoryData<Medium> Media => Stores.Media();
+
+    public void Dispose() => _stores.Dispose();
+
+    [Theory, MemberData(nameof(Media))]
+    public Task A_killed_writer_loses_nothing_it_acknowledged(Medium medium) => KillAsync(medium, 6, seed: 1);
+
+    [Theory, MemberData(nameof(Media)), Trait("Category", "Long")]
+    public Task A_writer_killed_200_times_loses_nothing_it_acknowledged(Medium medium) => KillAsync(medium, 200, seed: 2);
+
+    private async Task KillAsync(Medium medium, int kills, int seed)
+    {
+        var random = new Random(seed);
+        string place = _stores.NewPlace(medium), category = "";
+        var store = _stores.Open(medium, place);
+        var (there, unsure) = (new HashSet<int>(), new HashSet<int>());
+        int acknowledged = 0, selfKills = 0, versions = 0;
+        for (int kill = 0; kill < kills; kill++)
+        {
+            if (kill % KillsPerGallery == 0)
+            {
+                category = $"c{kill}";
+                there.Clear();
+                unsure.Clear();
+            }
+            bool atFaultPoint = kill % 2 == 0;
+            int faults = atFaultPoint ? random.Next(1, 120) : 0;
+            var delay = TimeSpan.FromMilliseconds(random.NextDouble() * 60);
+            foreach (string line in await RunWriterAsync(medium, place, category, random.Next(), faults, delay))
+            {
+                string[] words = line.Split(' ');
+                int[] numbers = [.. words.Skip(1).Select(w => int.Parse(w, CultureInfo.InvariantCulture))];
+                if (words[0] == "added") acknowledged += numbers.Length;
+                if (words[0] == "added") there.UnionWith(numbers);
+                if (words[0] == "retiring") unsure.UnionWith(numbers);
+                if (words[0] is "retiring" or "retired") there.ExceptWith(numbers);
+                if (words[0] == "retired") unsure.ExceptWith(numbers);
+            }
+            if (atFaultPoint) selfKills++;
+            await CheckAsync(store, category, there, $"{medium}, kill {kill} ({(atFaultPoint ? $"fault point {faults}" : $"after {delay.TotalMilliseconds:0.0} ms")})");
+            versions = Math.Max(versions, await store.ReadCurrentVersionAsync(category) ?? 0);
+        }
+        output.WriteLine($"{medium}: {kills} kills, {selfKills} of them at fault points; {acknowledged} images acknowledged, 0 lost, 0 corrupt; up to version {versions}");
+        Assert.True(acknowledged >= kills, $"only {acknowledged} images were acknowledged in {kills} runs: the writer did not get to work");
+    }
+
+    private static async Task CheckAsync(GalleryStore store, string category, HashSet<int> acknowledged, string when)
+    {
+        var manifest = await store.ReadCurrentAsync(category);
+        if (manifest is null)
+        {
+            Assert.True(acknowledged.Count == 0, $"{when}: the gallery is gone");
+            return;
+        }
+        var problems = await Stores.Service(store).VerifyAsync(category);
+        Assert.True(problems.Count == 0, $"{when}: {string.Join("; ", problems)}");
+        var names = manifest.Images.Select(i => i.Source).ToHashSet();
+        foreach (int n in acknowledged) Assert.True(names.Contains($"{n}.png"), $"{when}: image {n} is lost");
+        if (manifest.Images.Count > 0) Assert.Single(await Stores.ScoresAsync(store, category, 1));
+    }
+
+    private static async Task<List<string>> RunWriterAsync(Medium medium, string place, string category, int seed, int faults, TimeSpan delay)
+    {
+        string[] arguments = ["exec", typeof(KillTests).Assembly.Location, $"{medium}", place, category, $"{seed}", $"{faults}"];
+        using var writer = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        try
+        {
+            var errors = writer.StandardError.ReadToEndAsync();
+            if (await writer.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)) != "ready") Assert.Fail($"the writer did not start: {await errors}");
+            var lines = ReadAllAsync(writer.StandardOutput);
+            if (faults == 0)
+            {
+                await Task.Delay(delay);
+                writer.Kill();
+            }
+            // The pipe keeps what was said before the kill.
+            await writer.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Equal("", await errors);
+            return await lines;
+        }
+        finally
+        {
+            if (!writer.HasExited) writer.Kill();
+        }
+    }
+
+    private static async Task<List<string>> ReadAllAsync(StreamReader reader)
+    {
+        var lines = new List<string>();
+        string text = await reader.ReadToEndAsync();
+        // A line that was cut off was not said.
+        foreach (string line in text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)) lines.Add(line);
+        return lines;
+    }
+}

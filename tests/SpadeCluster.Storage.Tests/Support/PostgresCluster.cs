@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace SpadeCluster.Storage.Tests.Support;
+
+/// <summary>A private PostgreSQL server in a temporary folder, reached through a socket in it; gone with the tests.</summary>
+public sealed class PostgresCluster : IDisposable
+{
+    private static readonly string? Missing = FindMissing();
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("spade-pg-").FullName;
+    private bool _started;
+    private int _schemas;
+
+    public static bool IsAvailable => Missing is null;
+
+    public static string Reason => Missing ?? "";
+
+    /// <summary>Connects to a new, empty schema.</summary>
+    public string NewSchema()
+    {
+        lock (this)
+        {
+            if (!_started) Start();
+            string schema = $"s{++_schemas}", server = $"Host={_folder};Username=postgres;Database=postgres;Maximum Pool Size=20";
+            using var source = NpgsqlDataSource.Create(server);
+            using var command = source.CreateCommand($"create schema {schema}");
+            command.ExecuteNonQuery();
+            return $"{server};Search Path={schema}";
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_started) Run("pg_ctl", "-D", $"{_folder}/data", "-m", "immediate", "-w", "stop");
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private void Start()
+    {
+        if (Environment.UserName == "root") Exec("chown", "postgres", _folder);
+        Run("initdb", "-D", $"{_folder}/data", "-A", "trust", "-U", "postgres", "--no-sync");
+        Run("pg_ctl", "-D", $"{_folder}/data", "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses=''", "start");
+        _started = true;
+    }
+
+    /// <summary>PostgreSQL refuses to run as root.</summary>
+    private static void Run(string program, params string[] arguments)
+    {
+        if (Environment.UserName == "root") Exec("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", program, .. arguments]);
+        else Exec(program, arguments);
+    }
+
+    private static void Exec(string program, params string[] arguments)
+    {
+        // Output is not redirected: the server would inherit the pipe, and its end would never come.
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh", program, .. arguments]) { WorkingDirectory = "/" })!;
+        if (!process.WaitForExit(TimeSpan.FromMinutes(1))) throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end");
+        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}");
+    }
+
+    private static string? FindMissing()
+    {
+        string[] needed = Environment.UserName == "root" ? ["initdb", "pg_ctl", "postgres", "setpriv"] : ["initdb", "pg_ctl", "postgres"];
+        string[] path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        return needed.FirstOrDefault(p => !path.Any(d => File.Exists(Path.Combine(d, p))));
+    }
+}
+
+/// <summary>Skipped, by name, where PostgreSQL is not installed.</summary>
+public sealed class PostgresFactAttribute : FactAttribute
+{
+    public PostgresFactAttribute()
+    {
+        if (!PostgresCluster.IsAvailable) Skip = $"needs PostgreSQL: no {PostgresCluster.Reason} on PATH";
+    }
+}
+
+[CollectionDefinition(Name)]
+public sealed class StoresCollection : ICollectionFixture<PostgresCluster>
+{
+    public const string Name = "stores";
+}
