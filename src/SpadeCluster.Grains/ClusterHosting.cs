@@ -2,7 +2,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
+using SpadeCluster.Galleries;
 using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grains.Resilience;
 using SpadeCluster.Grains.Scoring;
@@ -15,7 +17,7 @@ namespace SpadeCluster.Grains;
 public static class ClusterHosting
 {
     /// <summary>
-    /// Needs, from the host: an <see cref="Galleries.IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on
+    /// Needs, from the host: an <see cref="SpadeCluster.Galleries.IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on
     /// extractor silos, <see cref="IImagePreparers"/> on gateways.
     /// </summary>
     public static ISiloBuilder AddSpadeCluster(this ISiloBuilder silo, SiloProfile profile)
@@ -31,6 +33,8 @@ public static class ClusterHosting
         services.AddSingleton<ManifestCache>();
         services.AddSingleton<ClusterGalleries>();
         services.AddSingleton<ExtractorPool>();
+        services.AddSingleton<ClusterEngines>();
+        services.AddSingleton<IGalleryServices, ClusterGalleryServices>();
         services.AddSingleton<ClusterScoringService>();
         services.AddSingleton<IScoringService>(s => s.GetRequiredService<ClusterScoringService>());
         return silo;

@@ -13,6 +13,10 @@ public sealed class ClusterOptions
     [Range(1, 16)]
     public int Replicas { get; set; } = 1;
 
+    /// <summary>Bytes of level data one shard may hold in memory.</summary>
+    [Range(1L << 20, long.MaxValue)]
+    public long ShardMemory { get; set; } = SpadeCluster.Galleries.GalleryShard.DefaultMemory;
+
     /// <summary>Threads one pixel search may use; 0: all processors.</summary>
     [Range(0, 1024)]
     public int Threads { get; set; }

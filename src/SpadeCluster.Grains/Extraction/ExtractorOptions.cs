@@ -9,6 +9,9 @@ public sealed class ExtractorOptions
     [Range(1, 100_000)]
     public int QueueLength { get; set; } = 64;
 
+    /// <summary>What refused callers are told to wait.</summary>
+    public TimeSpan RetryAfter { get; set; } = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Images computed together at most.</summary>
     [Range(1, 1024)]
     public int MaxBatch { get; set; } = 8;

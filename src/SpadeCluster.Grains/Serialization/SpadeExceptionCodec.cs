@@ -6,11 +6,12 @@ internal struct SpadeExceptionSurrogate
 {
     [Id(0)] public SpadeError Error;
     [Id(1)] public string Message;
+    [Id(2)] public TimeSpan? RetryAfter;
 }
 
 [RegisterConverter]
 internal sealed class SpadeExceptionConverter : IConverter<SpadeException, SpadeExceptionSurrogate>
 {
-    public SpadeException ConvertFromSurrogate(in SpadeExceptionSurrogate surrogate) => new(surrogate.Error, surrogate.Message);
-    public SpadeExceptionSurrogate ConvertToSurrogate(in SpadeException value) => new() { Error = value.Error, Message = value.Message };
+    public SpadeException ConvertFromSurrogate(in SpadeExceptionSurrogate surrogate) => new(surrogate.Error, surrogate.Message) { RetryAfter = surrogate.RetryAfter };
+    public SpadeExceptionSurrogate ConvertToSurrogate(in SpadeException value) => new() { Error = value.Error, Message = value.Message, RetryAfter = value.RetryAfter };
 }

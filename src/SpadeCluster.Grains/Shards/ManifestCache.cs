@@ -17,19 +17,25 @@ internal sealed class ManifestCache(IGalleryStore store)
         return _newest[category] = manifest;
     }
 
-    /// <summary>A given version.</summary>
-    /// <exception cref="VersionGoneException">It is not the current one any more.</exception>
+    /// <exception cref="VersionGoneException">It has been compacted away.</exception>
     public async ValueTask<GalleryManifest> GetAsync(string category, int version, CancellationToken cancellationToken = default)
     {
         if (_newest.TryGetValue(category, out var known) && known.Version == version) return known;
-        var current = await CurrentAsync(category, cancellationToken);
-        return current.Version == version ? current : throw new VersionGoneException(category, version, current.Version);
+        try
+        {
+            var manifest = await store.ReadVersionAsync(category, version, cancellationToken);
+            _newest.AddOrUpdate(category, manifest, (_, other) => other.Version > version ? other : manifest);
+            return manifest;
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+        {
+            throw new VersionGoneException(category, version);
+        }
     }
 
     private static SpadeException NoCategory(string category) => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 }
 
-/// <summary>A query pinned a version that a shard cannot load any more; it is asked again with the current one.</summary>
+/// <summary>A query asks for a version that a shard cannot load any more; it is asked again with the current one.</summary>
 [GenerateSerializer, Alias("spade.version-gone")]
-internal sealed class VersionGoneException(string category, int version, int current)
-    : Exception($"category '{category}' is at version {current} now, version {version} was asked for");
+internal sealed class VersionGoneException(string category, int version) : Exception($"version {version} of category '{category}' has been compacted away");
