@@ -21,4 +21,7 @@ public enum SpadeError
 public sealed class SpadeException(SpadeError error, string message, Exception? inner = null) : Exception(message, inner)
 {
     public SpadeError Error { get; } = error;
+
+    /// <summary>When the same call may succeed; null where nothing is known, or repeating it will not help.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

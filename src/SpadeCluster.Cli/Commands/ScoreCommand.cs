@@ -29,13 +29,12 @@ internal static class ScoreCommand
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 
             int failed = 0, anomalous = 0;
-            int gateNeighbours = manifest.Calibration?.Options.GateNeighbours ?? new ScoringOptions().GateNeighbours;
             foreach (string file in files)
             {
                 try
                 {
                     var scored = await scoring.ScoreAsync(manifest.Category, Files.Source(file), cancellation);
-                    var score = ImageScore.Of(scored, gateNeighbours);
+                    var score = ImageScore.Of(scored);
                     if (parsed.GetValue(output) is { } pictures) score = ScorePictures.Write(pictures, scored, score);
                     if (score.PredLabel == true) anomalous++;
                     if (parsed.GetValue(json)) CliJson.WriteLine(score, CliJson.Default.ImageScore);

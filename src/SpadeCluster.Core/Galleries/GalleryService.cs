@@ -15,26 +15,35 @@ namespace SpadeCluster.Galleries;
 /// <param name="clock">For the record too: versions are ordered by number, never by time.</param>
 /// <param name="thumbnail">Makes the small picture kept with each normal, PNG, at most <see cref="MaxThumbnailBytes"/>; null:
 /// none is kept.</param>
+/// <param name="shards">Shards of new categories.</param>
+/// <param name="open">How a version is opened for calibration; null: in this process.</param>
 public sealed partial class GalleryService(
-    IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null, Func<RgbImage, byte[]?>? thumbnail = null) : IGalleryService
+    IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null, Func<RgbImage, byte[]?>? thumbnail = null,
+    int shards = 1, Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null) : IGalleryService
 {
-    public const int MaxThumbnailBytes = 20_000;
+    public const int MaxThumbnailBytes = 20_000, MaxShards = 1024;
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
-    public async ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, cancellationToken);
+
+    public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources, 0, progress, cancellationToken);
+
+    private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected, IProgress<AddOutcome>? progress, CancellationToken cancellationToken)
     {
         CategoryName.Check(category);
         using var writer = await store.LockAsync(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
         var (extractor, preparer) = current is null ? engines.Default : engines.For(current.Model, current.Preprocessing);
         RequireSame(current, extractor.Model, preparer.Description);
-        RequireRoom(category, sources.Count, extractor.Model);
+        RequireRoom(category, expected, extractor.Model);
 
         var images = (current?.Images ?? []).ToDictionary(i => i.Id);
         var features = new ImageFeatures(extractor.Model);
         int added = 0;
-        foreach (var source in sources)
+        await foreach (var source in sources.WithCancellation(cancellationToken))
         {
             var outcome = await AddOneAsync(source);
             if (outcome.Status == AddStatus.Added) added++;
@@ -121,9 +130,21 @@ public sealed partial class GalleryService(
     {
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
-        using var gallery = await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken);
+        using var gallery = open is null
+            ? await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken)
+            : await open(current, cancellationToken);
         var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
         return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
+    {
+        if (count is < 1 or > MaxShards) throw new SpadeException(SpadeError.InvalidArgument, $"{count} shards: choose 1 to {MaxShards}");
+        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        var current = await GetAsync(category, cancellationToken);
+        if (current.Shards == count) return current;
+        var next = current with { Version = current.Version + 1, Reason = $"reshard from {current.Shards} to {count}", Shards = count };
+        return await PublishAsync(next, cancellationToken);
     }
 
     public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default)
@@ -174,6 +195,7 @@ public sealed partial class GalleryService(
             Preprocessing = preprocessing,
             Images = ordered,
             Weights = weights,
+            Shards = current?.Shards ?? shards,
         }, cancellationToken);
     }
 

@@ -19,6 +19,9 @@ public interface IGalleryService
     /// ResourceExhausted: predicted not to fit on the disk, or the disk is full.</exception>
     ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default);
 
+    /// <summary>The same for images that arrive one by one; each is asked for when the one before it is durable.</summary>
+    ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default);
+
     /// <summary>Publishes a version without the given images; their features stay for older versions.</summary>
     /// <param name="images">Ids or source names.</param>
     /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.</exception>
@@ -36,6 +39,10 @@ public interface IGalleryService
 
     /// <summary>Learns thresholds for the current images and publishes them as a version.</summary>
     ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Publishes the current version in another number of shards, for clusters. Changes no score; unchanged where
+    /// the gallery has that many already.</summary>
+    ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);
 
     /// <summary>The versions kept, ascending.</summary>
     /// <exception cref="SpadeException">NotFound: no such category.</exception>

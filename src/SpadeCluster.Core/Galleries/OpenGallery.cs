@@ -11,7 +11,8 @@ public sealed class OpenGallery : IDisposable
     private readonly IDisposable _pin;
     private int _users = 1;
 
-    private OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, IDisposable pin) => (Manifest, Coordinator, _pin) = (manifest, coordinator, pin);
+    /// <param name="pin">Disposed when the last user leaves.</param>
+    public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, IDisposable pin) => (Manifest, Coordinator, _pin) = (manifest, coordinator, pin);
 
     public GalleryManifest Manifest { get; }
     public ScoringCoordinator Coordinator { get; }

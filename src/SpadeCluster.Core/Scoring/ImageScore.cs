@@ -1,24 +1,22 @@
-using SpadeCluster.Scoring;
-
-namespace SpadeCluster.Cli.Output;
+namespace SpadeCluster.Scoring;
 
 /// <summary>Box in pixels of the photograph.</summary>
-internal sealed record Box(int X, int Y, int Width, int Height);
+public sealed record PhotoBox(int X, int Y, int Width, int Height);
 
 /// <summary>A point in pixels of the photograph.</summary>
-internal sealed record Point(double X, double Y);
+public sealed record PhotoPoint(double X, double Y);
 
 /// <summary>The normal pixel that matched a region's peak.</summary>
 /// <param name="Source">The normal's file name.</param>
 /// <param name="Input">Where in the normal, in pixels of the model's input.</param>
-internal sealed record Evidence(string ImageId, string Source, Point Input, double Distance);
+public sealed record RegionEvidence(string ImageId, string Source, PhotoPoint Input, double Distance);
 
-internal sealed record Region(Box Box, int InputArea, double Peak, Point PeakAt, Evidence? Evidence);
+public sealed record ScoredRegion(PhotoBox Box, int InputArea, double Peak, PhotoPoint PeakAt, RegionEvidence? Evidence);
 
-internal sealed record NeighbourScore(string ImageId, string Source, double Distance);
+public sealed record NeighbourScore(string ImageId, string Source, double Distance);
 
 /// <summary>One scored image, in anomalib's words where it has them. Distances are squared and raw.</summary>
-internal sealed record ImageScore
+public sealed record ImageScore
 {
     public required string File { get; init; }
     public required string ImageId { get; init; }
@@ -39,7 +37,7 @@ internal sealed record ImageScore
     public double? Tau { get; init; }
     public bool? Flagged { get; init; }
     public required bool Localised { get; init; }
-    public required IReadOnlyList<Region> Regions { get; init; }
+    public required IReadOnlyList<ScoredRegion> Regions { get; init; }
     public required IReadOnlyList<NeighbourScore> Neighbours { get; init; }
 
     /// <summary>Files written for this image by --out.</summary>
@@ -47,9 +45,10 @@ internal sealed record ImageScore
     public string? PredMask { get; init; }
     public required StageTimes Milliseconds { get; init; }
 
-    /// <param name="neighbours">How many neighbours to list: those of the gate.</param>
-    public static ImageScore Of(ScoredImage scored, int neighbours)
+    /// <summary>What to tell of a scored image; the neighbours listed are those of the gate.</summary>
+    public static ImageScore Of(ScoredImage scored)
     {
+        int neighbours = (scored.Gallery.Calibration?.Options ?? new ScoringOptions()).GateNeighbours;
         var (result, prepared) = (scored.Result, scored.Prepared);
         var sources = scored.Gallery.Images.ToDictionary(i => i.Id, i => i.Source);
         return new ImageScore
@@ -72,20 +71,17 @@ internal sealed record ImageScore
             Milliseconds = result.Times,
         };
 
-        Region ToRegion(AnomalyRegion r)
+        ScoredRegion ToRegion(AnomalyRegion r)
         {
             var (left, top) = prepared.ToOriginal((r.X, r.Y));
             var (right, bottom) = prepared.ToOriginal((r.X + r.Width, r.Y + r.Height));
             int x = (int)Math.Floor(left), y = (int)Math.Floor(top);
             var peak = prepared.ToOriginal((r.PeakX + 0.5, r.PeakY + 0.5));
             var evidence = result.EvidenceAt(r.PeakX, r.PeakY);
-            return new Region(
-                new Box(x, y, Math.Min((int)Math.Ceiling(right), prepared.OriginalWidth) - x, Math.Min((int)Math.Ceiling(bottom), prepared.OriginalHeight) - y),
-                r.Area, r.Peak, new Point(peak.X, peak.Y),
-                evidence is null ? null : new Evidence(evidence.Image.ToString(), sources[evidence.Image], new Point(evidence.X, evidence.Y), evidence.Distance));
+            return new ScoredRegion(
+                new PhotoBox(x, y, Math.Min((int)Math.Ceiling(right), prepared.OriginalWidth) - x, Math.Min((int)Math.Ceiling(bottom), prepared.OriginalHeight) - y),
+                r.Area, r.Peak, new PhotoPoint(peak.X, peak.Y),
+                evidence is null ? null : new RegionEvidence(evidence.Image.ToString(), sources[evidence.Image], new PhotoPoint(evidence.X, evidence.Y), evidence.Distance));
         }
     }
 }
-
-/// <summary>An image of a batch that could not be scored.</summary>
-internal sealed record FailedImage(string File, string Error);

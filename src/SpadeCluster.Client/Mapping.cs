@@ -1,0 +1,105 @@
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using Grpc.Core;
+using Spade.V1;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using Proto = Spade.V1;
+
+namespace SpadeCluster.Client;
+
+/// <summary>The contract's messages as the core's records.</summary>
+internal static class Mapping
+{
+    public static ImageScore ToScore(Proto.ScoreResult r) => new()
+    {
+        File = r.Name,
+        ImageId = r.ImageId,
+        Category = r.Category,
+        Version = r.Version,
+        PredScore = r.HasPredScore ? r.PredScore : null,
+        PredLabel = r.HasPredLabel ? r.PredLabel : null,
+        RawScore = r.HasRawScore ? r.RawScore : null,
+        MapMax = r.HasMapMax ? r.MapMax : null,
+        Theta = r.HasTheta ? r.Theta : null,
+        GateDistance = r.GateDistance,
+        Tau = r.HasTau ? r.Tau : null,
+        Flagged = r.HasFlagged ? r.Flagged : null,
+        Localised = r.Localised,
+        Regions = [.. r.Regions.Select(g => new ScoredRegion(new PhotoBox(g.Box.X, g.Box.Y, g.Box.Width, g.Box.Height), g.InputArea, g.Peak, ToPoint(g.PeakAt),
+            g.Evidence is null ? null : new RegionEvidence(g.Evidence.ImageId, g.Evidence.Source, ToPoint(g.Evidence.Input), g.Evidence.Distance)))],
+        Neighbours = [.. r.Neighbours.Select(n => new NeighbourScore(n.ImageId, n.Source, n.Distance))],
+        Milliseconds = new SpadeCluster.Scoring.StageTimes
+        {
+            Prepare = r.Milliseconds.Prepare,
+            Extract = r.Milliseconds.Extract,
+            Retrieve = r.Milliseconds.Retrieve,
+            Match = r.Milliseconds.Match,
+            Map = r.Milliseconds.Map,
+        },
+    };
+
+    public static RemoteMap ToMap(Proto.ScoreResult r) => new(ToScore(r), r.AnomalyMap?.Width ?? 0, r.AnomalyMap?.Height ?? 0,
+        r.AnomalyMap is null ? null : MemoryMarshal.Cast<byte, float>(r.AnomalyMap.Values.Span).ToArray());
+
+    public static RemoteGallery ToGallery(Gallery g) => new(
+        g.Category, g.Version, g.CreatedAt.ToDateTimeOffset(), g.CreatedBy, g.Reason, g.Model.Name, g.Model.Digest, g.Preprocessing, g.ImageCount, g.Shards,
+        g.Calibration is null ? null : new RemoteCalibration(g.Calibration.Tau, g.Calibration.Theta, g.Calibration.Rate, g.Calibration.Options.Alpha),
+        [.. g.Images.Select(i => new RemoteGalleryImage(i.Id, i.Sha256, i.Source, i.AddedAt.ToDateTimeOffset(), i.AddedBy))]);
+
+    public static AddOutcome ToOutcome(AddedImage a) => new(a.Name, ImageId.TryParse(a.ImageId, out var id) ? id : null, a.Status switch
+    {
+        AddedImage.Types.Status.Added => AddStatus.Added,
+        AddedImage.Types.Status.Duplicate => AddStatus.Duplicate,
+        _ => AddStatus.Failed,
+    }, a.Problem.Length > 0 ? a.Problem : null);
+
+    public static Proto.ScoringOptions ToMessage(SpadeCluster.Scoring.ScoringOptions o)
+    {
+        var message = new Proto.ScoringOptions
+        {
+            GateNeighbours = o.GateNeighbours,
+            Kappa = o.Kappa,
+            Fusion = o.Fusion == Neighbors.Fusion.PerLevel ? Fusion.PerLevel : Fusion.Concatenated,
+            GatePolicy = o.GatePolicy switch
+            {
+                SpadeCluster.Scoring.GatePolicy.Gate => Proto.GatePolicy.Gate,
+                SpadeCluster.Scoring.GatePolicy.GateOrSample => Proto.GatePolicy.GateOrSample,
+                _ => Proto.GatePolicy.Always,
+            },
+            AuditShare = o.AuditShare,
+            Alpha = o.Alpha,
+            Sigma = o.Sigma,
+        };
+        if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
+        message.Levels.Add(o.Levels ?? []);
+        return message;
+    }
+
+    public static Image Encoded(string name, ReadOnlyMemory<byte> file) => new() { Format = PixelFormat.Encoded, Name = name, Data = UnsafeByteOperations.UnsafeWrap(file) };
+
+    /// <summary>A failure in the core's terms, so that callers handle local and remote scoring alike.</summary>
+    public static SpadeException ToException(RpcException e) => new(ToError(e.StatusCode), e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}", e) { RetryAfter = RetryAfter(e) };
+
+    public static SpadeException ToException(Error e)
+        => new(ToError((StatusCode)e.Code), e.Message) { RetryAfter = e.RetryAfterMs > 0 ? TimeSpan.FromMilliseconds(e.RetryAfterMs) : null };
+
+    private static SpadeError ToError(StatusCode code) => code switch
+    {
+        StatusCode.InvalidArgument or StatusCode.OutOfRange => SpadeError.InvalidArgument,
+        StatusCode.NotFound => SpadeError.NotFound,
+        StatusCode.FailedPrecondition or StatusCode.Aborted => SpadeError.FailedPrecondition,
+        StatusCode.ResourceExhausted => SpadeError.ResourceExhausted,
+        StatusCode.DataLoss => SpadeError.DataLoss,
+        _ => SpadeError.Unavailable,
+    };
+
+    private static TimeSpan? RetryAfter(RpcException e)
+    {
+        if (e.Trailers.GetValueBytes("grpc-status-details-bin") is not { } bytes) return null;
+        var info = RpcStatus.Parser.ParseFrom(bytes).Details.FirstOrDefault(d => d.TypeUrl.EndsWith("/google.rpc.RetryInfo", StringComparison.Ordinal));
+        return info is null ? null : RpcRetryInfo.Parser.ParseFrom(info.Value).RetryDelay.ToTimeSpan();
+    }
+
+    private static PhotoPoint ToPoint(Point p) => new(p.X, p.Y);
+}

@@ -1,0 +1,22 @@
+namespace SpadeCluster.Client;
+
+/// <summary>How a <see cref="SpadeClient"/> calls.</summary>
+public sealed class SpadeClientOptions
+{
+    /// <summary>Gateways, such as http://gateway:5000. Calls go to the first one that answers.</summary>
+    public IList<Uri> Addresses { get; } = [];
+
+    /// <summary>Time for one call with all its retries.</summary>
+    public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Wait before the first retry; it doubles, up to <see cref="LongestWait"/>, and a server's own hint overrides it.</summary>
+    public TimeSpan FirstWait { get; set; } = TimeSpan.FromMilliseconds(50);
+
+    public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> on their way at a time.</summary>
+    public int Concurrency { get; set; } = 8;
+
+    /// <summary>Images larger than this travel in chunks.</summary>
+    public int ChunkBytes { get; set; } = 1 << 20;
+}

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Placement;
+using Orleans.Runtime.MembershipService.SiloMetadata;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Galleries;
+using SpadeCluster.Grains.Placement;
+using SpadeCluster.Grains.Resilience;
+using SpadeCluster.Grains.Scoring;
+using SpadeCluster.Grains.Shards;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Grains;
+
+/// <summary>Makes an Orleans silo one of a SpadeCluster.</summary>
+public static class ClusterHosting
+{
+    /// <summary>
+    /// Needs, from the host: an <see cref="SpadeCluster.Galleries.IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on
+    /// extractor silos, <see cref="IImagePreparers"/> on gateways.
+    /// </summary>
+    public static ISiloBuilder AddSpadeCluster(this ISiloBuilder silo, SiloProfile profile)
+    {
+        silo.UseSiloMetadata(profile.ToMetadata());
+        var services = silo.Services;
+        services.AddPlacementFilter<OnSiloWithStrategy, OnSiloWithDirector>(ServiceLifetime.Transient);
+        services.AddOptionsWithValidateOnStart<ClusterOptions>().ValidateDataAnnotations();
+        services.AddOptionsWithValidateOnStart<ExtractorOptions>().ValidateDataAnnotations();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<ISiloDirectory, SiloDirectory>();
+        services.AddSingleton<SiloCalls>();
+        services.AddSingleton<ManifestCache>();
+        services.AddSingleton<ClusterGalleries>();
+        services.AddSingleton<ExtractorPool>();
+        services.AddSingleton<ClusterEngines>();
+        services.AddSingleton<IGalleryServices, ClusterGalleryServices>();
+        services.AddSingleton<ClusterScoringService>();
+        services.AddSingleton<IScoringService>(s => s.GetRequiredService<ClusterScoringService>());
+        return silo;
+    }
+}

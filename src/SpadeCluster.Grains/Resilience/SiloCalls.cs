@@ -1,0 +1,47 @@
+using Microsoft.Extensions.Logging;
+using SpadeCluster.Grains.Placement;
+using SpadeCluster.Grains.Telemetry;
+
+namespace SpadeCluster.Grains.Resilience;
+
+/// <summary>
+/// Calls to other silos that outlive the loss of one. An attempt that failed because its silo is gone is repeated, on
+/// whichever silo is next then, until the caller's deadline; every call here is idempotent. Answers of the called code -
+/// a <see cref="SpadeException"/> above all - are passed on as they are.
+/// </summary>
+internal sealed partial class SiloCalls(ISiloDirectory silos, ILogger<SiloCalls> logger, TimeProvider clock)
+{
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromSeconds(1);
+
+    /// <param name="role">Role of the silos that can answer.</param>
+    /// <param name="call">One attempt. It gets the silos with the role, and the attempt's number to choose by.</param>
+    /// <exception cref="SpadeException">Unavailable: no silo has the role.</exception>
+    public async Task<T> CallAsync<T>(string role, Func<IReadOnlyList<KnownSilo>, int, Task<T>> call, CancellationToken cancellationToken)
+    {
+        var wait = FirstWait;
+        for (int attempt = 0; ; attempt++)
+        {
+            var candidates = silos.Require(role);
+            try
+            {
+                return await call(candidates, attempt);
+            }
+            catch (Exception e) when (IsLostSilo(e) && !cancellationToken.IsCancellationRequested)
+            {
+                LogRetry(role, attempt, e.Message);
+                SpadeMeter.Retries.Add(1);
+            }
+            // Half fixed, half random: many callers that lost the same silo should not come back in step.
+            await Task.Delay(wait / 2 + wait / 2 * Random.Shared.NextDouble(), clock, cancellationToken);
+            wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
+        }
+    }
+
+    /// <summary>Whether a failure is about reaching a silo rather than about what was asked of it.</summary>
+    /// <remarks>Orleans' own failures are all of that kind, "no active nodes are compatible" too: the chosen silo left
+    /// between choosing and placing.</remarks>
+    public static bool IsLostSilo(Exception e) => e is OrleansException or TimeoutException;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A {Role} silo did not answer (attempt {Attempt}): {Reason}")]
+    private partial void LogRetry(string role, int attempt, string reason);
+}

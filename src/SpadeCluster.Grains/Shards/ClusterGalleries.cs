@@ -1,0 +1,16 @@
+using Microsoft.Extensions.Options;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains.Resilience;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Grains.Shards;
+
+/// <summary>A gallery version's shards, wherever they are, behind Core's coordinator.</summary>
+internal sealed class ClusterGalleries(IGrainFactory grains, SiloCalls calls, IOptions<ClusterOptions> options)
+{
+    public IReadOnlyList<ClusterShard> Shards(GalleryManifest manifest)
+        => [.. Enumerable.Range(0, manifest.Shards).Select(s => new ClusterShard(grains, calls, options.Value.Replicas, manifest.Category, manifest.Version, s, manifest.Shards))];
+
+    public ScoringCoordinator Coordinator(GalleryManifest manifest, int threads)
+        => new(manifest.Model, manifest.Images.Count, Shards(manifest), threads);
+}

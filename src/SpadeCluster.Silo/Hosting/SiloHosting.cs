@@ -1,0 +1,82 @@
+using System.Net;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Orleans.Configuration;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains;
+using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Placement;
+using SpadeCluster.Grpc;
+using SpadeCluster.Storage.Files;
+using ClusterOptions = Orleans.Configuration.ClusterOptions;
+using SpadeClusterOptions = SpadeCluster.Grains.ClusterOptions;
+
+namespace SpadeCluster.Silo.Hosting;
+
+/// <summary>Puts a silo's process together from its options.</summary>
+internal static class SiloHosting
+{
+    private const string Ready = "ready";
+
+    public static void AddSilo(this WebApplicationBuilder builder, SiloOptions options)
+    {
+        var (services, configuration) = (builder.Services, builder.Configuration);
+        services.AddOptionsWithValidateOnStart<SiloOptions>().BindConfiguration(SiloOptions.Section).ValidateDataAnnotations();
+        services.Configure<SpadeClusterOptions>(configuration.GetSection($"{SiloOptions.Section}:Cluster"));
+        services.Configure<ExtractorOptions>(configuration.GetSection($"{SiloOptions.Section}:Extractor"));
+        services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
+
+        services.AddSingleton<IGalleryStore>(_ => new FileGalleryStore(options.Galleries));
+        services.AddSingleton<ModelEngines>();
+        services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<ModelEngines>());
+        services.AddSingleton<IImagePreparers>(s => s.GetRequiredService<ModelEngines>());
+        services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
+        if (options.Has(SiloRole.Gateway)) services.AddSpadeGrpc();
+
+        services.AddHostedService<Telemetry>();
+        builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.ExtractorSlots)));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
+    }
+
+    public static void MapSilo(this WebApplication app, SiloOptions options)
+    {
+        app.MapHealthChecks("/health/startup", new HealthCheckOptions { Predicate = c => c.Tags.Contains(Ready) });
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = c => c.Tags.Contains(Ready) });
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        if (options.Has(SiloRole.Gateway)) app.MapSpadeGrpc();
+    }
+
+    private static ISiloBuilder Join(this ISiloBuilder silo, SiloOptions options)
+    {
+        string? address = options.Address ?? Environment.GetEnvironmentVariable("POD_IP");
+        if (options.Clustering == ClusteringKind.Localhost)
+        {
+            silo.UseLocalhostClustering(options.SiloPort, gatewayPort: 0, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort), serviceId: "spade", clusterId: options.ClusterId);
+        }
+        else
+        {
+            silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.ConnectionString));
+            // No Orleans clients: the cluster's door is gRPC.
+            if (address is not null) silo.ConfigureEndpoints(IPAddress.Parse(address), options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(IPAddress.Parse(address)));
+            else silo.ConfigureEndpoints(options.SiloPort, gatewayPort: 0);
+        }
+        silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));
+        silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.SiloName);
+        silo.Configure<ClusterMembershipOptions>(o =>
+        {
+            o.ProbeTimeout = options.ProbeInterval;
+            o.NumMissedProbesLimit = 3;
+            o.TableRefreshTimeout = TimeSpan.FromSeconds(5);
+        });
+        return silo.AddActivityPropagation();
+    }
+
+    private static void Listen(this KestrelServerOptions kestrel, SiloOptions options)
+    {
+        var address = options.LoopbackOnly ? IPAddress.Loopback : IPAddress.Any;
+        kestrel.Listen(address, options.HealthPort, l => l.Protocols = HttpProtocols.Http1);
+        // Without TLS a port speaks one version of HTTP; gRPC is HTTP/2.
+        if (options.Has(SiloRole.Gateway)) kestrel.Listen(address, options.GrpcPort, l => l.Protocols = HttpProtocols.Http2);
+    }
+}

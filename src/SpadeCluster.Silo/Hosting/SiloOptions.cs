@@ -1,0 +1,97 @@
+using System.ComponentModel.DataAnnotations;
+using SpadeCluster.Grains.Placement;
+
+namespace SpadeCluster.Silo.Hosting;
+
+public enum ClusteringKind
+{
+    /// <summary>One machine, for development: the silo on <see cref="SiloOptions.PrimaryPort"/> knows the members.</summary>
+    Localhost,
+    /// <summary>Members are kept in a PostgreSQL table.</summary>
+    PostgreSql,
+}
+
+/// <summary>Section "Spade" of the configuration: appsettings.json, or environment variables such as Spade__Roles=gallery.</summary>
+public sealed class SiloOptions : IValidatableObject
+{
+    public const string Section = "Spade";
+
+    /// <summary>Out of gateway, gallery, extractor, separated by commas.</summary>
+    [Required]
+    public string Roles { get; set; } = string.Join(',', SiloRole.All);
+
+    /// <summary>Unique among the silos that are up; null: machine name and silo port.</summary>
+    public string? Name { get; set; }
+
+    [Required]
+    public string ClusterId { get; set; } = "spade";
+
+    public ClusteringKind Clustering { get; set; }
+
+    /// <summary>PostgreSQL, for clustering.</summary>
+    public string? ConnectionString { get; set; }
+
+    /// <summary>Address other silos reach this one at; null: POD_IP where it is set, else loopback for localhost clustering and
+    /// the machine's address otherwise.</summary>
+    public string? Address { get; set; }
+
+    /// <summary>Silo to silo. Never expose it.</summary>
+    [Range(1, 65535)]
+    public int SiloPort { get; set; } = 11111;
+
+    /// <summary>Silo port of the silo that knows the members, with localhost clustering.</summary>
+    [Range(1, 65535)]
+    public int PrimaryPort { get; set; } = 11111;
+
+    /// <summary>gRPC, for gateways; 0: any free one.</summary>
+    [Range(0, 65535)]
+    public int GrpcPort { get; set; } = 5000;
+
+    /// <summary>HTTP/1.1 for health checks; 0: any free one.</summary>
+    [Range(0, 65535)]
+    public int HealthPort { get; set; } = 8080;
+
+    /// <summary>Whether gRPC and health listen on loopback only.</summary>
+    public bool LoopbackOnly { get; set; }
+
+    /// <summary>Folder of the galleries, the same for all silos.</summary>
+    [Required]
+    public string Galleries { get; set; } = "galleries";
+
+    /// <summary>Folder of model folders, beside the embedded model.</summary>
+    [Required]
+    public string Models { get; set; } = "models";
+
+    /// <summary>Model folder for new categories; null: the embedded model.</summary>
+    public string? DefaultModel { get; set; }
+
+    /// <summary>Devices of an extractor silo.</summary>
+    [Range(1, 64)]
+    public int ExtractorSlots { get; set; } = 1;
+
+    /// <summary>Threads for one image; 0: all processors.</summary>
+    [Range(0, 1024)]
+    public int Threads { get; set; }
+
+    /// <summary>Interval of the probes by which silos notice that another one is lost; three missed ones count.</summary>
+    public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long requests in work may take to end when this process is asked to stop.</summary>
+    public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(20);
+
+    public IReadOnlyList<string> RoleList => Roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    public string SiloName => Name ?? $"{Environment.MachineName}-{SiloPort}";
+
+    public bool Has(string role) => RoleList.Contains(role);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
+            yield return new ValidationResult($"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}");
+        if (RoleList.Count == 0) yield return new ValidationResult($"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}");
+        if (Clustering == ClusteringKind.PostgreSql && string.IsNullOrWhiteSpace(ConnectionString))
+            yield return new ValidationResult($"{Section}:ConnectionString is missing; PostgreSql clustering needs one, such as Host=db;Database=spade;Username=spade");
+        if (SiloName.Contains('@')) yield return new ValidationResult($"{Section}:Name '{SiloName}' must not hold '@'");
+    }
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Options;
+using SpadeCluster;
+using SpadeCluster.Silo.Clustering;
+using SpadeCluster.Silo.Hosting;
+
+var builder = WebApplication.CreateBuilder(args);
+var options = builder.Configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
+try
+{
+    builder.AddSilo(options);
+    var app = builder.Build();
+    // Before anything is contacted: one sentence per mistake.
+    app.Services.GetRequiredService<IStartupValidator>().Validate();
+    if (options.Clustering == ClusteringKind.PostgreSql) await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
+    app.MapSilo(options);
+    await app.RunAsync();
+    return 0;
+}
+catch (OptionsValidationException e)
+{
+    foreach (string failure in e.Failures) Console.Error.WriteLine($"spade-silo: {failure}");
+    return 2;
+}
+catch (SpadeException e)
+{
+    Console.Error.WriteLine($"spade-silo: {e.Message}");
+    return e.Error == SpadeError.Unavailable ? 5 : 3;
+}

@@ -1,0 +1,46 @@
+using SpadeCluster.Cluster.Tests.Support;
+using SpadeCluster.Galleries;
+using SpadeCluster.Neighbors;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Tests.Scoring;
+
+/// <summary>The cluster gives the same bits as one process, however many shards.</summary>
+public sealed class ParityTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public async Task Same_bits_as_standalone(int shards)
+    {
+        var store = new InMemoryGalleryStore();
+        var engines = new FakeEngines(new FakeExtractor());
+        var galleries = new GalleryService(store, engines, "test");
+        await galleries.AddAsync("plate", Photos.Normals(20));
+        var calibrated = await galleries.CalibrateAsync("plate", new ScoringOptions { GalleryNeighbours = 7, Alpha = 0.1 });
+        await store.PublishAsync(calibrated with { Version = calibrated.Version + 1, Shards = shards });
+        await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos);
+
+        int localised = 0, gated = 0;
+        foreach (var fusion in Enum.GetValues<Fusion>())
+            foreach (var policy in Enum.GetValues<GatePolicy>())
+            {
+                // The calibration's own settings where they are, so that the gate has a tau; the other fusion is calibrated first.
+                var options = calibrated.Calibration!.Options with { Fusion = fusion, GatePolicy = policy, AuditShare = 0.5, Kappa = fusion == Fusion.PerLevel ? 2 : 1 };
+                var current = (await store.ReadCurrentAsync("plate"))!;
+                var recalibrated = (await galleries.CalibrateAsync("plate", options))!;
+                Assert.Equal(shards, recalibrated.Shards);
+                Assert.Equal(current.Version + 1, recalibrated.Version);
+                var standalone = new ScoringService(store, engines);
+                foreach (var photo in Photos.Mixed(6))
+                {
+                    var expected = await standalone.ScoreAsync("plate", photo);
+                    var actual = await silos.Scoring.ScoreAsync("plate", photo);
+                    SameBits.Assert(expected, actual);
+                    if (actual.Result.Map is null) gated++; else localised++;
+                }
+            }
+        Assert.True(localised > 0 && gated > 0, $"the cases should cover both paths, but {localised} were localised and {gated} were not");
+    }
+}

@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using SpadeCluster.Features;
+using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Imaging;
+
+namespace SpadeCluster.Cluster.Tests.Support;
+
+/// <summary>A small, fast model: features are fixed random projections of the pixels around each cell.</summary>
+internal sealed class FakeExtractor : IFeatureExtractor
+{
+    public const int Side = 16;
+
+    public static FeatureModel SmallModel { get; } = new("fake", Convert.ToHexStringLower(SHA256.HashData("fake"u8)), Side, Side,
+        [new LevelShape(8, 8, 6), new LevelShape(4, 4, 10), new LevelShape(2, 2, 12)], 22, WeightChannels: true);
+
+    private int _calls, _images;
+
+    public FeatureModel Model => SmallModel;
+
+    public int Calls => _calls;
+    public int Images => _images;
+
+    /// <summary>Awaited before each batch: tests hold extraction back with it.</summary>
+    public Func<Task> Gate { get; set; } = () => Task.CompletedTask;
+
+    public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default)
+    {
+        await Gate();
+        Interlocked.Increment(ref _calls);
+        Interlocked.Add(ref _images, images.Count);
+        for (int i = 0; i < images.Count; i++) Extract(images[i], features[i]);
+    }
+
+    public void Dispose() { }
+
+    private static void Extract(RgbImage image, ImageFeatures features)
+    {
+        int at = 0;
+        for (int l = 0; l < features.Shapes.Count; l++)
+        {
+            var shape = features.Shapes[l];
+            int step = Side / shape.Height;
+            for (int y = 0; y < shape.Height; y++)
+                for (int x = 0; x < shape.Width; x++)
+                    for (int c = 0; c < shape.Channels; c++)
+                    {
+                        float sum = 0;
+                        for (int k = 0; k < 3 * step * step; k++)
+                        {
+                            int py = y * step + k / 3 / step, px = x * step + k / 3 % step;
+                            sum += image.Pixels[3 * (py * Side + px) + k % 3] * (((k * 31 + c * 17 + l * 7) % 13) - 6);
+                        }
+                        features.Levels[l][(y * shape.Width + x) * shape.Channels + c] = sum / 2048;
+                    }
+            for (int c = 0; c < shape.Channels && at < features.Pooled.Length; c++, at++)
+            {
+                float mean = 0;
+                for (int i = c; i < features.Levels[l].Length; i += shape.Channels) mean += features.Levels[l][i];
+                features.Pooled[at] = mean / shape.Cells;
+            }
+        }
+    }
+}
+
+internal sealed class FakeEngines(FakeExtractor extractor) : IFeatureEngines, IDeviceEngines, IImagePreparers
+{
+    public static Preprocessing Geometry { get; } = Preprocessing.Stretch(FakeExtractor.Side, FakeExtractor.Side);
+
+    public FeatureEngine Default => new(extractor, new ImagePreparer(Geometry));
+
+    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
+        : throw new SpadeException(SpadeError.FailedPrecondition, $"model '{model.Name}' is not here");
+
+    public IFeatureEngines On(int slot) => this;
+
+    public IImagePreparer For(string preprocessing) => new ImagePreparer(Preprocessing.Parse(preprocessing));
+}

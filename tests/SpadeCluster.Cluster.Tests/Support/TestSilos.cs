@@ -1,0 +1,75 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Orleans.Hosting;
+using Orleans.Runtime;
+using Orleans.TestingHost;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains;
+using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Placement;
+using SpadeCluster.Grains.Scoring;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Tests.Support;
+
+/// <summary>Silos in this process over one shared store; each has its own extractor.</summary>
+internal sealed class TestSilos : IAsyncDisposable
+{
+    private readonly InProcessTestCluster _cluster;
+
+    private TestSilos(InProcessTestCluster cluster, IGalleryStore store) => (_cluster, Store) = (cluster, store);
+
+    public IGalleryStore Store { get; }
+
+    public IServiceProvider Gateway => Services(0);
+
+    public IScoringService Scoring => Gateway.GetRequiredService<IScoringService>();
+
+    public static string[] ThreeSilos { get; } = [SiloRole.Gateway, SiloRole.Gallery, $"{SiloRole.Gallery},{SiloRole.Extractor}"];
+
+    /// <param name="roles">One entry per silo: its roles, separated by commas. The first one is the gateway that tests use.</param>
+    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null)
+    {
+        var builder = new InProcessTestClusterBuilder((short)roles.Length);
+        // Otherwise Orleans skips placement filters.
+        builder.Options.AssumeHomogenousSilosForTesting = false;
+        builder.Options.InitializeClientOnDeploy = false;
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureSilo((options, silo) =>
+        {
+            int index = int.Parse(options.SiloName.Split('_')[1]);
+            var engines = new FakeEngines(new FakeExtractor());
+            silo.AddSpadeCluster(new SiloProfile(roles[index % roles.Length].Split(',')));
+            silo.Services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
+            configure?.Invoke(silo.Services);
+        });
+        var cluster = builder.Build();
+        await cluster.DeployAsync();
+        var silos = new TestSilos(cluster, store);
+        await silos.WaitForRolesAsync(roles);
+        return silos;
+    }
+
+    public IServiceProvider Services(int silo) => _cluster.Silos[silo].ServiceProvider;
+
+    public InProcessTestCluster Cluster => _cluster;
+
+    public void Override(ScoringOptions? options) => Gateway.GetRequiredService<ClusterScoringService>().Override = options;
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    /// <summary>Silo metadata spreads after a silo is active: waits until every silo has seen every role.</summary>
+    private async Task WaitForRolesAsync(string[] roles)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        foreach (var silo in _cluster.Silos)
+        {
+            var directory = silo.ServiceProvider.GetRequiredService<ISiloDirectory>();
+            foreach (string role in SiloRole.All)
+            {
+                int expected = roles.Count(r => r.Split(',').Contains(role));
+                while (directory.With(role).Count < expected) await Task.Delay(10, limit.Token);
+            }
+        }
+    }
+}
