@@ -1,0 +1,86 @@
+using System.Buffers.Binary;
+
+namespace SpadeCluster.Imaging.ImageSharp;
+
+/// <summary>
+/// As much of a TIFF file's first directory as it takes to see whether all its pixel data is there: ImageSharp fills what
+/// is missing of an uncompressed file with black. Classic TIFF and BigTIFF, both byte orders.
+/// </summary>
+internal readonly ref struct TiffDirectory
+{
+    private const int StripOffsets = 273, StripByteCounts = 279, TileOffsets = 324, TileByteCounts = 325;
+    private const int Short = 3, Long = 4, Long8 = 16;
+
+    private readonly ReadOnlySpan<byte> _data;
+    private readonly bool _bigEndian, _big;
+
+    private TiffDirectory(ReadOnlySpan<byte> data)
+    {
+        _data = data;
+        (_bigEndian, _big) = (data[0] == 'M', data[2] + data[3] == '+'); // + marks BigTIFF, * the classic
+    }
+
+    public static bool IsTiff(ReadOnlySpan<byte> head) =>
+        head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8) || head.StartsWith("II+\0"u8) || head.StartsWith("MM\0+"u8);
+
+    /// <exception cref="SpadeException">InvalidArgument: the directory or some pixel data lies outside the file.</exception>
+    public static void CheckComplete(ReadOnlySpan<byte> data)
+    {
+        var file = new TiffDirectory(data);
+        long directory = (long)file.Number(file._big ? 8 : 4, file._big ? 8 : 4);
+        long count = (long)file.Number(directory, file._big ? 8 : 2);
+        directory += file._big ? 8 : 2;
+        int size = file._big ? 20 : 12;
+        if (count < 0 || count > data.Length / size) throw Truncated();
+        long offsets = -1, lengths = -1;
+        for (long i = 0; i < count; i++)
+        {
+            long entry = directory + (i * size);
+            switch ((int)file.Number(entry, 2))
+            {
+                case StripOffsets or TileOffsets:
+                    offsets = entry;
+                    break;
+                case StripByteCounts or TileByteCounts:
+                    lengths = entry;
+                    break;
+            }
+        }
+        if (offsets < 0 || lengths < 0) throw ImageSharpDecoder.Bad("the TIFF file does not say where its pixels are");
+        long pieces = Math.Min(file.Values(offsets), file.Values(lengths));
+        for (long i = 0; i < pieces; i++)
+        {
+            ulong at = file.Value(offsets, i), length = file.Value(lengths, i);
+            if (at > (ulong)data.Length || length > (ulong)data.Length - at) throw Truncated();
+        }
+    }
+
+    private long Values(long entry)
+    {
+        long count = (long)Number(entry + 4, _big ? 8 : 4);
+        return count >= 0 && count <= _data.Length ? count : throw Truncated();
+    }
+
+    /// <summary>Value <paramref name="index"/> of an entry: in the entry itself where all fit, else where it points.</summary>
+    private ulong Value(long entry, long index)
+    {
+        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Short => 2, Long => 4, Long8 => 8, _ => throw ImageSharpDecoder.Bad($"the TIFF file's strip table has values of type {kind}") };
+        long place = entry + 4 + room;
+        long start = Values(entry) * width <= room ? place : (long)Math.Min(Number(place, room), long.MaxValue);
+        return Number(start + (index * width), width);
+    }
+
+    private ulong Number(long at, int bytes)
+    {
+        if (at < 0 || at > _data.Length - bytes) throw Truncated();
+        var span = _data.Slice((int)at, bytes);
+        return bytes switch
+        {
+            2 => _bigEndian ? BinaryPrimitives.ReadUInt16BigEndian(span) : BinaryPrimitives.ReadUInt16LittleEndian(span),
+            4 => _bigEndian ? BinaryPrimitives.ReadUInt32BigEndian(span) : BinaryPrimitives.ReadUInt32LittleEndian(span),
+            _ => _bigEndian ? BinaryPrimitives.ReadUInt64BigEndian(span) : BinaryPrimitives.ReadUInt64LittleEndian(span),
+        };
+    }
+
+    private static SpadeException Truncated() => ImageSharpDecoder.Bad("the TIFF file is damaged or truncated: its directory or pixels lie beyond its end");
+}

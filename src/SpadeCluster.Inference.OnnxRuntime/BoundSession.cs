@@ -1,0 +1,208 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using SpadeCluster.Features;
+using SpadeCluster.Inference.Onnx;
+
+namespace SpadeCluster.Inference.OnnxRuntime;
+
+/// <summary>
+/// One ONNX Runtime session with its buffers, bound once for every batch size: a run allocates nothing. The bindings of all
+/// batch sizes share the same memory, each over as many images as it takes. Not for concurrent calls.
+/// </summary>
+internal sealed class BoundSession : IDisposable
+{
+    private readonly RuntimeNetwork _network;
+    private readonly OnnxRuntimeDevice _device;
+    private readonly string _source;
+    private readonly InferenceSession _session;
+    private readonly RunOptions _run = new();
+    private readonly OrtIoBinding?[] _bindings; // [images - 1]
+    private readonly List<OrtValue> _bound = [];
+    private readonly int _inputLength;
+    private readonly bool _half;
+    private readonly float[] _input, _pooled;
+    private readonly Array[] _levels; // float[] or Half[]
+
+    static BoundSession()
+    {
+        // Before the first session: its start would otherwise write warnings about this machine's devices to the console.
+        var options = new EnvironmentCreationOptions { logId = "spade", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+        OrtEnv.CreateInstanceWithOptions(ref options).DisableTelemetryEvents();
+    }
+
+    /// <exception cref="SpadeException">See <see cref="OrtFailure"/> and <see cref="RuntimeNetwork.Of"/>.</exception>
+    public BoundSession(InferenceModel model, OnnxRuntimeOptions options, OnnxRuntimeDevice device)
+    {
+        (_device, _source, _half) = (device, model.Source, options.HalfLevels);
+        var (width, height) = (model.Manifest.InputWidth, model.Manifest.InputHeight);
+        _inputLength = 3 * width * height;
+        CheckMemory(model, device);
+        _network = RuntimeNetwork.Of(model, options.HalfLevels);
+        Batch = _network.SingleImage ? 1 : options.Batch;
+        _bindings = new OrtIoBinding?[Batch];
+        _input = Buffer<float>((long)Batch * _inputLength);
+        using var settings = Settings(options, device);
+        try
+        {
+            _session = new InferenceSession(_network.Bytes, settings);
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
+        {
+            _run.Dispose();
+            throw OrtFailure.AtLoad(e, _source, device);
+        }
+        _network = _network with { Bytes = [] }; // the session has its own copy
+        try
+        {
+            (Shapes, PooledLength) = Probe(height, width);
+            _pooled = Buffer<float>((long)Batch * PooledLength);
+            _levels = [.. Shapes.Select(s => _half ? (Array)Buffer<Half>((long)Batch * s.Length) : Buffer<float>((long)Batch * s.Length))];
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The most images a run takes.</summary>
+    public int Batch { get; }
+
+    public IReadOnlyList<LevelShape> Shapes { get; }
+
+    public int PooledLength { get; }
+
+    /// <summary>Where image <paramref name="index"/> of the next run goes: [3][height][width], normalised.</summary>
+    public Span<float> Input(int index) => _input.AsSpan(index * _inputLength, _inputLength);
+
+    /// <exception cref="SpadeException">The device failed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the session stays usable.</exception>
+    public void Run(int images, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var binding = _bindings[images - 1] ??= Bind(images);
+        using var registration = cancellation.UnsafeRegister(run => ((RunOptions)run!).Terminate = true, _run);
+        try
+        {
+            _session.RunWithBinding(_run, binding);
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw OrtFailure.AtRun(e, _source, _device);
+        }
+        finally
+        {
+            registration.Unregister(); // waits for a callback under way, so that the next line has the last word
+            if (cancellation.IsCancellationRequested) _run.Terminate = false;
+        }
+    }
+
+    /// <summary>Copies the features of image <paramref name="index"/> of the last run.</summary>
+    public void Read(int index, ImageFeatures features)
+    {
+        _pooled.AsSpan(index * PooledLength, PooledLength).CopyTo(features.Pooled);
+        for (int i = 0; i < _levels.Length; i++)
+        {
+            int length = Shapes[i].Length;
+            if (_half) HalfConversion.Widen(((Half[])_levels[i]).AsSpan(index * length, length), features.Levels[i]);
+            else ((float[])_levels[i]).AsSpan(index * length, length).CopyTo(features.Levels[i]);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var binding in _bindings) binding?.Dispose();
+        foreach (var value in _bound) value.Dispose();
+        _session.Dispose();
+        _run.Dispose();
+    }
+
+    private static SessionOptions Settings(OnnxRuntimeOptions options, OnnxRuntimeDevice device)
+    {
+        var settings = new SessionOptions
+        {
+            IntraOpNumThreads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        };
+        // Its threads spin for work between operators, and would go on after the run, while the pixel search needs the processors.
+        settings.AddSessionConfigEntry("session.force_spinning_stop", "1");
+        if (device.Cuda is not { } id) return settings;
+        using var cuda = new OrtCUDAProviderOptions();
+        var values = new Dictionary<string, string>
+        {
+            ["device_id"] = $"{id}",
+            ["arena_extend_strategy"] = "kSameAsRequested", // grow by what is asked for, not by powers of two: two models may share a GPU
+            ["cudnn_conv_algo_search"] = options.CudnnSearch.ToString().ToUpperInvariant(),
+            ["cudnn_conv_use_max_workspace"] = options.CudnnMaxWorkspace ? "1" : "0",
+            ["do_copy_in_default_stream"] = "1",
+            ["use_tf32"] = options.AllowTf32 ? "1" : "0",
+        };
+        if (options.GpuMemoryLimit is { } limit) values["gpu_mem_limit"] = $"{limit}";
+        try
+        {
+            cuda.UpdateOptions(values);
+            settings.AppendExecutionProvider_CUDA(cuda);
+            return settings;
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or DllNotFoundException or EntryPointNotFoundException)
+        {
+            settings.Dispose();
+            throw OrtFailure.NoCuda(e, device);
+        }
+    }
+
+    /// <summary>Loading takes the weights about three times over for a moment: rewritten, as the session's own, and packed.</summary>
+    private static void CheckMemory(InferenceModel model, OnnxRuntimeDevice device)
+    {
+        long needed = 3L * model.Network.Length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (needed > available)
+            throw new SpadeException(SpadeError.ResourceExhausted, $"{model.Source} has {model.Network.Length:N0} bytes of weights; loading them on {device} takes about {needed:N0} bytes of memory and this process may use {available:N0}");
+    }
+
+    /// <summary>One run of a black image, for the shapes; exported models rarely state them all.</summary>
+    private (IReadOnlyList<LevelShape> Shapes, int PooledLength) Probe(int height, int width)
+    {
+        using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, _input.AsMemory(0, _inputLength), [1, 3, height, width]);
+        try
+        {
+            using var outputs = _session.Run(_run, [_network.Input], [input], [.. _network.Levels, _network.Pooled]);
+            long[][] shapes = [.. outputs.Select(o => o.GetTensorTypeAndShape().Shape)];
+            foreach (long[] s in shapes)
+                if (s.Contains(0) || s[0] != 1) throw new SpadeException(SpadeError.InvalidArgument, $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the pooled feature [N, C]");
+            return ([.. shapes[..^1].Select(s => new LevelShape((int)s[1], (int)s[2], (int)s[3]))], (int)shapes[^1][1]);
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
+        {
+            throw OrtFailure.AtLoad(e, _source, _device);
+        }
+    }
+
+    private OrtIoBinding Bind(int images)
+    {
+        var binding = _session.CreateIoBinding();
+        var type = _half ? TensorElementType.Float16 : TensorElementType.Float;
+        int[] size = [(int)_session.InputMetadata[_network.Input].Dimensions[2], (int)_session.InputMetadata[_network.Input].Dimensions[3]];
+        binding.BindInput(_network.Input, Over(_input, TensorElementType.Float, images, [3, size[0], size[1]]));
+        binding.BindOutput(_network.Pooled, Over(_pooled, TensorElementType.Float, images, [PooledLength]));
+        for (int i = 0; i < _levels.Length; i++)
+            binding.BindOutput(_network.Levels[i], Over(_levels[i], type, images, [Shapes[i].Height, Shapes[i].Width, Shapes[i].Channels]));
+        return binding;
+    }
+
+    private OrtValue Over(Array buffer, TensorElementType type, int images, int[] shape)
+    {
+        long length = (long)images * shape.Aggregate(1, (p, d) => p * d) * (type == TensorElementType.Float ? sizeof(float) : sizeof(ushort));
+        var value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [images, .. shape], Marshal.UnsafeAddrOfPinnedArrayElement(buffer, 0), length);
+        _bound.Add(value);
+        return value;
+    }
+
+    private static T[] Buffer<T>(long length) => length <= Array.MaxLength
+        ? GC.AllocateArray<T>((int)length, pinned: true)
+        : throw new SpadeException(SpadeError.ResourceExhausted, $"a batch takes {length:N0} values, more than one buffer holds; use a smaller batch");
+}

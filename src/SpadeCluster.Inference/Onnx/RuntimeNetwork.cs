@@ -1,0 +1,154 @@
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Inference.Onnx;
+
+/// <summary>
+/// A model's network rewritten for a runtime that executes whole ONNX graphs: a float32 image [N, 3, H, W] in; the levels
+/// out as [N, H, W, C], the order in which galleries keep them, and the pooled feature as [N, C] float32. What no output needs
+/// is dropped. Unlike <see cref="OnnxGraph"/> this does not restrict the operators: those are the runtime's business.
+/// </summary>
+/// <param name="Bytes">The rewritten ONNX model.</param>
+/// <param name="Levels">Names of the level outputs, finest first.</param>
+/// <param name="SingleImage">The network was exported for batches of 1.</param>
+internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<string> Levels, string Pooled, bool SingleImage)
+{
+    public const int OldestOpset = 7, NewestOpset = 23;
+
+    private const string Prefix = "spade.";
+    private const int Float = 1, Half = 10, Double = 11; // ONNX data types
+
+    /// <param name="halfLevels">Levels as float16 instead of float32.</param>
+    /// <exception cref="SpadeException">InvalidArgument: damaged, of an unknown operator set, without the outputs that the
+    /// manifest names, for another input size, or with NaN or infinite weights.</exception>
+    public static RuntimeNetwork Of(InferenceModel model, bool halfLevels)
+    {
+        var (manifest, source) = (model.Manifest, model.Source);
+        var proto = Parse(model.Network, source);
+        var graph = proto.Graph;
+        foreach (var tensor in graph.Initializer) CheckWeights(tensor, source);
+        foreach (var tensor in graph.Node.SelectMany(n => n.Attribute).Where(a => a.T is not null).Select(a => a.T)) CheckWeights(tensor, source);
+
+        string[] wanted = [.. manifest.Levels, manifest.Pooled.Output ?? manifest.Pooled.MeanOf!];
+        var produced = graph.Node.SelectMany(n => n.Output).ToHashSet();
+        foreach (string name in wanted)
+            if (!produced.Contains(name)) throw Bad($"{source} has no output '{name}', which model.json names; it has {string.Join(", ", graph.Output.Select(o => $"'{o.Name}'"))}");
+
+        Prune(graph, wanted);
+        bool single = AdaptInput(graph, manifest, source, out string input);
+        graph.Output.Clear();
+        var levels = manifest.Levels.Select((name, i) =>
+        {
+            string cast = Add(graph, "Cast", [name], $"{Prefix}cast{i + 1}", Int("to", halfLevels ? Half : Float));
+            return Output(graph, Add(graph, "Transpose", [cast], $"{Prefix}level{i + 1}", Ints("perm", 0, 2, 3, 1)), halfLevels ? Half : Float, rank: 4);
+        }).ToArray();
+        string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", Int("to", Float));
+        if (manifest.Pooled.MeanOf is not null) pooled = Add(graph, "GlobalAveragePool", [pooled], $"{Prefix}pooled.mean");
+        pooled = Output(graph, Add(graph, "Flatten", [pooled], $"{Prefix}pooled", Int("axis", 1)), Float, rank: 2);
+        return new(proto.ToByteArray(), input, levels, pooled, single);
+    }
+
+    private static ModelProto Parse(ReadOnlyMemory<byte> bytes, string source)
+    {
+        ModelProto proto;
+        try
+        {
+            proto = ModelProto.Parser.ParseFrom(bytes.Span);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"{source} is not a readable ONNX model (damaged or truncated: {e.Message})", e);
+        }
+        if (proto.Graph is null || proto.Graph.Node.Count == 0) throw Bad($"{source} holds no ONNX graph; is it really an ONNX model?");
+        var opset = proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") ?? throw Bad($"{source} names no ONNX operator set");
+        if (opset.Version is < OldestOpset or > NewestOpset)
+            throw Bad($"{source} uses ONNX operator set {opset.Version}; {OldestOpset} to {NewestOpset} are supported, export it again with one of these");
+        return proto;
+    }
+
+    private static void CheckWeights(TensorProto tensor, string source)
+    {
+        if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
+            throw Bad($"tensor '{tensor.Name}' of {source} keeps its data in another file; export the model with its weights inside");
+        var raw = tensor.RawData.Span;
+        int width = tensor.DataType switch { Float => 4, Half => 2, Double => 8, _ => 1 };
+        if (raw.Length % width != 0) throw Bad($"tensor '{tensor.Name}' of {source} holds {raw.Length} bytes, which is no whole number of values; the file is damaged");
+        bool finite = tensor.DataType switch
+        {
+            Float => AllFinite<float>(MemoryMarshal.Cast<byte, float>(raw)) && AllFinite<float>([.. tensor.FloatData]),
+            Half => HalfConversion.AllFinite(MemoryMarshal.Cast<byte, System.Half>(raw)),
+            Double => AllFinite<double>(MemoryMarshal.Cast<byte, double>(raw)),
+            _ => true,
+        };
+        if (!finite) throw Bad($"tensor '{tensor.Name}' of {source} holds NaN or infinite weights");
+    }
+
+    private static bool AllFinite<T>(ReadOnlySpan<T> values) where T : System.Numerics.INumberBase<T>
+    {
+        foreach (T value in values)
+            if (!T.IsFinite(value)) return false;
+        return true;
+    }
+
+    /// <summary>Keeps the nodes that the wanted values depend on. Left alone where a node holds a graph of its own, which may
+    /// read any value.</summary>
+    private static void Prune(GraphProto graph, string[] wanted)
+    {
+        const int Graphs = 10; // not in our part of the format
+        if (graph.Node.Any(n => n.Attribute.Any(a => (int)a.Type is (int)AttributeProto.Types.AttributeType.Graph or Graphs))) return;
+        var needed = wanted.ToHashSet();
+        for (int i = graph.Node.Count - 1; i >= 0; i--) // topological order, backwards
+            if (graph.Node[i].Output.Any(needed.Contains)) needed.UnionWith(graph.Node[i].Input);
+            else graph.Node.RemoveAt(i);
+        for (int i = graph.Initializer.Count - 1; i >= 0; i--)
+            if (!needed.Contains(graph.Initializer[i].Name)) graph.Initializer.RemoveAt(i);
+    }
+
+    /// <summary>Checks the image input against the manifest and makes it float32; true where it takes one image only.</summary>
+    private static bool AdaptInput(GraphProto graph, ModelManifest manifest, string source, out string name)
+    {
+        var initialized = graph.Initializer.Select(t => t.Name).ToHashSet();
+        var read = graph.Node.SelectMany(n => n.Input).ToHashSet();
+        var inputs = graph.Input.Where(i => !initialized.Contains(i.Name) && read.Contains(i.Name)).ToList(); // old files list weights as inputs too
+        if (inputs.Count != 1) throw Bad($"{source} has {inputs.Count} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); one image input is expected");
+        var type = inputs[0].Type?.TensorType;
+        var declared = type?.Shape?.Dim;
+        if (declared is not { Count: 4 }) throw Bad($"input '{inputs[0].Name}' of {source} must have the dimensions [N, 3, height, width]");
+        long[] shape = [1, 3, manifest.InputHeight, manifest.InputWidth];
+        for (int d = 0; d < 4; d++)
+            if (declared[d].DimValue > 0 && declared[d].DimValue != shape[d])
+                throw Bad(d == 0
+                    ? $"{source} was exported for batches of {declared[0].DimValue}; export it for batches of 1 or of any size"
+                    : $"dimension {d} of input '{inputs[0].Name}' of {source} is {declared[d].DimValue} but model.json asks for {shape[d]}");
+        bool single = declared[0].DimValue == 1;
+        if (type!.ElemType is not (Float or Half)) throw Bad($"input '{inputs[0].Name}' of {source} has ONNX data type {type.ElemType}; float32 (1) and float16 (10) are supported");
+
+        name = $"{Prefix}image";
+        graph.Input.Remove(inputs[0]);
+        var dims = new TensorShapeProto { Dim = { single ? new TensorShapeProto.Types.Dimension { DimValue = 1 } : new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
+        foreach (long d in shape[1..]) dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = d });
+        graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } } });
+        graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name }, Attribute = { Int("to", type.ElemType) } });
+        return single;
+    }
+
+    private static string Add(GraphProto graph, string op, string[] inputs, string output, params AttributeProto[] attributes)
+    {
+        graph.Node.Add(new NodeProto { Name = output, OpType = op, Input = { inputs }, Output = { output }, Attribute = { attributes } });
+        return output;
+    }
+
+    private static string Output(GraphProto graph, string name, int type, int rank)
+    {
+        var dims = new TensorShapeProto();
+        for (int d = 0; d < rank; d++) dims.Dim.Add(new TensorShapeProto.Types.Dimension());
+        graph.Output.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = dims } } });
+        return name;
+    }
+
+    private static AttributeProto Int(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
+    private static AttributeProto Ints(string name, params long[] values) => new() { Name = name, Ints = { values }, Type = AttributeProto.Types.AttributeType.Ints };
+
+    private static SpadeException Bad(string message) => new(SpadeError.InvalidArgument, message);
+}
