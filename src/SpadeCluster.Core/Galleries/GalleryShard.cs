@@ -14,13 +14,13 @@ public sealed class GalleryShard : IGalleryShard
     private readonly IGalleryStore _store;
     private readonly GalleryManifest _manifest;
     private readonly ImageId[] _ids;
-    private readonly float[][] _pooled;
+    private readonly ImageIndex _images;
     private readonly long _memory;
     private readonly Lazy<Task<PagedIndex>> _index;
 
-    private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, float[][] pooled, long memory)
+    private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, ImageIndex images, long memory)
     {
-        (_store, _manifest, _ids, _pooled, _memory) = (store, manifest, ids, pooled, memory);
+        (_store, _manifest, _ids, _images, _memory) = (store, manifest, ids, images, memory);
         _index = new Lazy<Task<PagedIndex>>(() => Task.Run(TrainAsync));
     }
 
@@ -34,15 +34,16 @@ public sealed class GalleryShard : IGalleryShard
         if (memory < needed)
             throw new SpadeException(SpadeError.InvalidArgument, $"a shard of category '{manifest.Category}' was given {memory} bytes of memory, but needs {needed} for the features of two images: allow more");
         ImageId[] mine = [.. ids];
-        var pooled = await store.ReadPooledAsync(manifest.Category, mine, manifest.Model, cancellationToken);
-        return new GalleryShard(store, manifest, mine, pooled, memory);
+        var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled);
+        foreach (var pooled in await store.ReadPooledAsync(manifest.Category, mine, manifest.Model, cancellationToken)) images.Add(pooled);
+        return new GalleryShard(store, manifest, mine, images, memory);
     }
 
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
     {
-        var weights = _manifest.Weights?.Pooled ?? [];
-        return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. _ids.Select((id, i) => new Neighbour(id, PixelDistance.Squared(pooled.Span, _pooled[i], weights)))
-            .Where(n => n.Id != exclude).OrderBy(n => n.Distance).ThenBy(n => n.Id).Take(count)]);
+        // One more than asked for, in case the one to leave out is among them. Rows are in order of ids: so are ties.
+        var rows = _ids.Length == 0 ? [] : _images.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
+        return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. rows.Select(r => new Neighbour(_ids[r.Row], r.Distance)).Where(n => n.Id != exclude).Take(count)]);
     }
 
     public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
