@@ -1,0 +1,4 @@
+using BenchmarkDotNet.Running;
+
+// dotnet run -c Release --project tests/SpadeCluster.Benchmarks -- --filter '*Kernel*'
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
