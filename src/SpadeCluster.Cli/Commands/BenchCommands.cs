@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Bench;
+using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Import;
+using SpadeCluster.Neighbors;
 using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
@@ -12,7 +14,7 @@ namespace SpadeCluster.Cli.Commands;
 /// <summary>spade bench extract|pixel-search|image-search</summary>
 internal static class BenchCommands
 {
-    public static Command Create() => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.") { Extract() };
+    public static Command Create() => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.") { Extract(), PixelSearch(), ImageSearch() };
 
     private static Option<string?> Peer() => new("--peer") { Description = "A command that does the same work, timed in turns with ours. A last line of JSON with a \"seconds\" array gives its own timings; otherwise the whole process is timed.", HelpName = "COMMAND" };
 
@@ -37,6 +39,52 @@ internal static class BenchCommands
             Print(result.Timings);
             if (result.PeerOverManaged is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the peer takes {ratio:0.00} times as long"));
             return 0;
+        });
+        return command;
+    }
+
+    private static Command PixelSearch()
+    {
+        var dataset = new Option<string?>("--dataset") { Description = "Dataset in MVTec's layout whose normals and test images are used. Without: random features of ResNet-50's shape, on which nothing can be pruned.", HelpName = "DIR" };
+        var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k") { Description = "Gallery images; past the dataset's normals come their mirror images.", DefaultValueFactory = _ => 50 }, 1, 10_000);
+        var kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest pixels kept.", DefaultValueFactory = _ => 1 }, 1, 64);
+        var dense = CommonOptions.Bounded(new Option<int>("--dense") { Description = "Dense searches timed in between, as the baseline; 0: none.", DefaultValueFactory = _ => 2 }, 0, 1000);
+        var (model, threads, runs, peer, json) = (CommonOptions.Model(), CommonOptions.Threads(), Runs(5), Peer(), CommonOptions.Json());
+        var command = new Command("pixel-search", "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, threads, runs, dense, peer, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var engines = new Engines(parsed.GetValue(model), threads: parsed.GetValue(threads));
+            var options = new PixelSearchOptions(Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
+            var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options, parsed.GetValue(runs), parsed.GetValue(dense), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
+            if (parsed.GetValue(json))
+            {
+                CliJson.WriteLine(r, CliJson.Default.PixelSearchResult);
+                return 0;
+            }
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Features}, K {r.GalleryK}, {r.Threads} thread(s); {r.Processor}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"median {r.MedianMs:0.0} ms a query (min {r.MinMs:0.0}, {r.Queries} queries); {r.Gflop:0.0} GFLOP, {r.BytesTouched / 1e6:0} MB read, {r.ResidentBytesPerImage / 1e6:0.000} MB resident an image"));
+            Console.WriteLine($"share of pairs compared in full, finest level first: {string.Join(", ", r.ShareOfPairsPerLevel.Select(s => s.ToString("P3", CultureInfo.InvariantCulture)))}");
+            if (r.DenseRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"dense search: {r.DenseMedianMs:0} ms, {ratio:0.0} times as long"));
+            if (r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peer: {r.PeerMedianMs:0} ms, {times:0.0} times as long"));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command ImageSearch()
+    {
+        var rows = CommonOptions.Bounded(new Option<int>("--rows") { Description = "Gallery images.", DefaultValueFactory = _ => 200_000 }, 1, 10_000_000);
+        var length = CommonOptions.Bounded(new Option<int>("--length") { Description = "Values of a pooled feature.", DefaultValueFactory = _ => 2048 }, 1, 65_536);
+        var queries = CommonOptions.Bounded(new Option<int>("--queries") { Description = "Queries answered by one pass over the rows.", DefaultValueFactory = _ => 1 }, 1, 1000);
+        var neighbours = CommonOptions.Bounded(new Option<int>("--neighbours") { Description = "Nearest images kept.", DefaultValueFactory = _ => 50 }, 1, 1000);
+        var (threads, runs, json) = (CommonOptions.Threads(), Runs(10), CommonOptions.Json());
+        var command = new Command("image-search", "Time the exact image search against this machine's memory bandwidth.\n\nExample: spade bench image-search --rows 200000 --length 2048") { rows, length, queries, neighbours, threads, runs, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var r = ImageSearchBenchmark.Run(parsed.GetValue(rows), parsed.GetValue(length), parsed.GetValue(queries), parsed.GetValue(neighbours), parsed.GetValue(threads), parsed.GetValue(runs), cancellation);
+            if (parsed.GetValue(json)) CliJson.WriteLine(r, CliJson.Default.ImageSearchBenchmarkResult);
+            else Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Rows} x {r.Length}, {r.Queries} queries, {r.Threads} thread(s); {Machine.Describe()}\nmedian {r.MedianMs:0.0} ms (min {r.MinMs:0.0}): rows read at {r.ReadGigabytesPerSecond:0.0} GB/s, {r.BandwidthShare:P0} of a copy's {r.CopyGigabytesPerSecond:0.0} GB/s"));
+            return Task.FromResult(0);
         });
         return command;
     }

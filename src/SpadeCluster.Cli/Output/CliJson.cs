@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
 using SpadeCluster.Scoring;
+using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cli.Output;
 
@@ -20,6 +21,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(ModelVerified))]
 [JsonSerializable(typeof(ExtractResult))]
+[JsonSerializable(typeof(PixelSearchResult))]
+[JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
