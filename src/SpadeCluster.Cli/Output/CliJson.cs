@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Output;
@@ -17,6 +18,10 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(GalleryDetails))]
 [JsonSerializable(typeof(AddReport))]
 [JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(IReadOnlyList<GalleryVersion>))]
+[JsonSerializable(typeof(GalleryDiffReport))]
+[JsonSerializable(typeof(CompactionReport))]
+[JsonSerializable(typeof(SnapshotReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(ModelVerified))]
 [JsonSerializable(typeof(ExtractResult))]

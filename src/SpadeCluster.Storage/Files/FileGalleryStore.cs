@@ -12,6 +12,8 @@ public sealed class FileGalleryStore(string root) : GalleryStore
 {
     public string Root { get; } = Path.GetFullPath(root);
 
+    public override string Place => Root;
+
     public override long? FreeBytes
     {
         get
