@@ -11,6 +11,9 @@ namespace SpadeCluster.Storage;
 /// </summary>
 public abstract class GalleryStore : IGalleryStore
 {
+    /// <summary>Where the galleries are, for people; without passwords.</summary>
+    public abstract string Place { get; }
+
     public abstract long? FreeBytes { get; }
 
     public abstract ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);

@@ -4,24 +4,29 @@ using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
-using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage;
 using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery add|list|show|calibrate|retire|verify</summary>
+/// <summary>spade gallery add|list|show|calibrate|retire|verify, and the versions' commands</summary>
 internal static class GalleryCommands
 {
-    public static Command Create() => new("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Retire(), Verify() };
+    public static Command Create()
+    {
+        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Retire(), Verify() };
+        foreach (var versions in GalleryVersionCommands.All()) command.Add(versions);
+        return command;
+    }
 
     private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category: letters, digits, '.', '_' and '-'." };
 
     /// <summary>The service over the named folder. Commands that compute no features take the default engines, which open no
     /// model until one is asked for.</summary>
-    private static GalleryService Service(ParseResult parsed, Option<string> gallery, out FileGalleryStore store, Engines? engines = null, int threads = 0)
+    private static GalleryService Service(ParseResult parsed, Option<string> gallery, out GalleryStore store, Engines? engines = null, int threads = 0, bool thumbnails = true)
     {
-        store = new FileGalleryStore(parsed.GetRequiredValue(gallery));
-        return new GalleryService(store, engines ?? new Engines(null), Environment.UserName, threads);
+        store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
+        return new GalleryService(store, engines ?? new Engines(null), Environment.UserName, threads, thumbnail: thumbnails ? GalleryPlace.Thumbnail : null);
     }
 
     private static Command Add()
@@ -30,20 +35,21 @@ internal static class GalleryCommands
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
         var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
         var preprocessing = new Option<string?>("--preprocessing") { Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'." };
+        var noThumbnails = new Option<bool>("--no-thumbnails") { Description = "Do not keep a small picture of each image (at most 20 KB)." };
         var noCalibration = new Option<bool>("--no-calibrate") { Description = "Do not learn thresholds now." };
-        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, threads, json };
+        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, noThumbnails, threads, json };
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = CategoryName.Check(parsed.GetRequiredValue(category));
             var files = Files.Expand(parsed.GetRequiredValue(paths));
             using var engines = new Engines(parsed.GetValue(model), parsed.GetValue(preprocessing), parsed.GetValue(threads));
-            var service = Service(parsed, gallery, out var store, engines, engines.Threads);
+            var service = Service(parsed, gallery, out var store, engines, engines.Threads, !parsed.GetValue(noThumbnails));
             var existing = await store.ReadCurrentAsync(name, cancellation);
             var featureModel = existing?.Model ?? engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
-            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{files.Count} files, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Root}'"));
+            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{files.Count} files, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Place}'"));
 
             var outcomes = new List<AddOutcome>();
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
@@ -100,7 +106,7 @@ internal static class GalleryCommands
             }
             else if (rows.Count == 0 && damaged == 0)
             {
-                Console.WriteLine($"no galleries in '{store.Root}'; add one with 'spade gallery add CATEGORY IMAGE...'");
+                Console.WriteLine($"no galleries in '{store.Place}'; add one with 'spade gallery add CATEGORY IMAGE...'");
             }
             else
             {

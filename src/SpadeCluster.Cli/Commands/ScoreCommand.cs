@@ -4,7 +4,6 @@ using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
-using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Cli.Commands;
 
@@ -21,7 +20,7 @@ internal static class ScoreCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var files = Files.Expand(parsed.GetRequiredValue(paths));
-            var store = new FileGalleryStore(parsed.GetRequiredValue(gallery));
+            var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), threads: parsed.GetValue(threads));
             var manifest = await new GalleryService(store, engines, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
             var scoring = new ScoringService(store, engines, threads: engines.Threads);

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Neighbors;
 
@@ -18,6 +19,10 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(GalleryDetails))]
 [JsonSerializable(typeof(AddReport))]
 [JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(IReadOnlyList<GalleryVersion>))]
+[JsonSerializable(typeof(GalleryDiffReport))]
+[JsonSerializable(typeof(CompactionReport))]
+[JsonSerializable(typeof(SnapshotReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(ModelVerified))]
 [JsonSerializable(typeof(ExtractResult))]

@@ -48,7 +48,7 @@ public sealed partial class GalleryService
         // Listing trusts no pointer that is damaged, so that the versions behind it are looked at all the same.
         var versions = await store.ListVersionsAsync(CategoryName.Check(category), cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
-        await CheckAsync(async () => await store.ReadCurrentVersionAsync(category, cancellationToken));
+        await CheckAsync(async () => await store.ReadCurrentAsync(category, cancellationToken));
         foreach (int version in versions)
         {
             await CheckAsync(async () =>
@@ -78,7 +78,7 @@ public sealed partial class GalleryService
             }
             catch (SpadeException e)
             {
-                problems.Add(e.Message);
+                if (!problems.Contains(e.Message)) problems.Add(e.Message);
             }
         }
     }

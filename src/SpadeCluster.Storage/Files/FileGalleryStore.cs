@@ -12,6 +12,8 @@ public sealed class FileGalleryStore(string root) : GalleryStore
 {
     public string Root { get; } = Path.GetFullPath(root);
 
+    public override string Place => Root;
+
     public override long? FreeBytes
     {
         get
@@ -107,13 +109,20 @@ public sealed class FileGalleryStore(string root) : GalleryStore
         => ValueTask.FromResult<ISegmentSource>(Open(category, id));
 
     internal override async ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
-        // On its own threads: each small read waits for the disk, and the caller may be one that must not.
-        => await Task.Run(() => Parallel.For(0, ids.Count, new ParallelOptions { CancellationToken = cancellationToken }, () => new byte[length], (i, _, buffer) =>
+    {
+        // On threads of their own: each small read waits for the disk, and the caller may be one that must not.
+        int workers = Math.Min(Environment.ProcessorCount, ids.Count);
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(() =>
         {
-            using var source = Open(category, ids[i]);
-            received(i, buffer.AsMemory(0, source.Read(0, buffer)), source.Length);
-            return buffer;
-        }, _ => { }), cancellationToken);
+            var buffer = new byte[length];
+            for (int i = worker; i < ids.Count; i += workers)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                using var source = Open(category, ids[i]);
+                received(i, buffer.AsMemory(0, source.Read(0, buffer)), source.Length);
+            }
+        }, cancellationToken)));
+    }
 
     internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
     {

@@ -19,6 +19,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     private readonly SemaphoreSlim _migrating = new(1);
     private volatile bool _migrated;
 
+    public override string Place { get; } = new NpgsqlConnectionStringBuilder(connectionString) is var s ? $"database {s.Database} on {s.Host}" : "";
+
     public override long? FreeBytes => null;
 
     public override ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)

@@ -40,7 +40,7 @@ public sealed class PostgresCluster : IDisposable
     {
         if (Environment.UserName == "root") Exec("chown", "postgres", _folder);
         Run("initdb", "-D", $"{_folder}/data", "-A", "trust", "-U", "postgres", "--no-sync");
-        Run("pg_ctl", "-D", $"{_folder}/data", "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses=''", "start");
+        Run("pg_ctl", "-D", $"{_folder}/data", "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses='' -c max_connections=300", "start");
         _started = true;
     }
 

@@ -1,0 +1,160 @@
+using Npgsql;
+using SpadeCluster.Galleries;
+using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage.Tests.Support;
+using Xunit.Abstractions;
+
+namespace SpadeCluster.Storage.Tests;
+
+/// <summary>Seeded bit flips and truncations: verify names the damaged piece, and nothing damaged is ever read as a value.</summary>
+[Collection(StoresCollection.Name)]
+public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper output) : IDisposable
+{
+    private readonly Stores _stores = new(postgres);
+
+    public void Dispose() => _stores.Dispose();
+
+    [Fact]
+    public async Task Every_one_of_2000_flips_and_truncations_of_files_is_found_and_named()
+    {
+        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var service = await BuildAsync(store);
+        string[] files = [.. Directory.EnumerateFiles(store.Root, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != "LOCK").Order()];
+        Assert.Equal(3 + 1 + 4, files.Length); // manifests, pointer, segments
+        var random = new Random(3);
+        var kinds = new Dictionary<string, int>();
+        for (int i = 0; i < 2000; i++)
+        {
+            string file = files[i % files.Length];
+            var whole = File.ReadAllBytes(file);
+            bool flip = i / files.Length % 4 > 0;
+            File.WriteAllBytes(file, flip ? Flipped(whole, random) : whole[..random.Next(whole.Length)]);
+            string kind = $"{(flip ? "flips" : "truncations")} of {Path.GetExtension(file) switch { ".json" => "manifests", ".spade" => "segments", _ => "pointers" }}";
+            kinds[kind] = kinds.GetValueOrDefault(kind) + 1;
+
+            var problems = await service.VerifyAsync("c");
+            Assert.True(problems.Any(p => p.Contains(file)), $"damage {i} to {file} was not named by verify: {string.Join("; ", problems)}");
+            await AssertLoadFailsAsync(store, file, $"damage {i} to {file}");
+            File.WriteAllBytes(file, whole);
+        }
+        Assert.Empty(await service.VerifyAsync("c"));
+        output.WriteLine(string.Join(", ", kinds.Select(k => $"{k.Value} {k.Key}")) + ": every one found and named");
+    }
+
+    [PostgresFact]
+    public Task Every_flip_and_truncation_of_rows_is_found_and_named() => DamageRowsAsync(30);
+
+    [PostgresFact, Trait("Category", "Long")]
+    public Task Every_one_of_2000_flips_and_truncations_of_rows_is_found_and_named() => DamageRowsAsync(2000);
+
+    private async Task DamageRowsAsync(int times)
+    {
+        string place = _stores.NewPlace(Medium.Postgres);
+        var store = _stores.Open(Medium.Postgres, place);
+        var service = await BuildAsync(store);
+        await using var database = NpgsqlDataSource.Create(place);
+        var ids = (await store.ReadCurrentAsync("c"))!.Images.Select(i => i.Id).ToArray();
+        var random = new Random(4);
+        for (int i = 0; i < times; i++)
+        {
+            bool manifest = i % 3 == 0, flip = i % 4 > 0;
+            var id = ids[random.Next(ids.Length)];
+            int version = random.Next(1, 4);
+            string where = manifest ? $"spade_version where category = 'c' and version = {version}" : $"spade_chunk where category = 'c' and n = 0 and id = {(long)id.Value}";
+            string column = manifest ? "manifest" : "data", table = where.Split(' ')[0], rows = where[table.Length..];
+            byte[] whole = (byte[])(await ScalarAsync($"select {column} from {where}"))!;
+            await SetAsync(flip ? Flipped(whole, random) : whole[..random.Next(whole.Length)]);
+            string name = manifest ? $"version {version} of category 'c'" : $"image {id} of category 'c'";
+            var problems = await service.VerifyAsync("c");
+            Assert.True(problems.Any(p => p.Contains(name)), $"damage {i} to {name} was not named: {string.Join("; ", problems)}");
+            if (!manifest || version == 3) await AssertLoadFailsAsync(store, name, $"damage {i} to {name}");
+            await SetAsync(whole);
+
+            async Task SetAsync(byte[] bytes)
+            {
+                await using var command = database.CreateCommand($"update {table} set {column} = $1 {rows}");
+                command.Parameters.Add(new NpgsqlParameter { Value = bytes });
+                Assert.Equal(1, await command.ExecuteNonQueryAsync());
+            }
+        }
+        Assert.Empty(await service.VerifyAsync("c"));
+
+        async Task<object?> ScalarAsync(string text)
+        {
+            await using var command = database.CreateCommand(text);
+            return await command.ExecuteScalarAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_segment_in_anothers_place_and_a_missing_one_are_found()
+    {
+        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var service = await BuildAsync(store);
+        string[] segments = [.. Directory.EnumerateFiles(store.Root, "*.spade", SearchOption.AllDirectories).Order()];
+        File.Copy(segments[0], segments[1], overwrite: true);
+        Assert.Contains("it holds image", Assert.Single(await service.VerifyAsync("c")));
+        File.Delete(segments[1]);
+        Assert.Contains("missing", Assert.Single(await service.VerifyAsync("c")));
+        File.Delete(Path.Combine(store.Root, "c", "versions", "000003.json"));
+        Assert.Contains("000003.json', the current version, is missing", (await service.VerifyAsync("c"))[0]);
+    }
+
+    [Theory]
+    [InlineData("CURRENT")]
+    [InlineData("versions/000003.json")]
+    public async Task A_gallery_whose_current_version_is_damaged_is_rolled_back(string damaged)
+    {
+        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var service = await BuildAsync(store);
+        File.WriteAllText(Path.Combine(store.Root, "c", damaged), "rubbish");
+        Assert.Equal(SpadeError.DataLoss, (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.Images(9)))).Error);
+        Assert.Equal(3, (await service.HistoryAsync("c")).Count);
+        var back = await service.RollBackAsync("c", 2, "damaged");
+        Assert.Equal(4, back.Version);
+        Assert.Equal(back.Images, (await service.GetAsync("c")).Images);
+        // The damaged one goes with the next compaction.
+        await service.CompactAsync("c", new Retention(1));
+        Assert.Empty(await service.VerifyAsync("c"));
+    }
+
+    private static async Task<GalleryService> BuildAsync(GalleryStore store)
+    {
+        var service = Stores.Service(store);
+        await service.AddAsync("c", Stores.Images(1, 2));
+        await service.AddAsync("c", Stores.Images(3, 4));
+        await service.CalibrateAsync("c", new Scoring.ScoringOptions());
+        return service;
+    }
+
+    /// <summary>Reads everything of the current version and the history, as scoring and operators would.</summary>
+    private static async Task AssertLoadFailsAsync(GalleryStore store, string name, string what)
+    {
+        var service = Stores.Service(store);
+        bool older = name.EndsWith(".json", StringComparison.Ordinal) && !name.EndsWith("3.json", StringComparison.Ordinal);
+        SpadeException? error = null;
+        try
+        {
+            if (older) await store.ReadVersionAsync("c", int.Parse(Path.GetFileNameWithoutExtension(name)));
+            using var gallery = await OpenGallery.LoadAsync(store, (await store.ReadCurrentAsync("c"))!);
+            foreach (var image in gallery.Manifest.Images)
+            {
+                await store.ReadThumbnailAsync("c", image.Id, gallery.Manifest.Model);
+                await store.ReadFeaturesAsync("c", image.Id, gallery.Manifest.Model);
+            }
+            await Stores.ScoresAsync(store, "c", 7);
+        }
+        catch (SpadeException e)
+        {
+            error = e;
+        }
+        Assert.True(error is { Error: SpadeError.DataLoss or SpadeError.FailedPrecondition } && error.Message.Contains(name), $"{what} was not named on load: {error?.Message ?? "no error"}");
+    }
+
+    private static byte[] Flipped(byte[] whole, Random random)
+    {
+        var damaged = (byte[])whole.Clone();
+        damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
+        return damaged;
+    }
+}
