@@ -3,7 +3,8 @@ using SpadeCluster;
 using SpadeCluster.Silo.Clustering;
 using SpadeCluster.Silo.Hosting;
 
-var builder = WebApplication.CreateBuilder(args);
+// appsettings.json lies beside the program, wherever it is started from; paths in options are relative to where that is.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 var options = builder.Configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
 try
 {

@@ -8,6 +8,7 @@ using SpadeCluster.Grains.Extraction;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grpc;
 using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage.Postgres;
 using ClusterOptions = Orleans.Configuration.ClusterOptions;
 using SpadeClusterOptions = SpadeCluster.Grains.ClusterOptions;
 
@@ -27,7 +28,7 @@ internal static class SiloHosting
         services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
         services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
 
-        services.AddSingleton<IGalleryStore>(_ => new FileGalleryStore(options.Galleries));
+        services.AddSingleton<IGalleryStore>(_ => options.Store == StoreKind.Files ? new FileGalleryStore(options.Galleries) : new PostgresGalleryStore(options.ConnectionString!));
         services.AddSingleton<ModelEngines>();
         services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<ModelEngines>());
         services.AddSingleton<IImagePreparers>(s => s.GetRequiredService<ModelEngines>());

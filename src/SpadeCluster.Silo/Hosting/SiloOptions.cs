@@ -11,6 +11,14 @@ public enum ClusteringKind
     PostgreSql,
 }
 
+public enum StoreKind
+{
+    /// <summary>A folder that all silos share.</summary>
+    Files,
+    /// <summary>The database of the clustering.</summary>
+    PostgreSql,
+}
+
 /// <summary>Section "Spade" of the configuration: appsettings.json, or environment variables such as Spade__Roles=gallery.</summary>
 public sealed class SiloOptions : IValidatableObject
 {
@@ -28,7 +36,9 @@ public sealed class SiloOptions : IValidatableObject
 
     public ClusteringKind Clustering { get; set; }
 
-    /// <summary>PostgreSQL, for clustering.</summary>
+    public StoreKind Store { get; set; }
+
+    /// <summary>PostgreSQL, for clustering and galleries.</summary>
     public string? ConnectionString { get; set; }
 
     /// <summary>Address other silos reach this one at; null: POD_IP where it is set, else loopback for localhost clustering and
@@ -54,7 +64,7 @@ public sealed class SiloOptions : IValidatableObject
     /// <summary>Whether gRPC and health listen on loopback only.</summary>
     public bool LoopbackOnly { get; set; }
 
-    /// <summary>Folder of the galleries, the same for all silos.</summary>
+    /// <summary>Folder of the galleries, the same for all silos, where they are kept in files.</summary>
     [Required]
     public string Galleries { get; set; } = "galleries";
 
@@ -90,8 +100,8 @@ public sealed class SiloOptions : IValidatableObject
         foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
             yield return new ValidationResult($"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}");
         if (RoleList.Count == 0) yield return new ValidationResult($"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}");
-        if (Clustering == ClusteringKind.PostgreSql && string.IsNullOrWhiteSpace(ConnectionString))
-            yield return new ValidationResult($"{Section}:ConnectionString is missing; PostgreSql clustering needs one, such as Host=db;Database=spade;Username=spade");
+        if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && string.IsNullOrWhiteSpace(ConnectionString))
+            yield return new ValidationResult($"{Section}:ConnectionString is missing; PostgreSql needs one, such as Host=db;Database=spade;Username=spade");
         if (SiloName.Contains('@')) yield return new ValidationResult($"{Section}:Name '{SiloName}' must not hold '@'");
     }
 }

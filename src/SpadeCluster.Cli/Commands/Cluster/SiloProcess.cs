@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace SpadeCluster.Cli.Commands.Cluster;
+
+/// <summary>One silo as a process on this machine, on loopback.</summary>
+internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int GrpcPort, int HealthPort)
+{
+    public static SiloProcess New(string name, string roles) => new(name, roles, PrivatePostgres.FreePort(), PrivatePostgres.FreePort(), PrivatePostgres.FreePort());
+
+    /// <param name="program">SpadeCluster.Silo.dll.</param>
+    /// <param name="settings">Further settings, such as Spade:Galleries.</param>
+    /// <param name="log">File that takes its output.</param>
+    public Process Start(string program, IReadOnlyDictionary<string, string> settings, string log)
+    {
+        var all = new Dictionary<string, string>(settings)
+        {
+            ["Spade:Name"] = Name,
+            ["Spade:Roles"] = Roles,
+            ["Spade:LoopbackOnly"] = "true",
+            ["Spade:Address"] = "127.0.0.1",
+            ["Spade:SiloPort"] = SiloPort.ToString(CultureInfo.InvariantCulture),
+            ["Spade:GrpcPort"] = GrpcPort.ToString(CultureInfo.InvariantCulture),
+            ["Spade:HealthPort"] = HealthPort.ToString(CultureInfo.InvariantCulture),
+        };
+        // The shell gives its place to the silo, so that the process id is the silo's.
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec dotnet \"$0\" >>\"$1\" 2>&1 </dev/null", program, log]);
+        foreach (var (key, value) in all) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Waits until the silo is an active member.</summary>
+    /// <exception cref="SpadeException">Unavailable: it ended, or is not ready in time; names its log.</exception>
+    public async Task WaitReadyAsync(Process process, string log, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            if (process.HasExited) throw new SpadeException(SpadeError.Unavailable, $"silo {Name} ended with exit code {process.ExitCode}; its log is {log}");
+            try
+            {
+                using var answer = await http.GetAsync($"http://127.0.0.1:{HealthPort}/health/ready", limit.Token);
+                if (answer.IsSuccessStatusCode) return;
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                // Not listening yet, or slow to answer while it starts.
+                if (limit.IsCancellationRequested) throw new SpadeException(SpadeError.Unavailable, $"silo {Name} was not ready within a minute; its log is {log}");
+            }
+            await Task.Delay(100, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using SpadeCluster.Cli.Commands.Cluster;
+using SpadeCluster.Client;
+using SpadeCluster.Features;
+using SpadeCluster.Imaging;
+using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.Managed;
+using SpadeCluster.Storage.Files;
+
+namespace SpadeCluster.Cluster.Tests.Processes;
+
+/// <summary>Silos as real processes on loopback, their members in a private PostgreSQL, galleries in a shared folder.</summary>
+internal sealed class RealSilos : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("spade-silos").FullName;
+    private readonly Dictionary<string, (SiloProcess Silo, Process Process)> _running = [];
+    private readonly Dictionary<string, string> _settings;
+
+    private RealSilos(Dictionary<string, string>? settings)
+    {
+        // Readable for PostgreSQL's user too, who is another one where tests run as root.
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
+        _settings = new Dictionary<string, string>(settings ?? [])
+        {
+            ["Spade:Clustering"] = "PostgreSql",
+            ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(_folder, "postgres")),
+            ["Spade:Galleries"] = Path.Combine(_folder, "galleries"),
+        };
+        Store = new FileGalleryStore(_settings["Spade:Galleries"]);
+    }
+
+    public FileGalleryStore Store { get; }
+
+    public static string Program { get; } = Regex.Replace(AppContext.BaseDirectory, @"tests/SpadeCluster\.Cluster\.Tests/", "src/SpadeCluster.Silo/") + "SpadeCluster.Silo.dll";
+
+    /// <param name="silos">Name and roles; gateways are those whose roles hold "gateway".</param>
+    public static async Task<RealSilos> StartAsync((string Name, string Roles)[] silos, Dictionary<string, string>? settings = null)
+    {
+        var all = new RealSilos(settings);
+        try
+        {
+            await Task.WhenAll(silos.Select(s => all.StartAsync(SiloProcess.New(s.Name, s.Roles))));
+            return all;
+        }
+        catch
+        {
+            await all.DisposeAsync();
+            throw;
+        }
+    }
+
+    public SpadeClient Client(TimeSpan? deadline = null)
+    {
+        var options = new SpadeClientOptions { Deadline = deadline ?? TimeSpan.FromSeconds(60), Concurrency = 4 };
+        foreach (var (silo, _) in _running.Values.Where(r => r.Silo.Roles.Contains("gateway")).OrderBy(r => r.Silo.Name)) options.Addresses.Add(new Uri($"http://127.0.0.1:{silo.GrpcPort}"));
+        return new SpadeClient(options);
+    }
+
+    public string Gateway => $"127.0.0.1:{_running.Values.First(r => r.Silo.Roles.Contains("gateway")).Silo.GrpcPort}";
+
+    public Process Process(string name) => _running[name].Process;
+
+    /// <summary>SIGKILL.</summary>
+    public async Task KillAsync(string name)
+    {
+        var process = _running[name].Process;
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>Starts it again, as an orchestrator would: same name, same ports.</summary>
+    public Task StartAgainAsync(string name) => StartAsync(_running[name].Silo);
+
+    /// <summary>SIGTERM; waits for the end of its drain.</summary>
+    public async Task StopAsync(string name)
+    {
+        var process = _running[name].Process;
+        using var kill = System.Diagnostics.Process.Start("kill", ["-TERM", process.Id.ToString()])!;
+        await kill.WaitForExitAsync();
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+    }
+
+    public string Log(string name) => File.ReadAllText(Path.Combine(_folder, name + ".log"));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (_, process) in _running.Values)
+            if (!process.HasExited) process.Kill();
+        foreach (var (_, process) in _running.Values) await process.WaitForExitAsync();
+        PrivatePostgres.Stop(Path.Combine(_folder, "postgres"));
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task StartAsync(SiloProcess silo)
+    {
+        string log = Path.Combine(_folder, silo.Name + ".log");
+        var process = silo.Start(Program, _settings, log);
+        lock (_running) _running[silo.Name] = (silo, process);
+        try
+        {
+            await silo.WaitReadyAsync(process, log, default);
+        }
+        catch (SpadeException e)
+        {
+            throw new InvalidOperationException($"{e.Message}\n{File.ReadAllText(log)}");
+        }
+    }
+}
+
+/// <summary>The embedded model in this process, as the silos have it.</summary>
+internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
+{
+    private readonly ManagedExtractor _extractor = new(DefaultModel.Open());
+
+    public FeatureEngine Default => new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
+
+    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)));
+
+    public void Dispose() => _extractor.Dispose();
+}
+
+/// <summary>A test that starts a private PostgreSQL; skipped, by name, where there is none.</summary>
+internal sealed class PostgresFactAttribute : FactAttribute
+{
+    public PostgresFactAttribute(bool sharedData = false)
+    {
+        if (PrivatePostgres.BinFolder is null) Skip = "needs PostgreSQL (initdb, pg_ctl), which is not installed";
+        else if (sharedData && SpadeCluster.Tests.SharedData.Root is null) Skip = "needs ../shared/data, which is not here";
+    }
+}
