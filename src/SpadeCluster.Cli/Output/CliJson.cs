@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Output;
