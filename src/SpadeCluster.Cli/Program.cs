@@ -10,6 +10,8 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     EvaluateCommand.Create(),
     ModelCommands.Create(),
     BenchCommands.Create(),
+    ServeCommand.Create(),
+    KeyCommands.Create(),
 };
 
 var parsed = root.Parse(args);

@@ -7,11 +7,13 @@ namespace SpadeCluster.Cli.Commands;
 /// <summary>Options that several commands share.</summary>
 internal static class CommonOptions
 {
+    public const string GalleryFolder = "galleries";
+
     public static Option<bool> Json() => new("--json") { Description = "Print JSON for machines instead of text." };
 
     public static Option<string?> Model() => new("--model") { Description = "Model folder (model.onnx, model.json). Default: the embedded oriented-energy model, or the one an existing gallery was built with, if it is below ./models.", HelpName = "DIR" };
 
-    public static Option<string> Gallery() => new("--gallery") { Description = "Folder of the galleries, or a PostgreSQL connection string (Host=...;Database=...).", HelpName = "DIR", DefaultValueFactory = _ => "galleries" };
+    public static Option<string> Gallery() => new("--gallery") { Description = "Folder of the galleries, or a PostgreSQL connection string (Host=...;Database=...).", HelpName = "DIR", DefaultValueFactory = _ => GalleryFolder };
 
     public static Option<int> Threads() => Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0, 1024);
 

@@ -44,6 +44,9 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
         => (Directory.Exists(ModelsFolder) ? Directory.EnumerateDirectories(ModelsFolder) : []).Order(StringComparer.Ordinal)
             .Where(d => File.Exists(Path.Combine(d, ModelFolder.ManifestFile))).Select(d => (d, ModelFolder.Open(d)));
 
+    /// <summary>Models that new galleries can be built with: the default one and those below ./models.</summary>
+    public IReadOnlyList<FeatureModel> Models() => [.. Local().Select(m => m.Model).Prepend(_named.Value).DistinctBy(m => m.Digest).Select(m => Extractor(m).Model)];
+
     private InferenceModel Find(FeatureModel model)
     {
         if (modelFolder is not null && _named.Value.Digest != model.Digest)

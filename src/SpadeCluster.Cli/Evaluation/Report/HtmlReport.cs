@@ -84,8 +84,8 @@ internal static class HtmlReport
     {
         var map = image.Result.Map!;
         var svg = new StringBuilder($"<svg viewBox='0 0 {map.Width} {map.Height}'>");
-        if (found is not null && image.PredictedAnomalous) svg.Append($"<path class='found' d='{Svg.Outline(found, map.Width)}'/>");
-        if (image.Mask is not null) svg.Append($"<path class='truth' d='{Svg.Outline(image.Mask, map.Width)}'/>");
+        if (found is not null && image.PredictedAnomalous) svg.Append($"<path class='found' d='{MaskOutline.Path(found, map.Width)}'/>");
+        if (image.Mask is not null) svg.Append($"<path class='truth' d='{MaskOutline.Path(image.Mask, map.Width)}'/>");
         if (mark is { } m) svg.Append($"<circle class='mark' cx='{N(m.X, "0.#")}' cy='{N(m.Y, "0.#")}' r='5'/>");
         return svg.Append("</svg>").ToString();
     }

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Microsoft.Extensions.Hosting;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server;
+using SpadeCluster.Storage.Files;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>spade serve</summary>
+internal static class ServeCommand
+{
+    private const string DemoGalleries = "demo/galleries";
+
+    public static Option<string> Data() => new("--data") { Description = "Folder of the server's decisions, keys and audit log.", HelpName = "DIR", DefaultValueFactory = _ => new ServerOptions().DataFolder };
+
+    public static Command Create()
+    {
+        var defaults = new ServerOptions();
+        var gallery = new Option<string?>("--gallery") { Description = $"Folder of the galleries. Default: galleries, or {DemoGalleries} where only that exists.", HelpName = "DIR" };
+        var urls = new Option<string[]>("--urls") { Description = $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine reaches.", HelpName = "URL", AllowMultipleArgumentsPerToken = true };
+        var certificate = new Option<string?>("--cert") { Description = "Certificate for https addresses, a PEM file.", HelpName = "FILE" };
+        var certificateKey = new Option<string?>("--cert-key") { Description = "The certificate's private key, a PEM file.", HelpName = "FILE" };
+        var hosts = new Option<string[]>("--host") { Description = "Further names by which clients call this server.", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
+        var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
+        var slots = CommonOptions.Bounded(new Option<int>("--slots") { Description = "Images scored at once.", DefaultValueFactory = _ => defaults.Slots }, 1, 1024);
+        var queue = CommonOptions.Bounded(new Option<int>("--queue") { Description = "Images that may wait; further ones are told to come back (429).", DefaultValueFactory = _ => defaults.Queue }, 0, 100_000);
+        var keep = new Option<string>("--keep") { Description = "Decisions whose photograph and map are kept.", DefaultValueFactory = _ => "all" };
+        keep.AcceptOnlyFromAmong("all", "flagged", "none");
+        var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb") { Description = "Photographs and maps kept, at most, in GB; the newest.", DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30) }, 0.001, 1_000_000);
+        var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
+        var (data, model) = (Data(), CommonOptions.Model());
+        var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
+        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, threads };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var store = new FileGalleryStore(Folder(parsed.GetValue(gallery)));
+            using var engines = new Engines(parsed.GetValue(model), threads: parsed.GetValue(threads));
+            var options = defaults with
+            {
+                Urls = parsed.GetValue(urls) is { Length: > 0 } some ? some : defaults.Urls,
+                DataFolder = parsed.GetRequiredValue(data),
+                Certificate = parsed.GetValue(certificate),
+                CertificateKey = parsed.GetValue(certificateKey),
+                Hosts = parsed.GetValue(hosts) ?? [],
+                Insecure = parsed.GetValue(insecure),
+                Slots = parsed.GetValue(slots),
+                Queue = parsed.GetValue(queue),
+                Keep = Enum.Parse<KeepPictures>(parsed.GetRequiredValue(keep), ignoreCase: true),
+                KeepBytes = (long)(parsed.GetValue(keepGigabytes) * (1 << 30)),
+                KeepDays = parsed.GetValue(keepDays),
+            };
+            // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
+            ThreadPool.SetMinThreads(options.Slots + 16, 16);
+            var scoring = new ScoringService(store, engines, threads: engines.Threads);
+            var parts = new ServerParts(scoring, author => new GalleryService(store, engines, author), engines.Models);
+            await using var server = SpadeServer.Create(options, parts);
+            try
+            {
+                await server.StartAsync(cancellation);
+            }
+            catch (IOException e)
+            {
+                throw new SpadeException(SpadeError.Unavailable, $"cannot listen on {string.Join(", ", options.Urls)}: {e.Message}", e);
+            }
+            Console.WriteLine($"serving '{store.Root}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C");
+            await server.WaitForShutdownAsync(cancellation);
+            return 0;
+        });
+        return command;
+    }
+
+    private static string Folder(string? named)
+    {
+        if (named is not null) return named;
+        const string Usual = CommonOptions.GalleryFolder;
+        if (Directory.Exists(Usual) || !Directory.Exists(DemoGalleries)) return Usual;
+        Console.Error.WriteLine($"spade: there is no folder '{Usual}': serving '{DemoGalleries}'; name another with --gallery");
+        return DemoGalleries;
+    }
+}

@@ -1,0 +1,5 @@
+namespace SpadeCluster.Cli.Output;
+
+internal sealed record AddReport(string Category, int? Version, int Added, int Duplicates, IReadOnlyList<string> Problems, bool Calibrated);
+
+internal sealed record VerifyReport(string Category, int Version, int Images, IReadOnlyList<string> Problems);

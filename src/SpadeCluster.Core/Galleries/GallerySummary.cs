@@ -1,0 +1,20 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>A category in a list.</summary>
+public sealed record GallerySummary(string Category, int Version, int Images, string Model, string Preprocessing, bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
+{
+    public static GallerySummary Of(GalleryManifest m)
+        => new(m.Category, m.Version, m.Images.Count, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt, m.CreatedBy, m.Reason);
+}
+
+public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
+
+/// <summary>A category with its thresholds and images.</summary>
+public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate, ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images)
+{
+    public static GalleryDetails Of(GalleryManifest m) => new(
+        GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
+        [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))]);
+}

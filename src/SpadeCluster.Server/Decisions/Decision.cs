@@ -1,0 +1,23 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>One decision as it was made and logged.</summary>
+/// <param name="Id">Ascending in the order of the log.</param>
+/// <param name="Line">The production line or camera that sent the photograph.</param>
+/// <param name="Caller">The key it came with.</param>
+/// <param name="Digest">Hex SHA-256 of the photograph's file.</param>
+/// <param name="Score">Scores, thresholds, verdict, regions.</param>
+/// <param name="Pictures">Whether photograph and map are kept.</param>
+/// <param name="Feedback">What people said of it; null: nothing.</param>
+public sealed record Decision(
+    long Id, DateTimeOffset Time, string Line, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null);
+
+/// <summary>Which decisions are asked for; the newest first.</summary>
+/// <param name="Before">Only ids below this one: the next page.</param>
+/// <param name="Categories">Null: all.</param>
+public sealed record DecisionFilter(
+    string? Category = null, string? Line = null, bool? Anomalous = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null, long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null)
+{
+    public const int MaxLimit = 1000;
+}

@@ -1,0 +1,124 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Storage;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>Every decision, in the order it was made, and as many of their photographs and maps as retention allows.</summary>
+public sealed class DecisionLog(ServerDatabase database, ServerOptions options, DecisionFeed feed, TimeProvider clock)
+{
+    private const int SweepEvery = 500;
+
+    private const string Columns = """
+        d.id, d.time, d.line, d.caller, d.digest, d.preprocessing, d.score, p.decision IS NOT NULL,
+        (SELECT kind FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL ORDER BY f.id DESC LIMIT 1)
+        FROM decisions d LEFT JOIN pictures p ON p.decision = d.id
+        """;
+
+    // Only the database's writer touches these two.
+    private long _pictureBytes = -1;
+    private int _sinceSweep;
+
+    /// <summary>Logs a decision. The task completes when it is on the disk: only then may it be acknowledged.</summary>
+    public async Task<Decision> AppendAsync(ScoredImage scored, byte[] file, string line, string caller)
+    {
+        var score = ImageScore.Of(scored);
+        bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.PredLabel != false);
+        // Packed here, on the request's thread: the writer only writes.
+        byte[]? map = keep && scored.Result.Map is { } m ? KeptMap.Pack(m) : null, evidence = keep ? KeptEvidence.Pack(scored) : null;
+        var decision = new Decision(0, clock.GetUtcNow(), line, caller, Convert.ToHexStringLower(SHA256.HashData(file)), scored.Gallery.Preprocessing, score, keep);
+        string json = JsonSerializer.Serialize(score, ServerJson.Options);
+        long id = await database.WriteAsync(c =>
+        {
+            long row = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, pred_label, pred_score, raw_score, score) VALUES ($time, $line, $caller, $category, $version, $digest, $preprocessing, $label, $pred, $raw, $score) RETURNING id",
+                ("$time", decision.Time), ("$line", line), ("$caller", caller), ("$category", score.Category), ("$version", score.Version), ("$digest", decision.Digest), ("$preprocessing", decision.Preprocessing),
+                ("$label", score.PredLabel), ("$pred", score.PredScore), ("$raw", score.RawScore), ("$score", json));
+            if (keep) Keep(c, row, file, map, evidence);
+            if (++_sinceSweep >= SweepEvery) DropOld(c);
+            return row;
+        });
+        decision = decision with { Id = id };
+        feed.Publish(decision);
+        return decision;
+    }
+
+    public IReadOnlyList<Decision> Find(DecisionFilter filter)
+    {
+        var (where, values) = (new StringBuilder("WHERE 1"), new List<(string, object?)>());
+        And("d.category = $category", filter.Category);
+        And("d.line = $line", filter.Line);
+        And("d.pred_label = $label", filter.Anomalous);
+        And("d.time >= $since", filter.Since);
+        And("d.time < $until", filter.Until);
+        And("d.id < $before", filter.Before);
+        // Category names hold no commas.
+        And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null, "$among");
+        values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
+        return database.Read(c => c.Query($"SELECT {Columns} {where} ORDER BY d.id DESC LIMIT $limit", Row, [.. values]));
+
+        void And(string condition, object? value, string? name = null)
+        {
+            if (value is null) return;
+            where.Append(" AND ").Append(condition);
+            values.Add((name ?? condition[condition.IndexOf('$')..], value));
+        }
+    }
+
+    /// <exception cref="SpadeException">NotFound.</exception>
+    public Decision Get(long id) => database.Read(c => c.Query($"SELECT {Columns} WHERE d.id = $id", Row, ("$id", id))).SingleOrDefault()
+        ?? throw new SpadeException(SpadeError.NotFound, $"no decision {id}; /v1/results lists them");
+
+    /// <summary>The photograph's file as it was sent.</summary>
+    /// <exception cref="SpadeException">NotFound: no such decision, or its pictures are not kept.</exception>
+    public byte[] Image(long id) => Picture(id, "image");
+
+    /// <inheritdoc cref="Image"/>
+    public KeptMap Map(long id) => KeptMap.Unpack(Picture(id, "map"));
+
+    /// <inheritdoc cref="Image"/>
+    public KeptEvidence Evidence(long id) => KeptEvidence.Unpack(Picture(id, "evidence"));
+
+    /// <summary>Raw scores of a category's newest decisions, the newest first: what the threshold slider moves over.</summary>
+    public IReadOnlyList<LoggedScore> Scores(string category, int count) => database.Read(c => c.Query(
+        $"SELECT d.raw_score, {Columns} WHERE d.category = $category AND d.raw_score IS NOT NULL ORDER BY d.id DESC LIMIT $count".Replace("d.score,", "NULL,", StringComparison.Ordinal),
+        r => new LoggedScore(r.GetInt64(1), r.GetDouble(0), Kind(r.Text(9))), ("$category", category), ("$count", count)));
+
+    public IReadOnlyList<string> Lines() => database.Read(c => c.Query("SELECT DISTINCT line FROM decisions ORDER BY line", r => r.GetString(0)));
+
+    public long Count() => database.Read(c => c.Scalar<long>("SELECT count(*) FROM decisions"));
+
+    internal static FeedbackKind? Kind(string? text) => text is null ? null : Enum.Parse<FeedbackKind>(text);
+
+    private byte[] Picture(long id, string column) => database.Read(c => c.Query($"SELECT {column} FROM pictures WHERE decision = $id", r => r.Bytes(0), ("$id", id))).SingleOrDefault()
+        ?? throw new SpadeException(SpadeError.NotFound, $"decision {id} keeps no {column}: retention or the keep policy dropped it, or there is no such decision");
+
+    private void Keep(SqliteConnection c, long decision, byte[] image, byte[]? map, byte[]? evidence)
+    {
+        long bytes = image.LongLength + (map?.Length ?? 0) + (evidence?.Length ?? 0);
+        if (_pictureBytes < 0) _pictureBytes = c.Scalar<long>("SELECT coalesce(sum(bytes), 0) FROM pictures");
+        c.Execute("INSERT INTO pictures (decision, bytes, image, map, evidence) VALUES ($decision, $bytes, $image, $map, $evidence)",
+            ("$decision", decision), ("$bytes", bytes), ("$image", image), ("$map", map), ("$evidence", evidence));
+        _pictureBytes += bytes;
+        // The newest stay; freed pages of the file are used again, so it does not grow beyond the budget.
+        while (_pictureBytes > options.KeepBytes && c.Query("DELETE FROM pictures WHERE decision = (SELECT min(decision) FROM pictures WHERE decision < $newest) RETURNING bytes", r => r.GetInt64(0), ("$newest", decision)) is [var freed])
+            _pictureBytes -= freed;
+    }
+
+    private void DropOld(SqliteConnection c)
+    {
+        _sinceSweep = 0;
+        c.Execute("DELETE FROM decisions WHERE time < $oldest", ("$oldest", clock.GetUtcNow().AddDays(-options.KeepDays)));
+        _pictureBytes = -1;
+    }
+
+    private static Decision Row(SqliteDataReader r) => new(
+        r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5),
+        JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)!, r.GetBoolean(7), Kind(r.Text(8)));
+}
+
+/// <summary>A decision's raw score, and what people said of it.</summary>
+public sealed record LoggedScore(long Id, double Score, FeedbackKind? Feedback);

@@ -1,0 +1,55 @@
+using System.IO.Compression;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>Where every cell of the finest grid found its nearest normal pixel: what a click in the console asks for.</summary>
+/// <param name="Cells">[y][x].</param>
+public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
+{
+    /// <summary>Null where the gate kept the image from the pixel search.</summary>
+    public static byte[]? Pack(ScoredImage scored)
+    {
+        if (scored.Result.Map is not { } map) return null;
+        var grid = scored.Gallery.Model.Levels[0];
+        var images = new Dictionary<ImageId, ushort>();
+        var cells = new MemoryStream(grid.Cells * 14);
+        var cell = new BinaryWriter(cells);
+        for (int i = 0; i < grid.Cells; i++)
+        {
+            var (row, column) = Math.DivRem(i, grid.Width);
+            if (scored.Result.EvidenceAt((int)((column + 0.5) * map.Width / grid.Width), (int)((row + 0.5) * map.Height / grid.Height)) is not { } found) return null;
+            if (!images.TryGetValue(found.Image, out ushort image)) images.Add(found.Image, image = (ushort)images.Count);
+            cell.Write(image);
+            cell.Write((float)found.X);
+            cell.Write((float)found.Y);
+            cell.Write(found.Distance);
+        }
+        var memory = new MemoryStream();
+        using (var writer = new BinaryWriter(new DeflateStream(memory, CompressionLevel.Fastest)))
+        {
+            writer.Write(grid.Width);
+            writer.Write(grid.Height);
+            writer.Write(images.Count);
+            foreach (var id in images.OrderBy(i => i.Value)) writer.Write(id.Key.Value);
+            writer.Write(cells.GetBuffer().AsSpan(0, (int)cells.Length));
+        }
+        return memory.ToArray();
+    }
+
+    public static KeptEvidence Unpack(byte[] packed)
+    {
+        using var reader = new BinaryReader(new DeflateStream(new MemoryStream(packed), CompressionMode.Decompress));
+        int width = reader.ReadInt32(), height = reader.ReadInt32();
+        var images = new ImageId[reader.ReadInt32()];
+        for (int i = 0; i < images.Length; i++) images[i] = new ImageId(reader.ReadUInt64());
+        var cells = new PixelEvidence[width * height];
+        for (int i = 0; i < cells.Length; i++) cells[i] = new PixelEvidence(images[reader.ReadUInt16()], reader.ReadSingle(), reader.ReadSingle(), reader.ReadSingle());
+        return new KeptEvidence(width, height, cells);
+    }
+
+    /// <summary>The match of a point given as shares of width and height, 0 to 1.</summary>
+    public PixelEvidence At(double x, double y)
+        => Cells[Math.Clamp((int)(y * Height), 0, Height - 1) * Width + Math.Clamp((int)(x * Width), 0, Width - 1)];
+}

@@ -1,0 +1,157 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Scoring;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Server.Galleries;
+
+/// <summary>/v1/galleries: categories, their versions and normals, and every change of them.</summary>
+internal static class GalleryEndpoints
+{
+    public static void MapGalleries(this IEndpointRouteBuilder app)
+    {
+        var read = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Viewer)).WithTags("galleries");
+        read.MapGet("/", ListAsync).Produces<IReadOnlyList<GallerySummary>>();
+        read.MapGet("/{category}", async (string category, HttpContext c, ServerParts p, Recalibration r) =>
+            Results.Json(new GalleryAnswer(GalleryDetails.Of(await For(c, p, category).GetAsync(category, c.RequestAborted)), r.State(category)), ServerJson.Options)).Produces<GalleryAnswer>();
+        read.MapGet("/{category}/history", async (string category, HttpContext c, ServerParts p) => Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options)).Produces<IReadOnlyList<GalleryVersion>>();
+        read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
+        read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");
+
+        var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
+        change.MapPost("/{category}/images", AddAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*").Produces<string>(200, "application/x-ndjson")
+            .WithSummary("Add normals, creating the category if need be: one line of JSON for each image once it is durable, then the version; thresholds are learnt unless calibrate=false.");
+        change.MapPost("/{category}/retire", (string category, ImagesRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) => g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/restore", (string category, ImagesRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) => g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/rollback", (string category, RollBackRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) => g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>();
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext context, ServerParts parts)
+    {
+        var galleries = parts.Galleries(context.User.CallerName());
+        var rows = new List<GallerySummary>();
+        foreach (string category in (await galleries.ListAsync(context.RequestAborted)).Where(context.User.May))
+            rows.Add(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted)));
+        return Results.Json(rows, ServerJson.Options);
+    }
+
+    private static async Task<IResult> VersionAsync(string category, int version, HttpContext context, ServerParts parts)
+    {
+        var manifest = await For(context, parts, category).GetVersionAsync(category, version, context.RequestAborted);
+        return ResultEndpoints.Immutable(context, $"{category}-{version}-{manifest.CreatedAt.UtcTicks}", () => Results.Json(GalleryDetails.Of(manifest), ServerJson.Options));
+    }
+
+    private static async Task<IResult> ThumbnailAsync(string category, string image, HttpContext context, ServerParts parts)
+    {
+        if (!ImageId.TryParse(image, out var id)) throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
+        byte[] picture = await For(context, parts, category).GetThumbnailAsync(category, id, context.RequestAborted)
+            ?? throw new SpadeException(SpadeError.NotFound, $"no picture is kept of image {id}");
+        return ResultEndpoints.Immutable(context, image, () => Results.Bytes(picture, "image/png"));
+    }
+
+    private static async Task AddAsync(string category, HttpContext context, ServerParts parts, Admission admission, AuditLog audit, ServerOptions options, CancellationToken cancellation, bool calibrate = true, double? alpha = null)
+    {
+        var galleries = For(context, parts, category);
+        using var ticket = admission.Admit(context.Request);
+        var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
+        var before = await CurrentAsync(galleries, category, cancellation);
+        // Lines are written as images become durable; a change that has begun goes on when the client is gone.
+        var lines = Channel.CreateUnbounded<object>();
+        var work = Task.Run(async () =>
+        {
+            try
+            {
+                int added = 0;
+                var after = await galleries.AddAsync(category, [.. images.Select(i => i.Source)], new InlineProgress<AddOutcome>(o =>
+                {
+                    if (o.Status == AddStatus.Added) added++;
+                    lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem));
+                }), CancellationToken.None);
+                if (added > 0) await audit.WriteAsync(context.User.CallerName(), "add", category, $"{added} images, version {after!.Version}");
+                if (calibrate && after is { Calibration: null, Images.Count: > 1 })
+                {
+                    var settings = Recalibration.Fitted(before?.Calibration?.Options, after.Images.Count);
+                    if (alpha is { } rate) settings = settings with { Alpha = rate };
+                    after = await galleries.CalibrateAsync(category, settings, new InlineProgress<int>(done => lines.Writer.TryWrite(new CalibrateLine(done, after.Images.Count))), CancellationToken.None);
+                    await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"alpha {settings.Alpha}, version {after.Version}");
+                }
+                lines.Writer.TryWrite(new AddedLine(category, after?.Version, added, after?.Images.Count ?? 0, after?.Calibration is not null, after?.Calibration?.Theta));
+                lines.Writer.Complete();
+            }
+            catch (Exception e)
+            {
+                lines.Writer.Complete(e);
+            }
+        }, CancellationToken.None);
+        try
+        {
+            await foreach (object line in lines.Reader.ReadAllAsync(cancellation))
+            {
+                context.Response.ContentType = "application/x-ndjson";
+                await context.Response.WriteAsync(JsonSerializer.Serialize(line, line.GetType(), ServerJson.Options) + "\n", cancellation);
+                await context.Response.Body.FlushAsync(cancellation);
+            }
+        }
+        catch (SpadeException e) when (context.Response.HasStarted)
+        {
+            await context.Response.WriteAsync(JsonSerializer.Serialize(new ErrorLine(e.Message), ServerJson.Options) + "\n", cancellation);
+        }
+        finally
+        {
+            await work;
+        }
+    }
+
+    private static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context, ServerParts parts, AuditLog audit, Recalibration recalibration, Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
+    {
+        var galleries = For(context, parts, category);
+        var options = (await CurrentAsync(galleries, category, context.RequestAborted))?.Calibration?.Options;
+        var after = await change(galleries, context.RequestAborted);
+        await audit.WriteAsync(context.User.CallerName(), action, category, $"{SentImage.Harmless(detail, "")}, version {after.Version}");
+        if (after is { Calibration: null, Images.Count: > 1 }) recalibration.Start(category, options, context.User.CallerName());
+        return Results.Json(GallerySummary.Of(after), ServerJson.Options);
+    }
+
+    private static async Task<IResult> CalibrateAsync(string category, CalibrateRequest request, HttpContext context, ServerParts parts, AuditLog audit)
+    {
+        var galleries = For(context, parts, category);
+        var current = await galleries.GetAsync(category, context.RequestAborted);
+        var options = Recalibration.Fitted(request.Options ?? current.Calibration?.Options, current.Images.Count);
+        if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
+        options.Check(current.Images.Count, current.Model.Levels.Count);
+        var after = await galleries.CalibrateAsync(category, options, cancellationToken: context.RequestAborted);
+        await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"alpha {options.Alpha}, version {after.Version}");
+        return Results.Json(GalleryDetails.Of(after), ServerJson.Options);
+    }
+
+    private static async Task<GalleryManifest?> CurrentAsync(IGalleryService galleries, string category, CancellationToken cancellationToken)
+        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? await galleries.GetAsync(category, cancellationToken) : null;
+
+    private static string Reason(string? reason) => string.IsNullOrWhiteSpace(reason) ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
+
+    private static IGalleryService For(HttpContext context, ServerParts parts, string category)
+    {
+        context.User.Require(CategoryName.Check(category));
+        return parts.Galleries(context.User.CallerName());
+    }
+}
+
+internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
+internal sealed record ImagesRequest(IReadOnlyList<string> Images, string? Reason);
+internal sealed record RollBackRequest(int Version, string? Reason);
+internal sealed record CalibrateRequest(double? Alpha = null, ScoringOptions? Options = null);
+internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);
+internal sealed record CalibrateLine(int Calibrated, int Of);
+internal sealed record AddedLine(string Category, int? Version, int Added, int Images, bool Calibrated, double? Theta);
+internal sealed record ErrorLine(string Error);

@@ -1,0 +1,29 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Features;
+using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Telemetry;
+
+namespace SpadeCluster.Server.Hosting;
+
+/// <summary>/v1/models, state, audit and health.</summary>
+internal static class ServerEndpoints
+{
+    public static void MapServer(this IEndpointRouteBuilder app)
+    {
+        app.MapGet("/models", (ServerParts parts) => Results.Json(parts.Models(), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer)).Produces<IReadOnlyList<FeatureModel>>().WithTags("server");
+        app.MapGet("/state", (ServerStatistics statistics) => Results.Json(statistics.Now(), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer)).Produces<ServerState>().WithTags("server");
+        app.MapGet("/audit", (AuditLog audit, int limit = 200) => Results.Json(audit.Read(Math.Clamp(limit, 1, 1000)), ServerJson.Options)).RequireAuthorization(nameof(Role.Engineer)).Produces<IReadOnlyList<AuditEntry>>().WithTags("server");
+        app.MapGet("/health/live", () => Results.Text("ok")).WithTags("server");
+        app.MapGet("/health/ready", ReadyAsync).WithTags("server");
+    }
+
+    /// <summary>Ready: the galleries can be read and the log can be written.</summary>
+    public static async Task<IResult> ReadyAsync(ServerParts parts, Storage.ServerDatabase database, CancellationToken cancellation)
+    {
+        await parts.Galleries("health").ListAsync(cancellation);
+        await database.WriteAsync(_ => { });
+        return Results.Text("ok");
+    }
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Galleries;
+using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Server.Scoring;
+
+/// <summary>POST /v1/score and /v1/score/batch.</summary>
+internal static class ScoreEndpoints
+{
+    public const string DefaultLine = "main";
+
+    public static void MapScoring(this IEndpointRouteBuilder app)
+    {
+        app.MapPost("/score", ScoreOneAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Decision>().WithTags("scoring")
+            .WithSummary("Score one photograph: an image file as the body, bare pixels with X-Pixel-Format headers, or a multipart form.")
+            .Accepts<IFormFile>("multipart/form-data", "image/*", "application/octet-stream");
+        app.MapPost("/score/batch", ScoreManyAsync).RequireAuthorization(nameof(Role.Operator)).WithTags("scoring")
+            .WithSummary("Score many photographs of a multipart form: one line of JSON for each, in their order; a bad file is reported and the rest goes on.")
+            .Accepts<IFormFileCollection>("multipart/form-data").Produces<string>(200, "application/x-ndjson");
+    }
+
+    /// <summary>Rules of lines' names are those of categories'.</summary>
+    public static string CheckLine(string? line)
+    {
+        if (string.IsNullOrEmpty(line)) return DefaultLine;
+        try
+        {
+            return CategoryName.Check(line);
+        }
+        catch (SpadeException e)
+        {
+            throw new SpadeException(e.Error, e.Message.Replace("category name", "line name", StringComparison.Ordinal));
+        }
+    }
+
+    private static async Task<IResult> ScoreOneAsync(string category, string? line, HttpContext context, ScoringDesk desk, Admission admission, CancellationToken cancellation)
+    {
+        context.User.Require(CategoryName.Check(category));
+        line = CheckLine(line);
+        using var ticket = admission.Admit(context.Request);
+        var image = (await SentImage.ReadAsync(context.Request, 1, cancellation))[0];
+        var (_, decision) = await desk.ScoreAsync(category, image, line, context.User.CallerName(), cancellation);
+        context.Response.Headers.Location = $"/v1/results/{decision.Id}";
+        return Results.Json(decision, ServerJson.Options);
+    }
+
+    private static async Task ScoreManyAsync(string category, string? line, HttpContext context, ScoringDesk desk, Admission admission, ServerOptions options, CancellationToken cancellation)
+    {
+        context.User.Require(CategoryName.Check(category));
+        line = CheckLine(line);
+        using var ticket = admission.Admit(context.Request);
+        var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
+        // All at once as far as slots go, answered in order.
+        var scores = images.Select(i => ScoreAsync(i)).ToArray();
+        try
+        {
+            // Whatever concerns all images, such as an unknown category, is an error of the request.
+            if (await scores[0] is SpadeException { Error: SpadeError.NotFound or SpadeError.FailedPrecondition } common) throw common;
+            context.Response.ContentType = "application/x-ndjson";
+            for (int i = 0; i < scores.Length; i++)
+            {
+                object answer = await scores[i] is Exception e ? new FailedImage(images[i].Name, e.Message) : scores[i].Result;
+                await context.Response.WriteAsync(JsonSerializer.Serialize(answer, answer.GetType(), ServerJson.Options) + "\n", cancellation);
+                await context.Response.Body.FlushAsync(cancellation);
+            }
+        }
+        finally
+        {
+            await ((Task)Task.WhenAll(scores)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task<object> ScoreAsync(SentImage image)
+        {
+            try
+            {
+                return (await desk.ScoreAsync(category, image, line, context.User.CallerName(), cancellation)).Decision;
+            }
+            catch (SpadeException e)
+            {
+                return e;
+            }
+        }
+    }
+}
+
+/// <summary>An image of a batch that could not be scored.</summary>
+internal sealed record FailedImage(string File, string Error);

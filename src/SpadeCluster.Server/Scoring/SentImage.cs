@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Server.Scoring;
+
+/// <summary>A photograph as a client sent it.</summary>
+/// <param name="Name">What the client calls it, made harmless.</param>
+/// <param name="File">An image file; bare pixels have been given a PNM header.</param>
+internal sealed record SentImage(string Name, byte[] File)
+{
+    private const int MaxNameLength = 120, MaxFields = 16;
+
+    public ImageSource Source => new(Name, File);
+
+    /// <summary>
+    /// Reads the photographs of a request: the parts of a multipart form, or the whole body, an image file or, with
+    /// <c>X-Pixel-Format</c>, bare pixels.
+    /// </summary>
+    /// <exception cref="SpadeException">InvalidArgument: no photograph, or a body that is none of these.</exception>
+    public static async Task<IReadOnlyList<SentImage>> ReadAsync(HttpRequest request, int most, CancellationToken cancellationToken)
+    {
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type))
+            throw new BadHttpRequestException("no content type", StatusCodes.Status415UnsupportedMediaType);
+        if (type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)) return await ReadFormAsync(request, type, most, cancellationToken);
+        bool image = type.Type.Equals("image", StringComparison.OrdinalIgnoreCase), bytes = type.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase);
+        if (!image && !bytes) throw new BadHttpRequestException("content type", StatusCodes.Status415UnsupportedMediaType);
+        byte[] body = await ReadAllAsync(request.Body, request.ContentLength, cancellationToken);
+        if (body.Length == 0) throw new SpadeException(SpadeError.InvalidArgument, "the body is empty: send a photograph");
+        if (request.Headers.ContainsKey(RawPixels.FormatHeader)) body = RawPixels.ToImageFile(request.Headers, body);
+        return [new SentImage(Harmless(request.Headers["X-Source"].ToString(), "image"), body)];
+    }
+
+    /// <summary>A name without path or control characters, fit for logs, pages and records.</summary>
+    public static string Harmless(string? name, string otherwise)
+    {
+        var text = new StringBuilder();
+        foreach (var rune in (name ?? "").Split('/', '\\')[^1].EnumerateRunes())
+        {
+            bool plain = Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) && rune != Rune.ReplacementChar;
+            text.Append(plain ? rune.ToString() : "_");
+            if (text.Length >= MaxNameLength) break;
+        }
+        return string.IsNullOrWhiteSpace(text.ToString()) ? otherwise : text.ToString();
+    }
+
+    private static async Task<IReadOnlyList<SentImage>> ReadFormAsync(HttpRequest request, MediaTypeHeaderValue type, int most, CancellationToken cancellationToken)
+    {
+        string? boundary = HeaderUtilities.RemoveQuotes(type.Boundary).Value;
+        if (boundary is not { Length: > 0 and <= 70 }) throw new SpadeException(SpadeError.InvalidArgument, "the multipart body names no usable boundary");
+        var form = new MultipartReader(boundary, request.Body) { HeadersCountLimit = MaxFields, HeadersLengthLimit = 8192 };
+        var images = new List<SentImage>();
+        int parts = 0;
+        try
+        {
+            while (await form.ReadNextSectionAsync(cancellationToken) is { } part)
+            {
+                if (++parts > most + MaxFields) throw TooMany(most);
+                if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition) || !disposition.IsFileDisposition()) continue;
+                if (images.Count >= most) throw TooMany(most);
+                byte[] file = await ReadAllAsync(part.Body, null, cancellationToken);
+                images.Add(new SentImage(Harmless(disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"'), $"image {images.Count + 1}"), file));
+            }
+        }
+        catch (IOException e) when (e is not BadHttpRequestException && e.InnerException is null)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"the multipart body is cut short or damaged: {e.Message}", e);
+        }
+        return images.Count > 0 ? images : throw new SpadeException(SpadeError.InvalidArgument, "the form holds no file: send the photograph as a part with a file name, for example curl -F image=@part.png");
+    }
+
+    private static async Task<byte[]> ReadAllAsync(Stream stream, long? length, CancellationToken cancellationToken)
+    {
+        // Kestrel ends a body at its announced length, so what was announced is all there will be.
+        if (length is { } known)
+        {
+            byte[] exact = GC.AllocateUninitializedArray<byte>((int)known);
+            await stream.ReadExactlyAsync(exact, cancellationToken);
+            return exact;
+        }
+        var memory = new MemoryStream();
+        await stream.CopyToAsync(memory, cancellationToken);
+        return memory.ToArray();
+    }
+
+    private static SpadeException TooMany(int most)
+        => new(SpadeError.InvalidArgument, most == 1 ? "one photograph a request here; /v1/score/batch takes many" : $"more than {most} photographs in one request: send fewer at once");
+}

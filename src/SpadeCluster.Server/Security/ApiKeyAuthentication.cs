@@ -1,0 +1,64 @@
+using System.Net;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using SpadeCluster.Server.Hosting;
+
+namespace SpadeCluster.Server.Security;
+
+/// <summary>
+/// Takes the key from <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. Where no key was ever made, a caller on this machine
+/// needs none.
+/// </summary>
+internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, ApiKeyStore keys, FailedSignIns failures)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string SchemeName = "ApiKey";
+
+    /// <summary>The key a request carries, or null.</summary>
+    public static string? KeyOf(HttpRequest request)
+    {
+        const string Bearer = "Bearer ";
+        string authorization = request.Headers.Authorization.ToString();
+        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..].Trim()
+            : request.Headers.TryGetValue("X-Api-Key", out var key) ? key.ToString() : null;
+    }
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        ApiKey? key;
+        if (KeyOf(Request) is { } text)
+        {
+            if (failures.Blocked(Context.Connection.RemoteIpAddress)) return Task.FromResult(AuthenticateResult.Fail("too many wrong keys from this address"));
+            if ((key = keys.Find(text)) is null)
+            {
+                failures.Count(Context.Connection.RemoteIpAddress);
+                return Task.FromResult(AuthenticateResult.Fail("unknown, expired or revoked key"));
+            }
+        }
+        else if (IsLocal && !keys.Any())
+        {
+            key = Caller.Local;
+        }
+        else
+        {
+            return Task.FromResult(AuthenticateResult.NoResult());
+        }
+        return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(key, Scheme.Name), Scheme.Name)));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        if (failures.Blocked(Context.Connection.RemoteIpAddress) && KeyOf(Request) is not null)
+            return Problems.WriteAsync(Context, StatusCodes.Status429TooManyRequests, "too many wrong keys from this address; wait a minute", retryAfter: 60);
+        Response.Headers.WWWAuthenticate = "Bearer";
+        return Problems.WriteAsync(Context, StatusCodes.Status401Unauthorized, "a valid API key is needed: send 'Authorization: Bearer KEY'; 'spade key create' makes one");
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
+        => Problems.WriteAsync(Context, StatusCodes.Status403Forbidden, "this key's role may not do that");
+
+    private bool IsLocal => Context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address);
+}

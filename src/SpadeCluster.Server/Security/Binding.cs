@@ -1,0 +1,44 @@
+using System.Net;
+
+namespace SpadeCluster.Server.Security;
+
+/// <summary>Where a server may listen, and on what conditions.</summary>
+public static class Binding
+{
+    /// <summary>Parses the addresses, refusing unsafe ones.</summary>
+    /// <param name="options">What the server is started with.</param>
+    /// <param name="anyKey">Whether there is a valid key.</param>
+    /// <exception cref="SpadeException">InvalidArgument: an address that cannot be, or must not be, listened on.</exception>
+    public static IReadOnlyList<Uri> Check(ServerOptions options, bool anyKey)
+    {
+        var urls = options.Urls.Select(Parse).ToArray();
+        foreach (var url in urls)
+        {
+            if (url.Scheme == Uri.UriSchemeHttps && options.Certificate is null)
+                throw Invalid($"'{url}' needs a certificate: name PEM files with --cert and --cert-key");
+            if (IsLoopback(url)) continue;
+            if (url.Scheme != Uri.UriSchemeHttps && !options.Insecure)
+                throw Invalid($"'{url}' can be reached from other machines without encryption: use https with --cert and --cert-key, or say --insecure if the network is trusted");
+            if (!anyKey)
+                throw Invalid($"'{url}' can be reached from other machines, and there is no key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
+        }
+        return urls;
+    }
+
+    /// <summary>The names a request may call the server by: DNS rebinding lures browsers to it by others.</summary>
+    public static IReadOnlyList<string> HostNames(ServerOptions options, IReadOnlyList<Uri> urls)
+        => [.. new[] { "localhost", "127.0.0.1", "[::1]" }.Concat(urls.Select(u => u.Host)).Concat(options.Hosts).Where(h => h is not ("0.0.0.0" or "[::]" or "*" or "+")).Distinct()];
+
+    /// <summary>Where any name must do: all addresses are listened on, and no names were given.</summary>
+    public static bool AnyHost(ServerOptions options, IReadOnlyList<Uri> urls) => options.Hosts.Count == 0 && urls.Any(u => u.Host is "0.0.0.0" or "[::]");
+
+    private static Uri Parse(string text)
+        => Uri.TryCreate(text.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var url)
+            && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsolutePath == "/"
+            && (url.Host == "localhost" || IPAddress.TryParse(url.Host, out _)) ? url
+            : throw Invalid($"'{text}' is not an address to listen on: write http://127.0.0.1:5080 or https://0.0.0.0:5443");
+
+    private static bool IsLoopback(Uri url) => url.Host == "localhost" || (IPAddress.TryParse(url.Host, out var address) && IPAddress.IsLoopback(address));
+
+    private static SpadeException Invalid(string message) => new(SpadeError.InvalidArgument, message);
+}

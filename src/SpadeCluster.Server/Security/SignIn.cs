@@ -1,0 +1,86 @@
+using System.Net;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Server.Hosting;
+
+namespace SpadeCluster.Server.Security;
+
+/// <summary>The console's door: a key is given once and exchanged for a cookie, which holds only as long as the key does.</summary>
+internal static class SignIn
+{
+    private const string CookieName = "spade-console";
+
+    /// <summary>Whether a request is a browser's that has signed in, or has to: not one with a key, nor any while there is no key.</summary>
+    public static bool Concerns(HttpContext context)
+        => ApiKeyAuthentication.KeyOf(context.Request) is null && (context.Request.Cookies.ContainsKey(CookieName) || !context.Request.IsApi()) && context.RequestServices.GetRequiredService<ApiKeyStore>().Any();
+
+    public static void Configure(CookieAuthenticationOptions options)
+    {
+        options.Cookie.Name = CookieName;
+        options.Cookie.HttpOnly = true;
+        options.Cookie.SameSite = SameSiteMode.Strict;
+        options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+        options.ExpireTimeSpan = TimeSpan.FromHours(12);
+        options.SlidingExpiration = true;
+        options.LoginPath = "/sign-in";
+        options.ReturnUrlParameter = "to";
+        options.Events.OnValidatePrincipal = context =>
+        {
+            // A revoked or expired key ends its sessions at once; scope and role are those it has now.
+            var keys = context.HttpContext.RequestServices.GetRequiredService<ApiKeyStore>();
+            if (context.Principal?.Id() is { } id && keys.FindById(id) is { } key) context.ReplacePrincipal(Caller.Principal(key, context.Scheme.Name));
+            else context.RejectPrincipal();
+            return Task.CompletedTask;
+        };
+        options.Events.OnRedirectToLogin = context =>
+        {
+            if (context.Request.IsApi()) return Problems.WriteAsync(context.HttpContext, StatusCodes.Status401Unauthorized, "this session has ended: sign in again");
+            context.Response.Redirect(context.RedirectUri);
+            return Task.CompletedTask;
+        };
+        options.Events.OnRedirectToAccessDenied = context => Problems.WriteAsync(context.HttpContext, StatusCodes.Status403Forbidden, "this key's role may not do that");
+    }
+
+    public static void MapSignIn(this IEndpointRouteBuilder app)
+    {
+        app.MapPost("/sign-in", EnterAsync).ExcludeFromDescription();
+        app.MapPost("/sign-out", LeaveAsync).ExcludeFromDescription();
+    }
+
+    /// <summary>Where no key was ever made, whoever sits at this machine is let in without one.</summary>
+    public static bool IsOpen(HttpContext context, ApiKeyStore keys)
+        => context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) && !keys.Any();
+
+    private static async Task<IResult> EnterAsync([FromForm] string? key, [FromForm] string? to, HttpContext context, ApiKeyStore keys, FailedSignIns failures, AuditLog audit)
+    {
+        var address = context.Connection.RemoteIpAddress;
+        if (failures.Blocked(address))
+        {
+            context.Response.Headers.RetryAfter = "60";
+            return Results.Problem("too many wrong keys from this address; wait a minute", statusCode: StatusCodes.Status429TooManyRequests);
+        }
+        if (keys.Find(key?.Trim() ?? "") is not { } found)
+        {
+            failures.Count(address);
+            return Results.LocalRedirect($"/sign-in?wrong=true&to={Uri.EscapeDataString(Local(to))}");
+        }
+        await context.SignInAsync(CookieAuthenticationDefaults.AuthenticationScheme, Caller.Principal(found, CookieAuthenticationDefaults.AuthenticationScheme));
+        await audit.WriteAsync($"{found.Name} ({found.Id})", "sign in", found.Id);
+        return Results.LocalRedirect(Local(to));
+    }
+
+    private static async Task<IResult> LeaveAsync([FromForm] string? _, HttpContext context)
+    {
+        await context.SignOutAsync(CookieAuthenticationDefaults.AuthenticationScheme);
+        return Results.LocalRedirect("/sign-in");
+    }
+
+    /// <summary>A page of this server, or its first page: never another site.</summary>
+    private static string Local(string? to)
+        => to is { Length: > 0 and < 512 } && to[0] == '/' && !(to.Length > 1 && to[1] is '/' or '\\') && !to.Any(char.IsControl) && !to.Contains('\\') ? to : "/";
+}

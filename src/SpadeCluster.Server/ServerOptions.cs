@@ -1,0 +1,57 @@
+namespace SpadeCluster.Server;
+
+/// <summary>Which decisions keep their photograph and map.</summary>
+public enum KeepPictures
+{
+    All,
+    /// <summary>Only anomalous ones, and those without a verdict.</summary>
+    Flagged,
+    None,
+}
+
+/// <summary>What a server is started with.</summary>
+public sealed record ServerOptions
+{
+    public const string DefaultUrl = "http://127.0.0.1:5080";
+
+    /// <summary>Addresses to listen on. Anything but loopback needs TLS or <see cref="Insecure"/>, and a key.</summary>
+    public IReadOnlyList<string> Urls { get; init; } = [DefaultUrl];
+
+    /// <summary>Where decisions, keys and the audit log live.</summary>
+    public string DataFolder { get; init; } = "server-data";
+
+    /// <summary>PEM files for https addresses.</summary>
+    public string? Certificate { get; init; }
+    public string? CertificateKey { get; init; }
+
+    /// <summary>Allows plain HTTP beyond loopback: whoever listens on the network reads keys and photographs.</summary>
+    public bool Insecure { get; init; }
+
+    /// <summary>Names by which clients may call the server; a browser that was lured to it by another name is refused.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <summary>Images scored at once.</summary>
+    public int Slots { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Images admitted beyond those being scored; one more is told to come back (429).</summary>
+    public int Queue { get; init; } = 64;
+
+    /// <summary>Largest request body.</summary>
+    public long MaxBodyBytes { get; init; } = 64L << 20;
+
+    /// <summary>Bodies held in memory at once, all together.</summary>
+    public long MaxBytesInFlight { get; init; } = 512L << 20;
+
+    /// <summary>Images of one batch request.</summary>
+    public int MaxBatch { get; init; } = 256;
+
+    /// <summary>Requests per second and caller, on average.</summary>
+    public int RequestsPerSecond { get; init; } = 1000;
+
+    public KeepPictures Keep { get; init; } = KeepPictures.All;
+
+    /// <summary>Bytes of photographs and maps kept, the newest; decisions themselves stay <see cref="KeepDays"/>.</summary>
+    public long KeepBytes { get; init; } = 4L << 30;
+
+    public int KeepDays { get; init; } = 90;
+}

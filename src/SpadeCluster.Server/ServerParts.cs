@@ -1,0 +1,13 @@
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server;
+
+/// <summary>What the server serves: the engine of this process, or a cluster's gateway.</summary>
+/// <param name="Scoring">Photographs in, verdicts out.</param>
+/// <param name="Galleries">The galleries as changed by a named person or key: every change records who made it.</param>
+/// <param name="Models">Models that new categories can be built with.</param>
+/// <param name="Images">Decodes kept photographs for the console.</param>
+public sealed record ServerParts(IScoringService Scoring, Func<string, IGalleryService> Galleries, Func<IReadOnlyList<FeatureModel>> Models, ImageReader? Images = null);

@@ -1,0 +1,136 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using SpadeCluster.Server.Console;
+using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Inference;
+using SpadeCluster.Server.Scoring;
+using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Storage;
+using SpadeCluster.Server.Telemetry;
+
+namespace SpadeCluster.Server;
+
+/// <summary>The server as one web application: HTTP API, Open Inference, console.</summary>
+public static class SpadeServer
+{
+    private const string ByHeaderOrCookie = "SpadeServer";
+
+    /// <summary>Puts a server together; run it, and dispose it when it ends.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: it would listen where it must not. Unavailable: its data folder.</exception>
+    public static WebApplication Create(ServerOptions options, ServerParts parts)
+    {
+        var database = new ServerDatabase(options.DataFolder);
+        try
+        {
+            var urls = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).Any());
+            return Create(options, parts, database, urls);
+        }
+        catch
+        {
+            database.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            throw;
+        }
+    }
+
+    private static WebApplication Create(ServerOptions options, ServerParts parts, ServerDatabase database, IReadOnlyList<Uri> urls)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, urls));
+        AddServices(builder.Services, options, parts, database);
+
+        var app = builder.Build();
+        app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, "nothing here takes this request; /v1/openapi.json says what there is"));
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseRateLimiter();
+        app.UseAuthorization();
+        app.UseAntiforgery();
+        var api = app.MapGroup("/v1");
+        api.MapScoring();
+        api.MapResults();
+        api.MapGalleries();
+        api.MapServer();
+        app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
+        app.MapOpenInference();
+        app.MapConsole();
+        return app;
+    }
+
+    private static void AddServices(IServiceCollection services, ServerOptions options, ServerParts parts, ServerDatabase database)
+    {
+        services.AddSingleton(options).AddSingleton(parts).AddSingleton(TimeProvider.System);
+        // By a factory, so that the application disposes it.
+        services.AddSingleton(_ => database);
+        services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackDesk>();
+        services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<FailedSignIns>().AddSingleton<Recalibration>();
+        services.AddSingleton<Admission>().AddSingleton<ScoringDesk>().AddSingleton<SpadeTelemetry>().AddSingleton<ServerStatistics>();
+
+        services.AddRoutingCore();
+        services.AddProblemDetails();
+        services.AddExceptionHandler<ProblemWriter>();
+        services.ConfigureHttpJsonOptions(json => ServerJson.Configure(json.SerializerOptions));
+        services.AddOpenApi();
+        services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.DataFolder, "cookie-keys"))).SetApplicationName("spade");
+        services.AddAntiforgery(antiforgery => antiforgery.Cookie.SameSite = SameSiteMode.Strict);
+        services.AddHttpContextAccessor();
+        services.AddCascadingAuthenticationState();
+        services.AddRazorComponents();
+
+        services.AddAuthentication(ByHeaderOrCookie)
+            .AddPolicyScheme(ByHeaderOrCookie, null, policy => policy.ForwardDefaultSelector = context =>
+                SignIn.Concerns(context) ? CookieAuthenticationDefaults.AuthenticationScheme : ApiKeyAuthentication.SchemeName)
+            .AddScheme<AuthenticationSchemeOptions, ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, null)
+            .AddCookie(SignIn.Configure);
+        var authorization = services.AddAuthorizationBuilder();
+        foreach (string role in Enum.GetNames<Role>()) authorization.AddPolicy(role, policy => policy.RequireRole(role));
+
+        services.AddRateLimiter(limiter =>
+        {
+            limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+            limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
+                context.User.Id() ?? context.Connection.RemoteIpAddress?.ToString() ?? "",
+                _ => new TokenBucketRateLimiterOptions { TokenLimit = 2 * options.RequestsPerSecond, TokensPerPeriod = options.RequestsPerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), AutoReplenishment = true }));
+            limiter.OnRejected = (context, _) => new ValueTask(Problems.WriteAsync(context.HttpContext, StatusCodes.Status429TooManyRequests, $"more than {options.RequestsPerSecond} requests a second; slow down", retryAfter: 1));
+        });
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls)
+    {
+        kestrel.AddServerHeader = false;
+        var limits = kestrel.Limits;
+        limits.MaxRequestBodySize = options.MaxBodyBytes;
+        limits.MaxRequestHeadersTotalSize = 16 * 1024;
+        limits.MaxRequestHeaderCount = 64;
+        limits.MaxRequestLineSize = 4096;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        limits.MaxConcurrentConnections = 1024;
+        limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
+        foreach (var url in urls)
+        {
+            void Secure(ListenOptions listen)
+            {
+                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(X509Certificate2.CreateFromPemFile(options.Certificate!, options.CertificateKey));
+            }
+            if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Secure);
+            else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Secure);
+        }
+    }
+
+    /// <summary>Requests of programs, which are answered with a status, where a person is led to the sign-in page.</summary>
+    internal static bool IsApi(this HttpRequest request) => request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2");
+}

@@ -1,0 +1,48 @@
+using Microsoft.Data.Sqlite;
+
+namespace SpadeCluster.Server.Storage;
+
+/// <summary>The tables, one script per step from an older file; times are milliseconds since 1970 (UTC).</summary>
+internal static class Schema
+{
+    private static readonly string[] Steps =
+    [
+        """
+        CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, line TEXT NOT NULL, caller TEXT NOT NULL,
+            category TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, preprocessing TEXT NOT NULL,
+            pred_label INTEGER, pred_score REAL, raw_score REAL, score TEXT NOT NULL);
+        CREATE INDEX decisions_category ON decisions (category, id);
+        CREATE INDEX decisions_line ON decisions (line, id);
+        CREATE INDEX decisions_time ON decisions (time);
+        CREATE TABLE pictures (
+            decision INTEGER PRIMARY KEY REFERENCES decisions (id) ON DELETE CASCADE, bytes INTEGER NOT NULL,
+            image BLOB NOT NULL, map BLOB, evidence BLOB);
+        CREATE TABLE feedback (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, decision INTEGER NOT NULL REFERENCES decisions (id) ON DELETE CASCADE,
+            time INTEGER NOT NULL, caller TEXT NOT NULL, kind TEXT NOT NULL, note TEXT NOT NULL, image_id TEXT,
+            undone INTEGER, undone_by TEXT);
+        CREATE INDEX feedback_decision ON feedback (decision);
+        CREATE TABLE keys (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role TEXT NOT NULL, categories TEXT NOT NULL,
+            created INTEGER NOT NULL, expires INTEGER, revoked INTEGER);
+        CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, caller TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
+        """,
+    ];
+
+    /// <exception cref="SpadeException">FailedPrecondition: written by a later version of this program.</exception>
+    public static void Migrate(SqliteConnection connection, string path)
+    {
+        int version = (int)connection.Scalar<long>("PRAGMA user_version");
+        if (version > Steps.Length)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"'{path}' was written by a later version of spade (format {version}, this one knows {Steps.Length}): use that version");
+        for (; version < Steps.Length; version++)
+        {
+            using var transaction = connection.BeginTransaction(deferred: false);
+            // Another process may have been faster.
+            if (connection.Scalar<long>("PRAGMA user_version") == version)
+                connection.Execute(Steps[version] + $"PRAGMA user_version = {version + 1};");
+            transaction.Commit();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Scoring;
+using SpadeCluster.Server.Storage;
+
+namespace SpadeCluster.Server.Telemetry;
+
+/// <summary>The server's state at a glance.</summary>
+/// <param name="PerSecond">Decisions per second over the last minute.</param>
+/// <param name="Milliseconds">Percentiles of the last decisions, arrival to logged.</param>
+/// <param name="Stages">Median milliseconds per stage.</param>
+public sealed record ServerState(
+    TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds, IReadOnlyDictionary<string, double> Stages,
+    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap);
+
+/// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
+internal sealed class ServerStatistics(ServerOptions options, Admission admission, ServerDatabase database, SpadeTelemetry telemetry)
+{
+    private const int Window = 1024;
+
+    private readonly Lock _gate = new();
+    private readonly (long At, double Total, StageTimes Stages)[] _last = new (long, double, StageTimes)[Window];
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private long _count;
+
+    public void Record(ImageScore score, TimeSpan total, TimeSpan logging)
+    {
+        telemetry.Record(score, total, logging);
+        lock (_gate) _last[_count++ % Window] = (Stopwatch.GetTimestamp(), total.TotalMilliseconds, score.Milliseconds);
+    }
+
+    public ServerState Now()
+    {
+        (long At, double Total, StageTimes Stages)[] last;
+        long count;
+        lock (_gate) (last, count) = ([.. _last.Take((int)Math.Min(_count, Window))], _count);
+        var uptime = Stopwatch.GetElapsedTime(_start);
+        // Where the window holds less than a minute, it is shorter.
+        var recent = last.Where(l => Stopwatch.GetElapsedTime(l.At) < TimeSpan.FromMinutes(1)).ToArray();
+        double seconds = recent.Length == Window ? Stopwatch.GetElapsedTime(recent.Min(r => r.At)).TotalSeconds : Math.Clamp(uptime.TotalSeconds, 1, 60);
+        return new ServerState(uptime, count, recent.Length / seconds,
+            Percentiles([.. last.Select(l => l.Total)]),
+            new Dictionary<string, double>
+            {
+                ["decode"] = Median(s => s.Prepare), ["extract"] = Median(s => s.Extract), ["retrieve"] = Median(s => s.Retrieve), ["match"] = Median(s => s.Match), ["smooth"] = Median(s => s.Map),
+            },
+            admission.Admitted, admission.Scoring, options.Slots, options.Queue, admission.Refused, database.Waiting, admission.BytesInFlight, Environment.WorkingSet, GC.GetTotalMemory(false));
+
+        double Median(Func<StageTimes, double> stage) => At([.. last.Select(l => stage(l.Stages)).Order()], 0.5);
+    }
+
+    private static Dictionary<string, double> Percentiles(double[] values)
+    {
+        Array.Sort(values);
+        return new Dictionary<string, double> { ["p50"] = At(values, 0.5), ["p90"] = At(values, 0.9), ["p99"] = At(values, 0.99) };
+    }
+
+    private static double At(double[] sorted, double share) => sorted.Length == 0 ? 0 : sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
+}
