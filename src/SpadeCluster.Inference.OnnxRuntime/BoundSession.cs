@@ -73,6 +73,8 @@ internal sealed class BoundSession : IDisposable
 
     public int PooledLength { get; }
 
+    internal Action? BeforeRun { get; set; }
+
     /// <summary>Where image <paramref name="index"/> of the next run goes: [3][height][width], normalised.</summary>
     public Span<float> Input(int index) => _input.AsSpan(index * _inputLength, _inputLength);
 
@@ -85,6 +87,7 @@ internal sealed class BoundSession : IDisposable
         using var registration = cancellation.UnsafeRegister(run => ((RunOptions)run!).Terminate = true, _run);
         try
         {
+            BeforeRun?.Invoke();
             _session.RunWithBinding(_run, binding);
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)

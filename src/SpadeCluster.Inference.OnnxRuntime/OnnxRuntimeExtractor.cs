@@ -62,8 +62,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 
     public ExtractorHealth Health => _health;
 
-    /// <summary>For tests: called before each run, may throw what a failing device would.</summary>
-    internal Action? BeforeRun { get; set; }
+    /// <summary>For tests: called in place of ONNX Runtime's own work before each run; may throw what a failing device would.</summary>
+    internal Action? BeforeRun { set => _session.BeforeRun = value; }
 
     /// <summary>Computes while the caller waits; see <see cref="IFeatureExtractor"/>.</summary>
     /// <exception cref="SpadeException">InvalidArgument: an image has not the model's input size. Unavailable or
@@ -109,14 +109,15 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         try
         {
             for (int i = 0; i < count; i++) _normalisation.Apply(images[first + i].Pixels, _session.Input(i));
-            BeforeRun?.Invoke();
             _session.Run(Size(count), cancellation);
         }
         catch (SpadeException e) when (MayFallBack(e))
         {
-            _session.Dispose();
+            _health = _health with { Problem = e.Message }; // stays if the CPU fails too
+            var lost = _session;
+            _session = new BoundSession(_model, _options, OnnxRuntimeDevice.Cpu);
+            lost.Dispose();
             _device = OnnxRuntimeDevice.Cpu;
-            _session = new BoundSession(_model, _options, _device);
             _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: FellBack(e));
             return Extract(images, features, first, cancellation);
         }

@@ -25,10 +25,11 @@ internal static class OrtFailure
 
     private static bool Mentions(Exception e, string[] words) => words.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Its messages carry source lines and stack traces; a person needs the first line.</summary>
+    /// <summary>Its messages begin with an error code and end with source lines and stack traces; a person needs what is between.</summary>
     private static string FirstLine(Exception e)
     {
         string line = e.Message.Split('\n', 2)[0].Trim();
+        if (line.StartsWith("[ErrorCode:", StringComparison.Ordinal)) line = line[(line.IndexOf(']', StringComparison.Ordinal) + 1)..].Trim();
         return line.Length <= 300 ? line : line[..300] + "...";
     }
 }

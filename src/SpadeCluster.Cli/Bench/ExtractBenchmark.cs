@@ -1,13 +1,13 @@
+using SpadeCluster.Cli.Composition;
 using SpadeCluster.Features;
 using SpadeCluster.Inference;
-using SpadeCluster.Inference.Managed;
 
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>What 'bench extract --json' prints.</summary>
 internal sealed record ExtractResult(string Model, string Processor, IReadOnlyList<Timing> Timings, double? PeerOverManaged);
 
-/// <summary>Times feature extraction of one image, in turns with a peer program.</summary>
+/// <summary>Times feature extraction of one image, by every extractor of this build, in turns with each other and a peer program.</summary>
 internal static class ExtractBenchmark
 {
     private const int Rounds = 3, WarmUps = 3;
@@ -18,26 +18,34 @@ internal static class ExtractBenchmark
         var peerTimes = new List<double>();
         foreach (int count in threads)
         {
-            using var extractor = new ManagedExtractor(model, count);
-            var image = new RgbImage(extractor.Model.InputWidth, extractor.Model.InputHeight);
-            new Random(1).NextBytes(image.Pixels);
-            var features = new ImageFeatures(extractor.Model);
-            async Task Extract() => await extractor.ExtractAsync([image], [features], cancellationToken);
-
-            for (int i = 0; i < WarmUps; i++) await Extract();
-            var times = new List<double>();
-            // In turns, so that a machine that slows down slows both.
-            for (int round = 0; round < Rounds; round++)
+            var subjects = Extractors.All.Select(c => (c.Name, Extractor: c.Create(model, new(c.Name, Threads: count)), Times: new List<double>())).ToList();
+            try
             {
-                for (int i = 0; i < runs; i++) times.Add(await Timing.MeasureAsync(Extract));
-                if (peer is not null && count == threads[^1]) peerTimes.AddRange(await peer.RunAsync(cancellationToken));
+                var image = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
+                new Random(1).NextBytes(image.Pixels);
+                var features = new ImageFeatures(subjects[0].Extractor.Model);
+                // In turns, so that a machine that slows down slows all.
+                for (int round = 0; round < Rounds; round++)
+                {
+                    foreach (var (_, extractor, times) in subjects)
+                    {
+                        async Task Extract() => await extractor.ExtractAsync([image], [features], cancellationToken);
+                        for (int i = 0; i < WarmUps; i++) await Extract();
+                        for (int i = 0; i < runs; i++) times.Add(await Timing.MeasureAsync(Extract));
+                    }
+                    if (peer is not null && count == threads[^1]) peerTimes.AddRange(await peer.RunAsync(cancellationToken));
+                }
+                timings.AddRange(subjects.Select(s => Timing.Of(s.Name, count, s.Times)));
             }
-            timings.Add(Timing.Of("managed", count, times));
+            finally
+            {
+                foreach (var (_, extractor, _) in subjects) extractor.Dispose();
+            }
         }
         double? ratio = null;
         if (peer is not null)
         {
-            ratio = Timing.Of("", 0, peerTimes).MedianMs / timings[^1].MedianMs;
+            ratio = Timing.Of("", 0, peerTimes).MedianMs / timings.Last(t => t.Name == Extractors.Managed).MedianMs;
             timings.Add(Timing.Of($"peer: {peer.Command}", threads[^1], peerTimes));
         }
         return new ExtractResult(model.Manifest.Name, Machine.Describe(), timings, ratio);

@@ -53,7 +53,7 @@ internal static class BenchCommands
         var command = new Command("pixel-search", "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, threads, runs, dense, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            using var engines = new Engines(parsed.GetValue(model), threads: parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
             var options = new PixelSearchOptions(Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
             var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options, parsed.GetValue(runs), parsed.GetValue(dense), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))

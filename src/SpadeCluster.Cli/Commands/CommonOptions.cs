@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SpadeCluster.Cli.Composition;
 using SpadeCluster.Neighbors;
 using SpadeCluster.Scoring;
 
@@ -26,6 +27,22 @@ internal static class CommonOptions
         });
         return option;
     }
+}
+
+/// <summary>What runs the model, as options.</summary>
+internal sealed class ExtractorOptions
+{
+    private readonly Option<int> _threads = CommonOptions.Threads();
+    private readonly Option<string?> _extractor = new("--extractor") { Description = $"What runs the model: {string.Join(" or ", Extractors.All.Select(c => c.Name))}. Default: the first of them that can.", HelpName = "NAME" };
+    private readonly Option<string> _device = new("--device") { Description = "cpu, or cuda:N with ONNX Runtime's GPU package.", HelpName = "DEVICE", DefaultValueFactory = _ => Extractors.Cpu };
+
+    public ExtractorOptions(Command command)
+    {
+        _extractor.AcceptOnlyFromAmong(Extractors.Managed, Extractors.OnnxRuntime);
+        foreach (Option option in new Option[] { _threads, _extractor, _device }) command.Add(option);
+    }
+
+    public ExtractorSettings Read(ParseResult parsed) => new(parsed.GetValue(_extractor), parsed.GetRequiredValue(_device), parsed.GetValue(_threads));
 }
 
 /// <summary>The method's settings as options.</summary>

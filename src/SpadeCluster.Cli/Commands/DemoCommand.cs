@@ -24,7 +24,7 @@ internal static class DemoCommand
         {
             string folder = parsed.GetRequiredValue(output);
             StartAfresh(folder);
-            using var engines = new Engines(null, threads: parsed.GetValue(threads));
+            using var engines = new Engines(null, extractor: new(Threads: parsed.GetValue(threads)));
             var clock = Stopwatch.StartNew();
             var category = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {

@@ -22,10 +22,10 @@ internal static class EvaluateCommand
         var model = CommonOptions.Model();
         var protocol = new Option<string>("--protocol") { Description = "default, or paper: shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy gate.", DefaultValueFactory = _ => "default" };
         protocol.AcceptOnlyFromAmong("default", "paper");
-        var threads = CommonOptions.Threads();
         var output = new Option<string>("--out") { Description = "Folder for report.html.", HelpName = "DIR", DefaultValueFactory = _ => "evaluation" };
         var json = CommonOptions.Json();
-        var command = new Command("evaluate", "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, threads, output, json };
+        var command = new Command("evaluate", "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, output, json };
+        var extractor = new ExtractorOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -33,7 +33,7 @@ internal static class EvaluateCommand
             bool paper = parsed.GetValue(protocol) == "paper";
             if (paper) options = options with { GateNeighbours = 50, GalleryNeighbours = null, Kappa = 1, GatePolicy = GatePolicy.Gate };
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
-            using var engines = new Engines(parsed.GetValue(model), paper ? Preprocessing.Paper.ToString() : null, parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), paper ? Preprocessing.Paper.ToString() : null, extractor.Read(parsed));
             var clock = Stopwatch.StartNew();
             var categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {

@@ -33,17 +33,18 @@ internal static class GalleryCommands
     {
         var category = Category();
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
-        var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
+        var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
         var preprocessing = new Option<string?>("--preprocessing") { Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'." };
         var noThumbnails = new Option<bool>("--no-thumbnails") { Description = "Do not keep a small picture of each image (at most 20 KB)." };
         var noCalibration = new Option<bool>("--no-calibrate") { Description = "Do not learn thresholds now." };
-        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, noThumbnails, threads, json };
+        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, noThumbnails, json };
+        var extractor = new ExtractorOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = CategoryName.Check(parsed.GetRequiredValue(category));
             var files = Files.Expand(parsed.GetRequiredValue(paths));
-            using var engines = new Engines(parsed.GetValue(model), parsed.GetValue(preprocessing), parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), parsed.GetValue(preprocessing), extractor.Read(parsed));
             var service = Service(parsed, gallery, out var store, engines, engines.Threads, !parsed.GetValue(noThumbnails));
             var existing = await store.ReadCurrentAsync(name, cancellation);
             var featureModel = existing?.Model ?? engines.Default.Extractor.Model;

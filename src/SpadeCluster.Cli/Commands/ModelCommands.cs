@@ -5,7 +5,6 @@ using SpadeCluster.Cli.Output;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Import;
-using SpadeCluster.Inference.Managed;
 using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
@@ -73,11 +72,11 @@ internal static class ModelCommands
     {
         var architecture = new Argument<string>("ARCH") { Description = $"Architecture: {string.Join(", ", ModelImport.Architectures)}." };
         architecture.AcceptOnlyFromAmong([.. ModelImport.Architectures]);
-        var weights = new Option<string>("--weights") { Description = "Published weights, safetensors with torchvision's tensor names.", HelpName = "FILE", Required = true };
+        var weights = new Option<string>("--weights") { Description = "Published weights with torchvision's tensor names: safetensors, or PyTorch's .pth.", HelpName = "FILE", Required = true };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var licence = new Option<string?>("--licence") { Description = "What the weights' publisher allows, for the record." };
         var json = CommonOptions.Json();
-        var command = new Command("import", "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import wide_resnet50_2 --weights wide_resnet50_2.safetensors --out models/wide_resnet50_2") { architecture, weights, output, licence, json };
+        var command = new Command("import", "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output, licence, json };
         command.SetAction(parsed =>
         {
             string folder = parsed.GetRequiredValue(output);
@@ -90,19 +89,21 @@ internal static class ModelCommands
     private static Command Verify()
     {
         var (folder, json) = (Folder(), CommonOptions.Json());
-        var command = new Command("verify", "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and alone.\n\nExample: spade model verify models/wide_resnet50_2") { folder, json };
+        var device = new Option<string>("--device") { Description = "Where ONNX Runtime runs it: cpu or cuda:N.", HelpName = "DEVICE", DefaultValueFactory = _ => Extractors.Cpu };
+        var command = new Command("verify", "Check a model's digest and run it on seeded images with every extractor of this build: finite features, the promised shapes, the same bits in a batch and alone, and how far the extractors differ.\n\nExample: spade model verify models/wide_resnet50_2") { folder, device, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var model = Open(parsed.GetValue(folder));
-            using var extractor = new ManagedExtractor(model);
-            var ranges = await ModelVerification.RunAsync(extractor, cancellation: cancellation);
+            var verified = await ModelVerifier.RunAsync(model, parsed.GetRequiredValue(device), cancellation);
             if (parsed.GetValue(json))
             {
-                CliJson.WriteLine(new ModelVerified(model.Manifest.Name, model.Digest, [.. ranges.Select(r => new ModelOutputRange(r.Name, r.Smallest, r.Largest, r.Mean))]), CliJson.Default.ModelVerified);
+                CliJson.WriteLine(verified, CliJson.Default.ModelVerified);
                 return 0;
             }
-            foreach (var r in ranges) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Name}: {r.Smallest:G5} to {r.Largest:G5}, mean {r.Mean:G5}"));
-            Console.WriteLine($"{model.Manifest.Name} (digest {model.Digest[..12]}): sound");
+            foreach (var r in verified.Outputs) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Output}: {r.Smallest:G5} to {r.Largest:G5}, mean {r.Mean:G5}"));
+            foreach (var e in verified.Extractors)
+                Console.WriteLine($"{e.Name} on {e.Device}{(e.Differences.Count == 0 ? "" : $": largest relative difference {string.Join(", ", e.Differences.Select(d => string.Create(CultureInfo.InvariantCulture, $"{d.Output} {d.Relative:G2}")))}")}");
+            Console.WriteLine($"{verified.Name} (digest {verified.Digest[..12]}): sound");
             return 0;
         });
         return command;
@@ -110,7 +111,7 @@ internal static class ModelCommands
 
     private static ModelSummary Summarise(string folder, InferenceModel model)
     {
-        using var extractor = new ManagedExtractor(model);
+        using var extractor = Extractors.Open(model, new());
         var (m, f) = (model.Manifest, extractor.Model);
         return new ModelSummary(m.Name, folder, model.Digest, f.InputWidth, f.InputHeight, [.. f.Levels.Select(l => l.ToString())], f.PooledLength, f.WeightChannels, m.Licence, m.Origin);
     }

@@ -14,14 +14,15 @@ internal static class ScoreCommand
     {
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
         var category = new Option<string>("--category") { Description = "Product category.", HelpName = "NAME", Required = true };
-        var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
+        var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
         var output = new Option<string?>("--out") { Description = "Folder for an overlay and a mask per image.", HelpName = "DIR" };
-        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, threads, output, json };
+        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, output, json };
+        var extractor = new ExtractorOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var files = Files.Expand(parsed.GetRequiredValue(paths));
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
-            using var engines = new Engines(parsed.GetValue(model), threads: parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var manifest = await new GalleryService(store, engines, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
             var scoring = new ScoringService(store, engines, threads: engines.Threads);
             if (manifest.Calibration is null) Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: raw scores only; run 'spade gallery calibrate {manifest.Category}'");

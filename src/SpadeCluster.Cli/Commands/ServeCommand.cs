@@ -36,7 +36,7 @@ internal static class ServeCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var store = new FileGalleryStore(Folder(parsed.GetValue(gallery)));
-            using var engines = new Engines(parsed.GetValue(model), threads: parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
             var options = defaults with
             {
                 Urls = parsed.GetValue(urls) is { Length: > 0 } some ? some : defaults.Urls,

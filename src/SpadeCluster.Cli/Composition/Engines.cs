@@ -3,7 +3,6 @@ using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Default;
-using SpadeCluster.Inference.Managed;
 
 namespace SpadeCluster.Cli.Composition;
 
@@ -11,15 +10,17 @@ namespace SpadeCluster.Cli.Composition;
 /// The models this process can use: the one named on the command line, the embedded one, and those below ./models, opened
 /// when a gallery asks for them.
 /// </summary>
-internal sealed class Engines(string? modelFolder, string? preprocessing = null, int threads = 0) : IFeatureEngines, IDisposable
+internal sealed class Engines(string? modelFolder, string? preprocessing = null, ExtractorSettings? extractor = null) : IFeatureEngines, IDisposable
 {
     public const string ModelsFolder = "models";
 
     private readonly ConcurrentDictionary<string, Lazy<IFeatureExtractor>> _extractors = new(StringComparer.Ordinal);
     private readonly Lazy<InferenceModel> _named = new(() => modelFolder is null ? DefaultModel.Open() : ModelFolder.Open(modelFolder));
 
+    private readonly ExtractorSettings _settings = extractor ?? new();
+
     /// <summary>Threads for one image; 0: all processors.</summary>
-    public int Threads { get; } = threads;
+    public int Threads => _settings.Threads;
 
     public FeatureEngine Default
     {
@@ -57,12 +58,12 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     }
 
     private IFeatureExtractor Extractor(InferenceModel model)
-        => _extractors.GetOrAdd(model.Digest, _ => new Lazy<IFeatureExtractor>(() => new ManagedExtractor(model, Threads))).Value;
+        => _extractors.GetOrAdd(model.Digest, _ => new Lazy<IFeatureExtractor>(() => Extractors.Open(model, _settings))).Value;
 
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
     {
         var model = extractor.Model;
-        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? new FeatureEngine(extractor, new ImagePreparer(geometry))
+        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? new FeatureEngine(extractor, new ImagePreparer(geometry, Images.Reader))
             : throw new SpadeException(SpadeError.InvalidArgument, $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', {model.InputWidth}x{model.InputHeight}");
     }
 }

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>Turns published weights (safetensors) into a model folder.</summary>
+/// <summary>Turns published weights (safetensors, PyTorch's .pth) into a model folder.</summary>
 public static class ModelImport
 {
     /// <summary>The names <see cref="Run"/> knows.</summary>
@@ -15,7 +15,8 @@ public static class ModelImport
     {
         var known = ResNetArchitecture.All.FirstOrDefault(a => a.Name == architecture)
             ?? throw new SpadeException(SpadeError.InvalidArgument, $"unknown architecture '{architecture}'; known are {string.Join(", ", Architectures)}");
-        using var weights = new SafetensorsFile(weightsPath);
+        var weights = WeightsFile.Open(weightsPath);
+        using var open = weights as IDisposable;
         var model = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", known.Origin);
         ModelFolder.Write(outDirectory, model, replace);
         return model;

@@ -40,12 +40,12 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         graph.Output.Clear();
         var levels = manifest.Levels.Select((name, i) =>
         {
-            string cast = Add(graph, "Cast", [name], $"{Prefix}cast{i + 1}", Int("to", halfLevels ? Half : Float));
-            return Output(graph, Add(graph, "Transpose", [cast], $"{Prefix}level{i + 1}", Ints("perm", 0, 2, 3, 1)), halfLevels ? Half : Float, rank: 4);
+            string cast = Add(graph, "Cast", [name], $"{Prefix}cast{i + 1}", GraphBuilder.Int("to", halfLevels ? Half : Float));
+            return Output(graph, Add(graph, "Transpose", [cast], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)), halfLevels ? Half : Float, rank: 4);
         }).ToArray();
-        string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", Int("to", Float));
+        string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", GraphBuilder.Int("to", Float));
         if (manifest.Pooled.MeanOf is not null) pooled = Add(graph, "GlobalAveragePool", [pooled], $"{Prefix}pooled.mean");
-        pooled = Output(graph, Add(graph, "Flatten", [pooled], $"{Prefix}pooled", Int("axis", 1)), Float, rank: 2);
+        pooled = Output(graph, Add(graph, "Flatten", [pooled], $"{Prefix}pooled", GraphBuilder.Int("axis", 1)), Float, rank: 2);
         return new(proto.ToByteArray(), input, levels, pooled, single);
     }
 
@@ -129,7 +129,7 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         var dims = new TensorShapeProto { Dim = { single ? new TensorShapeProto.Types.Dimension { DimValue = 1 } : new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
         foreach (long d in shape[1..]) dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = d });
         graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } } });
-        graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name }, Attribute = { Int("to", type.ElemType) } });
+        graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name }, Attribute = { GraphBuilder.Int("to", type.ElemType) } });
         return single;
     }
 
@@ -146,9 +146,6 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         graph.Output.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = dims } } });
         return name;
     }
-
-    private static AttributeProto Int(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
-    private static AttributeProto Ints(string name, params long[] values) => new() { Name = name, Ints = { values }, Type = AttributeProto.Types.AttributeType.Ints };
 
     private static SpadeException Bad(string message) => new(SpadeError.InvalidArgument, message);
 }

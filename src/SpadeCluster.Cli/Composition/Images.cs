@@ -1,0 +1,18 @@
+using SpadeCluster.Imaging;
+
+namespace SpadeCluster.Cli.Composition;
+
+/// <summary>The image formats of this build: our own decoders, and in the full build others behind them (Full/).</summary>
+internal static partial class Images
+{
+    public static ImageReader Reader { get; } = new([.. Decoders()]);
+
+    private static List<IImageDecoder> Decoders()
+    {
+        List<IImageDecoder> decoders = [new PngDecoder(), new JpegDecoder(), new BmpDecoder(), new PnmDecoder()];
+        AddFull(decoders);
+        return decoders;
+    }
+
+    static partial void AddFull(List<IImageDecoder> decoders);
+}

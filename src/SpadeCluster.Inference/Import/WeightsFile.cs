@@ -1,0 +1,44 @@
+namespace SpadeCluster.Inference.Import;
+
+/// <summary>Weights as they are published: safetensors, or PyTorch's .pth in either of its formats. The content tells which.</summary>
+internal static class WeightsFile
+{
+    /// <summary>How every older .pth begins: protocol 2, then torch.save's magic number.</summary>
+    private static readonly byte[] OlderTorch = [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
+
+    /// <returns>The weights; dispose it.</returns>
+    /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: damaged, or of another format.</exception>
+    public static IWeights Open(string path)
+    {
+        var head = new byte[OlderTorch.Length];
+        int read;
+        using (var file = OpenRead(path)) read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        bool torch = head.AsSpan(0, read).SequenceEqual(OlderTorch) || head.AsSpan(0, read).StartsWith("PK\x3\x4"u8);
+        return torch ? new TorchFile(path) : new SafetensorsFile(path);
+    }
+
+    internal static bool IsZip(FileStream file)
+    {
+        Span<byte> head = stackalloc byte[4];
+        int read = file.ReadAtLeast(head, 4, throwOnEndOfStream: false);
+        file.Position = 0;
+        return read == 4 && head.SequenceEqual("PK\x3\x4"u8);
+    }
+
+    /// <exception cref="SpadeException">NotFound, or InvalidArgument where it cannot be opened.</exception>
+    internal static FileStream OpenRead(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SpadeException(SpadeError.NotFound, $"there is no weights file {path}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"{path} could not be opened: {e.Message}", e);
+        }
+    }
+}
