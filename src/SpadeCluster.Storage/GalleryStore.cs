@@ -77,11 +77,14 @@ public abstract class GalleryStore : IGalleryStore
         return new StoredFeatures(MemoryMarshal.Cast<byte, float>(pooled).ToArray(), Segment.Moments(moments, model));
     }
 
-    public async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+        => ReadPyramidAsync(category, id, model, null, cancellationToken);
+
+    public async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
         var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
-        return await Segment.ReadPyramidAsync(source, header, model, cancellationToken);
+        return await Segment.ReadPyramidAsync(source, header, model, discarded, cancellationToken);
     }
 
     public async ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)

@@ -39,6 +39,9 @@ public sealed class FeaturePyramid
     /// <summary>Level <paramref name="index"/> (0 is the finest): [y][x][channel], channel fastest.</summary>
     public ReadOnlySpan<Half> Level(int index) => _levels[index];
 
+    /// <summary>The level itself, for a store that fills a discarded pyramid again.</summary>
+    internal Half[] LevelArray(int index) => _levels[index];
+
     /// <summary>The same values as bytes, little-endian: what is written to disk and sent.</summary>
     public ReadOnlySpan<byte> LevelBytes(int index) => MemoryMarshal.AsBytes<Half>(_levels[index]);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 
@@ -71,13 +72,19 @@ public sealed class GalleryShard : IGalleryShard
         var sample = new FeaturePyramid[count];
         for (int i = 0; i < count; i++) sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
-        // Every image of a model takes the same room.
+        // Every image of a model takes the same room; an eighth is left for queries and the search's own scratch.
         long page = index.Pack(sample[0]).ResidentBytes;
-        int capacity = (int)Math.Clamp(_memory / page, 1, _ids.Length);
-        return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, _) => index.Pack(await ReadAsync(id))));
+        int capacity = (int)Math.Clamp(_memory / 8 * 7 / page, 1, _ids.Length);
+        var discarded = new ConcurrentBag<FeaturePyramid>(sample);
+        return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>
+        {
+            var reuse = dropped?.Features ?? (discarded.TryTake(out var trained) ? trained : null);
+            return index.Pack(await ReadAsync(id, reuse));
+        }));
     }
 
-    private ValueTask<FeaturePyramid> ReadAsync(ImageId id) => _store.ReadPyramidAsync(_manifest.Category, id, _manifest.Model);
+    private ValueTask<FeaturePyramid> ReadAsync(ImageId id, FeaturePyramid? discarded = null)
+        => _store.ReadPyramidAsync(_manifest.Category, id, _manifest.Model, discarded, CancellationToken.None);
 
     private sealed record PagedIndex(PixelIndex Index, PageCache<PackedPyramid> Pages);
 }

@@ -51,6 +51,11 @@ public interface IGalleryStore
 
     ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
 
+    /// <summary>The same, reusing memory: paging that left its garbage to the collector would hold twice its budget.</summary>
+    /// <param name="discarded">A pyramid that this store returned and nobody holds any more, or null; it may be filled again.</param>
+    ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+        => ReadPyramidAsync(category, id, model, cancellationToken);
+
     /// <summary>The picture stored with an image; null where there is none.</summary>
     ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
 

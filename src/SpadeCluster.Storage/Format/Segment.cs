@@ -67,12 +67,13 @@ internal static class Segment
         return bytes;
     }
 
-    public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model, CancellationToken cancellationToken)
+    public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
+        bool reuse = discarded is not null && discarded.Shapes.SequenceEqual(model.Levels);
         var levels = new Half[model.Levels.Count][];
         for (int l = 0; l < levels.Length; l++)
         {
-            levels[l] = GC.AllocateUninitializedArray<Half>(model.Levels[l].Length);
+            levels[l] = reuse ? discarded!.LevelArray(l) : GC.AllocateUninitializedArray<Half>(model.Levels[l].Length);
             using var bytes = new HalfBytes(levels[l]);
             await ReadPartAsync(source, header, SegmentHeader.FirstLevel + l, bytes.Memory, cancellationToken);
         }

@@ -20,6 +20,7 @@ internal sealed class Boundless(IGalleryStore store) : IGalleryStore
     public ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken c = default) => store.ReadPooledAsync(category, ids, model, c);
     public ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken c = default) => store.ReadFeaturesAsync(category, id, model, c);
     public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken c = default) => store.ReadPyramidAsync(category, id, model, c);
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken c) => store.ReadPyramidAsync(category, id, model, discarded, c);
     public ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken c = default) => store.ReadThumbnailAsync(category, id, model, c);
     public ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken c = default) => store.CompactAsync(category, drop, c);
 }
