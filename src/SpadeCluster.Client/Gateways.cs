@@ -19,7 +19,11 @@ internal sealed class Gateways : IDisposable
     }
 
     /// <summary>Runs a call until it succeeds, fails for good, or the deadline passes.</summary>
-    public async Task<T> CallAsync<T>(Func<ChannelBase, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    public Task<T> CallAsync<T>(Func<ChannelBase, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+        => CallAsync((channel, limit, _) => call(channel, limit), cancellationToken);
+
+    /// <summary>The same for long calls, which report progress: the deadline counts from the last one.</summary>
+    public async Task<T> CallAsync<T>(Func<ChannelBase, CancellationToken, Action, Task<T>> call, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(_options.Deadline, _clock);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
@@ -30,7 +34,7 @@ internal sealed class Gateways : IDisposable
             SpadeException last;
             try
             {
-                return await call(_channels[at], limit.Token);
+                return await call(_channels[at], limit.Token, () => deadline.CancelAfter(_options.Deadline));
             }
             catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
             {

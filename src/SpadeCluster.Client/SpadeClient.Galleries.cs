@@ -16,9 +16,9 @@ public sealed partial class SpadeClient
     public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
     {
         int reported = 0;
-        return _gateways.CallAsync(async (channel, _) =>
+        return _gateways.CallAsync(async (channel, limit, progressed) =>
         {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit);
             using var call = new GalleriesClient(channel).AddNormals(cancellationToken: stop.Token);
             var sending = SendAsync(call, stop.Token);
             try
@@ -26,6 +26,7 @@ public sealed partial class SpadeClient
                 int seen = 0;
                 while (await call.ResponseStream.MoveNext(stop.Token))
                 {
+                    progressed();
                     var answer = call.ResponseStream.Current;
                     if (answer.AnswerCase == AddNormalsResponse.AnswerOneofCase.Gallery)
                         return answer.Gallery.Version == 0 ? null : Mapping.ToGallery(answer.Gallery);

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Grpc.Core;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Spade.V1;
 using SpadeCluster.Galleries;
@@ -8,7 +9,7 @@ using SpadeCluster.Grpc.Images;
 namespace SpadeCluster.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
-internal sealed class GalleriesGrpcService(IGalleryServices galleries, IGalleryStore store, IOptions<GrpcDoorOptions> options, TimeProvider clock) : Spade.V1.Galleries.GalleriesBase
+internal sealed class GalleriesGrpcService(IGalleryServices galleries, IGalleryStore store, IOptions<GrpcDoorOptions> options, TimeProvider clock, IHostApplicationLifetime lifetime) : Spade.V1.Galleries.GalleriesBase
 {
     private const string Anonymous = "grpc";
 
@@ -88,7 +89,8 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IGalleryS
             if (version != seen) await responseStream.WriteAsync(new WatchVersionResponse { Version = version }, context.CancellationToken);
             seen = version;
         }
-        while (await timer.WaitForNextTickAsync(context.CancellationToken));
+        while (await timer.WaitForNextTickAsync(context.CancellationToken) && !lifetime.ApplicationStopping.IsCancellationRequested);
+        throw new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one");
     }
 
     private IGalleryService Service(string author) => galleries.For(author.Length > 0 ? author : Anonymous);

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Grpc.Core;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Spade.V1;
 using SpadeCluster.Galleries;
@@ -11,7 +12,7 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Grpc.Scoring;
 
 /// <summary>spade.v1.Scoring over any <see cref="IScoringService"/>.</summary>
-internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionControl admission, IOptions<GrpcDoorOptions> options) : Spade.V1.Scoring.ScoringBase
+internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionControl admission, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Scoring.ScoringBase
 {
     public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
     {
@@ -50,7 +51,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
             var image = new ChunkedImage(options.Value.MaxImageBytes);
             ScoreStreamRequest? first = null;
             bool skipping = false;
-            while (await requests.MoveNext(cancellationToken))
+            while (await MoveNextAsync(requests, cancellationToken))
             {
                 var request = requests.Current;
                 if (first is null || !(image.IsOpen || skipping)) CheckOrder(first, first = request);
@@ -81,6 +82,21 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         {
             answers.Complete(e);
             throw;
+        }
+    }
+
+    /// <summary>The next message, unless this server is to stop: then what was read is still answered, and the client told to
+    /// go on elsewhere.</summary>
+    private async Task<bool> MoveNextAsync(IAsyncStreamReader<ScoreStreamRequest> requests, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+        try
+        {
+            return await requests.MoveNext(either.Token);
+        }
+        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one");
         }
     }
 

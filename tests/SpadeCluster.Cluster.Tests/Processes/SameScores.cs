@@ -5,7 +5,8 @@ namespace SpadeCluster.Cluster.Tests.Processes;
 
 internal static class SameScores
 {
-    /// <summary>The JSON of two scores, times aside, is the same text: numbers print in round-trip form.</summary>
-    public static void Assert(ImageScore expected, ImageScore actual)
-        => Xunit.Assert.Equal(JsonSerializer.Serialize(expected with { Milliseconds = new StageTimes() }), JsonSerializer.Serialize(actual with { Milliseconds = new StageTimes() }));
+    public static void Assert(ImageScore expected, ImageScore actual) => Xunit.Assert.Equal(Text(expected), Text(actual));
+
+    /// <summary>A score's JSON, times aside: numbers print in round-trip form, so equal texts are equal bits.</summary>
+    public static string Text(ImageScore score) => JsonSerializer.Serialize(score with { Milliseconds = new StageTimes() });
 }
