@@ -21,7 +21,7 @@ internal static class GalleryCommands
     private static GalleryService Service(ParseResult parsed, Option<string> gallery, out FileGalleryStore store, Engines? engines = null, int threads = 0)
     {
         store = new FileGalleryStore(parsed.GetRequiredValue(gallery));
-        return new GalleryService(store, engines ?? new Engines(null), Environment.UserName, threads);
+        return (engines ?? new Engines(null, threads: threads)).Galleries(store, Environment.UserName);
     }
 
     private static Command Add()

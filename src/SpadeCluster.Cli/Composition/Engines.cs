@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using SpadeCluster.Features;
+using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Default;
@@ -32,6 +33,10 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     }
 
     public FeatureEngine For(FeatureModel model, string preprocessing) => Compose(Extractor(Find(model)), Preprocessing.Parse(preprocessing));
+
+    /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
+    public GalleryService Galleries(IGalleryStore store, string author)
+        => new(store, this, author, Threads, thumbnail: image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes));
 
     public void Dispose()
     {
