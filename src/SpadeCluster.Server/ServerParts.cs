@@ -9,5 +9,6 @@ namespace SpadeCluster.Server;
 /// <param name="Scoring">Photographs in, verdicts out.</param>
 /// <param name="Galleries">The galleries as changed by a named person or key: every change records who made it.</param>
 /// <param name="Models">Models that new categories can be built with.</param>
+/// <param name="Snapshot">Writes a category as one file; null: this host cannot.</param>
 /// <param name="Images">Decodes kept photographs for the console.</param>
-public sealed record ServerParts(IScoringService Scoring, Func<string, IGalleryService> Galleries, Func<IReadOnlyList<FeatureModel>> Models, ImageReader? Images = null);
+public sealed record ServerParts(IScoringService Scoring, Func<string, IGalleryService> Galleries, Func<IReadOnlyList<FeatureModel>> Models, Func<string, string, CancellationToken, Task>? Snapshot = null, ImageReader? Images = null);

@@ -47,7 +47,9 @@ public static class SpadeServer
     private static WebApplication Create(ServerOptions options, ServerParts parts, ServerDatabase database, IReadOnlyList<Uri> urls)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
+            // Cookie keys lie in the data folder, which is its owner's alone.
+            .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, urls));
         AddServices(builder.Services, options, parts, database);
 

@@ -26,7 +26,7 @@ internal static class GalleryCommands
     private static GalleryService Service(ParseResult parsed, Option<string> gallery, out GalleryStore store, Engines? engines = null, int threads = 0, bool thumbnails = true)
     {
         store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
-        return new GalleryService(store, engines ?? new Engines(null), Environment.UserName, threads, thumbnail: thumbnails ? GalleryPlace.Thumbnail : null);
+        return (engines ?? new Engines(null, extractor: new ExtractorSettings(Threads: threads))).Galleries(store, Environment.UserName, thumbnails);
     }
 
     private static Command Add()

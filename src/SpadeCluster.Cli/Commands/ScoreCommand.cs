@@ -23,7 +23,7 @@ internal static class ScoreCommand
             var files = Files.Expand(parsed.GetRequiredValue(paths));
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
-            var manifest = await new GalleryService(store, engines, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
+            var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
             var scoring = new ScoringService(store, engines, threads: engines.Threads);
             if (manifest.Calibration is null) Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: raw scores only; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using Microsoft.Extensions.Hosting;
 using SpadeCluster.Cli.Composition;
-using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server;
 using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage.Snapshots;
 
 namespace SpadeCluster.Cli.Commands;
 
@@ -54,7 +54,8 @@ internal static class ServeCommand
             // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
             var scoring = new ScoringService(store, engines, threads: engines.Threads);
-            var parts = new ServerParts(scoring, author => new GalleryService(store, engines, author), engines.Models);
+            var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
+                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop));
             await using var server = SpadeServer.Create(options, parts);
             try
             {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using SpadeCluster.Features;
+using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Default;
@@ -33,6 +34,11 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     }
 
     public FeatureEngine For(FeatureModel model, string preprocessing) => Compose(Extractor(Find(model)), Preprocessing.Parse(preprocessing));
+
+    /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
+    /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
+    public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true)
+        => new(store, this, author, Threads, thumbnail: thumbnails ? image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null);
 
     public void Dispose()
     {

@@ -15,7 +15,7 @@ internal static class Evaluator
     /// <param name="options">Every image is localised, so that maps can be measured; the gate policy only decides verdicts.</param>
     public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, ScoringOptions options, ProgressReport progress, CancellationToken cancellationToken)
     {
-        var galleries = new GalleryService(store, engines, Environment.UserName, engines.Threads);
+        var galleries = engines.Galleries(store, Environment.UserName);
         var preprocessing = ((ImagePreparer)engines.Default.Preparer).Preprocessing;
         var problems = new List<string>();
         var clock = Stopwatch.StartNew();

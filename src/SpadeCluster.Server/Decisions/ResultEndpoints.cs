@@ -56,11 +56,13 @@ internal static class ResultEndpoints
         var user = context.User;
         return TypedResults.ServerSentEvents(Events(cancellation));
 
-        async IAsyncEnumerable<SseItem<Decision>> Events([EnumeratorCancellation] CancellationToken stop)
+        async IAsyncEnumerable<SseItem<Decision?>> Events([EnumeratorCancellation] CancellationToken stop)
         {
+            // At once, so that a browser knows it is connected before the first part comes along.
+            yield return new SseItem<Decision?>(null, "hello");
             await foreach (var decision in feed.ListenAsync(stop))
                 if (user.May(decision.Score.Category) && (category ?? decision.Score.Category) == decision.Score.Category && (line ?? decision.Line) == decision.Line)
-                    yield return new SseItem<Decision>(decision, "decision") { EventId = decision.Id.ToString(CultureInfo.InvariantCulture) };
+                    yield return new SseItem<Decision?>(decision, "decision") { EventId = decision.Id.ToString(CultureInfo.InvariantCulture) };
         }
     }
 

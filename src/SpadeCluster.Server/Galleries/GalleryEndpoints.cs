@@ -24,6 +24,7 @@ internal static class GalleryEndpoints
         read.MapGet("/{category}/history", async (string category, HttpContext c, ServerParts p) => Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options)).Produces<IReadOnlyList<GalleryVersion>>();
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");
+        read.MapGet("/{category}/snapshot", SnapshotAsync).RequireAuthorization(nameof(Role.Engineer)).Produces<byte[]>(200, "application/x-tar").WithSummary("The category with all kept versions as one tar file; takes Range.");
 
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
         change.MapPost("/{category}/images", AddAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*").Produces<string>(200, "application/x-ndjson")
@@ -58,6 +59,23 @@ internal static class GalleryEndpoints
         byte[] picture = await For(context, parts, category).GetThumbnailAsync(category, id, context.RequestAborted)
             ?? throw new SpadeException(SpadeError.NotFound, $"no picture is kept of image {id}");
         return ResultEndpoints.Immutable(context, image, () => Results.Bytes(picture, "image/png"));
+    }
+
+    /// <summary>Made once for each version and kept beside the log, so that a broken download can go on where it broke.</summary>
+    private static async Task<IResult> SnapshotAsync(string category, HttpContext context, ServerParts parts, ServerOptions options)
+    {
+        var manifest = await For(context, parts, category).GetAsync(category, context.RequestAborted);
+        if (parts.Snapshot is null) throw new SpadeException(SpadeError.Unavailable, "this server makes no snapshots; ask the machine that holds the galleries");
+        string folder = Path.GetFullPath(Path.Combine(options.DataFolder, "snapshots")), name = $"{category}-{manifest.Version}.tar", path = Path.Combine(folder, name);
+        Directory.CreateDirectory(folder);
+        if (!File.Exists(path))
+        {
+            foreach (string older in Directory.EnumerateFiles(folder, $"{category}-*.tar")) File.Delete(older);
+            string temporary = Path.Combine(folder, $"{Guid.NewGuid():n}.part");
+            await parts.Snapshot(category, temporary, context.RequestAborted);
+            File.Move(temporary, path, overwrite: true);
+        }
+        return Results.File(path, "application/x-tar", name, File.GetLastWriteTimeUtc(path), new Microsoft.Net.Http.Headers.EntityTagHeaderValue($"\"{category}-{manifest.Version}-{manifest.CreatedAt.UtcTicks}\""), enableRangeProcessing: true);
     }
 
     private static async Task AddAsync(string category, HttpContext context, ServerParts parts, Admission admission, AuditLog audit, ServerOptions options, CancellationToken cancellation, bool calibrate = true, double? alpha = null)

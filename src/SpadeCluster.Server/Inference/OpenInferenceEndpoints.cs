@@ -1,8 +1,144 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Scoring;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Inference;
 
+/// <summary>
+/// Open Inference Protocol v2 over HTTP, with the binary tensor extension: categories are models. Source: the KServe Open
+/// Inference Protocol, and Triton's binary data extension.
+/// </summary>
 internal static class OpenInferenceEndpoints
 {
-    public static void MapOpenInference(this IEndpointRouteBuilder app) { }
+    private const string HeaderLength = "Inference-Header-Content-Length";
+
+    public static void MapOpenInference(this IEndpointRouteBuilder app)
+    {
+        var v2 = app.MapGroup("/v2").WithTags("Open Inference");
+        v2.MapGet("/health/live", () => Results.Json(new { live = true }));
+        v2.MapGet("/health/ready", async (ServerParts parts, Storage.ServerDatabase database, CancellationToken c) =>
+        {
+            await ServerEndpoints.ReadyAsync(parts, database, c);
+            return Results.Json(new { ready = true });
+        });
+        v2.MapGet("/", () => Results.Json(new { name = "spadecluster", version = typeof(SpadeServer).Assembly.GetName().Version!.ToString(3), extensions = new[] { "binary_tensor_data" } }));
+        foreach (string path in new[] { "/models/{category}", "/models/{category}/versions/{version:int}" })
+        {
+            v2.MapGet(path, ModelAsync).RequireAuthorization(nameof(Role.Viewer));
+            v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, ServerParts parts) =>
+                Results.Json(new { name = category, ready = (await CurrentAsync(category, version, context, parts)).Images.Count > 0 })).RequireAuthorization(nameof(Role.Viewer));
+            v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator));
+        }
+    }
+
+    private static async Task<IResult> ModelAsync(string category, int? version, HttpContext context, ServerParts parts)
+    {
+        var m = await CurrentAsync(category, version, context, parts);
+        return Results.Json(new
+        {
+            name = m.Category,
+            versions = new[] { m.Version.ToString(CultureInfo.InvariantCulture) },
+            platform = "spade",
+            inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { -1 } } },
+            outputs = new object[]
+            {
+                new { name = "anomaly_score", datatype = "FP32", shape = new[] { -1 } },
+                new { name = "is_anomalous", datatype = "BOOL", shape = new[] { -1 } },
+                new { name = "anomaly_map", datatype = "FP32", shape = new[] { -1, m.Model.InputHeight, m.Model.InputWidth } },
+            },
+        });
+    }
+
+    /// <summary>Photographs are judged by the current version; another one asked for is refused, never silently replaced.</summary>
+    private static async Task<GalleryManifest> CurrentAsync(string category, int? version, HttpContext context, ServerParts parts)
+    {
+        context.User.Require(CategoryName.Check(category));
+        var m = await parts.Galleries(context.User.CallerName()).GetAsync(category, context.RequestAborted);
+        return version is null || version == m.Version ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in its version {m.Version} only");
+    }
+
+    private static async Task InferAsync(string category, int? version, HttpContext context, ServerParts parts, ScoringDesk desk, Admission admission, ServerOptions options, CancellationToken cancellation)
+    {
+        context.User.Require(CategoryName.Check(category));
+        using var ticket = admission.Admit(context.Request);
+        var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, cancellation);
+        var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
+        int head = bytes.Length;
+        if (context.Request.Headers.TryGetValue(HeaderLength, out var length) && !(int.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out head) && head <= bytes.Length))
+            throw InferImages.Invalid($"{HeaderLength} is the number of bytes of the JSON before the tensors");
+        var request = JsonSerializer.Deserialize<InferRequest>(bytes.Span[..head], ServerJson.Options);
+        if (request?.Inputs is not [var input]) throw InferImages.Invalid("one input is expected: 'image'");
+        await CurrentAsync(category, version, context, parts);
+        var images = InferImages.Read(input, bytes.Span[head..], options.MaxBatch);
+
+        var scored = new List<ScoredImage>(images.Count);
+        foreach (var image in images)
+            scored.Add((await desk.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]), context.User.CallerName(), cancellation)).Scored);
+        await WriteAsync(context, request, scored, cancellation);
+    }
+
+    private static async Task WriteAsync(HttpContext context, InferRequest request, IReadOnlyList<ScoredImage> scored, CancellationToken cancellation)
+    {
+        var outputs = new JsonArray();
+        var tensors = new MemoryStream();
+        // The map is large: it is sent only when asked for.
+        foreach (var wanted in request.Outputs is { Count: > 0 } some ? some : [new("anomaly_score", null, null, null, null), new("is_anomalous", null, null, null, null)])
+        {
+            bool binary = wanted.Parameters?.BinaryData ?? request.Parameters?.BinaryDataOutput ?? false;
+            switch (wanted.Name)
+            {
+                case "anomaly_score":
+                    Add("FP32", [scored.Count], [.. scored.Select(s => (float)(s.Result.NormalisedScore ?? s.Result.Map?.Score ?? s.Result.GateDistance))], binary);
+                    break;
+                case "is_anomalous":
+                    Add("BOOL", [scored.Count], [.. scored.Select(s => s.Result.Anomalous == true)], binary);
+                    break;
+                case "anomaly_map":
+                    var model = scored[0].Gallery.Model;
+                    Add("FP32", [scored.Count, model.InputHeight, model.InputWidth], [.. scored.SelectMany(s => s.Result.Map?.Values ?? new float[model.InputWidth * model.InputHeight])], binary);
+                    break;
+                default:
+                    throw InferImages.Invalid($"there is no output '{SentImage.Harmless(wanted.Name, "")}': anomaly_score, is_anomalous, anomaly_map");
+            }
+
+            void Add<T>(string datatype, int[] shape, T[] values, bool asBytes) where T : unmanaged
+            {
+                var output = new JsonObject { ["name"] = wanted.Name, ["datatype"] = datatype, ["shape"] = JsonSerializer.SerializeToNode(shape) };
+                if (asBytes)
+                {
+                    var raw = MemoryMarshal.AsBytes<T>(values);
+                    output["parameters"] = new JsonObject { ["binary_data_size"] = raw.Length };
+                    tensors.Write(raw);
+                }
+                else
+                {
+                    output["data"] = JsonSerializer.SerializeToNode(values);
+                }
+                outputs.Add(output);
+            }
+        }
+        var gallery = scored[0].Gallery;
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(new JsonObject
+        {
+            ["model_name"] = gallery.Category,
+            ["model_version"] = gallery.Version.ToString(CultureInfo.InvariantCulture),
+            ["id"] = request.Id,
+            ["outputs"] = outputs,
+        });
+        context.Response.ContentType = tensors.Length > 0 ? "application/octet-stream" : "application/json";
+        if (tensors.Length > 0) context.Response.Headers[HeaderLength] = json.Length.ToString(CultureInfo.InvariantCulture);
+        context.Response.ContentLength = json.Length + tensors.Length;
+        await context.Response.Body.WriteAsync(json, cancellation);
+        await context.Response.Body.WriteAsync(tensors.GetBuffer().AsMemory(0, (int)tensors.Length), cancellation);
+    }
 }

@@ -15,6 +15,7 @@ public sealed class ServerDatabase : IAsyncDisposable
     private readonly string _connectionString;
     private readonly SqliteConnection _connection;
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
+    private int _waiting;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <exception cref="SpadeException">Unavailable: the folder cannot be written. FailedPrecondition: a later format.</exception>
@@ -44,7 +45,7 @@ public sealed class ServerDatabase : IAsyncDisposable
     public string Path { get; }
 
     /// <summary>Writes waiting for the disk.</summary>
-    public int Waiting => _changes.Reader.Count;
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Runs a change in the next transaction. The task completes when that is on the disk.</summary>
     /// <exception cref="SpadeException">ResourceExhausted: the disk is full. Unavailable: it failed, or the server is closing.</exception>
@@ -53,7 +54,10 @@ public sealed class ServerDatabase : IAsyncDisposable
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         T result = default!;
         var work = new Change(c => result = change(c), () => done.TrySetResult(result), e => done.TrySetException(e));
-        return _changes.Writer.TryWrite(work) ? done.Task : Task.FromException<T>(new SpadeException(SpadeError.Unavailable, "the server is closing"));
+        Interlocked.Increment(ref _waiting);
+        if (_changes.Writer.TryWrite(work)) return done.Task;
+        Interlocked.Decrement(ref _waiting);
+        return Task.FromException<T>(new SpadeException(SpadeError.Unavailable, "the server is closing"));
     }
 
     public Task WriteAsync(Action<SqliteConnection> change) => WriteAsync(c =>
@@ -99,6 +103,7 @@ public sealed class ServerDatabase : IAsyncDisposable
             group.Clear();
             while (group.Count < MaxGroup && _changes.Reader.TryRead(out var change)) group.Add(change);
             Commit(group);
+            Interlocked.Add(ref _waiting, -group.Count);
         }
         _ended.SetResult();
     }

@@ -1,0 +1,220 @@
+// The console's only script: pages come whole from the server, this moves what moves.
+const $ = (selector, from = document) => from.querySelector(selector);
+const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+const data = $('[data-page]')?.dataset ?? {};
+
+function element(tag, properties = {}, ...children) {
+  const e = Object.assign(document.createElement(tag), properties);
+  e.append(...children);
+  return e;
+}
+
+function localTimes(from = document) {
+  for (const t of $$('time[datetime]', from)) {
+    const at = new Date(t.dateTime);
+    t.title = at.toISOString();
+    t.textContent = at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
+  }
+}
+
+function tell(text, failed = false) {
+  const message = $('#message');
+  if (!message) return;
+  message.textContent = text;
+  message.className = failed ? 'warn' : '';
+}
+
+// Changes carry JSON and come from this page: the server refuses those of other sites.
+async function send(method, url, body) {
+  const answer = await fetch(url, { method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body) });
+  if (answer.ok) return answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  throw new Error(problem.detail ?? `the server answered ${answer.status}`);
+}
+
+async function run(button, working, work) {
+  button.disabled = true;
+  tell(working);
+  try { await work(); }
+  catch (e) { tell(e.message, true); button.disabled = false; }
+}
+
+// Live: newest decisions of each line.
+const verdicts = new Map([[true, ['bad', '\u25B2', 'defect']], [false, ['good', '\u25CF', 'good']], [null, ['none', '\u25CB', 'no verdict']]]);
+
+function card(d) {
+  const [kind, sign, word] = verdicts.get(d.score.pred_label ?? null);
+  const image = d.pictures ? element('img', { src: `/v1/results/${d.id}/input.png`, alt: '', width: 112, height: 112 }) : element('span', { className: 'noimage', textContent: 'no picture kept' });
+  const time = element('time', { dateTime: d.time });
+  const a = element('a', { className: `card new ${kind}`, href: `/results/${d.id}` }, image, element('b', {}, element('i', { textContent: sign }), ` ${word}`),
+    element('span', { className: 'score', textContent: d.score.pred_score?.toFixed(2) ?? '-' }), element('span', { className: 'dim' }, `${d.score.category} \u00B7 `, time));
+  localTimes(a);
+  return a;
+}
+
+function live() {
+  const show = d => {
+    const [kind, sign, word] = verdicts.get(d.score.pred_label ?? null);
+    let line = $$('.line').find(l => l.dataset.line === d.line);
+    if (!line) {
+      line = element('section', { className: 'line' }, element('h2', { textContent: d.line }), element('div', { className: 'verdict' }), element('div', { className: 'cards' }));
+      line.dataset.line = d.line;
+      $('#lines').append(line);
+      $('#empty')?.classList.add('hidden');
+    }
+    const verdict = $('.verdict', line);
+    verdict.className = `verdict ${kind}`;
+    verdict.replaceChildren(element('i', { textContent: sign }), ' ', element('span', { textContent: word }));
+    const cards = $('.cards', line);
+    if (!$(`[href="/results/${d.id}"]`, cards)) cards.prepend(card(d));
+    while (cards.children.length > 12) cards.lastChild.remove();
+  };
+  const events = new EventSource('/v1/results/live');
+  events.onopen = () => $('#connection').textContent = 'connected: decisions appear as they are made';
+  events.onerror = () => $('#connection').textContent = 'connection lost; trying again';
+  events.addEventListener('decision', e => show(JSON.parse(e.data)));
+}
+
+// One decision: map opacity, evidence of a pixel, feedback.
+function decision() {
+  const [width, height] = [+data.width, +data.height], view = $('#view'), half = 14;
+  if ($('#opacity')) $('#opacity').oninput = e => $('#map').style.opacity = e.target.value / 100;
+  const mark = (rect, x, y) => { for (const [k, v] of Object.entries({ x: x - half, y: y - half, width: 2 * half, height: 2 * half })) rect.setAttribute(k, v); };
+  const crop = (canvas, image, x, y) => {
+    // The picture may be smaller than the model's input: positions are shares of it.
+    const [sx, sy] = [image.naturalWidth / width, image.naturalHeight / height], c = canvas.getContext('2d');
+    c.imageSmoothingEnabled = false;
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.drawImage(image, (x - half) * sx, (y - half) * sy, 2 * half * sx, 2 * half * sy, 0, 0, canvas.width, canvas.height);
+  };
+  let [atX, atY] = [width / 2, height / 2];
+  const look = async (x, y) => {
+    [atX, atY] = [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
+    mark($('#mark'), atX, atY);
+    try {
+      const found = await send('GET', `/v1/results/${data.id}/evidence?x=${atX.toFixed(1)}&y=${atY.toFixed(1)}`);
+      const normal = $('#normal');
+      await new Promise(resolve => { normal.onload = normal.onerror = resolve; normal.src = `/v1/galleries/${data.category}/images/${found.image_id}/thumbnail`; });
+      $('.hint')?.remove();
+      $('#pair').hidden = false;
+      crop($('#patch-query'), $('#input'), atX, atY);
+      const pictured = normal.naturalWidth > 0;
+      $('#normalview').hidden = !pictured;
+      $('#pair').lastElementChild.hidden = !pictured;
+      if (pictured) { crop($('#patch-normal'), normal, found.match_x, found.match_y); mark($('#normal-mark'), found.match_x, found.match_y); }
+      $('#match-text').textContent = `Pixel ${atX.toFixed(0)}, ${atY.toFixed(0)}: nearest in ${found.source} at ${found.match_x.toFixed(0)}, ${found.match_y.toFixed(0)}; distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}`
+        + (found.theta ? ` (threshold ${found.theta.toPrecision(3)})` : '') + (pictured ? '.' : '; no picture is kept of that normal.');
+    } catch (e) { $('#match-text').textContent = e.message; }
+  };
+  if ($('#mark')) {
+    view.onclick = e => { const box = view.getBoundingClientRect(); look((e.clientX - box.left) / box.width * width, (e.clientY - box.top) / box.height * height); };
+    view.onkeydown = e => {
+      const step = { ArrowLeft: [-4, 0], ArrowRight: [4, 0], ArrowUp: [0, -4], ArrowDown: [0, 4], Enter: [0, 0] }[e.key];
+      if (step) { e.preventDefault(); look(atX + step[0], atY + step[1]); }
+    };
+  }
+  for (const b of $$('[data-feedback]')) b.onclick = () => run(b, 'working', async () => { await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback }); location.reload(); });
+  for (const b of $$('[data-undo]')) b.onclick = () => run(b, 'working', async () => { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
+}
+
+// Adding normals: one photograph a line as the server has made it durable.
+async function add(category, files) {
+  const form = new FormData(), bar = $('#upload'), list = $('#outcomes');
+  for (const f of files) form.append('image', f, f.name);
+  Object.assign(bar, { hidden: false, max: files.length, value: 0 });
+  list.replaceChildren();
+  const answer = await fetch(`/v1/galleries/${encodeURIComponent(category)}/images`, { method: 'POST', body: form });
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `the server answered ${answer.status}`);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '', failed = false;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const lines = (rest + value).split('\n');
+    rest = lines.pop();
+    for (const line of lines.map(l => JSON.parse(l))) {
+      if (line.status) { bar.value++; failed ||= line.status === 'failed'; list.append(element('li', { textContent: line.problem ?? `${line.file}: ${line.status}`, className: line.status === 'failed' ? 'warn' : '' })); }
+      else if (line.calibrated > 0 && line.of) { Object.assign(bar, { max: line.of, value: line.calibrated }); tell(`learning thresholds: ${line.calibrated} of ${line.of}`); }
+      else if (line.error) throw new Error(line.error);
+      else tell(`version ${line.version}: ${line.added} added, ${line.images} normals`);
+      list.scrollTop = list.scrollHeight;
+    }
+  }
+  if (!failed) location.reload();
+}
+
+function gallery() {
+  const url = `/v1/galleries/${encodeURIComponent(data.category)}`, drop = $('#drop');
+  if (drop) {
+    const start = files => files.length && add(data.category, files).catch(e => tell(e.message, true));
+    $('#files').onchange = e => start([...e.target.files]);
+    drop.ondragover = e => { e.preventDefault(); drop.classList.add('over'); };
+    drop.ondragleave = () => drop.classList.remove('over');
+    drop.ondrop = e => { e.preventDefault(); drop.classList.remove('over'); start([...e.dataTransfer.files]); };
+  }
+  const change = (b, action, body) => run(b, 'working', async () => { await send('POST', `${url}/${action}`, body); location.reload(); });
+  const why = question => { const text = prompt(question); return text?.trim() ? text.trim() : null; };
+  for (const b of $$('[data-retire]')) b.onclick = () => { const reason = why('Why is this normal retired?'); if (reason) change(b, 'retire', { images: [b.dataset.retire], reason }); };
+  for (const b of $$('[data-rollback]')) b.onclick = () => { const reason = why(`Why go back to version ${b.dataset.rollback}?`); if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason }); };
+  let alpha = +($('#calibrate')?.dataset.alpha ?? 0);
+  if ($('#calibrate')) $('#calibrate').onclick = e => change(e.currentTarget, 'calibrate', alpha ? { alpha } : {});
+  if ($('#slider')) threshold(a => alpha = a);
+  if (data.calibrating === 'True' || data.calibrating === '') {
+    const look = async () => {
+      const { calibrating } = await send('GET', url);
+      if (!calibrating) return location.reload();
+      const bar = $('#calibrating progress');
+      if (bar && calibrating.of) Object.assign(bar, { max: calibrating.of, value: calibrating.done });
+      setTimeout(look, 700);
+    };
+    if ($('#calibrating')) look();
+  }
+}
+
+// What another threshold would have decided: all scores are in the page, so it answers at once.
+function threshold(chosen) {
+  const slider = $('#slider'), { theta: now, normals, decisions, ids, said } = slider.dataset;
+  const [n, d, i, s] = [JSON.parse(normals), JSON.parse(decisions), JSON.parse(ids), said.split(',')], theta = +now;
+  const all = [...n, ...d, theta].filter(v => v > 0), low = Math.min(...all) * 0.9, high = Math.max(...all) * 1.1;
+  const value = share => low * (high / low) ** share, share = v => Math.log(v / low) / Math.log(high / low), input = $('#theta');
+  const svg = $('.histogram', slider), line = document.createElementNS(svg.namespaceURI, 'path');
+  line.setAttribute('class', 'tried');
+  svg.append(line);
+  const show = () => {
+    const tried = Math.abs(input.value / 1000 - share(theta)) < 0.001 ? theta : value(input.value / 1000);
+    const above = list => list.filter(v => v > tried).length;
+    // At the tried threshold, this share of normals would be rejected; conformal, so one more of one more.
+    const rejected = above(n), rate = Math.min(0.5, Math.max((rejected + 1) / (n.length + 1), 1 / (n.length + 1)));
+    $('#try-theta').textContent = tried.toPrecision(4);
+    $('#try-defects').textContent = above(d);
+    $('#try-normals').textContent = rejected;
+    $('#try-wrong').textContent = s.filter((word, k) => (word === 'g' && d[k] > tried) || (word === 'd' && d[k] <= tried)).length;
+    if ($('#try-alpha')) $('#try-alpha').textContent = `${(100 * rate).toFixed(1)} %`;
+    chosen(rate);
+    const changed = d.map((v, k) => [v, i[k]]).filter(([v]) => (v > tried) !== (v > theta)).slice(0, 24);
+    $('#changed').replaceChildren(...changed.map(([v, id]) => element('li', {}, element('a', { href: `/results/${id}`, textContent: `${id}: ${v > tried ? '\u25CF good \u2192 \u25B2 defect' : '\u25B2 defect \u2192 \u25CF good'}` }))));
+    const x = 8 + (600 - 16) * Math.min(1, Math.max(0, share(tried)));
+    line.setAttribute('d', `M${x} 14V146`);
+  };
+  input.value = Math.round(1000 * share(theta));
+  input.oninput = show;
+  show();
+}
+
+function create() {
+  $('#create').onsubmit = e => { e.preventDefault(); location.href = `/galleries/${encodeURIComponent(e.target.name.value)}`; };
+}
+
+function system() {
+  setInterval(async () => {
+    const state = await send('GET', '/v1/state').catch(() => null);
+    if (!state) return;
+    for (const b of $$('[data-state]')) {
+      const v = b.dataset.state.split('.').reduce((o, k) => o?.[k], state);
+      b.textContent = b.dataset.unit === 'MB' ? Math.round(v / 1048576) : Number.isInteger(v) ? v : v.toFixed(v < 10 ? 2 : 0);
+    }
+  }, 2000);
+}
+
+localTimes();
+({ live, decision, gallery, create, system })[data.page]?.();
