@@ -47,6 +47,18 @@ public class TorchFileTests
     }
 
     [TorchFact]
+    public void A_published_name_promises_the_digest()
+    {
+        using var folder = new TemporaryFolder();
+        byte[] bytes = File.ReadAllBytes(Files.Value.In("zip.pth"));
+        string digest = InferenceModel.DigestOf(bytes), right = folder.In($"resnet18-{digest[..8]}.pth"), wrong = folder.In("resnet18-f37072fd.pth");
+        File.WriteAllBytes(right, bytes);
+        File.WriteAllBytes(wrong, bytes);
+        ModelImport.Run("resnet18", right, folder.In("right"));
+        Assert.Contains($"SHA-256 {digest}, which does not begin with f37072fd", Assert.Throws<SpadeException>(() => ModelImport.Run("resnet18", wrong, folder.In("wrong"))).Message);
+    }
+
+    [TorchFact]
     public void Other_types_and_views()
     {
         using var file = new TorchFile(Files.Value.In("kinds.pth"));
