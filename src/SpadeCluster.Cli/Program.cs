@@ -1,6 +1,7 @@
 using System.CommandLine;
 using SpadeCluster;
 using SpadeCluster.Cli.Commands;
+using SpadeCluster.Cli.Composition;
 
 var root = new RootCommand("SpadeCluster: industrial anomaly detection from good parts only (SPADE). Photographs of normal products go into a gallery; every further photograph gets a verdict, a score and a map.")
 {
@@ -13,6 +14,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     ServeCommand.Create(),
     KeyCommands.Create(),
 };
+foreach (var command in FullBuild.Commands) root.Add(command);
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

@@ -27,3 +27,8 @@ catch (SpadeException e)
     Console.Error.WriteLine($"spade-silo: {e.Message}");
     return e.Error == SpadeError.Unavailable ? 5 : 3;
 }
+catch (OrleansException e)
+{
+    Console.Error.WriteLine($"spade-silo: could not join the cluster: {e.Message}");
+    return 5;
+}

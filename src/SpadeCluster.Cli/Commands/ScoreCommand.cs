@@ -16,11 +16,18 @@ internal static class ScoreCommand
         var category = new Option<string>("--category") { Description = "Product category.", HelpName = "NAME", Required = true };
         var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
         var output = new Option<string?>("--out") { Description = "Folder for an overlay and a mask per image.", HelpName = "DIR" };
-        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, output, json };
+        var server = new Option<string?>("--server") { Description = "Let a cluster score: a gateway's address, or several separated by commas. The same results as here.", HelpName = "HOST:PORT" };
+        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, output, server, json };
         var extractor = new ExtractorOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var files = Files.Expand(parsed.GetRequiredValue(paths));
+            if (parsed.GetValue(server) is { } address)
+            {
+                if (parsed.GetValue(output) is not null) throw new SpadeException(SpadeError.InvalidArgument, "--out draws pictures here, so it does not go with --server; leave one out");
+                using var remote = FullBuild.Connect(address);
+                return await ScoreAllAsync(files, parsed.GetValue(json), (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
+            }
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
@@ -28,30 +35,40 @@ internal static class ScoreCommand
             if (manifest.Calibration is null) Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: raw scores only; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 
-            int failed = 0, anomalous = 0;
-            foreach (string file in files)
+            return await ScoreAllAsync(files, parsed.GetValue(json), async (source, ct) =>
             {
-                try
-                {
-                    var scored = await scoring.ScoreAsync(manifest.Category, Files.Source(file), cancellation);
-                    var score = ImageScore.Of(scored);
-                    if (parsed.GetValue(output) is { } pictures) score = ScorePictures.Write(pictures, scored, score);
-                    if (score.PredLabel == true) anomalous++;
-                    if (parsed.GetValue(json)) CliJson.WriteLine(score, CliJson.Default.ImageScore);
-                    else Console.WriteLine(Line(score));
-                }
-                catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound or SpadeError.ResourceExhausted)
-                {
-                    failed++;
-                    if (parsed.GetValue(json)) CliJson.WriteLine(new FailedImage(file, e.Message), CliJson.Default.FailedImage);
-                    Console.Error.WriteLine($"spade: {e.Message}");
-                }
-            }
-            if (!parsed.GetValue(json) && files.Count > 1)
-                Console.WriteLine($"{files.Count} images: {anomalous} anomalous, {files.Count - failed - anomalous} {(manifest.Calibration is null ? "scored" : "normal")}, {failed} failed");
-            return failed > 0 ? ExitCodes.BadData : 0;
+                var scored = await scoring.ScoreAsync(manifest.Category, source, ct);
+                var score = ImageScore.Of(scored);
+                return parsed.GetValue(output) is { } pictures ? ScorePictures.Write(pictures, scored, score) : score;
+            }, cancellation);
         });
         return command;
+    }
+
+    private static async Task<int> ScoreAllAsync(IReadOnlyList<string> files, bool json, Func<ImageSource, CancellationToken, Task<ImageScore>> scoreAsync, CancellationToken cancellation)
+    {
+        int failed = 0, anomalous = 0;
+        bool calibrated = false;
+        foreach (string file in files)
+        {
+            try
+            {
+                var score = await scoreAsync(Files.Source(file), cancellation);
+                calibrated |= score.PredLabel is not null;
+                if (score.PredLabel == true) anomalous++;
+                if (json) CliJson.WriteLine(score, CliJson.Default.ImageScore);
+                else Console.WriteLine(Line(score));
+            }
+            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && !File.Exists(file)))
+            {
+                failed++;
+                if (json) CliJson.WriteLine(new FailedImage(file, e.Message), CliJson.Default.FailedImage);
+                Console.Error.WriteLine($"spade: {e.Message}");
+            }
+        }
+        if (!json && files.Count > 1)
+            Console.WriteLine($"{files.Count} images: {anomalous} anomalous, {files.Count - failed - anomalous} {(calibrated ? "normal" : "scored")}, {failed} failed");
+        return failed > 0 ? ExitCodes.BadData : 0;
     }
 
     private static string Line(ImageScore s)

@@ -5,8 +5,10 @@ using Orleans.Configuration;
 using SpadeCluster.Galleries;
 using SpadeCluster.Grains;
 using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grpc;
+using SpadeCluster.Imaging;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
 using ClusterOptions = Orleans.Configuration.ClusterOptions;
@@ -29,6 +31,7 @@ internal static class SiloHosting
         services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
 
         services.AddSingleton<IGalleryStore>(_ => options.Store == StoreKind.Files ? new FileGalleryStore(options.Galleries) : new PostgresGalleryStore(options.ConnectionString!));
+        services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
         services.AddSingleton<ModelEngines>();
         services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<ModelEngines>());
         services.AddSingleton<IImagePreparers>(s => s.GetRequiredService<ModelEngines>());

@@ -83,8 +83,9 @@ public sealed class SiloOptions : IValidatableObject
     [Range(0, 1024)]
     public int Threads { get; set; }
 
-    /// <summary>Interval of the probes by which silos notice that another one is lost; three missed ones count.</summary>
-    public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(1);
+    /// <summary>Interval of the probes by which silos notice that another one is lost; three missed ones count. Shorter finds
+    /// losses sooner, and takes a silo whose processors are all busy for lost sooner.</summary>
+    public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long requests in work may take to end when this process is asked to stop.</summary>
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(20);

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace SpadeCluster.Cli.Commands.Cluster;
+
+/// <summary>spade cluster up|down: a cluster of processes on this machine, for trying it.</summary>
+internal static class ClusterCommand
+{
+    public static Command Create() => new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, their members in a private PostgreSQL.") { Up(), Down() };
+
+    private static Option<string> Folder() => new("--folder") { Description = "Folder for the cluster's database, logs and process ids.", HelpName = "DIR", DefaultValueFactory = _ => ".spade-cluster" };
+
+    private static Command Up()
+    {
+        var (folder, gallery) = (Folder(), CommonOptions.Gallery());
+        var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway, one extractor, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
+        var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
+        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, folder, gallery };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            string root = Path.GetFullPath(parsed.GetRequiredValue(folder)), state = Path.Combine(root, "silos.json");
+            if (File.Exists(state)) throw new SpadeException(SpadeError.FailedPrecondition, $"a cluster is up already in '{root}': 'spade cluster down' stops it");
+            string program = Program();
+            Directory.CreateDirectory(root);
+            var settings = new Dictionary<string, string>
+            {
+                ["Spade:Clustering"] = "PostgreSql",
+                ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(root, "postgres")),
+                ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
+                ["Spade:Cluster:Shards"] = parsed.GetValue(shards).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            };
+            var running = new List<(SiloProcess Silo, Process Process, string Log)>();
+            try
+            {
+                foreach (var silo in Plan(parsed.GetValue(silos)))
+                {
+                    string log = Path.Combine(root, silo.Name + ".log");
+                    running.Add((silo, silo.Start(program, settings, log), log));
+                    File.WriteAllText(state, JsonSerializer.Serialize(running.Select(r => r.Process.Id)));
+                }
+                await Task.WhenAll(running.Select(r => r.Silo.WaitReadyAsync(r.Process, r.Log, cancellation)));
+            }
+            catch
+            {
+                Stop(root);
+                throw;
+            }
+            foreach (var (silo, process, log) in running) Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
+            Console.WriteLine($"up; score with: spade score --server 127.0.0.1:{running[0].Silo.GrpcPort} --category NAME IMAGE...");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Down()
+    {
+        var folder = Folder();
+        var command = new Command("down", "Stop it; galleries stay.") { folder };
+        command.SetAction(parsed =>
+        {
+            string root = Path.GetFullPath(parsed.GetRequiredValue(folder));
+            if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is up in '{root}'");
+            int stopped = Stop(root);
+            Console.WriteLine($"stopped {stopped} silo(s) and the database");
+        });
+        return command;
+    }
+
+    private static IEnumerable<SiloProcess> Plan(int silos) => silos switch
+    {
+        1 => [SiloProcess.New("silo-1", "gateway,gallery,extractor")],
+        2 => [SiloProcess.New("gateway", "gateway,extractor"), SiloProcess.New("gallery-1", "gallery")],
+        _ => [SiloProcess.New("gateway", "gateway"), SiloProcess.New("extractor", "extractor"), .. Enumerable.Range(1, silos - 2).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))],
+    };
+
+    private static int Stop(string root)
+    {
+        string state = Path.Combine(root, "silos.json");
+        int stopped = 0;
+        foreach (int id in JsonSerializer.Deserialize<int[]>(File.ReadAllText(state)) ?? [])
+        {
+            // A process id may have a new owner by now: only what runs the silo is stopped.
+            if (!File.Exists($"/proc/{id}/cmdline") || !File.ReadAllText($"/proc/{id}/cmdline").Contains("SpadeCluster.Silo", StringComparison.Ordinal)) continue;
+            using var process = Process.GetProcessById(id);
+            process.Kill();
+            process.WaitForExit();
+            stopped++;
+        }
+        PrivatePostgres.Stop(Path.Combine(root, "postgres"));
+        Directory.Delete(Path.Combine(root, "postgres"), recursive: true);
+        File.Delete(state);
+        return stopped;
+    }
+
+    /// <summary>The silo beside this program, or where the sources build it.</summary>
+    private static string Program()
+    {
+        const string name = "SpadeCluster.Silo.dll";
+        string here = AppContext.BaseDirectory, built = here.Replace("SpadeCluster.Cli", "SpadeCluster.Silo", StringComparison.Ordinal);
+        return new[] { Path.Combine(here, "silo", name), Path.Combine(built, name) }.FirstOrDefault(File.Exists)
+            ?? throw new SpadeException(SpadeError.NotFound, $"{name} is not beside this program: build the whole solution");
+    }
+}
