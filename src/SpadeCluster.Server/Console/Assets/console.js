@@ -95,7 +95,7 @@ function decision() {
       const found = await send('GET', `/v1/results/${data.id}/evidence?x=${atX.toFixed(1)}&y=${atY.toFixed(1)}`);
       const normal = $('#normal');
       await new Promise(resolve => { normal.onload = normal.onerror = resolve; normal.src = `/v1/galleries/${data.category}/images/${found.image_id}/thumbnail`; });
-      $('.hint')?.remove();
+      $('.hint')?.replaceChildren('Click any other pixel of the photograph.');
       $('#pair').hidden = false;
       crop($('#patch-query'), $('#input'), atX, atY);
       const pictured = normal.naturalWidth > 0;
@@ -113,6 +113,8 @@ function decision() {
       if (step) { e.preventDefault(); look(atX + step[0], atY + step[1]); }
     };
   }
+  // Where the map is highest, first.
+  if ($('#mark')) $('#input').decode().then(() => look(+data.peakX, +data.peakY), () => {});
   for (const b of $$('[data-feedback]')) b.onclick = () => run(b, 'working', async () => { await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback }); location.reload(); });
   for (const b of $$('[data-undo]')) b.onclick = () => run(b, 'working', async () => { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
 }

@@ -1,0 +1,192 @@
+using Microsoft.Playwright;
+
+namespace SpadeCluster.Server.Tests;
+
+/// <summary>Skips where there is no Chromium.</summary>
+public sealed class ChromiumFactAttribute : FactAttribute
+{
+    public static string? Path { get; } = new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
+
+    public ChromiumFactAttribute()
+    {
+        if (Path is null) Skip = "needs Chromium (Debian: apt-get install chromium)";
+    }
+}
+
+/// <summary>A person's walk through the console, in a real browser.</summary>
+public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFixture>, IAsyncLifetime
+{
+    private IPlaywright? _playwright;
+    private IBrowser? _browser;
+
+    public async Task InitializeAsync()
+    {
+        if (ChromiumFactAttribute.Path is not { } chromium) return;
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = chromium, Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-dev-shm-usage"] });
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_browser is not null) await _browser.DisposeAsync();
+        _playwright?.Dispose();
+    }
+
+    [ChromiumFact]
+    public async Task An_operator_looks_at_a_defect_and_confirms_it()
+    {
+        var page = await SignInAsync(server.Operator);
+        await Expect(page, "#connection", "connected");
+        // A part comes along while the page is open.
+        using var client = server.Client(server.Operator);
+        await client.PostAsync("/v1/score?category=discs&line=browser", ServerFixture.Image(Part.Defective(31)));
+        var line = page.Locator("[data-line=browser]");
+        await line.Locator(".verdict.bad").WaitForAsync();
+        await ShotAsync(page, "live");
+
+        await line.Locator(".card").First.ClickAsync();
+        // The highest pixel is looked at by itself; then one is clicked.
+        await page.Locator("#pair").WaitForAsync();
+        var box = (await page.Locator("#view").BoundingBoxAsync())!;
+        await page.Locator("#view").ClickAsync(new() { Position = new() { X = box.Width * 66 / 96, Y = box.Height * 50 / 96 } });
+        await Expect(page, "#match-text", "Pixel 154, 117: nearest in good-");
+        Assert.True(await page.Locator("#normal").EvaluateAsync<int>("i => i.naturalWidth") > 0);
+        Assert.True(await page.Locator("#patch-normal").EvaluateAsync<bool>("c => c.getContext('2d').getImageData(0, 0, 224, 224).data.some(v => v > 0 && v < 255)"));
+        await page.Locator("#view").PressAsync("ArrowRight");
+        await Expect(page, "#match-text", "Pixel 158, 117");
+        await page.Locator("#opacity").FillAsync("20");
+        Assert.Equal("0.2", await page.Locator("#map").EvaluateAsync<string>("m => m.style.opacity"));
+        await ShotAsync(page, "decision");
+
+        await page.Locator("[data-feedback=defect]").ClickAsync();
+        await Expect(page, "#feedback", "Confirmed defect by operator");
+        await page.Locator("[data-undo]").ClickAsync();
+        await Expect(page, "#feedback", "taken back by operator");
+        // Changing a gallery is not an operator's.
+        await page.GotoAsync("/galleries/discs");
+        Assert.Equal(0, await page.Locator("#drop, [data-retire], #calibrate").CountAsync());
+    }
+
+    [ChromiumFact]
+    public async Task An_engineer_adds_a_normal_tries_thresholds_and_rolls_back()
+    {
+        var page = await SignInAsync(server.Engineer);
+        using var client = server.Client(server.Operator);
+        for (int i = 0; i < 3; i++) await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Defective(60 + i)));
+        await page.GotoAsync("/galleries/other");
+        Assert.Equal(3, await page.Locator("#normals figure").CountAsync());
+        Assert.True(await page.Locator("#normals img").First.EvaluateAsync<bool>("async i => { await i.decode(); return i.naturalWidth > 0 }"));
+        await Expect(page, "#try-defects", "3");
+        await page.Locator("#theta").FillAsync("1000");
+        await Expect(page, "#try-defects", "0");
+        Assert.Equal(3, await page.Locator("#changed li").CountAsync());
+        await ShotAsync(page, "category");
+
+        await page.Locator("#files").SetInputFilesAsync(new FilePayload { Name = "new.png", MimeType = "image/png", Buffer = Part.Good(70) });
+        await page.Locator("#normals figure >> nth=3").WaitForAsync();
+        await Expect(page, ".head p", "calibrate");
+        page.Dialog += (_, dialog) => dialog.AcceptAsync("tried it");
+        await page.Locator("[data-rollback='2']").ClickAsync();
+        await page.Locator("#normals figure >> nth=3").WaitForAsync(new() { State = WaitForSelectorState.Detached });
+        await Expect(page, ".head p", "roll back to version 2: tried it");
+        await page.GotoAsync("/audit");
+        await Expect(page, "main", "roll back");
+        await page.GotoAsync("/system");
+        await Expect(page, "main", "decisions a second");
+        await ShotAsync(page, "system");
+    }
+
+    [ChromiumFact]
+    public async Task An_operator_gives_a_good_part_to_the_normals_and_takes_it_back()
+    {
+        using var client = server.Client(server.Operator);
+        long id = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Good(81))))).GetProperty("id").GetInt64();
+        var page = await SignInAsync(server.Operator);
+        await page.GotoAsync($"/results/{id}");
+        await page.Locator("[data-feedback=good]").ClickAsync();
+        await Expect(page, "#feedback", "added to the normals");
+        await page.GotoAsync("/galleries/discs");
+        await page.Locator($"#normals figcaption >> text=decision-{id}").WaitForAsync();
+        await page.GotoAsync($"/results/{id}");
+        await page.Locator("[data-undo]").ClickAsync();
+        await Expect(page, "#feedback", "taken back");
+    }
+
+    [ChromiumFact]
+    public async Task A_viewer_sees_every_page_and_no_button_that_changes_anything()
+    {
+        var page = await SignInAsync(server.Viewer);
+        foreach (string address in new[] { "/", "/results", $"/results/{server.Decision}", "/galleries", "/galleries/discs", "/system" })
+        {
+            var answer = await page.GotoAsync(address);
+            Assert.Equal(200, answer!.Status);
+            Assert.Equal(0, await page.Locator("[data-feedback], [data-undo], [data-retire], [data-rollback], #drop, #calibrate, #create").CountAsync());
+            // Nothing runs out of the page, on a phone either.
+            foreach (int width in new[] { 1280, 390 })
+            {
+                await page.SetViewportSizeAsync(width, 900);
+                Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width, $"{address} is wider than {width}");
+                foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
+                {
+                    await page.EmulateMediaAsync(new() { ColorScheme = scheme });
+                    await ShotAsync(page, $"viewer{address.Replace('/', '-')}-{width}-{scheme}".ToLowerInvariant());
+                }
+            }
+        }
+        Assert.Equal(403, (await page.GotoAsync("/audit"))!.Status);
+        Assert.Equal(404, (await page.GotoAsync("/results/999999"))!.Status);
+        await page.GotoAsync("/");
+        await page.Locator("text=Sign out").ClickAsync();
+        await page.WaitForURLAsync("**/sign-in");
+        await page.GotoAsync("/galleries");
+        Assert.Contains("/sign-in", page.Url, StringComparison.Ordinal);
+    }
+
+    [ChromiumFact]
+    public async Task A_wrong_key_is_told_so_and_no_link_leads_away()
+    {
+        var page = await NewPageAsync();
+        await page.GotoAsync("/sign-in?to=//evil.example/");
+        await page.Locator("[name=key]").FillAsync("spade_wrong");
+        await page.Locator("main button").ClickAsync();
+        await Expect(page, "[role=alert]", "unknown, expired or revoked");
+        await page.GotoAsync("/sign-in?to=//evil.example/");
+        await page.Locator("[name=key]").FillAsync(server.Viewer);
+        await page.Locator("main button").ClickAsync();
+        await page.WaitForURLAsync(server.Address + "/");
+    }
+
+    private async Task<IPage> NewPageAsync()
+    {
+        var context = await _browser!.NewContextAsync(new() { BaseURL = server.Address, ViewportSize = new() { Width = 1280, Height = 900 } });
+        var page = await context.NewPageAsync();
+        page.SetDefaultTimeout(60_000);
+        // No script error, and nothing that the content policy had to block.
+        page.PageError += (_, error) => throw new InvalidOperationException(error);
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "error" && message.Text.Contains("Content Security Policy", StringComparison.Ordinal)) throw new InvalidOperationException(message.Text);
+        };
+        return page;
+    }
+
+    private async Task<IPage> SignInAsync(string key)
+    {
+        var page = await NewPageAsync();
+        await page.GotoAsync("/");
+        await page.Locator("[name=key]").FillAsync(key);
+        await page.Locator("main button").ClickAsync();
+        await page.WaitForURLAsync(server.Address + "/");
+        return page;
+    }
+
+    private static Task Expect(IPage page, string selector, string text)
+        => Assertions.Expect(page.Locator(selector).First).ToContainTextAsync(text, new() { Timeout = 60_000 });
+
+    /// <summary>SPADE_SCREENSHOTS names a folder for people to look at them.</summary>
+    private static async Task ShotAsync(IPage page, string name)
+    {
+        if (Environment.GetEnvironmentVariable("SPADE_SCREENSHOTS") is { Length: > 0 } folder)
+            await page.ScreenshotAsync(new() { Path = Path.Combine(folder, name + ".png"), FullPage = true });
+    }
+}

@@ -1,0 +1,55 @@
+using System.Buffers.Binary;
+using System.Net.Http.Json;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using SpadeCluster.Imaging;
+
+namespace SpadeCluster.Server.Tests;
+
+/// <summary>The requests of tritonclient.http, byte for byte in shape: JSON, then tensors, the JSON's length in a header.</summary>
+public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<ServerFixture>
+{
+    [Fact]
+    public async Task Binary_tensors_give_the_answers_of_the_score_endpoint()
+    {
+        using var client = server.Client(server.Operator);
+        var picture = ImageReader.Default.Decode(Part.Defective(5), "part");
+        byte[] head = Encoding.UTF8.GetBytes("""{"id":"42","inputs":[{"name":"image","shape":[1,96,96,3],"datatype":"UINT8","parameters":{"binary_data_size":27648}}],"outputs":[{"name":"anomaly_score","parameters":{"binary_data":true}},{"name":"is_anomalous","parameters":{"binary_data":true}},{"name":"anomaly_map","parameters":{"binary_data":true}}]}""");
+        var content = new ByteArrayContent([.. head, .. picture.Pixels]);
+        content.Headers.TryAddWithoutValidation("Inference-Header-Content-Length", $"{head.Length}");
+        var answer = await client.PostAsync("/v2/models/discs/infer", content);
+        byte[] body = await answer.Content.ReadAsByteArrayAsync();
+        Assert.True(answer.IsSuccessStatusCode, Encoding.UTF8.GetString(body));
+
+        int length = int.Parse(answer.Headers.GetValues("Inference-Header-Content-Length").Single(), System.Globalization.CultureInfo.InvariantCulture);
+        var json = JsonDocument.Parse(body.AsMemory(0, length)).RootElement;
+        Assert.Equal(("discs", "42"), (json.GetProperty("model_name").GetString(), json.GetProperty("id").GetString()));
+        Assert.Equal([4, 1, 224 * 224 * 4], json.GetProperty("outputs").EnumerateArray().Select(o => o.GetProperty("parameters").GetProperty("binary_data_size").GetInt32()));
+
+        var score = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Defective(5))))).GetProperty("score");
+        Assert.Equal((float)score.GetProperty("pred_score").GetDouble(), BinaryPrimitives.ReadSingleLittleEndian(body.AsSpan(length)));
+        Assert.Equal(1, body[length + 4]);
+        Assert.Equal((float)score.GetProperty("map_max").GetDouble(), MemoryMarshal.Cast<byte, float>(body.AsSpan(length + 5)).ToArray().Max());
+    }
+
+    [Fact]
+    public async Task Files_in_JSON_are_judged_too()
+    {
+        using var client = server.Client(server.Operator);
+        var answer = await ApiTests.Json(await client.PostAsJsonAsync("/v2/models/discs/infer", new { inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 2 }, data = new[] { Convert.ToBase64String(Part.Good(4)), Convert.ToBase64String(Part.Defective(4)) } } } }));
+        var verdicts = answer.GetProperty("outputs").EnumerateArray().Single(o => o.GetProperty("name").GetString() == "is_anomalous");
+        Assert.Equal("[false,true]", verdicts.GetProperty("data").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_model_describes_itself_in_its_current_version_only()
+    {
+        using var client = server.Client(server.Viewer);
+        var model = await ApiTests.Json(await client.GetAsync("/v2/models/discs"));
+        string version = model.GetProperty("versions")[0].GetString()!;
+        Assert.True((await client.GetAsync($"/v2/models/discs/versions/{version}/ready")).IsSuccessStatusCode);
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, (await client.GetAsync("/v2/models/discs/versions/77")).StatusCode);
+        foreach (string url in new[] { "/v2", "/v2/health/live", "/v2/health/ready" }) Assert.True((await client.GetAsync(url)).IsSuccessStatusCode, url);
+    }
+}
