@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace SpadeCluster.Inference.OnnxRuntime;
 
 /// <summary>What ONNX Runtime's messages mean to us. It has few error codes; most say "fail" and tell the rest in words.</summary>
-internal static class OrtFailure
+internal static partial class OrtFailure
 {
     private static readonly string[] NoMemory = ["out of memory", "Failed to allocate", "bad_alloc", "bad allocation", "CUDA_ERROR_OUT_OF_MEMORY", "cudaErrorMemoryAllocation", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "Available memory of"];
     private static readonly string[] NoDevice = ["CUDA failure", "CUDA error", "cudaError", "CUDNN", "CUBLAS", "cuda"];
@@ -28,8 +30,11 @@ internal static class OrtFailure
     /// <summary>Its messages begin with an error code and end with source lines and stack traces; a person needs what is between.</summary>
     private static string FirstLine(Exception e)
     {
-        string line = e.Message.Split('\n', 2)[0].Trim();
-        if (line.StartsWith("[ErrorCode:", StringComparison.Ordinal)) line = line[(line.IndexOf(']', StringComparison.Ordinal) + 1)..].Trim();
+        string line = Preamble().Replace(e.Message.Split('\n', 2)[0], "").Trim();
         return line.Length <= 300 ? line : line[..300] + "...";
     }
+
+    /// <summary>"[ErrorCode:Fail] " and, before messages passed on from within, "FILE:LINE FUNCTION [ONNXRuntimeError] : 1 : FAIL : ".</summary>
+    [GeneratedRegex(@"^.*\[ONNXRuntimeError\] : \d+ : \w+ : |^\[ErrorCode:\w+\] ")]
+    private static partial Regex Preamble();
 }
