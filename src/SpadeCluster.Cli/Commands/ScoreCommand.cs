@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Commands;
