@@ -50,7 +50,6 @@ public sealed class LargeGalleryTests(PostgresCluster postgres, ITestOutputHelpe
             Assert.Equal(0, result.Map.Values.Min());
         }
         output.WriteLine($"budget {Budget / 1e6:0} MB; resident before scoring {before / 1e6:0} MB, at most {most / 1e6:0} MB, {(most - before) / 1e6:0} MB more");
-        Assert.True(most - before <= Budget, $"scoring took {(most - before) / 1e6:0} MB, budget {Budget / 1e6:0} MB");
 
         // The first one after dropping the system's caches reads the disk; the fastest of the others is the time that counts
         // on a machine that does other work as well.
@@ -63,6 +62,7 @@ public sealed class LargeGalleryTests(PostgresCluster postgres, ITestOutputHelpe
             times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             output.WriteLine($"open {run + 1} ({(cold ? "system caches dropped" : "warm")}): {times[^1]:0} ms");
         }
+        Assert.True(most - before <= Budget, $"scoring took {(most - before) / 1e6:0} MB, budget {Budget / 1e6:0} MB");
         Assert.True(times.Min() < 1000, $"opening took {times.Min():0} ms at best");
     }
 

@@ -11,19 +11,18 @@ public sealed class GalleryShard : IGalleryShard
     public const long DefaultMemory = 2L << 30;
 
     private const int TrainingImages = 24;
+    private const long SearchMemory = 128L << 20;
 
     private readonly IGalleryStore _store;
     private readonly GalleryManifest _manifest;
     private readonly ImageId[] _ids;
     private readonly ImageIndex _images;
     private readonly long _memory;
-    private readonly Lazy<Task<PagedIndex>> _index;
+    private readonly Lock _training = new();
+    private Task<PagedIndex>? _index;
 
     private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, ImageIndex images, long memory)
-    {
-        (_store, _manifest, _ids, _images, _memory) = (store, manifest, ids, images, memory);
-        _index = new Lazy<Task<PagedIndex>>(() => Task.Run(TrainAsync));
-    }
+        => (_store, _manifest, _ids, _images, _memory) = (store, manifest, ids, images, memory);
 
     /// <param name="ids">The shard's images, ascending.</param>
     /// <param name="memory">Bytes of level data that may be in memory at a time. Less than the images of one query need makes
@@ -49,7 +48,7 @@ public sealed class GalleryShard : IGalleryShard
 
     public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
-        var (index, pages) = await _index.Value.WaitAsync(cancellationToken);
+        var (index, pages) = await IndexAsync().WaitAsync(cancellationToken);
         IReadOnlyList<PixelMatches>? merged = null;
         // Pages at hand first: read in any other order, a portion could push out what the next one needs.
         foreach (var portion in picks.OrderByDescending(p => pages.Contains(p.Id)).Chunk(pages.Capacity))
@@ -65,6 +64,16 @@ public sealed class GalleryShard : IGalleryShard
 
     private static long PyramidBytes(GalleryManifest manifest) => manifest.Model.Levels.Sum(s => 2L * s.Length);
 
+    /// <summary>Trained on first use, once; after a failure (a store that did not answer) the next call tries again.</summary>
+    private Task<PagedIndex> IndexAsync()
+    {
+        lock (_training)
+        {
+            if (_index is null or { IsFaulted: true }) _index = Task.Run(TrainAsync);
+            return _index;
+        }
+    }
+
     /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its result.</summary>
     private async Task<PagedIndex> TrainAsync()
     {
@@ -72,9 +81,9 @@ public sealed class GalleryShard : IGalleryShard
         var sample = new FeaturePyramid[count];
         for (int i = 0; i < count; i++) sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
-        // Every image of a model takes the same room; an eighth is left for queries and the search's own scratch.
+        // Every image of a model takes the same room. Some is left for queries and the search's own scratch.
         long page = index.Pack(sample[0]).ResidentBytes;
-        int capacity = (int)Math.Clamp(_memory / 8 * 7 / page, 1, _ids.Length);
+        int capacity = (int)Math.Clamp((_memory - Math.Min(_memory / 4, SearchMemory)) / page, 1, _ids.Length);
         var discarded = new ConcurrentBag<FeaturePyramid>(sample);
         return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>
         {

@@ -1,0 +1,45 @@
+using System.Text.Json;
+
+namespace SpadeCluster.Cli.Tests.Commands;
+
+public class GalleryVersionCommandsTests : WorkFolder
+{
+    [Fact]
+    public async Task A_gallerys_history_from_a_bad_add_to_another_machine()
+    {
+        string plates = Plates(3), bad = Plates(2, "bad", seed: 50), galleries = At("galleries"), file = At("plates.tar");
+        await Json("gallery", "add", "plates", plates, "--gallery", galleries);
+        await Json("gallery", "add", "plates", bad, "--no-calibrate", "--gallery", galleries);
+
+        var diff = await Json("gallery", "diff", "plates", "2", "3", "--gallery", galleries);
+        Assert.Equal((2, 0), (diff.GetProperty("added").GetArrayLength(), diff.GetProperty("removed").GetArrayLength()));
+        var back = await Json("gallery", "rollback", "plates", "2", "--reason", "lamp was broken", "--gallery", galleries);
+        Assert.Equal((4, 3), (back.GetProperty("gallery").GetProperty("version").GetInt32(), back.GetProperty("images").GetArrayLength()));
+        Assert.True(back.GetProperty("theta").GetDouble() > 0);
+
+        string picture = Path.Combine(plates, "01.png");
+        await Json("gallery", "retire", "plates", picture, "--reason", "blurred", "--gallery", galleries);
+        await Json("gallery", "restore", "plates", picture, "--reason", "it was not", "--gallery", galleries);
+        var history = await Json("gallery", "history", "plates", "--gallery", galleries);
+        Assert.Equal([1, 2, 3, 4, 5, 6], history.EnumerateArray().Select(v => v.GetProperty("version").GetInt32()));
+        Assert.Equal("roll back to version 2: lamp was broken", history[3].GetProperty("reason").GetString());
+
+        var exported = await Json("gallery", "export", "plates", file, "--gallery", galleries);
+        Assert.Equal((6, 5), (exported.GetProperty("versions").GetInt32(), exported.GetProperty("images").GetInt32()));
+        var imported = await Json("gallery", "import", file, "--gallery", At("elsewhere"));
+        Assert.Equal(6, imported.GetProperty("gallery").GetProperty("version").GetInt32());
+        Assert.Equal(3, (await Spade.RunAsync("gallery", "import", file, "--gallery", At("elsewhere"))).Exit);
+        Assert.Equal(0, (await Spade.RunAsync("gallery", "verify", "plates", "--gallery", At("elsewhere"))).Exit);
+
+        var compacted = await Json("gallery", "compact", "plates", "--keep-versions", "1", "--gallery", galleries);
+        Assert.Equal((5, 2), (compacted.GetProperty("dropped").GetArrayLength(), compacted.GetProperty("images").GetInt32()));
+        Assert.Equal(4, (await Spade.RunAsync("gallery", "rollback", "plates", "2", "--reason", "too late", "--gallery", galleries)).Exit);
+    }
+
+    private static async Task<JsonElement> Json(params string[] args)
+    {
+        var (exit, output, error) = await Spade.RunAsync([.. args, "--json"]);
+        Assert.True(exit == 0, $"spade {string.Join(' ', args)}: {error}");
+        return JsonDocument.Parse(output).RootElement;
+    }
+}
