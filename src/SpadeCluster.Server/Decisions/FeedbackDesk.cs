@@ -24,16 +24,11 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
         if (kind == FeedbackKind.Good)
         {
             var galleries = parts.Galleries(caller);
-            var options = (await galleries.GetAsync(category, cancellationToken)).Calibration?.Options;
             AddOutcome? outcome = null;
             var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", log.Image(decision.Id));
-            await galleries.AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken);
+            await recalibration.AfterAsync(category, caller, () => galleries.AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken));
             if (outcome?.Status == AddStatus.Failed) throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
-            if (outcome?.Status == AddStatus.Added)
-            {
-                added = outcome.Id.ToString();
-                recalibration.Start(category, options, caller);
-            }
+            if (outcome?.Status == AddStatus.Added) added = outcome.Id.ToString();
         }
         var feedback = new Feedback(0, decision.Id, clock.GetUtcNow(), caller, kind, note, added, null, null);
         long id = await database.WriteAsync(c => c.Scalar<long>("INSERT INTO feedback (decision, time, caller, kind, note, image_id) VALUES ($decision, $time, $caller, $kind, $note, $image) RETURNING id",
@@ -54,10 +49,7 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
             var galleries = parts.Galleries(caller);
             var current = await galleries.GetAsync(category, cancellationToken);
             if (current.Images.Any(i => i.Id.ToString() == added))
-            {
-                await galleries.RetireAsync(category, [added], $"feedback on decision {decision.Id} taken back", cancellationToken);
-                recalibration.Start(category, current.Calibration?.Options, caller);
-            }
+                await recalibration.AfterAsync(category, caller, () => galleries.RetireAsync(category, [added], $"feedback on decision {decision.Id} taken back", cancellationToken));
         }
         feedback = feedback with { Undone = clock.GetUtcNow(), UndoneBy = caller };
         await database.WriteAsync(c => c.Execute("UPDATE feedback SET undone = $now, undone_by = $caller WHERE id = $id AND undone IS NULL", ("$now", feedback.Undone), ("$caller", caller), ("$id", id)));

@@ -78,12 +78,13 @@ internal static class GalleryEndpoints
         return Results.File(path, "application/x-tar", name, File.GetLastWriteTimeUtc(path), new Microsoft.Net.Http.Headers.EntityTagHeaderValue($"\"{category}-{manifest.Version}-{manifest.CreatedAt.UtcTicks}\""), enableRangeProcessing: true);
     }
 
-    private static async Task AddAsync(string category, HttpContext context, ServerParts parts, Admission admission, AuditLog audit, ServerOptions options, CancellationToken cancellation, bool calibrate = true, double? alpha = null)
+    private static async Task AddAsync(string category, HttpContext context, ServerParts parts, Admission admission, AuditLog audit, Recalibration recalibration, ServerOptions options, CancellationToken cancellation, bool calibrate = true, double? alpha = null)
     {
         var galleries = For(context, parts, category);
         using var ticket = admission.Admit(context.Request);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         var before = await CurrentAsync(galleries, category, cancellation);
+        var known = await recalibration.StopAsync(category) ?? before?.Calibration?.Options;
         // Lines are written as images become durable; a change that has begun goes on when the client is gone.
         var lines = Channel.CreateUnbounded<object>();
         var work = Task.Run(async () =>
@@ -99,7 +100,7 @@ internal static class GalleryEndpoints
                 if (added > 0) await audit.WriteAsync(context.User.CallerName(), "add", category, $"{added} images, version {after!.Version}");
                 if (calibrate && after is { Calibration: null, Images.Count: > 1 })
                 {
-                    var settings = Recalibration.Fitted(before?.Calibration?.Options, after.Images.Count);
+                    var settings = Recalibration.Fitted(known, after.Images.Count);
                     if (alpha is { } rate) settings = settings with { Alpha = rate };
                     after = await galleries.CalibrateAsync(category, settings, new InlineProgress<int>(done => lines.Writer.TryWrite(new CalibrateLine(done, after.Images.Count))), CancellationToken.None);
                     await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"alpha {settings.Alpha}, version {after.Version}");
@@ -116,7 +117,7 @@ internal static class GalleryEndpoints
         {
             await foreach (object line in lines.Reader.ReadAllAsync(cancellation))
             {
-                context.Response.ContentType = "application/x-ndjson";
+                if (!context.Response.HasStarted) context.Response.ContentType = "application/x-ndjson";
                 await context.Response.WriteAsync(JsonSerializer.Serialize(line, line.GetType(), ServerJson.Options) + "\n", cancellation);
                 await context.Response.Body.FlushAsync(cancellation);
             }
@@ -134,20 +135,19 @@ internal static class GalleryEndpoints
     private static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context, ServerParts parts, AuditLog audit, Recalibration recalibration, Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
     {
         var galleries = For(context, parts, category);
-        var options = (await CurrentAsync(galleries, category, context.RequestAborted))?.Calibration?.Options;
-        var after = await change(galleries, context.RequestAborted);
+        var after = await recalibration.AfterAsync(category, context.User.CallerName(), () => change(galleries, context.RequestAborted));
         await audit.WriteAsync(context.User.CallerName(), action, category, $"{SentImage.Harmless(detail, "")}, version {after.Version}");
-        if (after is { Calibration: null, Images.Count: > 1 }) recalibration.Start(category, options, context.User.CallerName());
         return Results.Json(GallerySummary.Of(after), ServerJson.Options);
     }
 
-    private static async Task<IResult> CalibrateAsync(string category, CalibrateRequest request, HttpContext context, ServerParts parts, AuditLog audit)
+    private static async Task<IResult> CalibrateAsync(string category, CalibrateRequest request, HttpContext context, ServerParts parts, AuditLog audit, Recalibration recalibration)
     {
         var galleries = For(context, parts, category);
         var current = await galleries.GetAsync(category, context.RequestAborted);
         var options = Recalibration.Fitted(request.Options ?? current.Calibration?.Options, current.Images.Count);
         if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
         options.Check(current.Images.Count, current.Model.Levels.Count);
+        await recalibration.StopAsync(category);
         var after = await galleries.CalibrateAsync(category, options, cancellationToken: context.RequestAborted);
         await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"alpha {options.Alpha}, version {after.Version}");
         return Results.Json(GalleryDetails.Of(after), ServerJson.Options);

@@ -11,58 +11,80 @@ namespace SpadeCluster.Server.Galleries;
 public sealed record RecalibrationState(int Done, int Of, string? Problem = null);
 
 /// <summary>
-/// Learns thresholds in the background after a gallery has changed, one category at a time; a further change while one is at
-/// work makes it run once more.
+/// Learns thresholds in the background after a gallery has changed. A further change stops one at work, which would hold for
+/// the images of before, and it begins anew.
 /// </summary>
 public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHostApplicationLifetime life, ILogger<Recalibration> logger)
 {
     private readonly ConcurrentDictionary<string, RecalibrationState> _states = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (ScoringOptions? Options, string Caller)> _wanted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
-    private bool _running;
 
     /// <summary>Null: nothing is under way, and the last attempt went well.</summary>
     public RecalibrationState? State(string category) => _states.GetValueOrDefault(category);
 
-    /// <param name="options">The settings to keep; null: those of the last one asked for, or the defaults.</param>
-    public void Start(string category, ScoringOptions? options, string caller)
+    /// <summary>Makes a change, then learns thresholds with the settings of before if the change has dropped them.</summary>
+    public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)
+    {
+        var galleries = parts.Galleries(caller);
+        var options = await StopAsync(category) ?? (await galleries.GetAsync(category, life.ApplicationStopping)).Calibration?.Options;
+        try
+        {
+            return await change();
+        }
+        finally
+        {
+            // After a failed change too: what was stopped has to be done all the same.
+            if ((await galleries.GetAsync(category, life.ApplicationStopping)) is { Calibration: null, Images.Count: > 1 }) Start(category, options, caller);
+        }
+    }
+
+    /// <summary>Stops what is under way and waits until it has let go of the category.</summary>
+    /// <returns>The settings it was using; null: nothing was under way.</returns>
+    public async Task<ScoringOptions?> StopAsync(string category)
+    {
+        Run? run;
+        lock (_gate)
+        {
+            if (!_runs.Remove(category, out run)) return null;
+        }
+        await run.Stop.CancelAsync();
+        await run.Work;
+        return run.Options;
+    }
+
+    private void Start(string category, ScoringOptions? options, string caller)
     {
         lock (_gate)
         {
-            _wanted[category] = (options ?? (_wanted.TryGetValue(category, out var before) ? before.Options : null), caller);
+            // Two changes may end at once: one run is enough, since it reads the current version when it begins.
+            if (_runs.TryGetValue(category, out var running) && !running.Work.IsCompleted) return;
+            var stop = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStopping);
             _states[category] = new RecalibrationState(0, 0);
-            if (_running) return;
-            _running = true;
+            _runs[category] = new Run(options, stop, Task.Run(() => RunAsync(category, options, caller, stop.Token)));
         }
-        _ = Task.Run(RunAsync);
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(string category, ScoringOptions? options, string caller, CancellationToken stop)
     {
-        while (Next() is var (category, options, caller))
+        try
         {
-            try
-            {
-                var galleries = parts.Galleries(caller);
-                var current = await galleries.GetAsync(category, life.ApplicationStopping);
-                if (current.Calibration is null && current.Images.Count > 1)
-                {
-                    options = Fitted(options, current.Images.Count);
-                    await galleries.CalibrateAsync(category, options, new InlineProgress<int>(done => _states[category] = new RecalibrationState(done, current.Images.Count)), life.ApplicationStopping);
-                    await audit.WriteAsync(caller, "calibrate", category, $"alpha {options.Alpha}, after a change");
-                }
-                lock (_gate) if (!_wanted.ContainsKey(category)) _states.TryRemove(category, out _);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-            catch (Exception e)
-            {
-                // Whatever it was is told on the category's page; the next change, or a person, tries again.
-                LogFailed(e, category);
-                _states[category] = new RecalibrationState(0, 0, e is SpadeException ? e.Message : "an unexpected error; the server's log has it");
-            }
+            var galleries = parts.Galleries(caller);
+            var current = await galleries.GetAsync(category, stop);
+            options = Fitted(options, current.Images.Count);
+            await galleries.CalibrateAsync(category, options, new InlineProgress<int>(done => _states[category] = new RecalibrationState(done, current.Images.Count)), stop);
+            _states.TryRemove(category, out _);
+            await audit.WriteAsync(caller, "calibrate", category, $"alpha {options.Alpha}, after a change");
+        }
+        catch (OperationCanceledException)
+        {
+            _states.TryRemove(category, out _);
+        }
+        catch (Exception e)
+        {
+            // Whatever it was is told on the category's page; the next change, or a person, tries again.
+            LogFailed(e, category);
+            _states[category] = new RecalibrationState(0, 0, e is SpadeException ? e.Message : "an unexpected error; the server's log has it");
         }
     }
 
@@ -73,21 +95,8 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         return options with { GateNeighbours = Math.Min(options.GateNeighbours, images), GalleryNeighbours = options.GalleryNeighbours is { } k ? Math.Min(k, images) : null };
     }
 
-    private (string Category, ScoringOptions? Options, string Caller)? Next()
-    {
-        lock (_gate)
-        {
-            if (_wanted.Count == 0)
-            {
-                _running = false;
-                return null;
-            }
-            var (category, (options, caller)) = _wanted.First();
-            _wanted.Remove(category);
-            return (category, options, caller);
-        }
-    }
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated")]
     private partial void LogFailed(Exception exception, string category);
+
+    private sealed record Run(ScoringOptions? Options, CancellationTokenSource Stop, Task Work);
 }

@@ -21,17 +21,12 @@ internal static class RequestGuard
                 context.TraceIdentifier = given;
             else
                 context.TraceIdentifier = Guid.NewGuid().ToString("n");
-            var headers = response.Headers;
-            headers[RequestId] = context.TraceIdentifier;
-            headers.ContentSecurityPolicy = ContentPolicy;
-            headers.XContentTypeOptions = "nosniff";
-            headers["Referrer-Policy"] = "same-origin";
-            headers["Cross-Origin-Opener-Policy"] = "same-origin";
-            headers["Cross-Origin-Resource-Policy"] = "same-origin";
-            headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()";
-            headers.CacheControl = "no-store";
-            if (request.IsHttps) headers.StrictTransportSecurity = "max-age=31536000";
-
+            // When the answer starts, whatever it has become: errors clear the headers that were there before.
+            response.OnStarting(() =>
+            {
+                Protect(context);
+                return Task.CompletedTask;
+            });
             if (hosts is not null && !hosts.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase))
                 await Problems.WriteAsync(context, StatusCodes.Status421MisdirectedRequest, "this server is not called that; name further host names with --host");
             else if (IsChange(request.Method) && IsForeign(request))
@@ -41,6 +36,20 @@ internal static class RequestGuard
             else
                 await next(context);
         });
+    }
+
+    private static void Protect(HttpContext context)
+    {
+        var headers = context.Response.Headers;
+        headers[RequestId] = context.TraceIdentifier;
+        headers.ContentSecurityPolicy = ContentPolicy;
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "same-origin";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()";
+        if (headers.CacheControl.Count == 0) headers.CacheControl = "no-store";
+        if (context.Request.IsHttps) headers.StrictTransportSecurity = "max-age=31536000";
     }
 
     private static bool IsChange(string method) => !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method);
