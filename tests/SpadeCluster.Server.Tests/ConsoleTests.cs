@@ -137,7 +137,7 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         Assert.Equal(404, (await page.GotoAsync("/results/999999"))!.Status);
         await page.GotoAsync("/");
         await page.Locator("text=Sign out").ClickAsync();
-        await page.WaitForURLAsync("**/sign-in");
+        await page.WaitForURLAsync("**/sign-in", new() { WaitUntil = WaitUntilState.Commit });
         await page.GotoAsync("/galleries");
         Assert.Contains("/sign-in", page.Url, StringComparison.Ordinal);
     }
@@ -153,7 +153,7 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         await page.GotoAsync("/sign-in?to=//evil.example/");
         await page.Locator("[name=key]").FillAsync(server.Viewer);
         await page.Locator("main button").ClickAsync();
-        await page.WaitForURLAsync(server.Address + "/");
+        await page.WaitForURLAsync(server.Address + "/", new() { WaitUntil = WaitUntilState.Commit });
     }
 
     private async Task<IPage> NewPageAsync()
@@ -176,7 +176,7 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         await page.GotoAsync("/");
         await page.Locator("[name=key]").FillAsync(key);
         await page.Locator("main button").ClickAsync();
-        await page.WaitForURLAsync(server.Address + "/");
+        await page.WaitForURLAsync(server.Address + "/", new() { WaitUntil = WaitUntilState.Commit });
         return page;
     }
 
