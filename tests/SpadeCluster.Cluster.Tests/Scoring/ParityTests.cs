@@ -6,6 +6,7 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Cluster.Tests.Scoring;
 
 /// <summary>The cluster gives the same bits as one process, however many shards.</summary>
+[Collection("silos")]
 public sealed class ParityTests
 {
     [Theory]

@@ -1,0 +1,96 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Cluster.Tests.Support;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Telemetry;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Tests.Scoring;
+
+[Collection("silos")]
+public sealed class ClusterTests
+{
+    [Theory]
+    [InlineData("extractor", "gateway,gallery")]
+    [InlineData("gallery", "gateway,extractor")]
+    public async Task A_missing_role_is_unavailable_and_named(string missing, string roles)
+    {
+        var (store, _) = await CalibratedAsync(GatePolicy.Always);
+        await using var silos = await TestSilos.StartAsync(store, [roles]);
+        var e = await Assert.ThrowsAsync<SpadeException>(async () => await silos.Scoring.ScoreAsync("plate", Photos.Mixed(1)[0]));
+        Assert.Equal(SpadeError.Unavailable, e.Error);
+        Assert.Contains(missing, e.Message);
+    }
+
+    [Fact]
+    public async Task A_lost_lease_is_extracted_again_and_errors_cross_silos_whole()
+    {
+        var (store, engines) = await CalibratedAsync(GatePolicy.Gate);
+        // No lease lives: every flagged image has to be extracted twice.
+        await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos, s => s.Configure<ExtractorOptions>(o => o.LeaseBytes = 1));
+        var standalone = new ScoringService(store, engines);
+        int localised = 0;
+        foreach (var photo in Photos.Mixed(6))
+        {
+            var actual = await silos.Scoring.ScoreAsync("plate", photo);
+            SameBits.Assert(await standalone.ScoreAsync("plate", photo), actual);
+            if (actual.Result.Map is not null) localised++;
+        }
+        Assert.True(localised > 0, "some image should be flagged");
+
+        // The extractor silo has no such model: its own sentence arrives here.
+        await store.PublishAsync((await store.ReadCurrentAsync("plate"))! with { Version = 3, Model = FakeExtractor.SmallModel with { Digest = new string('0', 64) } });
+        var e = await Assert.ThrowsAsync<SpadeException>(async () => await silos.Scoring.ScoreAsync("plate", Photos.Mixed(1)[0]));
+        Assert.Equal((SpadeError.FailedPrecondition, "model 'fake' is not here"), (e.Error, e.Message));
+    }
+
+    [Fact]
+    public async Task Unflagged_images_send_no_pyramid_and_flagged_ones_only_to_shards_with_neighbours()
+    {
+        var (store, _) = await CalibratedAsync(GatePolicy.Gate, galleryNeighbours: 3, shards: 8);
+        await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos);
+        var sent = new Dictionary<string, (int Calls, long Bytes)>();
+        using var listener = new MeterListener { InstrumentPublished = (i, l) => { if (i.Meter.Name == SpadeMeter.Name && i.Name == "spade.sent") l.EnableMeasurementEvents(i); } };
+        listener.SetMeasurementEventCallback<long>((_, bytes, tags, _) =>
+        {
+            lock (sent)
+            {
+                string kind = (string)tags[0].Value!;
+                var so = sent.GetValueOrDefault(kind);
+                sent[kind] = (so.Calls + 1, so.Bytes + bytes);
+            }
+        });
+        listener.Start();
+        long pyramid = FakeExtractor.SmallModel.Levels.Sum(s => 2L * s.Length);
+        bool both = false, flagged = false;
+        foreach (var photo in Photos.Mixed(8))
+        {
+            sent.Clear();
+            var scored = await silos.Scoring.ScoreAsync("plate", photo);
+            int holders = scored.Result.Neighbours.Select(n => ShardMap.ShardOf(n.Id, 8)).Distinct().Count();
+            if (scored.Result.Flagged == true)
+            {
+                flagged = true;
+                Assert.Equal((1 + holders, (1 + holders) * pyramid), sent["pyramid"]);
+                Assert.Equal(holders, sent["matches"].Calls);
+            }
+            else
+            {
+                both = true;
+                Assert.DoesNotContain("pyramid", sent.Keys);
+            }
+        }
+        Assert.True(both && flagged, "the photographs should cover both");
+    }
+
+    private static async Task<(InMemoryGalleryStore Store, FakeEngines Engines)> CalibratedAsync(GatePolicy policy, int? galleryNeighbours = null, int shards = 2)
+    {
+        var store = new InMemoryGalleryStore();
+        var engines = new FakeEngines(new FakeExtractor());
+        var galleries = new GalleryService(store, engines, "test", shards: shards);
+        await galleries.AddAsync("plate", Photos.Normals(16));
+        await galleries.CalibrateAsync("plate", new ScoringOptions { GatePolicy = policy, GalleryNeighbours = galleryNeighbours, Alpha = 0.1 });
+        return (store, engines);
+    }
+}

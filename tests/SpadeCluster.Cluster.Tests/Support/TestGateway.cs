@@ -1,0 +1,62 @@
+using System.Net;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using SpadeCluster.Client;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grpc;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Tests.Support;
+
+/// <summary>The gRPC door over any services, on loopback.</summary>
+internal sealed class TestGateway : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private TestGateway(WebApplication app)
+    {
+        _app = app;
+        Address = app.Urls.First();
+        Channel = GrpcChannel.ForAddress(Address);
+        Client = new SpadeClient(Address);
+    }
+
+    public string Address { get; }
+    public GrpcChannel Channel { get; }
+    public SpadeClient Client { get; }
+    public IServiceProvider Services => _app.Services;
+
+    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IGalleryStore store, Action<GrpcDoorOptions>? configure = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
+        builder.Services.AddSpadeGrpc().AddSingleton(scoring).AddSingleton(galleries).AddSingleton(store);
+        if (configure is not null) builder.Services.Configure(configure);
+        var app = builder.Build();
+        app.MapSpadeGrpc();
+        await app.StartAsync();
+        return new TestGateway(app);
+    }
+
+    /// <summary>Over services in this process: the door does not know what is behind it.</summary>
+    public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<GrpcDoorOptions>? configure = null)
+        => StartAsync(new ScoringService(store, engines), new Authored(store, engines), store, configure);
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Channel.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    private sealed class Authored(IGalleryStore store, FakeEngines engines) : IGalleryServices
+    {
+        public IGalleryService For(string author) => new GalleryService(store, engines, author);
+    }
+}
