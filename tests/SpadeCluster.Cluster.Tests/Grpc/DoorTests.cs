@@ -28,7 +28,7 @@ public sealed class DoorTests : IAsyncLifetime
         await galleries.AddAsync("bare", Photos.Normals(1));
         await galleries.RetireAsync("bare", ["normal0.ppm"], "test");
         await galleries.AddAsync("other", Photos.Normals(4));
-        await _store.PublishAsync((await _store.ReadCurrentAsync("other"))! with { Version = 2, Model = FakeExtractor.SmallModel with { Digest = new string('0', 64) } });
+        await _store.PublishAsync((await _store.ReadCurrentAsync("other"))! with { Version = 2, Preprocessing = "stretch 8x8" });
         _gateway = await TestGateway.StartStandaloneAsync(_store, engines, o => (o.MaxImageBytes, o.MaxRequests) = (100_000, 2));
         (_scoring, _galleries) = (new(_gateway.Channel), new(_gateway.Channel));
     }

@@ -68,7 +68,7 @@ internal sealed class FakeEngines(FakeExtractor extractor) : IFeatureEngines, ID
 
     public FeatureEngine Default => new(extractor, new ImagePreparer(Geometry));
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
+    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest && preprocessing == Geometry.ToString() ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
         : throw new SpadeException(SpadeError.FailedPrecondition, $"model '{model.Name}' is not here");
 
     public IFeatureEngines On(int slot) => this;

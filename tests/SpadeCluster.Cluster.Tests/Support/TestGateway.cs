@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using SpadeCluster.Client;
 using SpadeCluster.Galleries;
@@ -36,6 +37,7 @@ internal sealed class TestGateway : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddSpadeGrpc().AddSingleton(scoring).AddSingleton(galleries).AddSingleton(store);
+        builder.Services.AddHealthChecks().AddCheck("test", () => HealthCheckResult.Healthy());
         if (configure is not null) builder.Services.Configure(configure);
         var app = builder.Build();
         app.MapSpadeGrpc();
