@@ -53,13 +53,19 @@ public sealed class KilledServerTests(OpenServerFixture server) : IClassFixture<
         last.Dispose();
     }
 
+    /// <summary>The program as it lies beside the tests, with the tests' list of assemblies: its own names packages that ASP.NET
+    /// Core brings too, and a test project's output leaves those out.</summary>
+    private static string[] Spade { get; } = ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile", Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
+
+    private static string Beside(string file) => Path.Combine(AppContext.BaseDirectory, file);
+
     private async Task<(Process Process, string Address)> StartAsync(string data)
     {
         var free = new TcpListener(IPAddress.Loopback, 0);
         free.Start();
         string address = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture)}";
         free.Stop();
-        var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "spade.dll"), "serve", "--gallery", Path.Combine(server.Folder, "galleries"), "--data", data, "--urls", address]) { RedirectStandardOutput = true })!;
+        var process = Process.Start(new ProcessStartInfo("dotnet", [.. Spade, "serve", "--gallery", Path.Combine(server.Folder, "galleries"), "--data", data, "--urls", address]) { RedirectStandardOutput = true })!;
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         string? line = await process.StandardOutput.ReadLineAsync(limit.Token);
         Assert.Contains(address, line, StringComparison.Ordinal);
