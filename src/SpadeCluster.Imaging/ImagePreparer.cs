@@ -5,6 +5,9 @@ namespace SpadeCluster.Imaging;
 /// <summary>Decodes photographs with a reader and prepares them by one geometry.</summary>
 public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? reader = null) : IImagePreparer
 {
+    /// <summary>Less than this many pixels on a side is no photograph of a product, but a mistake.</summary>
+    public const int SmallestSide = 8;
+
     private readonly ImageReader _reader = reader ?? ImageReader.Default;
 
     public Preprocessing Preprocessing { get; } = preprocessing;
@@ -14,6 +17,8 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
     public PreparedImage Prepare(ReadOnlySpan<byte> file, string name)
     {
         var image = _reader.Decode(file, name);
+        if (Math.Min(image.Width, image.Height) < SmallestSide)
+            throw new SpadeException(SpadeError.InvalidArgument, $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed to inspect anything");
         return new PreparedImage(Preprocessing.Apply(image), image.Width, image.Height,
             p => Preprocessing.ToOriginal(p.X, p.Y, image.Width, image.Height));
     }

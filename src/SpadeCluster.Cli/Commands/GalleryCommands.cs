@@ -49,6 +49,8 @@ internal static class GalleryCommands
             var existing = await store.ReadCurrentAsync(name, cancellation);
             var featureModel = existing?.Model ?? engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
+            // Settings that even all these images could not serve are refused before the first is added.
+            if (!parsed.GetValue(noCalibration)) Fitted(method.Read(parsed), (existing?.Images.Count ?? 0) + files.Count).Check((existing?.Images.Count ?? 0) + files.Count, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
             if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{files.Count} files, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Place}'"));
 
@@ -62,7 +64,7 @@ internal static class GalleryCommands
                 }), cancellation);
                 bool wanted = !parsed.GetValue(noCalibration) && current is { Calibration: null, Images.Count: > 1 };
                 if (!wanted) return current;
-                var options = Fitted(existing?.Calibration?.Options ?? method.Read(parsed), current!);
+                var options = Fitted(existing?.Calibration?.Options ?? method.Read(parsed), current!.Images.Count);
                 return await service.CalibrateAsync(name, options, new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
@@ -205,8 +207,8 @@ internal static class GalleryCommands
     }
 
     /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>
-    private static ScoringOptions Fitted(ScoringOptions options, GalleryManifest manifest)
-        => options with { GateNeighbours = Math.Min(options.GateNeighbours, manifest.Images.Count) };
+    private static ScoringOptions Fitted(ScoringOptions options, int images)
+        => options with { GateNeighbours = Math.Min(options.GateNeighbours, images) };
 
     private static void PrintCalibration(Calibration c, int normals)
     {
