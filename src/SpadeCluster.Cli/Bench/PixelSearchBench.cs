@@ -10,7 +10,7 @@ namespace SpadeCluster.Cli.Bench;
 internal sealed record PixelSearchResult(
     string Features, string Processor, int GalleryK, int Threads, int Queries, double MedianMs, double MinMs,
     double? DenseMedianMs, double? DenseRatio, string? Peer, double? PeerMedianMs, double? PeerRatio,
-    IReadOnlyList<double> ShareOfPairsPerLevel, IReadOnlyList<double> SketchedShareOfPairsPerLevel, double Gflop, long BytesTouched, long ResidentBytesPerImage);
+    IReadOnlyList<double> ShareOfPairsPerLevel, IReadOnlyList<double> SketchedShareOfPairsPerLevel, double Gflop, long BytesTouched, long ResidentBytesPerImage, double CancelledWithinMs);
 
 /// <summary>Prepares features for <see cref="PixelSearchBenchmark"/>: a dataset's, or random ones, on which nothing can be pruned.</summary>
 internal static class PixelSearchBench
@@ -27,7 +27,7 @@ internal static class PixelSearchBench
             peer is null ? null : () => Timing.Of("", 0, peer.RunAsync(cancellationToken).GetAwaiter().GetResult()).MedianMs, cancellationToken);
         return new PixelSearchResult(name, Machine.Describe(), galleryK, r.Threads, r.Queries, r.MedianMs, r.MinMs,
             Defined(r.DenseMedianMs), Defined(r.DenseRatio), peer?.Command, Defined(r.PeerMedianMs), Defined(r.PeerRatio),
-            r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage);
+            r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage, r.CancelledWithinMs);
     }
 
     /// <summary>K normals of a dataset - mirrored ones after the last - and some of its test images.</summary>

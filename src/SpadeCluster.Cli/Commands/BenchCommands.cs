@@ -64,6 +64,7 @@ internal static class BenchCommands
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Features}, K {r.GalleryK}, {r.Threads} thread(s); {r.Processor}"));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"median {r.MedianMs:0.0} ms a query (min {r.MinMs:0.0}, {r.Queries} queries); {r.Gflop:0.0} GFLOP, {r.BytesTouched / 1e6:0} MB read, {r.ResidentBytesPerImage / 1e6:0.000} MB resident an image"));
             Console.WriteLine($"share of pairs compared in full, finest level first: {string.Join(", ", r.ShareOfPairsPerLevel.Select(s => s.ToString("P3", CultureInfo.InvariantCulture)))}");
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cancelled dense searches ended within {r.CancelledWithinMs:0.0} ms"));
             if (r.DenseRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"dense search: {r.DenseMedianMs:0} ms, {ratio:0.0} times as long"));
             if (r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peer: {r.PeerMedianMs:0} ms, {times:0.0} times as long"));
             return 0;

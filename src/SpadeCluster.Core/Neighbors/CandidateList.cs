@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace SpadeCluster.Neighbors;
 
 /// <summary>Work done at one depth.</summary>
@@ -73,16 +76,31 @@ internal sealed unsafe class CandidateList
     public void Set(int n, int slot, float sum, int ancestor) =>
         (Slots[n], Sums[n], Ancestors[n], Exact[n]) = (slot, sum, ancestor, float.NaN);
 
-    public void SetEntry(int e, int quad, float coarse, int parent) => (Quads[e], Coarse[e], Parents[e]) = (quad, coarse, parent);
+    /// <summary>Enters the children of everything listed in <paramref name="parent"/>; returns how many entries that makes.</summary>
+    /// <param name="fan">Quads under one slot of the parent.</param>
+    public int SetEntries(CandidateList parent, int fan)
+    {
+        int entries = 0;
+        for (int n = 0; n < parent.Count; n++)
+            for (int k = 0; k < fan; k++, entries++)
+                (Quads[entries], Coarse[entries], Parents[entries]) = (parent.Slots[n] * fan + k, parent.Sums[n], n);
+        return entries;
+    }
 
     /// <summary>Moves the entries with live lanes to the front (their bounds stay where they are); returns how many.</summary>
     public int CompactLive(int entries)
     {
         int n = 0;
-        for (int e = 0; e < entries; e++)
+        for (int from = 0; from < entries; from += 16)
         {
-            Entries[e] = e;
-            if (Live[e] != 0) MoveEntry(e, n++, Live[e]);
+            uint live = ~Vector256.Equals(Vector256.Load(Live + from), Vector256<ushort>.Zero).ExtractMostSignificantBits() & 0xFFFF;
+            if (entries - from < 16) live &= (1u << (entries - from)) - 1;
+            for (; live != 0; live &= live - 1)
+            {
+                int e = from + BitOperations.TrailingZeroCount(live);
+                (Live[n], Quads[n], Parents[n], Entries[n]) = (Live[e], Quads[e], Parents[e], e);
+                n++;
+            }
         }
         return n;
     }

@@ -14,9 +14,9 @@ namespace SpadeCluster.Neighbors;
 /// </summary>
 internal sealed unsafe class ChainWorker
 {
-    /// <summary>When at least this share of lanes survives the sketches of a list, all channels are bounded at once, which
-    /// costs less than evaluating the survivors one by one.</summary>
-    private const int DenseShare = 4, DenseEntries = 8;
+    /// <summary>When an entry keeps this many of its 16 lanes on average and the list is long enough to pay for expanding
+    /// the gallery's rows, all channels are bounded at once, which costs less than following the survivors one by one.</summary>
+    private const int DenseLanes = 2, DenseEntries = 8;
 
     private readonly PixelIndex _index;
     private readonly LevelChain _chain;
@@ -72,9 +72,11 @@ internal sealed unsafe class ChainWorker
             for (; live != 0; live &= live - 1)
             {
                 int slot = p + BitOperations.TrailingZeroCount(live);
-                list.Set(n++, slot, bounds[slot], 0);
+                (list.Slots[n], list.Sums[n]) = (slot, bounds[slot]);
+                n++;
             }
         }
+        new Span<float>(list.Exact, n).Fill(float.NaN);
         if (n > 0) Enter(0, q, n, sketched: false);
     }
 
@@ -98,11 +100,12 @@ internal sealed unsafe class ChainWorker
     {
         var list = _lists[depth];
         int[] cells = _chain.Depths[depth].Cells;
-        int galleryCell = cells[list.GallerySlot];
+        int galleryCell = cells[list.GallerySlot], rowBytes = sizeof(float) * _chain.Depths[depth].RowLength;
         float* limits = Limits.At(depth);
         for (int n = 0; n < list.Count; n++)
         {
             int slot = list.Slots[n];
+            if (n + 1 < list.Count) Prefetch.Bytes(_query.Row(depth, cells[list.Slots[n + 1]]), rowBytes);
             if (list.Sums[n] >= limits[slot]) continue;
             float distance = Evaluate(depth, n);
             if (distance >= limits[slot]) continue;
@@ -123,11 +126,9 @@ internal sealed unsafe class ChainWorker
         {
             ushort lanes = child.QuadLanes[quad];
             if (lanes == 0) continue;
-            int entries = 0;
-            for (int n = 0; n < list.Count; n++)
-                for (int k = 0; k < fan; k++)
-                    children.SetEntry(entries++, list.Slots[n] * fan + k, list.Sums[n], n);
-
+            int entries = children.SetEntries(list, fan);
+            // The rows of this quad are likely read whole if the list stays long, else only those with live lanes, below.
+            if (list.Count >= DenseEntries) PrefetchRows(depth + 1, quad, lanes);
             var sketch = _dense ? null : _index.Sketches[child.Level];
             int live = entries;
             if (sketch is not null)
@@ -147,6 +148,12 @@ internal sealed unsafe class ChainWorker
                 Bound(depth + 1, _query.Full(depth + 1), live, lanes, ref _counts[depth + 1].Bounded);
                 if (_dense && depth + 1 < _chain.Finest) new Span<ushort>(children.Live, live).Fill(lanes);
                 live = children.CompactLive(live);
+            }
+            if (list.Count < DenseEntries)
+            {
+                uint wanted = 0;
+                for (int e = 0; e < live; e++) wanted |= children.Live[e];
+                PrefetchRows(depth + 1, quad, wanted);
             }
             for (int j = 0; j < 4; j++)
             {
@@ -189,7 +196,7 @@ internal sealed unsafe class ChainWorker
         if (live < DenseEntries) return false;
         int lanes = 0;
         for (int e = 0; e < live; e++) lanes += BitOperations.PopCount(children.Live[e]);
-        return lanes >= 16 / DenseShare * live;
+        return lanes >= DenseLanes * live;
     }
 
     /// <summary>The live pairs of gallery slot <paramref name="j"/> of the quad, as the list of the next depth.</summary>
@@ -229,6 +236,16 @@ internal sealed unsafe class ChainWorker
         _counts[depth].Exact++;
         // 0 + own is own, so the sum starts with the coarsest level, as the definition says.
         return list.Exact[n] = depth == 0 ? own : Evaluate(depth - 1, list.Ancestors[n]) + own;
+    }
+
+    /// <summary>Asks for the rows of a quad's slots that have lanes in <paramref name="lanes"/>.</summary>
+    private void PrefetchRows(int depth, int quad, uint lanes)
+    {
+        var shape = _chain.Depths[depth];
+        int channels = shape.Shape.Channels;
+        for (int j = 0; j < 4; j++, lanes >>= 4)
+            if ((lanes & 0xF) != 0 && shape.Cells[4 * quad + j] is var cell and >= 0)
+                Prefetch.Row(_image.Features.Level(shape.Level).Slice(cell * channels, channels));
     }
 
     private void ExpandSketch(int depth, int quad, LevelSketch sketch)

@@ -12,11 +12,12 @@ namespace SpadeCluster.Neighbors;
 public sealed unsafe class PixelIndex
 {
     /// <summary>Sketch coordinates of a cell: few on the finest level, which has the most cells, more on the middle ones.</summary>
-    private const int FinestDirections = 9, MiddleDirections = 63;
+    private const int FinestDirections = 17, MiddleDirections = 31;
     private const int MaximumSample = 64;
 
     private readonly AlignedBuffer<float>[] _means;
     private readonly AlignedBuffer<float>?[] _rootWeights;
+    private readonly float[] _losses;
     private readonly NestedOrder? _order;
     private readonly ConcurrentDictionary<string, ChainSearch> _searches = new();
 
@@ -31,6 +32,7 @@ public sealed unsafe class PixelIndex
         if (sample.Count > MaximumSample)
             sample = [.. Enumerable.Range(0, MaximumSample).Select(i => sample[(int)((long)i * sample.Count / MaximumSample)])];
         int levels = space.Shapes.Count;
+        _losses = [.. space.Shapes.Select(s => CentredRows.Loss(s.Channels))];
         _order = NestedOrder.TryCreate(space.Shapes);
         (_means, _rootWeights) = (new AlignedBuffer<float>[levels], new AlignedBuffer<float>?[levels]);
         (Weights, Sketches) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels]);
@@ -127,7 +129,7 @@ public sealed unsafe class PixelIndex
     {
         float norm = CentredRows.Centre(row, _means[depth.Level].Pointer, Root(depth.Level), scratch, depth.RowLength);
         float factor = CentredRows.Quantise(scratch, norm, codes, depth.RowLength);
-        return (CentredRows.Additive(norm, factor, CentredRows.Loss(depth.Shape.Channels)), factor);
+        return (CentredRows.Additive(norm, factor, _losses[depth.Level]), factor);
     }
 
     /// <summary>The same for a row of halves.</summary>

@@ -11,10 +11,11 @@ namespace SpadeCluster.Neighbors;
 /// <param name="GigaOperations">Multiplications and additions, in 10^9.</param>
 /// <param name="BytesTouched">Gallery bytes read.</param>
 /// <param name="PeerMedianMs">What the peer said, run alternately; NaN without one.</param>
+/// <param name="CancelledWithinMs">The longest time from a cancellation to its exception, over seeded moments of dense searches.</param>
 public sealed record PixelSearchBenchmarkResult(
     int Queries, int GalleryImages, int Threads, double MedianMs, double MinMs, double DenseMedianMs,
     IReadOnlyList<double> SharePerLevel, IReadOnlyList<double> SketchedPerLevel, double GigaOperations, long BytesTouched,
-    long ResidentBytesPerImage, double PeerMedianMs)
+    long ResidentBytesPerImage, double PeerMedianMs, double CancelledWithinMs)
 {
     /// <summary>How many times longer the dense search takes.</summary>
     public double DenseRatio => DenseMedianMs / MedianMs;
@@ -26,7 +27,7 @@ public sealed record PixelSearchBenchmarkResult(
 /// <summary>Times the pixel search: rounds over all queries, alternating with the dense search and a peer if given.</summary>
 public static class PixelSearchBenchmark
 {
-    private const int WarmUp = 8;
+    private const int WarmUp = 8, Cancellations = 20;
 
     /// <param name="rounds">Timed rounds over all queries.</param>
     /// <param name="denseSearches">Dense searches to time, spread over the rounds; 0 for none.</param>
@@ -54,7 +55,31 @@ public static class PixelSearchBenchmark
             [.. Enumerable.Range(0, levels).Select(statistics.Share)],
             [.. Enumerable.Range(0, levels).Select(l => statistics.AllPairs[l] == 0 ? 0 : (double)statistics.SketchedPairs[l] / statistics.AllPairs[l])],
             statistics.GigaOperations / queries.Count, statistics.BytesTouched / queries.Count,
-            gallery.Count == 0 ? 0 : gallery.Max(g => g.Image.ResidentBytes), Median(peers));
+            gallery.Count == 0 ? 0 : gallery.Max(g => g.Image.ResidentBytes), Median(peers),
+            Cancel(index, queries, gallery, options));
+    }
+
+    /// <summary>Cancels dense searches, which last long enough, at seeded moments.</summary>
+    private static double Cancel(PixelIndex index, IReadOnlyList<FeaturePyramid> queries, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options)
+    {
+        var random = new Random(1);
+        double longest = 0;
+        for (int i = 0; i < Cancellations; i++)
+        {
+            using var source = new CancellationTokenSource();
+            long cancelled = 0;
+            source.Token.Register(() => cancelled = Stopwatch.GetTimestamp());
+            source.CancelAfter(random.Next(1, 100));
+            try
+            {
+                index.Search(queries[i % queries.Count], gallery, options, dense: true, source.Token, null);
+            }
+            catch (OperationCanceledException)
+            {
+                longest = Math.Max(longest, Stopwatch.GetElapsedTime(cancelled).TotalMilliseconds);
+            }
+        }
+        return longest;
     }
 
     internal static double Time(Action action)

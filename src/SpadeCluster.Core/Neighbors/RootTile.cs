@@ -3,6 +3,8 @@ namespace SpadeCluster.Neighbors;
 /// <summary>Bounds the query's root cells against one tile of a gallery image's. One per thread.</summary>
 internal sealed unsafe class RootTile(PixelIndex index, LevelChain chain, PreparedQuery query)
 {
+    /// <summary>Rows asked for before they are converted: as long as a few conversions is how long memory takes.</summary>
+    private const int Ahead = 3;
     private readonly AlignedBuffer<short> _rows = new((long)RootKernel.TileRows * chain.Depths[0].RowLength);
     private readonly AlignedBuffer<float> _terms = new(2 * RootKernel.TileRows);
     private readonly AlignedBuffer<float> _scratch = new(chain.Depths[0].RowLength);
@@ -16,6 +18,8 @@ internal sealed unsafe class RootTile(PixelIndex index, LevelChain chain, Prepar
         int channels = depth.Shape.Channels, count = Math.Min(RootKernel.TileRows, depth.Slots - first);
         for (int r = 0; r < count; r++)
         {
+            if (first + r + Ahead < depth.Slots && depth.Cells[first + r + Ahead] is var later and >= 0)
+                Prefetch.Row(image.Features.Level(depth.Level).Slice(later * channels, channels));
             if (depth.Cells[first + r] is not (var cell and >= 0)) continue;
             (_terms.Pointer[r], _terms.Pointer[RootKernel.TileRows + r]) =
                 index.Quantise(depth, image.Features.Level(depth.Level).Slice(cell * channels, channels), _scratch.Pointer, _rows.Pointer + (long)r * depth.RowLength);

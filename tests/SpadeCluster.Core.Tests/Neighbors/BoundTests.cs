@@ -34,7 +34,7 @@ public sealed unsafe class BoundTests
                 });
                 if (queryKind == Kind.Correlated && galleryKind == Kind.Correlated) Assert.InRange(ratio / pairs, 0.5, 1);
             }
-        Assert.Equal(10, sketch.Length);
+        Assert.Equal(18, sketch.Length);
     }
 
     [Theory]
