@@ -46,14 +46,17 @@ public static class SpadeServer
 
     private static WebApplication Create(ServerOptions options, ServerParts parts, ServerDatabase database, IReadOnlyList<Uri> urls)
     {
+        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
             // Cookie keys lie in the data folder, which is its owner's alone.
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, urls));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, urls, certificate));
         AddServices(builder.Services, options, parts, database);
 
         var app = builder.Build();
+        // Made now: it has to listen before the first request begins.
+        app.Services.GetRequiredService<SpadeTelemetry>();
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, "nothing here takes this request; /v1/openapi.json says what there is"));
@@ -111,7 +114,7 @@ public static class SpadeServer
         });
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls)
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls, X509Certificate2? certificate)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -126,7 +129,7 @@ public static class SpadeServer
         {
             void Secure(ListenOptions listen)
             {
-                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(X509Certificate2.CreateFromPemFile(options.Certificate!, options.CertificateKey));
+                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(certificate!);
             }
             if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Secure);
             else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Secure);

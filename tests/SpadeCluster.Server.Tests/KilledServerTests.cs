@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -16,12 +13,13 @@ public sealed class KilledServerTests(OpenServerFixture server) : IClassFixture<
         var acknowledged = new ConcurrentDictionary<long, string>();
         for (int round = 0; round < 3; round++)
         {
-            var (process, address) = await StartAsync(data);
+            var (process, address) = await ServerProcess.StartAsync(server.Folder, data);
             using var client = new HttpClient { BaseAddress = new Uri(address) };
             // Those of the rounds before are still there.
             foreach (var (id, digest) in acknowledged)
                 Assert.Contains(digest, await client.GetStringAsync($"/v1/results/{id}"), StringComparison.Ordinal);
-            int before = acknowledged.Count, seed = 1000 * round;
+            int wanted = acknowledged.Count + 12 + 3 * round, seed = 1000 * round;
+            var enough = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             var senders = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
             {
                 try
@@ -31,6 +29,7 @@ public sealed class KilledServerTests(OpenServerFixture server) : IClassFixture<
                         var answer = await client.PostAsync("/v1/score?category=discs&line=killed", ServerFixture.Image(Part.Good(Interlocked.Increment(ref seed))));
                         var decision = await ApiTests.Json(answer);
                         acknowledged[decision.GetProperty("id").GetInt64()] = decision.GetProperty("digest").GetString()!;
+                        if (acknowledged.Count >= wanted) enough.TrySetResult();
                     }
                 }
                 catch (Exception e) when (e is HttpRequestException or IOException)
@@ -38,37 +37,19 @@ public sealed class KilledServerTests(OpenServerFixture server) : IClassFixture<
                     // The server is gone; this one was never acknowledged.
                 }
             })).ToArray();
-            while (acknowledged.Count < before + 12 + 3 * round) await Task.WhenAny(Task.Delay(20), Task.WhenAll(senders));
+            await Task.WhenAny(enough.Task, Task.WhenAll(senders));
+            Assert.True(enough.Task.IsCompleted, "the server answered no more before it was killed");
             process.Kill();
             await Task.WhenAll(senders);
             await process.WaitForExitAsync();
             process.Dispose();
         }
-        var (last, url) = await StartAsync(data);
+        var (last, url) = await ServerProcess.StartAsync(server.Folder, data);
         using var reader = new HttpClient { BaseAddress = new Uri(url) };
         foreach (var (id, digest) in acknowledged)
             Assert.Contains(digest, await reader.GetStringAsync($"/v1/results/{id}"), StringComparison.Ordinal);
         last.Kill();
         await last.WaitForExitAsync();
         last.Dispose();
-    }
-
-    /// <summary>The program as it lies beside the tests, with the tests' list of assemblies: its own names packages that ASP.NET
-    /// Core brings too, and a test project's output leaves those out.</summary>
-    private static string[] Spade { get; } = ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile", Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
-
-    private static string Beside(string file) => Path.Combine(AppContext.BaseDirectory, file);
-
-    private async Task<(Process Process, string Address)> StartAsync(string data)
-    {
-        var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        string address = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture)}";
-        free.Stop();
-        var process = Process.Start(new ProcessStartInfo("dotnet", [.. Spade, "serve", "--gallery", Path.Combine(server.Folder, "galleries"), "--data", data, "--urls", address]) { RedirectStandardOutput = true })!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        string? line = await process.StandardOutput.ReadLineAsync(limit.Token);
-        Assert.Contains(address, line, StringComparison.Ordinal);
-        return (process, address);
     }
 }

@@ -53,7 +53,7 @@ internal static class ServeCommand
             };
             // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
-            var scoring = new ScoringService(store, engines, threads: engines.Threads);
+            var scoring = new ScoringService(store, engines, threads: engines.Threads, steady: true);
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
                 (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop));
             await using var server = SpadeServer.Create(options, parts);

@@ -12,10 +12,14 @@ namespace SpadeCluster.Scoring;
 /// <param name="shards">Shards per gallery: any number gives the same bits.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
 /// <param name="memory">Bytes of level data one open gallery may hold in memory.</param>
+/// <param name="steady">A changed gallery counts once it has thresholds: until then images are scored with the newest version
+/// that has some, so that a line is never without verdicts. A category that never had any is scored without them.</param>
 public sealed class ScoringService(
-    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory) : IScoringService, IDisposable
+    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory,
+    bool steady = false) : IScoringService, IDisposable
 {
     private readonly ConcurrentDictionary<string, OpenGallery> _open = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (int Current, int Chosen)> _chosen = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _opening = new(1);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
@@ -48,17 +52,17 @@ public sealed class ScoringService(
             if (_open.TryRemove(category, out var gallery)) gallery.Dispose();
     }
 
-    /// <summary>The category's current version, shared with the caller, who disposes it.</summary>
+    /// <summary>The version to score with, shared with the caller, who disposes it.</summary>
     private async ValueTask<OpenGallery> OpenAsync(string category, CancellationToken cancellationToken)
     {
-        int current = await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory();
-        if (_open.TryGetValue(category, out var open) && open.Manifest.Version == current && open.TryShare()) return open;
+        int version = await ChooseAsync(CategoryName.Check(category), cancellationToken);
+        if (_open.TryGetValue(category, out var open) && open.Manifest.Version == version && open.TryShare()) return open;
         // One at a time: opening reads every image's pooled feature, and many callers may ask for the same gallery at once.
         await _opening.WaitAsync(cancellationToken);
         try
         {
-            if (_open.TryGetValue(category, out open) && open.Manifest.Version >= current && open.TryShare()) return open;
-            var opened = await LoadCurrentAsync(category, cancellationToken);
+            if (_open.TryGetValue(category, out open) && open.Manifest.Version >= version && open.TryShare()) return open;
+            var opened = await LoadAsync(category, cancellationToken);
             // The old version stays pinned until the last image being scored with it is done.
             _open.TryRemove(category, out var old);
             old?.Dispose();
@@ -69,25 +73,58 @@ public sealed class ScoringService(
         {
             _opening.Release();
         }
-
-        SpadeException NoCategory() => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
     }
 
-    private async ValueTask<OpenGallery> LoadCurrentAsync(string category, CancellationToken cancellationToken)
+    private async ValueTask<OpenGallery> LoadAsync(string category, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var manifest = await store.ReadCurrentAsync(category, cancellationToken)
-                ?? throw new SpadeException(SpadeError.NotFound, $"category '{category}' has just been removed");
+            int version = await ChooseAsync(category, cancellationToken);
             try
             {
+                var manifest = await store.ReadCurrentAsync(category, cancellationToken) ?? throw NoCategory(category);
+                if (steady && manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
                 return await OpenGallery.LoadAsync(store, manifest, shards, threads, memory, cancellationToken);
             }
             catch (SpadeException e) when (e.Error == SpadeError.NotFound)
             {
-                // Replaced and compacted away between reading and pinning it; then there is a newer one.
-                if (await store.ReadCurrentVersionAsync(category, cancellationToken) == manifest.Version) throw;
+                // Replaced and compacted away between choosing and pinning it; then there is a newer one.
+                _chosen.TryRemove(category, out _);
+                if (await ChooseAsync(category, cancellationToken) == version) throw;
             }
         }
     }
+
+    /// <summary>The current version, or the newest with thresholds. Versions only grow, so what was chosen does too.</summary>
+    private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)
+    {
+        int current = await store.ReadCurrentVersionAsync(category, cancellationToken) ?? throw NoCategory(category);
+        if (!steady) return current;
+        if (_chosen.TryGetValue(category, out var known) && known.Current == current) return known.Chosen;
+        // A version never changes, so they are read once for each one that is published.
+        int chosen = current;
+        foreach (int version in (await store.ListVersionsAsync(category, cancellationToken)).Where(v => v <= current).Reverse())
+        {
+            if (!await IsCalibratedAsync(category, version, cancellationToken)) continue;
+            chosen = version;
+            break;
+        }
+        _chosen[category] = (current, chosen);
+        return chosen;
+    }
+
+    private async ValueTask<bool> IsCalibratedAsync(string category, int version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await store.ReadVersionAsync(category, version, cancellationToken)).Calibration is not null;
+        }
+        catch (SpadeException e) when (e.Error is SpadeError.NotFound or SpadeError.DataLoss)
+        {
+            // Damaged, or compacted away meanwhile: no version to score with.
+            return false;
+        }
+    }
+
+    private static SpadeException NoCategory(string category) => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 }

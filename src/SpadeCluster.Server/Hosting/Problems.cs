@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Logging;
-using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Hosting;
@@ -16,6 +15,8 @@ internal static class Problems
         SpadeError.InvalidArgument => StatusCodes.Status400BadRequest,
         SpadeError.NotFound => StatusCodes.Status404NotFound,
         SpadeError.FailedPrecondition => StatusCodes.Status409Conflict,
+        // Worth repeating: somebody is busy. Not worth it: this request is too large.
+        SpadeError.ResourceExhausted when e.RetryAfter is not null => StatusCodes.Status429TooManyRequests,
         SpadeError.ResourceExhausted when e.InnerException is IOException => StatusCodes.Status507InsufficientStorage,
         SpadeError.ResourceExhausted => StatusCodes.Status413PayloadTooLarge,
         SpadeError.Unavailable => StatusCodes.Status503ServiceUnavailable,
@@ -41,8 +42,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
     {
         var (status, detail, retry) = exception switch
         {
-            BusyException e => (StatusCodes.Status429TooManyRequests, e.Message, (int?)e.RetryAfterSeconds),
-            SpadeException e => (Problems.StatusOf(e), e.Message, e.Error == SpadeError.Unavailable ? 5 : null),
+            SpadeException e => (Problems.StatusOf(e), e.Message, RetryAfter(e)),
             OutOfScopeException e => (StatusCodes.Status403Forbidden, e.Message, null),
             BadHttpRequestException e => (e.StatusCode, Plain(e), null),
             OperationCanceledException when context.RequestAborted.IsCancellationRequested => (StatusCodes.Status499ClientClosedRequest, "the client is gone", null),
@@ -55,6 +55,9 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
         await Problems.WriteAsync(context, status, detail, retry);
         return true;
     }
+
+    /// <summary>Whole seconds, at least one.</summary>
+    private static int? RetryAfter(SpadeException e) => e.RetryAfter is { } time ? (int)Math.Max(1, Math.Ceiling(time.TotalSeconds)) : e.Error == SpadeError.Unavailable ? 5 : null;
 
     private static string Plain(BadHttpRequestException e) => e.StatusCode switch
     {

@@ -2,12 +2,6 @@ using Microsoft.AspNetCore.Http;
 
 namespace SpadeCluster.Server.Scoring;
 
-/// <summary>The server has as much to do as it can hold: come back later (429).</summary>
-internal sealed class BusyException(string message, int retryAfterSeconds) : Exception(message)
-{
-    public int RetryAfterSeconds { get; } = retryAfterSeconds;
-}
-
 /// <summary>
 /// Decides who gets in. A request is admitted, with room for its body, before its body is read, so that memory is bounded
 /// whatever arrives; it holds one of the few scoring slots only while it is being scored, never while its body arrives or its
@@ -25,7 +19,7 @@ public sealed class Admission(ServerOptions options)
     public long BytesInFlight => Interlocked.Read(ref _bytes);
 
     /// <summary>Admits a request; dispose when it is answered.</summary>
-    /// <exception cref="BusyException">Too many requests or bytes are in flight.</exception>
+    /// <exception cref="SpadeException">ResourceExhausted, with a time to come back: too many requests or bytes are in flight.</exception>
     /// <exception cref="BadHttpRequestException">413: the body is too large for this server at any time.</exception>
     internal Ticket Admit(HttpRequest request)
     {
@@ -36,12 +30,12 @@ public sealed class Admission(ServerOptions options)
         if (Interlocked.Add(ref _bytes, bytes) > Math.Max(options.MaxBytesInFlight, options.MaxBodyBytes)) throw Refuse(bytes, "too many large photographs are waiting already");
         return new Ticket(this, bytes);
 
-        BusyException Refuse(long taken, string why)
+        SpadeException Refuse(long taken, string why)
         {
             Interlocked.Decrement(ref _admitted);
             Interlocked.Add(ref _bytes, -taken);
             Interlocked.Increment(ref _refused);
-            return new BusyException($"{why}; try again in a second", 1);
+            return new SpadeException(SpadeError.ResourceExhausted, $"{why}; try again in a second") { RetryAfter = TimeSpan.FromSeconds(1) };
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace SpadeCluster.Server.Security;
 
@@ -23,6 +25,19 @@ public static class Binding
                 throw Invalid($"'{url}' can be reached from other machines, and there is no key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
         }
         return urls;
+    }
+
+    /// <exception cref="SpadeException">InvalidArgument: the files are no certificate with its key.</exception>
+    public static X509Certificate2 ReadCertificate(ServerOptions options)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(options.Certificate!, options.CertificateKey);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"'{options.Certificate}'{(options.CertificateKey is { } key ? $" and '{key}'" : "")} cannot be used as a certificate with its private key: {e.Message}", e);
+        }
     }
 
     /// <summary>The names a request may call the server by: DNS rebinding lures browsers to it by others.</summary>

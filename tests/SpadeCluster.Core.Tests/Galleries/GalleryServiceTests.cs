@@ -118,6 +118,33 @@ public sealed class GalleryServiceTests
     }
 
     [Fact]
+    public async Task A_steady_service_keeps_to_the_version_with_thresholds_until_the_next_has_some()
+    {
+        var service = Service();
+        using var steady = new ScoringService(_store, _engine, steady: true);
+        using var current = new ScoringService(_store, _engine);
+        async Task<(int, bool)> Of(ScoringService s)
+        {
+            var scored = await s.ScoreAsync("c", Image(77));
+            return (scored.Gallery.Version, scored.Result.Anomalous is not null);
+        }
+
+        await service.AddAsync("c", ImagesOf(1, 2, 3));
+        Assert.Equal((1, false), await Of(steady));
+        await service.CalibrateAsync("c", new ScoringOptions { GateNeighbours = 2 });
+        Assert.Equal((2, true), await Of(steady));
+        await service.AddAsync("c", ImagesOf(4));
+        await service.RetireAsync("c", ["1.png"], "blurred");
+        Assert.Equal((2, true), await Of(steady));
+        Assert.Equal((4, false), await Of(current));
+        // One that starts now finds the same version.
+        using var started = new ScoringService(_store, _engine, steady: true);
+        Assert.Equal((2, true), await Of(started));
+        await service.CalibrateAsync("c", new ScoringOptions { GateNeighbours = 2 });
+        Assert.Equal((5, true), await Of(steady));
+    }
+
+    [Fact]
     public async Task Another_models_features_are_refused()
     {
         await Service().AddAsync("c", ImagesOf(1));

@@ -1,0 +1,37 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace SpadeCluster.Server.Tests;
+
+/// <summary>'spade serve' as a process of its own.</summary>
+internal static class ServerProcess
+{
+    /// <summary>The program as it lies beside the tests, with the tests' list of assemblies: its own names packages that ASP.NET
+    /// Core brings too, and a test project's output leaves those out.</summary>
+    private static string[] Spade { get; } = ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile", Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
+
+    /// <param name="folder">Where 'galleries' lies.</param>
+    /// <param name="data">The server's own folder.</param>
+    public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, params (string Name, string Value)[] environment)
+    {
+        string address = $"http://127.0.0.1:{FreePort().ToString(CultureInfo.InvariantCulture)}";
+        var start = new ProcessStartInfo("dotnet", [.. Spade, "serve", "--gallery", Path.Combine(folder, "galleries"), "--data", data, "--urls", address]) { RedirectStandardOutput = true };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        var process = Process.Start(start)!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        string? line = await process.StandardOutput.ReadLineAsync(limit.Token);
+        Assert.Contains(address, line, StringComparison.Ordinal);
+        return (process, address);
+    }
+
+    public static int FreePort()
+    {
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        return ((IPEndPoint)free.LocalEndpoint).Port;
+    }
+
+    private static string Beside(string file) => Path.Combine(AppContext.BaseDirectory, file);
+}

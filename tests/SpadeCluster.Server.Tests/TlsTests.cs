@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Server.Tests;
+
+public sealed class TlsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("spade-tls-").FullName;
+
+    [Fact]
+    public async Task Other_machines_are_served_by_tls_with_a_key_and_cookies_stay_on_it()
+    {
+        var (certificate, key, fingerprint) = WriteCertificate();
+        string text;
+        await using (var first = SpadeServer.Create(Options("http://127.0.0.1:0"), Parts()))
+            text = (await first.Services.GetRequiredService<ApiKeyStore>().CreateAsync("ann", Role.Viewer, [])).Text;
+        await using var app = SpadeServer.Create(Options("https://0.0.0.0:0") with { Certificate = certificate, CertificateKey = key }, Parts());
+        await app.StartAsync();
+        string address = app.Urls.Single().Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal);
+
+        using var trusting = Client(address, (_, shown, _, _) => shown!.GetCertHashString(HashAlgorithmName.SHA256) == fingerprint);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await trusting.GetAsync("/v1/galleries")).StatusCode);
+        var session = await SessionTests.SignInAsync(trusting, text);
+        Assert.Equal(HttpStatusCode.Redirect, session.StatusCode);
+        Assert.All(session.Headers.GetValues("Set-Cookie"), c => Assert.Contains("secure", c, StringComparison.OrdinalIgnoreCase));
+        trusting.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", text);
+        Assert.Equal(HttpStatusCode.OK, (await trusting.GetAsync("/v1/galleries")).StatusCode);
+
+        using var stranger = Client(address, null);
+        Assert.IsType<AuthenticationException>((await Assert.ThrowsAsync<HttpRequestException>(() => stranger.GetAsync("/v1/galleries"))).InnerException);
+        using var plain = new HttpClient { BaseAddress = new Uri(address.Replace("https", "http", StringComparison.Ordinal)) };
+        await Assert.ThrowsAsync<HttpRequestException>(() => plain.GetAsync("/v1/galleries"));
+    }
+
+    [Theory]
+    [InlineData("missing.pem", "missing.pem")]
+    [InlineData("words.pem", "words.pem")]
+    public void A_certificate_that_is_none_is_named(string file, string named)
+    {
+        File.WriteAllText(Path.Combine(_folder, "words.pem"), "no certificate");
+        var options = Options("https://127.0.0.1:0") with { Certificate = Path.Combine(_folder, file) };
+        var e = Assert.Throws<SpadeException>(() => SpadeServer.Create(options, Parts()));
+        Assert.Equal(SpadeError.InvalidArgument, e.Error);
+        Assert.Contains(named, e.Message, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private ServerOptions Options(string url) => new() { Urls = [url], DataFolder = Path.Combine(_folder, "data") };
+
+    private static ServerParts Parts()
+    {
+        var (store, engine) = (new InMemoryGalleryStore(), new TestEngines());
+        return new ServerParts(new ScoringService(store, engine), author => new GalleryService(store, engine, author), () => []);
+    }
+
+    private static HttpClient Client(string address, RemoteCertificateValidationCallback? trust)
+    {
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false };
+        if (trust is not null) handler.SslOptions.RemoteCertificateValidationCallback = trust;
+        return new HttpClient(handler) { BaseAddress = new Uri(address) };
+    }
+
+    private (string Certificate, string Key, string Fingerprint) WriteCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=line-server", key, HashAlgorithmName.SHA256);
+        using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var (certificate, keyFile) = (Path.Combine(_folder, "server.pem"), Path.Combine(_folder, "server.key"));
+        File.WriteAllText(certificate, made.ExportCertificatePem());
+        File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
+        return (certificate, keyFile, made.GetCertHashString(HashAlgorithmName.SHA256));
+    }
+}
