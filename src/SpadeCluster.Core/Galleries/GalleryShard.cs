@@ -35,7 +35,9 @@ public sealed class GalleryShard : IGalleryShard
             throw new SpadeException(SpadeError.InvalidArgument, $"a shard of category '{manifest.Category}' was given {memory} bytes of memory, but needs {needed} for the features of two images: allow more");
         ImageId[] mine = [.. ids];
         var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled);
-        foreach (var pooled in await store.ReadPooledAsync(manifest.Category, mine, manifest.Model, cancellationToken)) images.Add(pooled);
+        // In portions: all of them at once, on their way into the index, would take the same memory again.
+        foreach (var portion in mine.Chunk(256))
+            foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken)) images.Add(pooled);
         return new GalleryShard(store, manifest, mine, images, memory);
     }
 

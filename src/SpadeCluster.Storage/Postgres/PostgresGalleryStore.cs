@@ -67,6 +67,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             var stored = (await ColumnAsync<long>(connection, "select id from spade_image where category = $1", cancellationToken, category)).ToHashSet();
             foreach (var image in next.SelectMany(m => m.Images))
                 if (!stored.Contains((long)image.Id.Value)) throw Missing(category, image.Id);
+            await CopyFrontsAsync(connection, category, next[^1], again: false, cancellationToken);
             foreach (var manifest in next)
                 await connection.ExecuteAsync("insert into spade_version (category, version, manifest) values ($1, $2, $3)", cancellationToken, category, manifest.Version, ManifestFile.Write(manifest));
             return 0;
@@ -125,6 +126,32 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         }
     }
 
+    internal override async ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken)
+        => await RunAsync(async connection =>
+        {
+            await using var command = connection.Command(
+                """
+                select asked.position::int, front.data from unnest($2) with ordinality as asked (id, position)
+                join spade_front front on front.category = $1 and front.id = asked.id
+                """, category, ids.Select(id => (long)id.Value).ToArray());
+            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
+            while (await reader.ReadAsync(cancellationToken)) received(reader.GetInt32(0) - 1, reader.GetFieldValue<byte[]>(1));
+            return true;
+        }, cancellationToken);
+
+    internal override ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next, CancellationToken cancellationToken)
+        => InTransactionAsync(category, async connection => await CopyFrontsAsync(connection, category, next, again: true, cancellationToken), cancellationToken);
+
+    /// <param name="again">Whether copies that are there are compared with their segments, and replaced where they differ.</param>
+    private static ValueTask<int> CopyFrontsAsync(NpgsqlConnection connection, string category, GalleryManifest version, bool again, CancellationToken cancellationToken)
+        => FrontLength(version.Model) > PostgresSegment.ChunkLength ? ValueTask.FromResult(0) : connection.ExecuteAsync(
+            $"""
+            insert into spade_front (category, id, data)
+            select category, id, substring(data for $3) from spade_chunk c where category = $1 and id = any ($2) and n = 0
+            {(again ? "" : "and not exists (select from spade_front f where f.category = c.category and f.id = c.id)")}
+            on conflict (category, id) do update set data = excluded.data where spade_front.data <> excluded.data
+            """, cancellationToken, category, version.Images.Select(i => (long)i.Id.Value).ToArray(), FrontLength(version.Model));
+
     internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>
         {
@@ -159,6 +186,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     }
 
     internal override string Where(string category, int version) => $"version {version} of category '{category}' in the database";
+
+    internal override string WhereCopies(string category) => $"spade_front of category '{category}' in the database";
 
     internal override string Where(string category, ImageId id) => $"image {id} of category '{category}' in the database";
 
