@@ -113,13 +113,16 @@ public abstract class GalleryStore : IGalleryStore
     }
 
     public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
-        => ReadPyramidAsync(category, id, model, null, cancellationToken);
+        => ReadPyramidAsync(category, id, model, false, null, cancellationToken);
 
-    public async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+        => ReadPyramidAsync(category, id, model, true, discarded, cancellationToken);
+
+    private async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
         var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
-        return await Segment.ReadPyramidAsync(source, header, model, discarded, cancellationToken);
+        return await Segment.ReadPyramidAsync(source, header, model, paged, discarded, cancellationToken);
     }
 
     public async ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)

@@ -30,9 +30,9 @@ internal static class ServeCommand
         keep.AcceptOnlyFromAmong("all", "flagged", "none");
         var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb") { Description = "Photographs and maps kept, at most, in GB; the newest.", DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30) }, 0.001, 1_000_000);
         var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
-        var (data, model) = (Data(), CommonOptions.Model());
+        var (data, model, memory) = (Data(), CommonOptions.Model(), CommonOptions.Memory());
         var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
-        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, threads };
+        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, memory, threads };
         command.SetAction(async (parsed, cancellation) =>
         {
             var store = new FileGalleryStore(Folder(parsed.GetValue(gallery)));
@@ -53,7 +53,7 @@ internal static class ServeCommand
             };
             // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
-            var scoring = new ScoringService(store, engines, threads: engines.Threads);
+            var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: (long)(parsed.GetValue(memory) * 1e9));
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
                 (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop));
             await using var server = SpadeServer.Create(options, parts);

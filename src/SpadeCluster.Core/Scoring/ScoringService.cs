@@ -11,7 +11,7 @@ namespace SpadeCluster.Scoring;
 /// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
 /// <param name="shards">Shards per gallery: any number gives the same bits.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-/// <param name="memory">Bytes of level data one open gallery may hold in memory.</param>
+/// <param name="memory">Bytes one open gallery may take.</param>
 public sealed class ScoringService(
     IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory) : IScoringService, IDisposable
 {
