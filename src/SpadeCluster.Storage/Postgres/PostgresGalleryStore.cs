@@ -193,11 +193,13 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     internal static SpadeException Explain(NpgsqlException e) => e.SqlState switch
     {
-        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted, $"the database's disk is full ({e.Message}); free some space and try again, what was there before is intact", e),
+        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted, $"the database's disk is full ({What(e)}); free some space and try again, what was there before is intact", e),
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege
-            => new SpadeException(SpadeError.Unavailable, $"the gallery database may not be written: {e.Message}", e),
-        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {e.Message}", e),
+            => new SpadeException(SpadeError.Unavailable, $"the gallery database may not be written ({What(e)}); use one that may, or a user who may, what was there before is intact", e),
+        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {What(e)}", e),
     };
+
+    private static string What(NpgsqlException e) => e is PostgresException p ? p.MessageText : e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
 
     private static ValueTask<int?> CurrentAsync(NpgsqlConnection connection, string category, CancellationToken cancellationToken)
         => connection.ScalarAsync<int?>("select max(version) from spade_version where category = $1", cancellationToken, category);
@@ -271,6 +273,10 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         {
             if (!_migrated) await Migration.ApplyAsync(_database, cancellationToken);
             _migrated = true;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery tables are missing or an earlier program's, and may not be made here ({e.MessageText}): run 'spade gallery list' once as a user who may", e);
         }
         catch (NpgsqlException e)
         {
