@@ -3,7 +3,6 @@ using Microsoft.Extensions.Hosting;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server;
-using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Snapshots;
 
 namespace SpadeCluster.Cli.Commands;
@@ -18,7 +17,7 @@ internal static class ServeCommand
     public static Command Create()
     {
         var defaults = new ServerOptions();
-        var gallery = new Option<string?>("--gallery") { Description = $"Folder of the galleries. Default: galleries, or {DemoGalleries} where only that exists.", HelpName = "DIR" };
+        var gallery = new Option<string?>("--gallery") { Description = $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} where only that exists.", HelpName = "DIR" };
         var urls = new Option<string[]>("--urls") { Description = $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine reaches.", HelpName = "URL", AllowMultipleArgumentsPerToken = true };
         var certificate = new Option<string?>("--cert") { Description = "Certificate for https addresses, a PEM file.", HelpName = "FILE" };
         var certificateKey = new Option<string?>("--cert-key") { Description = "The certificate's private key, a PEM file.", HelpName = "FILE" };
@@ -35,7 +34,7 @@ internal static class ServeCommand
         var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, memory, threads };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var store = new FileGalleryStore(Folder(parsed.GetValue(gallery)));
+            var store = GalleryPlace.Open(Folder(parsed.GetValue(gallery)));
             using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
             var options = defaults with
             {
@@ -65,7 +64,7 @@ internal static class ServeCommand
             {
                 throw new SpadeException(SpadeError.Unavailable, $"cannot listen on {string.Join(", ", options.Urls)}: {e.Message}", e);
             }
-            Console.WriteLine($"serving '{store.Root}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C");
+            Console.WriteLine($"serving '{store.Place}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });
