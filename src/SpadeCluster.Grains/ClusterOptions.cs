@@ -13,7 +13,7 @@ public sealed class ClusterOptions
     [Range(1, 16)]
     public int Replicas { get; set; } = 1;
 
-    /// <summary>Bytes of level data one shard may hold in memory.</summary>
+    /// <summary>Bytes one shard may take: pooled features, level data, and what a search works in.</summary>
     [Range(1L << 20, long.MaxValue)]
     public long ShardMemory { get; set; } = SpadeCluster.Galleries.GalleryShard.DefaultMemory;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
@@ -11,6 +12,8 @@ namespace SpadeCluster.Storage;
 /// </summary>
 public abstract class GalleryStore : IGalleryStore
 {
+    private readonly ConcurrentDictionary<string, bool> _warned = new();
+
     /// <summary>Where the galleries are, for people; without passwords.</summary>
     public abstract string Place { get; }
 
@@ -26,7 +29,11 @@ public abstract class GalleryStore : IGalleryStore
 
     public abstract ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
 
-    public long BytesPerImage(FeatureModel model) => Segment.MaxLength(model);
+    /// <summary>Told, once each, what an operator should know though the call went well.</summary>
+    public Action<string>? Warning { get; init; }
+
+    /// <summary>Segments, and the copies of their fronts.</summary>
+    public long BytesPerImage(FeatureModel model) => Segment.MaxLength(model) + FrontLength(model);
 
     public async ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
     {
@@ -57,15 +64,43 @@ public abstract class GalleryStore : IGalleryStore
 
     public async ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default)
     {
-        int header = SegmentHeader.LengthFor(model), length = 4 * model.PooledLength;
         var pooled = new float[ids.Count][];
-        await ReadFrontsAsync(category, ids, header + length, (i, front, total) =>
+        bool damaged = false;
+        bool whole = await ReadCopiesAsync(category, ids, FrontLength(model), (i, front) =>
         {
-            var bytes = front.Span[Math.Min(header, front.Length)..];
-            SegmentHeader.Parse(front.Span, total, ids[i], model, Where(category, ids[i])).Check(SegmentHeader.Pooled, bytes);
-            pooled[i] = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+            if (IsWholeFront(front.Span, ids[i], model)) pooled[i] = Pooled(front.Span, model);
+            else damaged = true;
+        }, cancellationToken);
+        if (damaged || !whole) Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but as good; 'spade gallery compact {category}' writes it anew");
+        int[] rest = [.. Enumerable.Range(0, ids.Count).Where(i => pooled[i] is null)];
+        if (rest.Length == 0) return pooled;
+        await ReadFrontsAsync(category, [.. rest.Select(i => ids[i])], FrontLength(model), (r, front, total) =>
+        {
+            CheckFront(front.Span, total, ids[rest[r]], model, Where(category, ids[rest[r]]));
+            pooled[rest[r]] = Pooled(front.Span, model);
         }, cancellationToken);
         return pooled;
+
+        static float[] Pooled(ReadOnlySpan<byte> front, FeatureModel model) => MemoryMarshal.Cast<byte, float>(front[SegmentHeader.LengthFor(model)..]).ToArray();
+    }
+
+    public async ValueTask CheckCopiesAsync(string category, CancellationToken cancellationToken = default)
+    {
+        if (await ReadCurrentAsync(category, cancellationToken) is not { } manifest) return;
+        foreach (var ids in manifest.Images.Select(i => i.Id).Chunk(256))
+        {
+            var copies = new Dictionary<int, byte[]>();
+            if (!await ReadCopiesAsync(category, ids, FrontLength(manifest.Model), (i, front) => copies.Add(i, front.ToArray()), cancellationToken)) throw Damaged("its own front");
+            int[] copied = [.. copies.Keys];
+            await ReadFrontsAsync(category, [.. copied.Select(i => ids[i])], FrontLength(manifest.Model), (c, front, _) =>
+            {
+                var (id, copy) = (ids[copied[c]], copies[copied[c]]);
+                // Of two that differ the copy is the bad one, unless only the segment is damaged: that is found elsewhere.
+                if (!front.Span.SequenceEqual(copy) && (!IsWholeFront(copy, id, manifest.Model) || IsWholeFront(front.Span, id, manifest.Model))) throw Damaged($"image {id}");
+            }, cancellationToken);
+        }
+
+        SpadeException Damaged(string what) => new(SpadeError.DataLoss, $"{WhereCopies(category)} is damaged ({what}): no image is lost, but opening is slower; 'spade gallery compact {category}' writes it anew");
     }
 
     public async ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
@@ -78,13 +113,16 @@ public abstract class GalleryStore : IGalleryStore
     }
 
     public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
-        => ReadPyramidAsync(category, id, model, null, cancellationToken);
+        => ReadPyramidAsync(category, id, model, false, null, cancellationToken);
 
-    public async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+        => ReadPyramidAsync(category, id, model, true, discarded, cancellationToken);
+
+    private async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
         var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
-        return await Segment.ReadPyramidAsync(source, header, model, discarded, cancellationToken);
+        return await Segment.ReadPyramidAsync(source, header, model, paged, discarded, cancellationToken);
     }
 
     public async ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
@@ -106,8 +144,13 @@ public abstract class GalleryStore : IGalleryStore
                 if (await TryHoldAsync(category, version, cancellationToken) is { } hold) held.Add(version, hold);
             // All of it is read before anything is deleted: what a damaged manifest needs nobody knows.
             var needed = new HashSet<ImageId>();
+            GalleryManifest? current = null;
             foreach (int version in versions.Where(v => !held.ContainsKey(v)))
-                needed.UnionWith((await ReadVersionAsync(category, version, cancellationToken)).Images.Select(i => i.Id));
+            {
+                current = await ReadVersionAsync(category, version, cancellationToken);
+                needed.UnionWith(current.Images.Select(i => i.Id));
+            }
+            if (current is not null) await WriteCopiesAsync(category, current, current, cancellationToken);
             var (images, bytes) = await DeleteAsync(category, held.Keys, needed, cancellationToken);
             return new CompactionReport([.. held.Keys], [.. droppable.Where(v => !held.ContainsKey(v))], images, bytes);
         }
@@ -144,6 +187,17 @@ public abstract class GalleryStore : IGalleryStore
     /// </summary>
     internal abstract ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Reads copies of the fronts of segments, as far as there are any; they may be damaged. Copies are there to be read
+    /// faster: they are made by <see cref="WriteCopiesAsync"/> and may be missing at any time.
+    /// </summary>
+    /// <returns>False where all of them are damaged at once.</returns>
+    internal abstract ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken);
+
+    /// <summary>Makes copies of the fronts of <paramref name="next"/>'s segments, unless there are, whole.</summary>
+    /// <param name="before">The version before it, as far as it can be read: its images' segments have not changed.</param>
+    internal abstract ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next, CancellationToken cancellationToken);
+
     /// <summary>Writes, or replaces, a segment; on return it is durable.</summary>
     internal abstract ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken);
 
@@ -159,6 +213,40 @@ public abstract class GalleryStore : IGalleryStore
     /// <summary>Names a segment in errors.</summary>
     internal abstract string Where(string category, ImageId id);
 
+    /// <summary>Names the copies of fronts.</summary>
+    internal abstract string WhereCopies(string category);
+
+    /// <summary>Bytes of a segment's front: its header and its pooled feature.</summary>
+    private protected static int FrontLength(FeatureModel model) => SegmentHeader.LengthFor(model) + 4 * model.PooledLength;
+
+    private protected static bool IsWholeFront(ReadOnlySpan<byte> front, ImageId id, FeatureModel model)
+    {
+        try
+        {
+            CheckFront(front, null, id, model, "");
+            return true;
+        }
+        catch (SpadeException)
+        {
+            return false;
+        }
+    }
+
+    private static void CheckFront(ReadOnlySpan<byte> front, long? total, ImageId id, FeatureModel model, string where)
+        => SegmentHeader.Parse(front, total, id, model, where).Check(SegmentHeader.Pooled, front[SegmentHeader.LengthFor(model)..]);
+
+    private protected async ValueTask<GalleryManifest?> TryReadVersionAsync(string category, int? version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return version is { } v ? await ReadVersionAsync(category, v, cancellationToken) : null;
+        }
+        catch (SpadeException e) when (e.Error is SpadeError.DataLoss or SpadeError.FailedPrecondition or SpadeError.NotFound)
+        {
+            return null;
+        }
+    }
+
     private protected static SpadeException NoVersion(string category, int version)
         => new(SpadeError.NotFound, $"category '{category}' has no version {version}; 'spade gallery history {category}' lists them");
 
@@ -167,6 +255,11 @@ public abstract class GalleryStore : IGalleryStore
 
     private protected static SpadeException Overtaken(string category, int version, int? current)
         => new(SpadeError.FailedPrecondition, $"version {version} of category '{category}' cannot follow version {current ?? 0}: another writer has changed it; try again");
+
+    private void Warn(string warning)
+    {
+        if (_warned.TryAdd(warning, true)) Warning?.Invoke(warning);
+    }
 
     private async ValueTask<bool> IsWholeAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, CancellationToken cancellationToken)
     {

@@ -20,7 +20,8 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
         var service = await BuildAsync(store);
         string[] files = [.. Directory.EnumerateFiles(store.Root, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != "LOCK").Order()];
-        Assert.Equal(3 + 1 + 4, files.Length); // manifests, pointer, segments
+        Assert.Equal(3 + 1 + 4 + 1, files.Length); // manifests, pointer, segments, copies of fronts
+        double[] scores = await Stores.ScoresAsync(store, "c", 7);
         var random = new Random(3);
         var kinds = new Dictionary<string, int>();
         for (int i = 0; i < 2000; i++)
@@ -29,12 +30,13 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
             var whole = File.ReadAllBytes(file);
             bool flip = i / files.Length % 4 > 0;
             File.WriteAllBytes(file, flip ? Flipped(whole, random) : whole[..random.Next(whole.Length)]);
-            string kind = $"{(flip ? "flips" : "truncations")} of {Path.GetExtension(file) switch { ".json" => "manifests", ".spade" => "segments", _ => "pointers" }}";
+            string kind = $"{(flip ? "flips" : "truncations")} of {Path.GetExtension(file) switch { ".json" => "manifests", ".spade" => "segments", _ => Path.GetFileName(file) }}";
             kinds[kind] = kinds.GetValueOrDefault(kind) + 1;
 
             var problems = await service.VerifyAsync("c");
             Assert.True(problems.Any(p => p.Contains(file)), $"damage {i} to {file} was not named by verify: {string.Join("; ", problems)}");
-            await AssertLoadFailsAsync(store, file, $"damage {i} to {file}");
+            if (Path.GetFileName(file) == "FRONTS") await AssertReadElsewhereAsync(file, scores);
+            else await AssertLoadFailsAsync(store, file, $"damage {i} to {file}");
             File.WriteAllBytes(file, whole);
         }
         Assert.Empty(await service.VerifyAsync("c"));
@@ -54,20 +56,22 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         var service = await BuildAsync(store);
         await using var database = NpgsqlDataSource.Create(place);
         var ids = (await store.ReadCurrentAsync("c"))!.Images.Select(i => i.Id).ToArray();
+        double[] scores = await Stores.ScoresAsync(store, "c", 7);
         var random = new Random(4);
         for (int i = 0; i < times; i++)
         {
-            bool manifest = i % 3 == 0, flip = i % 4 > 0;
+            bool manifest = i % 3 == 0, copy = i % 5 == 1 && !manifest, flip = i % 4 > 0;
             var id = ids[random.Next(ids.Length)];
             int version = random.Next(1, 4);
-            string where = manifest ? $"spade_version where category = 'c' and version = {version}" : $"spade_chunk where category = 'c' and n = 0 and id = {(long)id.Value}";
+            string where = manifest ? $"spade_version where category = 'c' and version = {version}" : $"{(copy ? "spade_front where" : "spade_chunk where n = 0 and")} category = 'c' and id = {(long)id.Value}";
             string column = manifest ? "manifest" : "data", table = where.Split(' ')[0], rows = where[table.Length..];
             byte[] whole = (byte[])(await ScalarAsync($"select {column} from {where}"))!;
             await SetAsync(flip ? Flipped(whole, random) : whole[..random.Next(whole.Length)]);
-            string name = manifest ? $"version {version} of category 'c'" : $"image {id} of category 'c'";
+            string name = manifest ? $"version {version} of category 'c'" : copy ? $"damaged (image {id})" : $"image {id} of category 'c'";
             var problems = await service.VerifyAsync("c");
             Assert.True(problems.Any(p => p.Contains(name)), $"damage {i} to {name} was not named: {string.Join("; ", problems)}");
-            if (!manifest || version == 3) await AssertLoadFailsAsync(store, name, $"damage {i} to {name}");
+            if (copy) Assert.Equal(scores, await Stores.ScoresAsync(store, "c", 7));
+            else if (!manifest || version == 3) await AssertLoadFailsAsync(store, name, $"damage {i} to {name}");
             await SetAsync(whole);
 
             async Task SetAsync(byte[] bytes)
@@ -125,6 +129,15 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         await service.AddAsync("c", Stores.Images(3, 4));
         await service.CalibrateAsync("c", new Scoring.ScoringOptions());
         return service;
+    }
+
+    /// <summary>What is only a copy does not stop anyone: it is named, and the segments are read.</summary>
+    private static async Task AssertReadElsewhereAsync(string file, double[] scores)
+    {
+        var warnings = new List<string>();
+        var store = new FileGalleryStore(Path.GetDirectoryName(Path.GetDirectoryName(file))!) { Warning = warnings.Add };
+        Assert.Equal(scores, await Stores.ScoresAsync(store, "c", 7));
+        Assert.Contains(file, Assert.Single(warnings));
     }
 
     /// <summary>Reads everything of the current version and the history, as scoring and operators would.</summary>

@@ -1,103 +1,52 @@
 using System.Diagnostics;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
-using SpadeCluster.Neighbors;
-using SpadeCluster.Scoring;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Tests.Support;
-using SpadeCluster.Tests;
 using Xunit.Abstractions;
 
 namespace SpadeCluster.Storage.Tests;
 
-/// <summary>5,000 normals of ResNet's shape on disk, 14 GB: opened, scored under a memory budget, and predicted.</summary>
-[Collection(StoresCollection.Name), Trait("Category", "Long")]
+/// <summary>Normals of ResNet's shape on disk: opened, scored under a memory budget, and predicted.</summary>
+[Collection(StoresCollection.Name)]
 public sealed class LargeGalleryTests(PostgresCluster postgres, ITestOutputHelper output) : IDisposable
 {
-    private const int Images = 5000;
-    private const long Budget = 400L << 20;
-
-    private static readonly FeatureModel ResNet = new("synthetic ResNet", new string('c', 64), 224, 224, [new(56, 56, 256), new(28, 28, 512), new(14, 14, 1024)], 2048, WeightChannels: false);
-
     private readonly Stores _stores = new(postgres);
 
     public void Dispose() => _stores.Dispose();
 
     [Fact]
-    public async Task Opens_in_a_second_and_scores_within_its_budget()
+    public Task Thirty_normals_are_scored_within_less_memory_than_they_have() => RunAsync(30, budget: 80_000_000, images: 5);
+
+    /// <summary>14 GB.</summary>
+    [Fact, Trait("Category", "Long")]
+    public Task Five_thousand_normals_open_in_a_second_and_are_scored_within_the_budget() => RunAsync(5000, budget: 400 << 20, images: 60);
+
+    private async Task RunAsync(int normals, long budget, int images)
     {
         var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
-        long predicted = Images * store.BytesPerImage(ResNet);
-        if (store.FreeBytes < predicted * 1.2) Assert.Fail($"needs {predicted / 1e9:0} GB of disk");
-        var manifest = await BuildAsync(store);
+        long predicted = normals * store.BytesPerImage(ResNetGallery.Model);
+        if (store.FreeBytes < predicted * 1.2) Assert.Fail($"needs {predicted / 1e9:0.0} GB of disk");
+        await ResNetGallery.BuildAsync(store, normals);
         long actual = new DirectoryInfo(store.Root).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
-        output.WriteLine($"predicted {predicted} bytes, actual {actual}: {100.0 * (predicted - actual) / actual:0.00} %");
+        output.WriteLine($"{normals} normals: predicted {predicted} bytes, actual {actual}: {100.0 * (predicted - actual) / actual:0.00} %");
         Assert.InRange(predicted, 0.95 * actual, 1.05 * actual);
 
-        using var gallery = await OpenGallery.LoadAsync(store, manifest, memory: Budget);
-        GC.Collect();
-        long before = ResidentBytes(), most = 0;
-        var options = new ScoringOptions { GalleryNeighbours = 50, GateNeighbours = 3 };
-        var random = new Random(9);
-        for (int i = 0; i < 8; i++)
-        {
-            var id = manifest.Images[random.Next(Images)].Id;
-            var query = new QueryImage(id, (await store.ReadFeaturesAsync("c", id, ResNet)).Pooled, ct => store.ReadPyramidAsync("c", id, ResNet, ct));
-            long start = Stopwatch.GetTimestamp();
-            var result = await gallery.Coordinator.ScoreAsync(query, options, null);
-            most = Math.Max(most, ResidentBytes());
-            output.WriteLine($"image {i}: {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms, score {result.Map!.Score:G4}, resident {(ResidentBytes() - before) / 1e6:0} MB more than before scoring");
-            Assert.Equal(0, result.Map.Values.Min());
-        }
-        output.WriteLine($"budget {Budget / 1e6:0} MB; resident before scoring {before / 1e6:0} MB, at most {most / 1e6:0} MB, {(most - before) / 1e6:0} MB more");
+        var (without, peak) = await MemoryProbe.StartAsync(store.Root, budget, Math.Min(normals, 50), images);
+        output.WriteLine($"a process that scores with two normals: {without / 1e6:0} MB; with {normals} under a budget of {budget / 1e6:0} MB: at most {peak / 1e6:0} MB, {(peak - without) / 1e6:0} MB more");
+        Assert.InRange(peak - without, 0, budget);
 
-        // The first one after dropping the system's caches reads the disk; the fastest of the others is the time that counts
-        // on a machine that does other work as well.
+        // The first one after dropping the system's caches reads the disk.
         var times = new List<double>();
         for (int run = 0; run < 6; run++)
         {
-            bool cold = run == 0 && DropCaches();
+            bool cold = normals > 1000 && run % 2 == 0 && DropCaches();
             long start = Stopwatch.GetTimestamp();
-            using var opened = await OpenGallery.LoadAsync(store, (await store.ReadCurrentAsync("c"))!, memory: Budget);
+            using var opened = await OpenGallery.LoadAsync(store, (await store.ReadCurrentAsync("c"))!);
             times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             output.WriteLine($"open {run + 1} ({(cold ? "system caches dropped" : "warm")}): {times[^1]:0} ms");
         }
-        Assert.True(most - before <= Budget, $"scoring took {(most - before) / 1e6:0} MB, budget {Budget / 1e6:0} MB");
-        Assert.True(times.Min() < 1000, $"opening took {times.Min():0} ms at best");
-    }
-
-    /// <summary>Pooled features and level data drawn per image from a few random blocks, so that building takes a disk's time, not a network's.</summary>
-    private static async Task<GalleryManifest> BuildAsync(FileGalleryStore store)
-    {
-        var random = new Random(1);
-        var block = new Half[ResNet.Levels[0].Length + 65536];
-        for (int i = 0; i < block.Length; i++) block[i] = (Half)random.NextDouble();
-        var thumbnail = new byte[12_000];
-        var images = new List<GalleryImage>();
-        using var writer = await store.LockAsync("c");
-        for (int n = 0; n < Images; n++)
-        {
-            var id = new ImageId((ulong)random.NextInt64());
-            var pyramid = new FeaturePyramid(ResNet.Levels, [.. ResNet.Levels.Select(s => block.AsSpan(random.Next(65536), s.Length).ToArray())]);
-            var pooled = new float[ResNet.PooledLength];
-            for (int i = 0; i < pooled.Length; i++) pooled[i] = random.NextSingle();
-            ChannelMoments[] moments = [.. ResNet.Levels.Select(s => new ChannelMoments(new double[s.Channels], new double[s.Channels]))];
-            await store.WriteImageAsync("c", id, ResNet.Digest, new StoredFeatures(pooled, moments), pyramid, thumbnail);
-            images.Add(new GalleryImage(id, new string('0', 64), $"{n}.png", DateTimeOffset.UnixEpoch, "test"));
-        }
-        var manifest = new GalleryManifest
-        {
-            Category = "c",
-            Version = 1,
-            CreatedAt = DateTimeOffset.UnixEpoch,
-            CreatedBy = "test",
-            Reason = "large",
-            Model = ResNet,
-            Preprocessing = "synthetic",
-            Images = [.. images.OrderBy(i => i.Id)],
-        };
-        await store.PublishAsync(manifest);
-        return manifest;
+        // At best, since the machine does other work as well; of the cold ones, where caches could be dropped.
+        Assert.True(times.Where((_, run) => run % 2 == 0).Min() < 1000, $"opening took {times.Min():0} ms at best");
     }
 
     private static bool DropCaches()
@@ -112,11 +61,5 @@ public sealed class LargeGalleryTests(PostgresCluster postgres, ITestOutputHelpe
         {
             return false;
         }
-    }
-
-    private static long ResidentBytes()
-    {
-        using var process = Process.GetCurrentProcess();
-        return process.WorkingSet64;
     }
 }

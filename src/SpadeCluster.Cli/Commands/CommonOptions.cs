@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Galleries;
 using SpadeCluster.Neighbors;
 using SpadeCluster.Scoring;
 
@@ -17,6 +18,8 @@ internal static class CommonOptions
     public static Option<string> Gallery() => new("--gallery") { Description = "Folder of the galleries, or a PostgreSQL connection string (Host=...;Database=...).", HelpName = "DIR", DefaultValueFactory = _ => GalleryFolder };
 
     public static Option<int> Threads() => Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0, 1024);
+
+    public static Option<double> Memory() => Bounded(new Option<double>("--memory-gb") { Description = "Memory one gallery may take, in GB; less makes it read more from the disk, and changes no result.", HelpName = "GB", DefaultValueFactory = _ => GalleryShard.DefaultMemory / 1e9 }, 0.001, 1e6);
 
     public static Option<T> Bounded<T>(Option<T> option, T low, T high) where T : IComparable<T>
     {

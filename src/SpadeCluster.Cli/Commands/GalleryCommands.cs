@@ -68,13 +68,13 @@ internal static class GalleryCommands
                 return await service.CalibrateAsync(name, options, new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
-            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null);
+            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration));
             if (asJson) CliJson.WriteLine(report, CliJson.Default.AddReport);
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (!asJson)
             {
                 Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {manifest.Images.Count} images")}");
-                if (manifest?.Calibration is { } c) PrintCalibration(c, manifest.Images.Count);
+                if (manifest?.Calibration is { } c) PrintCalibration(name, c, manifest.Images.Count);
                 else if (manifest is not null) Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
             }
             return problems.Length > 0 ? ExitCodes.BadData : 0;
@@ -138,7 +138,7 @@ internal static class GalleryCommands
             }
             Console.WriteLine($"{m.Category} version {m.Version} ({m.Reason}, {m.CreatedAt:u}, {m.CreatedBy})");
             Console.WriteLine($"model {m.Model.Name} (digest {m.Model.Digest[..12]}), {m.Preprocessing}, {m.Images.Count} images");
-            if (m.Calibration is { } c) PrintCalibration(c, m.Images.Count);
+            if (m.Calibration is { } c) PrintCalibration(m.Category, c, m.Images.Count);
             else Console.WriteLine("not calibrated");
             foreach (var i in m.Images) Console.WriteLine($"{i.Id}  {i.AddedAt:u}  {i.Source}");
             return 0;
@@ -163,7 +163,7 @@ internal static class GalleryCommands
             else
             {
                 Console.WriteLine($"{m.Category}: version {m.Version}");
-                PrintCalibration(m.Calibration!, m.Images.Count);
+                PrintCalibration(m.Category, m.Calibration!, m.Images.Count);
             }
             return 0;
         });
@@ -210,10 +210,13 @@ internal static class GalleryCommands
     private static ScoringOptions Fitted(ScoringOptions options, int images)
         => options with { GateNeighbours = Math.Min(options.GateNeighbours, images) };
 
-    private static void PrintCalibration(Calibration c, int normals)
+    private static void PrintCalibration(string category, Calibration c, int normals)
     {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"thresholds: tau {c.Tau:G5} (gate), theta {c.Theta:G5} (map); at most {c.Rate:P2} of normal images rejected"));
         if (c.Rate > c.Options.Alpha)
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{normals} normals are too few to promise {c.Options.Alpha:P2}: that takes {Math.Ceiling(1 / c.Options.Alpha) - 1:0}"));
+        if (c.Highest.Count == 0) return;
+        Console.WriteLine($"highest among the normals: {string.Join(", ", c.Highest.Select(h => string.Create(CultureInfo.InvariantCulture, $"{h.Score:G5} {h.Image.Source}")))}");
+        if (c.Rate > c.Options.Alpha) Console.WriteLine($"theta is the highest: if that photograph is not of a good part, 'spade gallery retire {category} {c.Highest[0].Image.Id} --reason ...', then calibrate again");
     }
 }

@@ -14,10 +14,10 @@ internal static class ScoreCommand
     {
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
         var category = new Option<string>("--category") { Description = "Product category.", HelpName = "NAME", Required = true };
-        var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
+        var (gallery, model, memory, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Memory(), CommonOptions.Json());
         var output = new Option<string?>("--out") { Description = "Folder for an overlay and a mask per image.", HelpName = "DIR" };
         var server = new Option<string?>("--server") { Description = "Let a cluster score: a gateway's address, or several separated by commas. The same results as here.", HelpName = "HOST:PORT" };
-        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, output, server, json };
+        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, memory, output, server, json };
         var extractor = new ExtractorOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -31,7 +31,7 @@ internal static class ScoreCommand
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
-            var scoring = new ScoringService(store, engines, threads: engines.Threads);
+            var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: (long)(parsed.GetValue(memory) * 1e9));
             if (manifest.Calibration is null) Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: raw scores only; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 

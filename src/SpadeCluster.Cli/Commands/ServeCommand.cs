@@ -3,7 +3,6 @@ using Microsoft.Extensions.Hosting;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server;
-using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Snapshots;
 
 namespace SpadeCluster.Cli.Commands;
@@ -18,7 +17,7 @@ internal static class ServeCommand
     public static Command Create()
     {
         var defaults = new ServerOptions();
-        var gallery = new Option<string?>("--gallery") { Description = $"Folder of the galleries. Default: galleries, or {DemoGalleries} where only that exists.", HelpName = "DIR" };
+        var gallery = new Option<string?>("--gallery") { Description = $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} where only that exists.", HelpName = "DIR" };
         var urls = new Option<string[]>("--urls") { Description = $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine reaches.", HelpName = "URL", AllowMultipleArgumentsPerToken = true };
         var certificate = new Option<string?>("--cert") { Description = "Certificate for https addresses, a PEM file.", HelpName = "FILE" };
         var certificateKey = new Option<string?>("--cert-key") { Description = "The certificate's private key, a PEM file.", HelpName = "FILE" };
@@ -30,12 +29,12 @@ internal static class ServeCommand
         keep.AcceptOnlyFromAmong("all", "flagged", "none");
         var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb") { Description = "Photographs and maps kept, at most, in GB; the newest.", DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30) }, 0.001, 1_000_000);
         var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
-        var (data, model) = (Data(), CommonOptions.Model());
+        var (data, model, memory) = (Data(), CommonOptions.Model(), CommonOptions.Memory());
         var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
-        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, threads };
+        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, memory, threads };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var store = new FileGalleryStore(Folder(parsed.GetValue(gallery)));
+            var store = GalleryPlace.Open(Folder(parsed.GetValue(gallery)));
             using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
             var options = defaults with
             {
@@ -53,7 +52,7 @@ internal static class ServeCommand
             };
             // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
-            var scoring = new ScoringService(store, engines, threads: engines.Threads, steady: true);
+            var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: (long)(parsed.GetValue(memory) * 1e9), steady: true);
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
                 (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop));
             await using var server = SpadeServer.Create(options, parts);
@@ -65,7 +64,7 @@ internal static class ServeCommand
             {
                 throw new SpadeException(SpadeError.Unavailable, $"cannot listen on {string.Join(", ", options.Urls)}: {e.Message}", e);
             }
-            Console.WriteLine($"serving '{store.Root}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C");
+            Console.WriteLine($"serving '{store.Place}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });

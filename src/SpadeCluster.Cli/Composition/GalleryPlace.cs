@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
@@ -5,9 +6,30 @@ using SpadeCluster.Storage.Postgres;
 namespace SpadeCluster.Cli.Composition;
 
 /// <summary>Where --gallery points to.</summary>
-internal static class GalleryPlace
+internal static partial class GalleryPlace
 {
     /// <param name="place">A folder, or a PostgreSQL connection string such as "Host=db;Database=spade;Username=spade".</param>
+    /// <exception cref="SpadeException">InvalidArgument: a connection string that is none.</exception>
     public static GalleryStore Open(string place)
-        => place.Contains("Host=", StringComparison.OrdinalIgnoreCase) ? new PostgresGalleryStore(place) : new FileGalleryStore(place);
+    {
+        if (place.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || place.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase))
+            throw new SpadeException(SpadeError.InvalidArgument, "--gallery takes a database as \"Host=...;Port=...;Database=...;Username=...;Password=...\", not as a URL");
+        if (!IsDatabase(place)) return new FileGalleryStore(place) { Warning = Warn };
+        try
+        {
+            return new PostgresGalleryStore(place) { Warning = Warn };
+        }
+        catch (ArgumentException e)
+        {
+            // Its message names the word, never a value: there may be a password among them.
+            throw new SpadeException(SpadeError.InvalidArgument, $"--gallery is not a connection string PostgreSQL's driver understands ({e.Message}); it looks like \"Host=db;Database=spade;Username=spade\"", e);
+        }
+    }
+
+    public static bool IsDatabase(string place) => HostOption().IsMatch(place);
+
+    [GeneratedRegex(@"(^|;)\s*(host|server|data source)\s*=", RegexOptions.IgnoreCase)]
+    private static partial Regex HostOption();
+
+    private static void Warn(string warning) => Console.Error.WriteLine($"spade: {warning}");
 }

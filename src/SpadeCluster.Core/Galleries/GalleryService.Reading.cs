@@ -68,6 +68,7 @@ public sealed partial class GalleryService
             });
             progress?.Report(++done);
         }
+        await CheckAsync(() => store.CheckCopiesAsync(category, cancellationToken));
         return problems;
 
         async ValueTask CheckAsync(Func<ValueTask> read)

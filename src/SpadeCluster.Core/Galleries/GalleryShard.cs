@@ -4,11 +4,11 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>Some images of one gallery version: pooled features in memory, level data paged in under a byte budget.</summary>
+/// <summary>Some images of one gallery version under a byte budget: pooled features in memory, level data paged in.</summary>
 public sealed class GalleryShard : IGalleryShard
 {
-    /// <summary>Level data a gallery may hold in memory unless told otherwise, in bytes.</summary>
-    public const long DefaultMemory = 2L << 30;
+    /// <summary>Bytes an open gallery may take unless told otherwise.</summary>
+    public const long DefaultMemory = 2_000_000_000;
 
     private const int TrainingImages = 24;
     private const long SearchMemory = 128L << 20;
@@ -25,18 +25,21 @@ public sealed class GalleryShard : IGalleryShard
         => (_store, _manifest, _ids, _images, _memory) = (store, manifest, ids, images, memory);
 
     /// <param name="ids">The shard's images, ascending.</param>
-    /// <param name="memory">Bytes of level data that may be in memory at a time. Less than the images of one query need makes
-    /// the shard search them in portions; the result is the same.</param>
-    /// <exception cref="SpadeException">InvalidArgument: <paramref name="memory"/> is less than two images need.</exception>
+    /// <param name="memory">Bytes the shard may take: the pooled features of its images, as much level data as fits beside
+    /// them, and what a search works in. Less level data than one query needs makes the shard search it in portions; the
+    /// result is the same.</param>
+    /// <exception cref="SpadeException">InvalidArgument: <paramref name="memory"/> is less than <see cref="LeastMemory"/>.</exception>
     public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids, long memory = DefaultMemory, CancellationToken cancellationToken = default)
     {
-        long needed = 2 * PyramidBytes(manifest);
-        if (memory < needed)
-            throw new SpadeException(SpadeError.InvalidArgument, $"a shard of category '{manifest.Category}' was given {memory} bytes of memory, but needs {needed} for the features of two images: allow more");
         ImageId[] mine = [.. ids];
+        long needed = LeastMemory(manifest.Model, mine.Length);
+        if (memory < needed)
+            throw new SpadeException(SpadeError.InvalidArgument, $"a shard of category '{manifest.Category}' with {mine.Length} images was given {memory / 1e6:0.0} MB of memory, but needs {needed / 1e6:0.0} MB: allow more");
         var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled);
-        foreach (var pooled in await store.ReadPooledAsync(manifest.Category, mine, manifest.Model, cancellationToken)) images.Add(pooled);
-        return new GalleryShard(store, manifest, mine, images, memory);
+        // In portions: all of them at once, on their way into the index, would take the same memory again.
+        foreach (var portion in mine.Chunk(256))
+            foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken)) images.Add(pooled);
+        return new GalleryShard(store, manifest, mine, images, memory - PooledBytes(manifest.Model, mine.Length));
     }
 
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
@@ -62,7 +65,18 @@ public sealed class GalleryShard : IGalleryShard
         return merged ?? throw new ArgumentException("nothing to search", nameof(picks));
     }
 
-    private static long PyramidBytes(GalleryManifest manifest) => manifest.Model.Levels.Sum(s => 2L * s.Length);
+    /// <summary>Bytes below which a shard is refused: pooled features, one search, and the level data of two images.</summary>
+    internal static long LeastMemory(FeatureModel model, int images) => PooledBytes(model, images) + SearchBytes(model) + 2 * PyramidBytes(model);
+
+    private static long PooledBytes(FeatureModel model, int images) => 4L * model.PooledLength * images;
+
+    private static long PyramidBytes(FeatureModel model) => model.Levels.Sum(s => 2L * s.Length);
+
+    /// <summary>
+    /// What one search works in, roughly: bounds of the pairs of coarsest cells of some tens of images, and the query, both as
+    /// it came and in the forms the levels are compared in.
+    /// </summary>
+    private static long SearchBytes(FeatureModel model) => Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 8 * PyramidBytes(model);
 
     /// <summary>Trained on first use, once; after a failure (a store that did not answer) the next call tries again.</summary>
     private Task<PagedIndex> IndexAsync()
@@ -77,14 +91,15 @@ public sealed class GalleryShard : IGalleryShard
     /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its result.</summary>
     private async Task<PagedIndex> TrainAsync()
     {
-        int count = (int)Math.Min(Math.Min(_ids.Length, TrainingImages), _memory / PyramidBytes(_manifest));
+        // Some is left for searches, of which several may run at once.
+        long room = _memory - Math.Max(SearchBytes(_manifest.Model), Math.Min(_memory / 4, SearchMemory));
+        int count = (int)Math.Min(Math.Min(_ids.Length, TrainingImages), room / PyramidBytes(_manifest.Model));
         var sample = new FeaturePyramid[count];
         for (int i = 0; i < count; i++) sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
-        // Every image of a model takes the same room. Some is left for queries and the search's own scratch.
-        long page = index.Pack(sample[0]).ResidentBytes;
-        int capacity = (int)Math.Clamp((_memory - Math.Min(_memory / 4, SearchMemory)) / page, 1, _ids.Length);
-        var discarded = new ConcurrentBag<FeaturePyramid>(sample);
+        // Every image of a model takes the same room.
+        int capacity = (int)Math.Clamp(room / index.Pack(sample[0]).ResidentBytes, 1, _ids.Length);
+        var discarded = new ConcurrentBag<FeaturePyramid>(sample.Take(capacity));
         return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>
         {
             var reuse = dropped?.Features ?? (discarded.TryTake(out var trained) ? trained : null);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Galleries;
@@ -9,12 +10,23 @@ public sealed record GallerySummary(string Category, int Version, int Images, st
         => new(m.Category, m.Version, m.Images.Count, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt, m.CreatedBy, m.Reason);
 }
 
+/// <summary>A normal and its score against the others.</summary>
+public sealed record NormalScoreRow(string ImageId, string Source, double RawScore)
+{
+    /// <returns>Null where the calibration was not made just now.</returns>
+    public static IReadOnlyList<NormalScoreRow>? Of(Calibration? c)
+        => c is { Highest.Count: > 0 } ? [.. c.Highest.Select(h => new NormalScoreRow(h.Image.Id.ToString(), h.Image.Source, h.Score))] : null;
+}
+
 public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
 
 /// <summary>A category with its thresholds and images.</summary>
-public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate, ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images)
+/// <param name="HighestNormals">After calibrating: the normals that score highest against the others, highest first.</param>
+public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate, ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NormalScoreRow>? HighestNormals = null)
 {
     public static GalleryDetails Of(GalleryManifest m) => new(
         GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
-        [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))]);
+        [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))],
+        NormalScoreRow.Of(m.Calibration));
 }

@@ -59,6 +59,10 @@ public interface IGalleryStore
     /// <summary>The picture stored with an image; null where there is none.</summary>
     ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
 
+    /// <summary>Checks the copies that the store keeps of an image's features to be faster; results never depend on them.</summary>
+    /// <exception cref="SpadeException">DataLoss: damaged.</exception>
+    ValueTask CheckCopiesAsync(string category, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
+
     /// <summary>Drops versions, then every image that no version left names. Needs the lock. Pinned versions stay.</summary>
     /// <exception cref="SpadeException">DataLoss: a version that stays cannot be read, so nobody knows what it needs; nothing
     /// is deleted.</exception>

@@ -17,7 +17,7 @@ public sealed class OpenGallery : IDisposable
     public GalleryManifest Manifest { get; }
     public ScoringCoordinator Coordinator { get; }
 
-    /// <param name="memory">Bytes of level data that all shards together may hold.</param>
+    /// <param name="memory">Bytes that all shards together may take.</param>
     /// <exception cref="SpadeException">NotFound: the version was compacted away since its manifest was read.</exception>
     public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
     {

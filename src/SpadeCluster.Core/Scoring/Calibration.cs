@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using SpadeCluster.Galleries;
+
 namespace SpadeCluster.Scoring;
 
 /// <summary>
@@ -23,6 +26,10 @@ public sealed record Calibration
     /// <summary>Score of each normal against the others, ascending.</summary>
     public required IReadOnlyList<double> Scores { get; init; }
 
+    /// <summary>The normals with the highest scores, highest first: told by the calibration itself, not kept with it.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<NormalScore> Highest { get; init; } = [];
+
     /// <summary>Scales so that the threshold is 0.5 and the normals' median 0; clipped to 0..1.</summary>
     public double Normalise(double score) => Normalise(score, Theta, Scores);
 
@@ -37,3 +44,6 @@ public sealed record Calibration
         return Math.Clamp(0.5 + 0.5 * (value - threshold) / spread, 0, 1);
     }
 }
+
+/// <summary>A normal's score against the others.</summary>
+public readonly record struct NormalScore(GalleryImage Image, double Score);

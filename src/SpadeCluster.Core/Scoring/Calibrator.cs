@@ -5,6 +5,9 @@ namespace SpadeCluster.Scoring;
 /// <summary>Learns thresholds from a gallery's own normals, leaving each out in turn.</summary>
 public static class Calibrator
 {
+    /// <summary>Normals of highest score that are told by name.</summary>
+    private const int Told = 3;
+
     /// <exception cref="SpadeException">FailedPrecondition: fewer than 2 images.</exception>
     public static async ValueTask<Calibration> RunAsync(IGalleryStore store, OpenGallery gallery, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -24,10 +27,12 @@ public static class Calibrator
             (gate[i], scores[i]) = (result.GateDistance, result.Map!.Score);
             progress?.Report(i + 1);
         }
+        // With few normals theta is the highest of these scores: one that is not normal spoils it, so somebody should look.
+        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image, score)).OrderByDescending(s => s.Score).Take(Told)];
         Array.Sort(gate);
         Array.Sort(scores);
         var (tau, rate) = ConformalQuantile.Of(gate, options.Alpha);
         var (theta, _) = ConformalQuantile.Of(scores, options.Alpha);
-        return new Calibration { Options = options, Tau = tau, Theta = theta, Rate = rate, GateDistances = gate, Scores = scores };
+        return new Calibration { Options = options, Tau = tau, Theta = theta, Rate = rate, GateDistances = gate, Scores = scores, Highest = highest };
     }
 }

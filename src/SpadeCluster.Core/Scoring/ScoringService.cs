@@ -11,7 +11,7 @@ namespace SpadeCluster.Scoring;
 /// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
 /// <param name="shards">Shards per gallery: any number gives the same bits.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-/// <param name="memory">Bytes of level data one open gallery may hold in memory.</param>
+/// <param name="memory">Bytes one open gallery may take.</param>
 /// <param name="steady">A changed gallery counts once it has thresholds: until then images are scored with the newest version
 /// that has some, so that a line is never without verdicts. A category that never had any is scored without them.</param>
 public sealed class ScoringService(

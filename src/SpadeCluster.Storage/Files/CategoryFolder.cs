@@ -10,6 +10,7 @@ namespace SpadeCluster.Storage.Files;
 /// LOCK                    held by the writer; the system releases it when the process ends, however it ends
 /// versions/000001.json    manifests, immutable; a reader that has pinned one holds a shared lock on it
 /// images/ab/ab12...spade  one segment per normal image, immutable
+/// FRONTS                  copies of what the current version's segments begin with: opening reads them in one go
 /// tmp/                    files being written; the next writer empties it
 /// </code>
 /// </summary>
@@ -17,6 +18,7 @@ internal sealed class CategoryFolder(string path)
 {
     public string Path { get; } = path;
     public string Current { get; } = System.IO.Path.Combine(path, "CURRENT");
+    public string Fronts { get; } = System.IO.Path.Combine(path, "FRONTS");
     public string LockFile { get; } = System.IO.Path.Combine(path, "LOCK");
     public string Versions { get; } = System.IO.Path.Combine(path, "versions");
     public string Images { get; } = System.IO.Path.Combine(path, "images");
@@ -45,10 +47,12 @@ internal sealed class CategoryFolder(string path)
             .Select(f => (Known: TryParseImageName(f.Name, out var id), Id: id, File: f)).Where(f => f.Known).Select(f => (f.Id, f.File));
 
     /// <summary>Writes one of the category's files, durably.</summary>
-    public void Write(string file, byte[] content)
+    public void Write(string file, byte[] content) => Write(file, stream => stream.Write(content));
+
+    public void Write(string file, Action<Stream> write)
     {
         DurableFile.CreateFolder(Temporary);
         DurableFile.CreateFolder(System.IO.Path.GetDirectoryName(file)!);
-        DurableFile.Write(file, System.IO.Path.Combine(Temporary, System.IO.Path.GetFileName(file)), stream => stream.Write(content));
+        DurableFile.Write(file, System.IO.Path.Combine(Temporary, System.IO.Path.GetFileName(file)), write);
     }
 }

@@ -8,7 +8,7 @@ namespace SpadeCluster.Storage.Files;
 /// and a manifest before CURRENT does, so whatever moment a writer stops at, CURRENT names something whole. Locks are the
 /// system's (flock) and end with their process; on network file systems that ignore flock, see to one writer yourself.
 /// </summary>
-public sealed class FileGalleryStore(string root) : GalleryStore
+public sealed partial class FileGalleryStore(string root) : GalleryStore
 {
     public string Root { get; } = Path.GetFullPath(root);
 
@@ -98,6 +98,7 @@ public sealed class FileGalleryStore(string root) : GalleryStore
         if (current != after) throw Overtaken(category, next[0].Version, current);
         foreach (var id in next.SelectMany(m => m.Images).Select(i => i.Id).Distinct())
             if (!File.Exists(folder.Image(id))) throw Missing(category, id);
+        await WriteCopiesAsync(category, await TryReadVersionAsync(category, current, cancellationToken), next[^1], cancellationToken);
         foreach (var manifest in next) folder.Write(folder.Manifest(manifest.Version), ManifestFile.Write(manifest));
         folder.Write(folder.Current, PointerFile.Write(next[^1].Version));
     }

@@ -67,13 +67,16 @@ internal static class Segment
         return bytes;
     }
 
-    public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    /// <param name="paged">Whether it becomes a page that is filled again and again. Such ones go to the pinned heap: in the
+    /// large-object heap they would count as live data, in proportion to which the collector lets garbage grow.</param>
+    /// <param name="discarded">Its memory is used again.</param>
+    public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model, bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
         bool reuse = discarded is not null && discarded.Shapes.SequenceEqual(model.Levels);
         var levels = new Half[model.Levels.Count][];
         for (int l = 0; l < levels.Length; l++)
         {
-            levels[l] = reuse ? discarded!.LevelArray(l) : GC.AllocateUninitializedArray<Half>(model.Levels[l].Length);
+            levels[l] = reuse ? discarded!.LevelArray(l) : GC.AllocateUninitializedArray<Half>(model.Levels[l].Length, pinned: paged);
             using var bytes = new HalfBytes(levels[l]);
             await ReadPartAsync(source, header, SegmentHeader.FirstLevel + l, bytes.Memory, cancellationToken);
         }

@@ -64,10 +64,10 @@ internal sealed class SegmentHeader
     }
 
     /// <param name="front">At least the header, as far as the segment has it.</param>
-    /// <param name="length">Bytes of the whole segment.</param>
+    /// <param name="length">Bytes of the whole segment; null: not known.</param>
     /// <param name="where">Names the segment in errors.</param>
     /// <exception cref="SpadeException">DataLoss: damaged, or another image's. FailedPrecondition: other format or model.</exception>
-    public static SegmentHeader Parse(ReadOnlySpan<byte> front, long length, ImageId id, FeatureModel model, string where)
+    public static SegmentHeader Parse(ReadOnlySpan<byte> front, long? length, ImageId id, FeatureModel model, string where)
     {
         int parts = FirstLevel + model.Levels.Count, size = LengthFor(parts);
         if (front.Length < size || !front[..8].SequenceEqual(Magic)) throw Damaged(where, "its header is cut off or is not a segment's");
@@ -84,7 +84,7 @@ internal sealed class SegmentHeader
         if (parsed.Length(Pooled) != 4L * model.PooledLength || parsed.Length(Moments) != MomentsLength(model)
             || model.Levels.Where((s, l) => parsed.Length(FirstLevel + l) != 2L * s.Length).Any())
             throw Damaged(where, "its parts have not the lengths of its model");
-        if (parsed._offsets[^1] != length) throw Damaged(where, $"it has {length} bytes instead of {parsed._offsets[^1]}");
+        if (length is not null && parsed._offsets[^1] != length) throw Damaged(where, $"it has {length} bytes instead of {parsed._offsets[^1]}");
         return parsed;
     }
 

@@ -67,6 +67,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             var stored = (await ColumnAsync<long>(connection, "select id from spade_image where category = $1", cancellationToken, category)).ToHashSet();
             foreach (var image in next.SelectMany(m => m.Images))
                 if (!stored.Contains((long)image.Id.Value)) throw Missing(category, image.Id);
+            await CopyFrontsAsync(connection, category, next[^1], again: false, cancellationToken);
             foreach (var manifest in next)
                 await connection.ExecuteAsync("insert into spade_version (category, version, manifest) values ($1, $2, $3)", cancellationToken, category, manifest.Version, ManifestFile.Write(manifest));
             return 0;
@@ -125,6 +126,32 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         }
     }
 
+    internal override async ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken)
+        => await RunAsync(async connection =>
+        {
+            await using var command = connection.Command(
+                """
+                select asked.position::int, front.data from unnest($2) with ordinality as asked (id, position)
+                join spade_front front on front.category = $1 and front.id = asked.id
+                """, category, ids.Select(id => (long)id.Value).ToArray());
+            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
+            while (await reader.ReadAsync(cancellationToken)) received(reader.GetInt32(0) - 1, reader.GetFieldValue<byte[]>(1));
+            return true;
+        }, cancellationToken);
+
+    internal override ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next, CancellationToken cancellationToken)
+        => InTransactionAsync(category, async connection => await CopyFrontsAsync(connection, category, next, again: true, cancellationToken), cancellationToken);
+
+    /// <param name="again">Whether copies that are there are compared with their segments, and replaced where they differ.</param>
+    private static ValueTask<int> CopyFrontsAsync(NpgsqlConnection connection, string category, GalleryManifest version, bool again, CancellationToken cancellationToken)
+        => FrontLength(version.Model) > PostgresSegment.ChunkLength ? ValueTask.FromResult(0) : connection.ExecuteAsync(
+            $"""
+            insert into spade_front (category, id, data)
+            select category, id, substring(data for $3) from spade_chunk c where category = $1 and id = any ($2) and n = 0
+            {(again ? "" : "and not exists (select from spade_front f where f.category = c.category and f.id = c.id)")}
+            on conflict (category, id) do update set data = excluded.data where spade_front.data <> excluded.data
+            """, cancellationToken, category, version.Images.Select(i => (long)i.Id.Value).ToArray(), FrontLength(version.Model));
+
     internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>
         {
@@ -160,15 +187,19 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     internal override string Where(string category, int version) => $"version {version} of category '{category}' in the database";
 
+    internal override string WhereCopies(string category) => $"spade_front of category '{category}' in the database";
+
     internal override string Where(string category, ImageId id) => $"image {id} of category '{category}' in the database";
 
     internal static SpadeException Explain(NpgsqlException e) => e.SqlState switch
     {
-        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted, $"the database's disk is full ({e.Message}); free some space and try again, what was there before is intact", e),
+        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted, $"the database's disk is full ({What(e)}); free some space and try again, what was there before is intact", e),
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege
-            => new SpadeException(SpadeError.Unavailable, $"the gallery database may not be written: {e.Message}", e),
-        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {e.Message}", e),
+            => new SpadeException(SpadeError.Unavailable, $"the gallery database may not be written ({What(e)}); use one that may, or a user who may, what was there before is intact", e),
+        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {What(e)}", e),
     };
+
+    private static string What(NpgsqlException e) => e is PostgresException p ? p.MessageText : e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
 
     private static ValueTask<int?> CurrentAsync(NpgsqlConnection connection, string category, CancellationToken cancellationToken)
         => connection.ScalarAsync<int?>("select max(version) from spade_version where category = $1", cancellationToken, category);
@@ -242,6 +273,10 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         {
             if (!_migrated) await Migration.ApplyAsync(_database, cancellationToken);
             _migrated = true;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery tables are missing or an earlier program's, and may not be made here ({e.MessageText}): run 'spade gallery list' once as a user who may", e);
         }
         catch (NpgsqlException e)
         {

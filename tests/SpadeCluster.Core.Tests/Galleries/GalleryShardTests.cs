@@ -20,7 +20,7 @@ public sealed class GalleryShardTests
         var options = new PixelSearchOptions(Kappa: kappa, Threads: 1);
 
         var whole = await (await GalleryShard.LoadAsync(store, manifest, ids)).MatchAsync(query, picks, options);
-        foreach (long memory in new[] { 2 * image, 4 * image, 7 * image })
+        foreach (long memory in new[] { 0, 2 * image, 5 * image }.Select(more => GalleryShard.LeastMemory(manifest.Model, ids.Length) + more))
         {
             var shard = await GalleryShard.LoadAsync(store, manifest, ids, memory);
             for (int again = 0; again < 2; again++)

@@ -9,12 +9,18 @@ public sealed class PostgresCluster : IDisposable
     private static readonly string? Missing = FindMissing();
 
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-pg-").FullName;
+    private TemporaryDisk? _disk;
     private bool _started;
     private int _schemas;
 
     public static bool IsAvailable => Missing is null;
 
     public static string Reason => Missing ?? "";
+
+    /// <summary>Size of a disk of its own for the data, all but the log of changes, as mount's option; null: none.</summary>
+    internal string? DataDisk { get; init; }
+
+    internal string DataFolder => $"{_folder}/data";
 
     /// <summary>Connects to a new, empty schema.</summary>
     public string NewSchema()
@@ -32,15 +38,17 @@ public sealed class PostgresCluster : IDisposable
 
     public void Dispose()
     {
-        if (_started) Run("pg_ctl", "-D", $"{_folder}/data", "-m", "immediate", "-w", "stop");
+        if (_started) Run("pg_ctl", "-D", DataFolder, "-m", "immediate", "-w", "stop");
+        _disk?.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
     private void Start()
     {
-        if (Environment.UserName == "root") Exec("chown", "postgres", _folder);
-        Run("initdb", "-D", $"{_folder}/data", "-A", "trust", "-U", "postgres", "--no-sync");
-        Run("pg_ctl", "-D", $"{_folder}/data", "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses='' -c max_connections=300", "start");
+        if (DataDisk is not null) _disk = new TemporaryDisk(DataDisk, DataFolder);
+        if (Environment.UserName == "root") Exec("chown", ["postgres", _folder, .. DataDisk is null ? [] : new[] { DataFolder }]);
+        Run("initdb", "-D", DataFolder, "-X", $"{_folder}/wal", "-A", "trust", "-U", "postgres", "--no-sync");
+        Run("pg_ctl", "-D", DataFolder, "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses='' -c max_connections=300", "start");
         _started = true;
     }
 
