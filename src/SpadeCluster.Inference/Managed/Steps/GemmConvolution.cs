@@ -11,7 +11,7 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
     where S : struct, ISimd<V>
     where V : struct
 {
-    private const int DepthBlock = 256, Rows = GemmKernel<S, V>.RowsPacked, VectorsPerPanel = 3, LargeWeights = 4 << 20;
+    private const int DepthBlock = 256, Rows = GemmKernel<S, V>.RowsPacked, VectorsPerPanel = GemmKernel<S, V>.MostVectors, LargeWeights = 4 << 20;
     private readonly ConvolutionSpec _spec;
     private readonly NativeBuffer _weights; // [group][part of the sum][row tile][k][8], rows padded with zeros
     private readonly NativeBuffer _bias; // [group][row tile * 8]
