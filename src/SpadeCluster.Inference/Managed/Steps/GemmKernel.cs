@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace SpadeCluster.Inference.Managed;
 
@@ -18,6 +19,10 @@ internal static unsafe class GemmKernel<S, V>
 
     /// <summary>Vectors of B that are packed together, at most.</summary>
     public const int MostVectors = 3;
+
+    // A streams through once per panel, from memory or the outer caches, at a few bytes a cycle: too slowly for the hardware
+    // to run far ahead of it. Asked for 8 KB early (a tile of 256 steps), it arrives in time.
+    private const int Ahead = 2048;
 
     /// <param name="vectors">Width of the tile, 1 to <see cref="MostVectors"/>.</param>
     /// <param name="a">[Depth][8].</param>
@@ -52,6 +57,7 @@ internal static unsafe class GemmKernel<S, V>
         R r4 = Start<R>(in t, half, row + 4), r5 = Start<R>(in t, half + pitch, row + 5), r6 = Start<R>(in t, half + (2 * pitch), row + 6), r7 = Start<R>(in t, half + (3 * pitch), row + 7);
         for (int k = t.Depth; k > 0; k--)
         {
+            if (Sse.IsSupported) Sse.Prefetch0(a + Ahead);
             R x = R.Load(b);
             r0 = R.MultiplyAdd(S.Create(a[0]), x, r0);
             r1 = R.MultiplyAdd(S.Create(a[1]), x, r1);
@@ -81,6 +87,7 @@ internal static unsafe class GemmKernel<S, V>
         R r0 = Start<R>(in t, c, row), r1 = Start<R>(in t, c + pitch, row + 1), r2 = Start<R>(in t, c + (2 * pitch), row + 2), r3 = Start<R>(in t, c + (3 * pitch), row + 3);
         for (int k = t.Depth; k > 0; k--)
         {
+            if (Sse.IsSupported) Sse.Prefetch0(a + Ahead);
             R x = R.Load(b);
             r0 = R.MultiplyAdd(S.Create(a[0]), x, r0);
             r1 = R.MultiplyAdd(S.Create(a[1]), x, r1);
