@@ -14,9 +14,6 @@ internal static unsafe class GemmKernel<S, V>
     where S : struct, ISimd<V>
     where V : struct
 {
-    /// <summary>Rows of A that are packed together.</summary>
-    public const int RowsPacked = 8;
-
     /// <summary>Vectors of B that are packed together, at most.</summary>
     public const int MostVectors = 3;
 
@@ -67,7 +64,7 @@ internal static unsafe class GemmKernel<S, V>
             r5 = R.MultiplyAdd(S.Create(a[5]), x, r5);
             r6 = R.MultiplyAdd(S.Create(a[6]), x, r6);
             r7 = R.MultiplyAdd(S.Create(a[7]), x, r7);
-            a += RowsPacked;
+            a += PackedMatrix.TileRows;
             b += R.Count * S.Width;
         }
         Finish(in t, c, r0);
@@ -93,7 +90,7 @@ internal static unsafe class GemmKernel<S, V>
             r1 = R.MultiplyAdd(S.Create(a[1]), x, r1);
             r2 = R.MultiplyAdd(S.Create(a[2]), x, r2);
             r3 = R.MultiplyAdd(S.Create(a[3]), x, r3);
-            a += RowsPacked;
+            a += PackedMatrix.TileRows;
             b += R.Count * S.Width;
         }
         Finish(in t, c, r0);
