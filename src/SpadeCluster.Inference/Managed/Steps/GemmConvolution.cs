@@ -45,6 +45,10 @@ internal sealed unsafe class GemmConvolution<S, V> : Step
         }
     }
 
+    public override string Kind => $"convolution {_spec.Window.KernelHeight}x{_spec.Window.KernelWidth}{(_spec.Window.StrideY > 1 ? $", stride {_spec.Window.StrideY}" : "")}";
+
+    public override long MultiplyAdds => (long)_spec.OutChannels * _depth * _pixels;
+
     public override int Tasks => _spec.Groups * _panelChunks * _rowChunks;
 
     // One panel, and one tile of the output for the ragged end of the image or of the channels.

@@ -50,6 +50,7 @@ internal static unsafe class GemmKernel<S, V>
     {
         nint pitch = t.Pitch;
         float* half = c + (4 * pitch);
+        PrefetchRows<R>(in t, c, 8);
         R r0 = Start<R>(in t, c, row), r1 = Start<R>(in t, c + pitch, row + 1), r2 = Start<R>(in t, c + (2 * pitch), row + 2), r3 = Start<R>(in t, c + (3 * pitch), row + 3);
         R r4 = Start<R>(in t, half, row + 4), r5 = Start<R>(in t, half + pitch, row + 5), r6 = Start<R>(in t, half + (2 * pitch), row + 6), r7 = Start<R>(in t, half + (3 * pitch), row + 7);
         for (int k = t.Depth; k > 0; k--)
@@ -97,6 +98,21 @@ internal static unsafe class GemmKernel<S, V>
         Finish(in t, c + pitch, r1);
         Finish(in t, c + (2 * pitch), r2);
         Finish(in t, c + (3 * pitch), r3);
+    }
+
+    /// <summary>Asks for what is read and written after the sum: the lines of the output and of the residual.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchRows<R>(in GemmTile t, float* c, int rows) where R : struct, IGemmRow<R, V>
+    {
+        if (!Sse.IsSupported) return;
+        for (int r = 0; r < rows; r++, c += t.Pitch)
+        {
+            for (int i = 0; i < R.Count; i++)
+            {
+                if (t.First) Sse.Prefetch0(c + (i * S.Width));
+                if (t.Last && t.HasResidual) Sse.Prefetch0(c + t.ResidualOffset + (i * S.Width));
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -25,6 +25,8 @@ internal sealed unsafe class WinogradProduct<S, V> : Step
     /// <summary>Rows of M: whole tiles of the micro-kernel.</summary>
     public static int Rows(int channels) => (channels + PackedMatrix.TileRows - 1) / PackedMatrix.TileRows * PackedMatrix.TileRows;
 
+    public override long MultiplyAdds => (long)Inputs[0].Length * _rows;
+
     public override int Tasks => WinogradShape.Elements * _shape.Panels.Count;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
