@@ -1,5 +1,9 @@
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
+using SixLabors.ImageSharp.Formats.Bmp;
+using SixLabors.ImageSharp.Formats.Jpeg;
+using SixLabors.ImageSharp.Formats.Pbm;
+using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.Formats.Tiff;
 using SixLabors.ImageSharp.Formats.Webp;
 using SixLabors.ImageSharp.Memory;
@@ -9,31 +13,36 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging.ImageSharp;
 
 /// <summary>
-/// TIFF and WebP through ImageSharp, by the rules of Imaging's own decoders: the header's size is held against the limits
-/// before pixels are decoded, truncated files are errors, alpha is composited on black, 16 bits are rounded to 8 after that.
-/// The first page or frame counts; EXIF orientation and colour profiles do not.
+/// Images through ImageSharp, by the rules of Imaging's own decoders: the header's size is held against the limits before
+/// pixels are decoded, truncated files are errors, alpha is composited on black, 16 bits are rounded to 8 after that. The
+/// first page or frame counts; EXIF orientation and colour profiles do not. What ImageSharp 3.1.12 reads wrongly is refused.
 /// </summary>
-public sealed class ImageSharpDecoder : IImageDecoder
+/// <param name="everyFormat">Also PNG, JPEG, BMP and PNM; else TIFF and WebP only. JPEG with halved chroma differs from
+/// libjpeg: its chroma is repeated, not interpolated.</param>
+public sealed class ImageSharpDecoder(bool everyFormat = false) : IImageDecoder
 {
     /// <summary>A pixel while it is decoded: 8 bytes as 16-bit RGBA, and as much again for planes and transforms.</summary>
     private const int BytesPerPixel = 16;
 
+    // Adam7's first passes are empty in narrower images, which ImageSharp does not expect.
+    private const int NarrowestInterlaced = 5;
+
     private static readonly DecoderOptions Default = Options(ImageLimits.Default);
 
-    public bool CanDecode(ReadOnlySpan<byte> head) => TiffDirectory.IsTiff(head) || IsWebp(head);
+    public bool CanDecode(ReadOnlySpan<byte> head) =>
+        TiffDirectory.IsTiff(head) || IsWebp(head) || (everyFormat && (head.StartsWith(PngFile.Signature) || IsJpeg(head) || IsBmp(head) || PnmHeader.IsPnm(head)));
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        bool tiff = TiffDirectory.IsTiff(data);
-        if (tiff) TiffDirectory.CheckComplete(data);
-        else if (IsWebp(data)) CheckComplete(data);
-        else throw Bad("it is neither a TIFF nor a WebP file");
+        if (!CanDecode(data)) throw Bad("it is of no format that this decoder reads");
+        var rule = Check(data, limits);
         var options = limits == ImageLimits.Default ? Default : Options(limits);
         try
         {
             var info = Image.Identify(options, data);
             limits.CheckSize(info.Width, info.Height);
-            return tiff ? Decode16(options, data) : Decode8(options, data);
+            using var image = IsBmp(data) ? LoadBmp(options, data) : Image.Load<Rgba64>(options, data);
+            return Convert(image, rule);
         }
         catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException)
         {
@@ -46,56 +55,72 @@ public sealed class ImageSharpDecoder : IImageDecoder
         }
     }
 
-    private static RgbImage Decode8(DecoderOptions options, ReadOnlySpan<byte> data)
+    /// <summary>Refuses what is incomplete, where ImageSharp would leave the rest black, and what it reads wrongly.</summary>
+    /// <returns>How the format's pixels become RGB.</returns>
+    private static PixelRule Check(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        using var image = Image.Load<Rgba32>(options, data);
+        if (TiffDirectory.IsTiff(data)) TiffDirectory.CheckComplete(data);
+        else if (IsWebp(data)) CheckComplete(data);
+        else if (IsBmp(data)) return PixelRules.Bmp(BmpHeader.Parse(data, limits));
+        else if (data.StartsWith(PngFile.Signature)) return Png(data, limits);
+        else if (PnmHeader.IsPnm(data)) return Pnm(data, limits);
+        return PixelRules.OnBlack;
+    }
+
+    private static PixelRule Png(ReadOnlySpan<byte> data, ImageLimits limits)
+    {
+        var file = PngFile.Parse(data, limits);
+        if (file.Header.Interlaced && Math.Min(file.Header.Width, file.Header.Height) < NarrowestInterlaced) throw Bad($"ImageSharp misreads interlaced PNG files of fewer than {NarrowestInterlaced} pixels a side; save it without interlacing");
+        return PixelRules.Png(file);
+    }
+
+    private static PixelRule Pnm(ReadOnlySpan<byte> data, ImageLimits limits)
+    {
+        var header = PnmHeader.Parse(data, limits);
+        if (header.Kind == 1) throw Bad("ImageSharp misreads plain bitmaps (P1); save it as P4");
+        if (!header.Plain && header.Max > 255) throw Bad("ImageSharp swaps the bytes of raw PNM samples above 255; save it as PNG");
+        if (!header.Plain && " \t\r\n#"u8.Contains(data[header.RasterOffset])) throw Bad("ImageSharp takes a first sample that looks like white space or # as part of the header; save it as PNG");
+        return PixelRules.Pnm(header);
+    }
+
+    private static RgbImage Convert(Image<Rgba64> image, PixelRule rule)
+    {
         var rgb = new RgbImage(image.Width, image.Height);
         image.ProcessPixelRows(rows =>
         {
             for (int y = 0, at = 0; y < rows.Height; y++)
-                foreach (ref readonly var p in rows.GetRowSpan(y))
+                foreach (var pixel in rows.GetRowSpan(y))
                 {
-                    (rgb.Pixels[at], rgb.Pixels[at + 1], rgb.Pixels[at + 2]) = p.A == 255 ? (p.R, p.G, p.B) : (OnBlack(p.R, p.A), OnBlack(p.G, p.A), OnBlack(p.B, p.A));
+                    (rgb.Pixels[at], rgb.Pixels[at + 1], rgb.Pixels[at + 2]) = rule(pixel);
                     at += 3;
                 }
         });
         return rgb;
     }
 
-    /// <summary>8-bit samples come as v * 257, and out of it as v again.</summary>
-    private static RgbImage Decode16(DecoderOptions options, ReadOnlySpan<byte> data)
+    /// <summary>What run lengths skip is the palette's first colour.</summary>
+    private static unsafe Image<Rgba64> LoadBmp(DecoderOptions options, ReadOnlySpan<byte> data)
     {
-        using var image = Image.Load<Rgba64>(options, data);
-        var rgb = new RgbImage(image.Width, image.Height);
-        image.ProcessPixelRows(rows =>
+        fixed (byte* first = data)
         {
-            for (int y = 0, at = 0; y < rows.Height; y++)
-                foreach (ref readonly var p in rows.GetRowSpan(y))
-                {
-                    (rgb.Pixels[at], rgb.Pixels[at + 1], rgb.Pixels[at + 2]) = (OnBlack16(p.R, p.A), OnBlack16(p.G, p.A), OnBlack16(p.B, p.A));
-                    at += 3;
-                }
-        });
-        return rgb;
-    }
-
-    private static byte OnBlack(int value, int alpha) => (byte)(((value * alpha) + 127) / 255);
-
-    private static byte OnBlack16(int value, int alpha)
-    {
-        const long Full = 65535L * 65535;
-        return (byte)((((long)value * alpha * 255) + (Full / 2)) / Full);
+            using var stream = new UnmanagedMemoryStream(first, data.Length);
+            return SixLabors.ImageSharp.Formats.Bmp.BmpDecoder.Instance.Decode<Rgba64>(new BmpDecoderOptions { GeneralOptions = options, RleSkippedPixelHandling = RleSkippedPixelHandling.FirstColorOfPalette }, stream);
+        }
     }
 
     private static DecoderOptions Options(ImageLimits limits)
     {
         long megabytes = ((limits.MaxPixels * BytesPerPixel) >> 20) + 1;
-        var configuration = new Configuration(new TiffConfigurationModule(), new WebpConfigurationModule())
+        var configuration = new Configuration(new TiffConfigurationModule(), new WebpConfigurationModule(), new PngConfigurationModule(), new JpegConfigurationModule(), new BmpConfigurationModule(), new PbmConfigurationModule())
         {
             MemoryAllocator = MemoryAllocator.Create(new MemoryAllocatorOptions { AllocationLimitMegabytes = (int)Math.Min(megabytes, int.MaxValue) }),
         };
         return new DecoderOptions { Configuration = configuration, MaxFrames = 1, SkipMetadata = true };
     }
+
+    private static bool IsJpeg(ReadOnlySpan<byte> head) => head.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]);
+
+    private static bool IsBmp(ReadOnlySpan<byte> head) => head.StartsWith("BM"u8);
 
     private static bool IsWebp(ReadOnlySpan<byte> head) => head.Length >= 12 && head.StartsWith("RIFF"u8) && head[8..].StartsWith("WEBP"u8);
 

@@ -1,11 +1,12 @@
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Features;
 using SpadeCluster.Inference;
+using SpadeCluster.Inference.Managed;
 
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>What 'bench extract --json' prints.</summary>
-internal sealed record ExtractResult(string Model, string Processor, IReadOnlyList<Timing> Timings, double? PeerOverManaged);
+internal sealed record ExtractResult(string Model, string Processor, IReadOnlyList<Timing> Timings, double? PeerOverManaged, IReadOnlyList<StepProfile> Profile);
 
 /// <summary>Times feature extraction of one image, by every extractor of this build, in turns with each other and a peer program.</summary>
 internal static class ExtractBenchmark
@@ -16,6 +17,7 @@ internal static class ExtractBenchmark
     {
         var timings = new List<Timing>();
         var peerTimes = new List<double>();
+        var profile = new List<StepProfile>();
         foreach (int count in threads)
         {
             var subjects = Extractors.All.Select(c => (c.Name, Extractor: c.Create(model, new(c.Name, Threads: count)), Times: new List<double>())).ToList();
@@ -23,6 +25,7 @@ internal static class ExtractBenchmark
             {
                 var image = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
                 new Random(1).NextBytes(image.Pixels);
+                var steps = new List<IReadOnlyList<StepTime>>();
                 var features = new ImageFeatures(subjects[0].Extractor.Model);
                 // In turns, so that a machine that slows down slows all.
                 for (int round = 0; round < Rounds; round++)
@@ -31,10 +34,15 @@ internal static class ExtractBenchmark
                     {
                         async Task Extract() => await extractor.ExtractAsync([image], [features], cancellationToken);
                         for (int i = 0; i < WarmUps; i++) await Extract();
-                        for (int i = 0; i < runs; i++) times.Add(await Timing.MeasureAsync(Extract));
+                        for (int i = 0; i < runs; i++)
+                        {
+                            times.Add(await Timing.MeasureAsync(Extract));
+                            if (extractor is ManagedExtractor managed) steps.Add(managed.LastSteps());
+                        }
                     }
                     if (peer is not null && count == threads[^1]) peerTimes.AddRange(await peer.RunAsync(cancellationToken));
                 }
+                profile.AddRange(StepProfile.Of(count, steps));
                 timings.AddRange(subjects.Select(s => Timing.Of(s.Name, count, s.Times)));
             }
             finally
@@ -48,6 +56,6 @@ internal static class ExtractBenchmark
             ratio = Timing.Of("", 0, peerTimes).MedianMs / timings.Last(t => t.Name == Extractors.Managed).MedianMs;
             timings.Add(Timing.Of($"peer: {peer.Command}", threads[^1], peerTimes));
         }
-        return new ExtractResult(model.Manifest.Name, Machine.Describe(), timings, ratio);
+        return new ExtractResult(model.Manifest.Name, Machine.Describe(), timings, ratio, profile);
     }
 }

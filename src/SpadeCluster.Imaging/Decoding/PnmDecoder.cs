@@ -8,44 +8,21 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed class PnmDecoder : IImageDecoder
 {
-    public bool CanDecode(ReadOnlySpan<byte> head) =>
-        head.Length >= 3 && head[0] == 'P' && head[1] is >= (byte)'1' and <= (byte)'6' && (IsSpace(head[2]) || head[2] == '#');
+    public bool CanDecode(ReadOnlySpan<byte> head) => PnmHeader.IsPnm(head);
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        if (!CanDecode(data))
-            throw Undecodable.Because("it is not a PNM file");
-        int kind = data[1] - '0';
-        bool bitmap = kind is 1 or 4, plain = kind <= 3;
-        int at = 2;
-        long width = ReadNumber(data, ref at), height = ReadNumber(data, ref at);
-        long max = bitmap ? 1 : ReadNumber(data, ref at);
-        limits.CheckSize(width, height);
-        if (max is < 1 or > 65535)
-            throw Undecodable.Because($"the PNM header's sample maximum is {max}, not 1 to 65535");
-
-        int channels = kind is 3 or 6 ? 3 : 1;
-        long samples = width * height * channels;
-        // The least a raster of this size takes: refuse truncated files before taking memory for their pixels.
-        long least = kind switch { 1 => samples, 2 or 3 => 2 * samples - 1, 4 => (width + 7) / 8 * height, _ => max < 256 ? samples : 2 * samples };
-        if (!plain)
-        {
-            if (at >= data.Length || !IsSpace(data[at]))
-                throw Undecodable.Because("the PNM header is damaged: no white space after it");
-            at++;
-        }
-        if (data.Length - at < least)
-            throw Undecodable.Because($"the PNM file is truncated: {width}x{height} pixels take at least {least:N0} bytes after the header, it has {data.Length - at:N0}");
-
-        byte[] rgb = GC.AllocateUninitializedArray<byte>((int)(3 * width * height));
-        var raster = data[at..];
-        if (kind == 4)
-            ReadBits(raster, (int)width, rgb);
-        else if (plain)
-            ReadPlain(raster, bitmap, (int)max, channels, rgb);
+        var header = PnmHeader.Parse(data, limits);
+        int channels = header.Channels, width = header.Width;
+        byte[] rgb = GC.AllocateUninitializedArray<byte>(3 * width * header.Height);
+        var raster = data[header.RasterOffset..];
+        if (header.Kind == 4)
+            ReadBits(raster, width, rgb);
+        else if (header.Plain)
+            ReadPlain(raster, header.Bitmap, header.Max, channels, rgb);
         else
-            ReadRaw(raster, (int)max, channels, rgb);
-        return new RgbImage((int)width, (int)height, rgb);
+            ReadRaw(raster, header.Max, channels, rgb);
+        return new RgbImage(width, header.Height, rgb);
     }
 
     private static void ReadBits(ReadOnlySpan<byte> raster, int width, byte[] rgb)
@@ -80,7 +57,7 @@ public sealed class PnmDecoder : IImageDecoder
         int at = 0;
         for (int i = 0; i < rgb.Length; i += channels == 1 ? 3 : 1)
         {
-            byte value = bitmap ? (byte)(255 - 255 * ReadBit(raster, ref at)) : Scale(ReadNumber(raster, ref at), max);
+            byte value = bitmap ? (byte)(255 - 255 * ReadBit(raster, ref at)) : Scale(PnmHeader.ReadNumber(raster, ref at), max);
             if (channels == 1)
                 rgb.AsSpan(i, 3).Fill(value);
             else
@@ -95,31 +72,8 @@ public sealed class PnmDecoder : IImageDecoder
     /// <summary>Plain bitmaps may write their digits without spaces.</summary>
     private static int ReadBit(ReadOnlySpan<byte> data, ref int at)
     {
-        SkipSpace(data, ref at);
+        PnmHeader.SkipSpace(data, ref at);
         int bit = at < data.Length ? data[at++] - '0' : -1;
         return bit is 0 or 1 ? bit : throw Undecodable.Because("the PNM file is damaged or truncated: a 0 or 1 is missing");
     }
-
-    private static long ReadNumber(ReadOnlySpan<byte> data, ref int at)
-    {
-        SkipSpace(data, ref at);
-        int start = at;
-        long number = 0;
-        for (; at < data.Length && char.IsAsciiDigit((char)data[at]) && at - start < 10; at++)
-            number = 10 * number + data[at] - '0';
-        if (at == start)
-            throw Undecodable.Because("the PNM file is damaged or truncated: a number is missing");
-        return number;
-    }
-
-    /// <summary>Skips white space, and comments from # to the end of the line.</summary>
-    private static void SkipSpace(ReadOnlySpan<byte> data, ref int at)
-    {
-        for (; at < data.Length && (IsSpace(data[at]) || data[at] == '#'); at++)
-            if (data[at] == '#')
-                while (at + 1 < data.Length && data[at] is not ((byte)'\n' or (byte)'\r'))
-                    at++;
-    }
-
-    private static bool IsSpace(byte b) => b is (byte)' ' or (>= 9 and <= 13);
 }

@@ -52,7 +52,7 @@ internal sealed partial class GraphCompiler
         {
             pooled = _values[pooledSource.Output!];
         }
-        List<Step> steps = [.. _plan.Select(s => s.Step ?? _kernels.Convolution(s.Convolution!, _threads))];
+        List<Step> steps = [.. _plan.SelectMany(s => s.Step is { } step ? [step] : _kernels.Convolution(s.Convolution!, _threads))];
         var outputs = levels.Select(l => new ToPixels(l)).ToList();
         steps.AddRange(outputs);
         return new(steps, input, outputs, pooled, MemoryPlan.Lay(steps, input, [pooled]));

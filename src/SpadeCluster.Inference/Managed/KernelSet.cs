@@ -17,7 +17,7 @@ internal abstract class KernelSet
         _ => new KernelSet<SimdScalar, float>(),
     };
 
-    public abstract Step Convolution(ConvolutionSpec spec, int threads);
+    public abstract IReadOnlyList<Step> Convolution(ConvolutionSpec spec, int threads);
     public abstract Step Unary<TOp>(string name, Value input, Value output, float low, float high) where TOp : struct, IUnary;
     public abstract Step Binary<TOp>(string name, Value a, Value b, Value output) where TOp : struct, IBinary;
     public abstract Step Pool(string name, Value input, Value output, WindowShape window, bool average, bool countPad);
@@ -33,8 +33,19 @@ internal sealed class KernelSet<S, V> : KernelSet
     // Below this many output channels a group shares too little for a matrix product.
     private const int FewestForGemm = 4;
 
-    public override Step Convolution(ConvolutionSpec spec, int threads) =>
-        spec.OutPerGroup >= FewestForGemm ? new GemmConvolution<S, V>(spec, threads) : new DirectConvolution<S, V>(spec, threads);
+    public override IReadOnlyList<Step> Convolution(ConvolutionSpec spec, int threads)
+    {
+        if (WinogradShape.Fits(spec)) return Winograd(spec);
+        return [spec.OutPerGroup >= FewestForGemm ? new GemmConvolution<S, V>(spec, threads) : new DirectConvolution<S, V>(spec, threads)];
+    }
+
+    private static IReadOnlyList<Step> Winograd(ConvolutionSpec spec)
+    {
+        var shape = new WinogradShape(spec, S.Width, GemmKernel<S, V>.MostVectors);
+        var tiles = new Value($"{spec.Output.Name} (tiles)", [WinogradShape.Elements, spec.InChannels, shape.Pitch]);
+        var products = new Value($"{spec.Output.Name} (products)", [WinogradShape.Elements, WinogradProduct<S, V>.Rows(spec.OutChannels), shape.Pitch]);
+        return [new WinogradInput<S, V>(spec, shape, tiles), new WinogradProduct<S, V>(spec, shape, tiles, products), new WinogradOutput<S, V>(spec, shape, products)];
+    }
 
     public override Step Unary<TOp>(string name, Value input, Value output, float low, float high) => new Unary<S, V, TOp>(name, input, output, low, high);
 

@@ -46,6 +46,9 @@ public sealed class ManagedExtractor : IFeatureExtractor
     /// <summary>For measuring single steps.</summary>
     internal ExecutionPlan Plan => _plan;
 
+    /// <summary>The steps of the last image and what each took. Not to be called while one is extracted.</summary>
+    public IReadOnlyList<StepTime> LastSteps() => [.. _plan.Steps.Select((s, i) => new StepTime(s.Kind, _team.Took(i).TotalMilliseconds, s.MultiplyAdds))];
+
     /// <summary>Computes on the calling thread; see <see cref="IFeatureExtractor"/>. Cancellation is noticed between steps
     /// of the network, within milliseconds.</summary>
     public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default)

@@ -11,6 +11,12 @@ internal abstract unsafe class Step(string name, Value output, params Value[] in
     public Value Output { get; } = output;
     public Value[] Inputs { get; } = inputs;
 
+    /// <summary>What profiles call steps like this one.</summary>
+    public virtual string Kind => GetType().Name.Split('`')[0];
+
+    /// <summary>Multiply-adds of the whole step, where they are what takes the time.</summary>
+    public virtual long MultiplyAdds => 0;
+
     public abstract int Tasks { get; }
 
     /// <summary>Floats of private memory each running task needs.</summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace SpadeCluster.Inference.Managed;
 
 /// <summary>
@@ -11,6 +13,7 @@ internal sealed unsafe class WorkerTeam : IDisposable
     private const int OpenBit = 1 << 30;
     private readonly IReadOnlyList<Step> _steps;
     private readonly int[] _taken, _done;
+    private readonly long[] _ended;
     private readonly NativeBuffer? _scratch;
     private readonly int _scratchPerMember;
     private readonly Thread[] _threads;
@@ -23,7 +26,7 @@ internal sealed unsafe class WorkerTeam : IDisposable
     public WorkerTeam(IReadOnlyList<Step> steps, int threads)
     {
         _steps = steps;
-        (_taken, _done) = (new int[steps.Count], new int[steps.Count]);
+        (_taken, _done, _ended) = (new int[steps.Count], new int[steps.Count], new long[steps.Count + 1]);
         _scratchPerMember = (steps.Count == 0 ? 0 : steps.Max(s => s.ScratchFloats)) + 64 & ~15;
         _scratch = new NativeBuffer((long)_scratchPerMember * threads);
         _threads = new Thread[threads - 1];
@@ -34,6 +37,9 @@ internal sealed unsafe class WorkerTeam : IDisposable
             _threads[i].Start();
         }
     }
+
+    /// <summary>How long a step of the last run took, from its predecessor's end to its own.</summary>
+    public TimeSpan Took(int step) => Stopwatch.GetElapsedTime(_ended[step], _ended[step + 1]);
 
     /// <summary>Runs all steps. One call at a time.</summary>
     /// <exception cref="OperationCanceledException">Cancelled between steps; all members have stopped.</exception>
@@ -77,6 +83,7 @@ internal sealed unsafe class WorkerTeam : IDisposable
 
     private void Walk(int member)
     {
+        if (member == 0) _ended[0] = Stopwatch.GetTimestamp();
         float* scratch = _scratch!.Pointer + ((long)member * _scratchPerMember);
         for (int i = 0; i < _steps.Count && !_stop; i++)
         {
@@ -98,6 +105,7 @@ internal sealed unsafe class WorkerTeam : IDisposable
             if (member == 0 && _cancellation.IsCancellationRequested) _stop = true;
             var spin = new SpinWait();
             while (Volatile.Read(ref _done[i]) < tasks && !_stop) spin.SpinOnce(-1);
+            if (member == 0) _ended[i + 1] = Stopwatch.GetTimestamp();
         }
     }
 

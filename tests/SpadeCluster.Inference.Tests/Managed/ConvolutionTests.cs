@@ -40,6 +40,45 @@ public class ConvolutionTests
             Tensor.AssertClose(expected, actual);
         }));
 
+    private static readonly Gen<Case> WinogradCases =
+        from inEach in Gen.Choose(16, 19)
+        from outEach in Gen.Choose(16, 27)
+        from height in Gen.Choose(3, 19)
+        from width in Gen.Choose(3, 70)
+        from pads in Gen.ArrayOf(Gen.Choose(0, 3), 4)
+        from seed in Gen.Choose(0, 1 << 30)
+        select new Case(1, inEach, outEach, height, width, 3, 3, 1, 1, pads, 1, seed);
+
+    /// <summary>Odd sizes, uneven pads, ragged tiles; with what a residual network fuses.</summary>
+    [Theory]
+    [MemberData(nameof(Graphs.Paths), MemberType = typeof(Graphs))]
+    public void Winograd_equals_the_plain_loops_for_random_shapes(string path) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Arb.From(WinogradCases), c =>
+        {
+            var x = Tensor.Random(c.Seed, 1, c.InEach, c.Height, c.Width);
+            var w = Tensor.Random(c.Seed + 1, c.OutEach, c.InEach, 3, 3);
+            float[] bias = Tensor.Random(c.Seed + 2, c.OutEach).Data;
+            var expected = Reference.Conv(x, w, bias, 1, 1, c.Pads, [1, 1], 1);
+            bool fused = c.Pads.All(p => p > 0); // then a 1x1 convolution can give something of the same size to add
+            var shortcut = Tensor.Random(c.Seed + 3, c.OutEach, c.InEach, 1, 1);
+            int[] pads = [.. c.Pads.Select(p => p - 1)];
+            if (fused)
+            {
+                var added = Reference.Conv(x, shortcut, new float[c.OutEach], 1, 1, pads, [1, 1], 1);
+                expected = new Tensor(expected.Shape, [.. expected.Data.Zip(added.Data, (a, b) => Math.Max(a + b, 0))]);
+            }
+            var actual = Graphs.Run(
+                x,
+                g =>
+                {
+                    string conv = g.Conv("image", fused ? "conv" : "y", w.Shape, w.Data, bias, 1, 1, c.Pads);
+                    if (fused) g.Node("Relu", "y", [g.Node("Add", "sum", [conv, g.Conv("image", "other", shortcut.Shape, shortcut.Data, pads: pads)])]);
+                },
+                Enum.Parse<SimdPath>(path), 2, out var steps);
+            Assert.Contains(steps, s => s.GetType().Name.StartsWith("WinogradProduct", StringComparison.Ordinal));
+            Tensor.AssertClose(expected, actual, 2e-5);
+        }));
+
     /// <summary>Long sums (several parts), many rows and panels: where the cutting is.</summary>
     [Theory]
     [MemberData(nameof(Graphs.Paths), MemberType = typeof(Graphs))]

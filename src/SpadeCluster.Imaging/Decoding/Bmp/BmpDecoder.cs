@@ -18,10 +18,7 @@ public sealed class BmpDecoder : IImageDecoder
             throw Undecodable.Because("it is not a BMP file");
         var header = BmpHeader.Parse(data, limits);
         var stored = data[header.PixelOffset..];
-        bool runs = header.Compression is BmpCompression.Rle8 or BmpCompression.Rle4;
-        if (!runs && header.RowBytes * header.Height > stored.Length)
-            throw Undecodable.Because($"the BMP file is truncated: {header.Width}x{header.Height} pixels take {header.RowBytes * header.Height:N0} bytes, it has {stored.Length:N0}");
-
+        bool runs = header.RunLengths;
         var indices = runs ? BmpRunLength.Decode(stored, header) : [];
         byte[] rgb = GC.AllocateUninitializedArray<byte>(3 * header.Width * header.Height);
         for (int y = 0; y < header.Height; y++)
@@ -74,7 +71,7 @@ public sealed class BmpDecoder : IImageDecoder
     }
 
     /// <summary>A field of any width, scaled to 0..255 and rounded.</summary>
-    private static byte Field(uint pixel, uint mask)
+    internal static byte Field(uint pixel, uint mask)
     {
         if (mask == 0)
             return 0;

@@ -25,6 +25,8 @@ internal sealed class BmpHeader
     /// <summary>The bits of red, green and blue in a 16- or 32-bit pixel.</summary>
     public required (uint R, uint G, uint B) Masks { get; init; }
 
+    public bool RunLengths => Compression is BmpCompression.Rle8 or BmpCompression.Rle4;
+
     /// <summary>Rows are padded to whole 32-bit words.</summary>
     public long RowBytes => ((long)Width * Bits + 31) / 32 * 4;
 
@@ -61,7 +63,7 @@ internal sealed class BmpHeader
             if (size == 40)
                 tables += compression == BmpCompression.BitFields ? 12 : 16;
         }
-        return new BmpHeader
+        var header = new BmpHeader
         {
             Width = (int)width,
             Height = (int)Math.Abs(height),
@@ -72,6 +74,10 @@ internal sealed class BmpHeader
             Palette = bits <= 8 ? ReadPalette(data, tables, pixelOffset, core ? 3 : 4, core ? 0 : Word(data, 46), 1 << bits) : [],
             Masks = masks,
         };
+        long stored = data.Length - header.PixelOffset;
+        if (!header.RunLengths && header.RowBytes * header.Height > stored)
+            throw Undecodable.Because($"the BMP file is truncated: {header.Width}x{header.Height} pixels take {header.RowBytes * header.Height:N0} bytes, it has {stored:N0}");
+        return header;
     }
 
     private static byte[] ReadPalette(ReadOnlySpan<byte> data, long start, long end, int entryBytes, uint used, int most)

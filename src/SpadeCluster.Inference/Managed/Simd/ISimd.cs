@@ -14,6 +14,9 @@ internal unsafe interface ISimd<V> where V : struct
     /// <summary>Every second element from p on; may read one element beyond the last.</summary>
     static abstract V LoadEven(float* p);
 
+    /// <summary>Stores even[0], odd[0], even[1], odd[1] and so on: twice the width.</summary>
+    static abstract void StorePairs(float* p, V even, V odd);
+
     /// <summary>All lanes hold <paramref name="value"/>.</summary>
     static abstract V Create(float value);
 

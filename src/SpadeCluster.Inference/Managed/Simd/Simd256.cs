@@ -17,6 +17,19 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         return Vector256.Create(p[0], p[2], p[4], p[6], p[8], p[10], p[12], p[14]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StorePairs(float* p, Vector256<float> even, Vector256<float> odd)
+    {
+        if (!Avx.IsSupported)
+        {
+            for (int i = 0; i < Width; i++) (p[2 * i], p[(2 * i) + 1]) = (even[i], odd[i]);
+            return;
+        }
+        // Unpacking works in each 128-bit half: pairs 0 1 | 4 5 and 2 3 | 6 7.
+        Vector256<float> low = Avx.UnpackLow(even, odd), high = Avx.UnpackHigh(even, odd);
+        Vector256.Store(Avx.Permute2x128(low, high, 0x20), p);
+        Vector256.Store(Avx.Permute2x128(low, high, 0x31), p + 8);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Create(float value) => Vector256.Create(value);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Fma.IsSupported ? Fma.MultiplyAdd(a, b, c) : (a * b) + c;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;

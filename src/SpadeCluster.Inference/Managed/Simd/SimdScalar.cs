@@ -9,6 +9,7 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Load(float* p) => *p;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(float* p, float v) => *p = v;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float LoadEven(float* p) => *p;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StorePairs(float* p, float even, float odd) => (p[0], p[1]) = (even, odd);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Create(float value) => value;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float MultiplyAdd(float a, float b, float c) => (a * b) + c;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static float Add(float a, float b) => a + b;

@@ -1,29 +1,11 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace SpadeCluster.Inference.Managed;
 
-/// <summary>What the micro-kernel needs besides its operands.</summary>
-internal unsafe struct GemmTile
-{
-    /// <summary>Length of this part of the sum.</summary>
-    public int Depth;
-
-    /// <summary>Distance between rows of the output (and of the residual), in floats.</summary>
-    public nint Pitch;
-
-    /// <summary>Whether this part is the sum's first (start from the bias, else from what the output holds) and its last.</summary>
-    public bool First, Last;
-    public float* Bias;
-
-    /// <summary>From an output element to the residual's element that is added at the end; null for none.</summary>
-    public nint ResidualOffset;
-    public bool HasResidual, Clamp;
-    public float Low, High;
-}
-
 /// <summary>
 /// The micro-kernel of matrix products: C[rows][pixels] += A[k][8 rows] * B[k][pixels]. A tile of C stays in registers
-/// for the whole sum over k: with 16 lanes 8 rows x 3 vectors = 24 accumulators of the 32 registers, with 8 lanes 4 x 3 =
+/// for the whole sum over k: with 16 lanes 8 rows x 3 vectors = 24 accumulators of the 32 registers, with fewer lanes 4 x 3 =
 /// 12 of 16. Each step of k loads three vectors of B and multiplies them with single elements of A, so 24 multiply-adds
 /// cost 11 loads and the multiply units, not the load ports, are the limit. Every element is summed in the order of k
 /// whatever the tile, hence the same bits for every cut.
@@ -32,317 +14,118 @@ internal static unsafe class GemmKernel<S, V>
     where S : struct, ISimd<V>
     where V : struct
 {
-    /// <summary>Rows of A that are packed together.</summary>
-    public const int RowsPacked = 8;
+    /// <summary>Vectors of B that are packed together, at most.</summary>
+    public const int MostVectors = 3;
 
+    // A streams through once per panel, from memory or the outer caches, at a few bytes a cycle: too slowly for the hardware
+    // to run far ahead of it. Asked for 8 KB early (a tile of 256 steps), it arrives in time.
+    private const int Ahead = 2048;
+
+    /// <param name="vectors">Width of the tile, 1 to <see cref="MostVectors"/>.</param>
     /// <param name="a">[Depth][8].</param>
     /// <param name="b">[Depth][vectors * Width].</param>
     /// <param name="c">First element of the tile in the output; all 8 rows must be writable.</param>
     /// <param name="row">The tile's first row, an index into the bias.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in GemmTile t, int vectors, float* a, float* b, float* c, int row)
     {
-        if (S.Width == 16)
-        {
-            if (vectors == 3) Rows8Vectors3(in t, a, b, c, row);
-            else if (vectors == 2) Rows8Vectors2(in t, a, b, c, row);
-            else Rows8Vectors1(in t, a, b, c, row);
-            return;
-        }
-        for (int half = 0; half < RowsPacked; half += 4)
-        {
-            float* part = c + (half * t.Pitch);
-            if (vectors == 3) Rows4Vectors3(in t, a + half, b, part, row + half);
-            else if (vectors == 2) Rows4Vectors2(in t, a + half, b, part, row + half);
-            else Rows4Vectors1(in t, a + half, b, part, row + half);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8Vectors3(in GemmTile t, float* a, float* b, float* c, int row)
-    {
-        nint pitch = t.Pitch;
-        int w = S.Width;
-        V c00, c01, c02, c10, c11, c12, c20, c21, c22, c30, c31, c32, c40, c41, c42, c50, c51, c52, c60, c61, c62, c70, c71, c72;
-        if (t.First)
-        {
-            c00 = c01 = c02 = S.Create(t.Bias[row + 0]);
-            c10 = c11 = c12 = S.Create(t.Bias[row + 1]);
-            c20 = c21 = c22 = S.Create(t.Bias[row + 2]);
-            c30 = c31 = c32 = S.Create(t.Bias[row + 3]);
-            c40 = c41 = c42 = S.Create(t.Bias[row + 4]);
-            c50 = c51 = c52 = S.Create(t.Bias[row + 5]);
-            c60 = c61 = c62 = S.Create(t.Bias[row + 6]);
-            c70 = c71 = c72 = S.Create(t.Bias[row + 7]);
-        }
-        else
-        {
-            float* p = c;
-            c00 = S.Load(p); c01 = S.Load(p + w); c02 = S.Load(p + (2 * w)); p += pitch;
-            c10 = S.Load(p); c11 = S.Load(p + w); c12 = S.Load(p + (2 * w)); p += pitch;
-            c20 = S.Load(p); c21 = S.Load(p + w); c22 = S.Load(p + (2 * w)); p += pitch;
-            c30 = S.Load(p); c31 = S.Load(p + w); c32 = S.Load(p + (2 * w)); p += pitch;
-            c40 = S.Load(p); c41 = S.Load(p + w); c42 = S.Load(p + (2 * w)); p += pitch;
-            c50 = S.Load(p); c51 = S.Load(p + w); c52 = S.Load(p + (2 * w)); p += pitch;
-            c60 = S.Load(p); c61 = S.Load(p + w); c62 = S.Load(p + (2 * w)); p += pitch;
-            c70 = S.Load(p); c71 = S.Load(p + w); c72 = S.Load(p + (2 * w));
-        }
-        for (int k = t.Depth; k > 0; k--)
-        {
-            V b0 = S.Load(b), b1 = S.Load(b + w), b2 = S.Load(b + (2 * w)), x;
-            x = S.Create(a[0]); c00 = S.MultiplyAdd(x, b0, c00); c01 = S.MultiplyAdd(x, b1, c01); c02 = S.MultiplyAdd(x, b2, c02);
-            x = S.Create(a[1]); c10 = S.MultiplyAdd(x, b0, c10); c11 = S.MultiplyAdd(x, b1, c11); c12 = S.MultiplyAdd(x, b2, c12);
-            x = S.Create(a[2]); c20 = S.MultiplyAdd(x, b0, c20); c21 = S.MultiplyAdd(x, b1, c21); c22 = S.MultiplyAdd(x, b2, c22);
-            x = S.Create(a[3]); c30 = S.MultiplyAdd(x, b0, c30); c31 = S.MultiplyAdd(x, b1, c31); c32 = S.MultiplyAdd(x, b2, c32);
-            x = S.Create(a[4]); c40 = S.MultiplyAdd(x, b0, c40); c41 = S.MultiplyAdd(x, b1, c41); c42 = S.MultiplyAdd(x, b2, c42);
-            x = S.Create(a[5]); c50 = S.MultiplyAdd(x, b0, c50); c51 = S.MultiplyAdd(x, b1, c51); c52 = S.MultiplyAdd(x, b2, c52);
-            x = S.Create(a[6]); c60 = S.MultiplyAdd(x, b0, c60); c61 = S.MultiplyAdd(x, b1, c61); c62 = S.MultiplyAdd(x, b2, c62);
-            x = S.Create(a[7]); c70 = S.MultiplyAdd(x, b0, c70); c71 = S.MultiplyAdd(x, b1, c71); c72 = S.MultiplyAdd(x, b2, c72);
-            a += RowsPacked;
-            b += 3 * w;
-        }
-        float* q = c;
-        Finish(in t, q, 0, c00); Finish(in t, q, w, c01); Finish(in t, q, 2 * w, c02); q += pitch;
-        Finish(in t, q, 0, c10); Finish(in t, q, w, c11); Finish(in t, q, 2 * w, c12); q += pitch;
-        Finish(in t, q, 0, c20); Finish(in t, q, w, c21); Finish(in t, q, 2 * w, c22); q += pitch;
-        Finish(in t, q, 0, c30); Finish(in t, q, w, c31); Finish(in t, q, 2 * w, c32); q += pitch;
-        Finish(in t, q, 0, c40); Finish(in t, q, w, c41); Finish(in t, q, 2 * w, c42); q += pitch;
-        Finish(in t, q, 0, c50); Finish(in t, q, w, c51); Finish(in t, q, 2 * w, c52); q += pitch;
-        Finish(in t, q, 0, c60); Finish(in t, q, w, c61); Finish(in t, q, 2 * w, c62); q += pitch;
-        Finish(in t, q, 0, c70); Finish(in t, q, w, c71); Finish(in t, q, 2 * w, c72);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8Vectors2(in GemmTile t, float* a, float* b, float* c, int row)
-    {
-        nint pitch = t.Pitch;
-        int w = S.Width;
-        V c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51, c60, c61, c70, c71;
-        if (t.First)
-        {
-            c00 = c01 = S.Create(t.Bias[row + 0]);
-            c10 = c11 = S.Create(t.Bias[row + 1]);
-            c20 = c21 = S.Create(t.Bias[row + 2]);
-            c30 = c31 = S.Create(t.Bias[row + 3]);
-            c40 = c41 = S.Create(t.Bias[row + 4]);
-            c50 = c51 = S.Create(t.Bias[row + 5]);
-            c60 = c61 = S.Create(t.Bias[row + 6]);
-            c70 = c71 = S.Create(t.Bias[row + 7]);
-        }
-        else
-        {
-            float* p = c;
-            c00 = S.Load(p); c01 = S.Load(p + w); p += pitch;
-            c10 = S.Load(p); c11 = S.Load(p + w); p += pitch;
-            c20 = S.Load(p); c21 = S.Load(p + w); p += pitch;
-            c30 = S.Load(p); c31 = S.Load(p + w); p += pitch;
-            c40 = S.Load(p); c41 = S.Load(p + w); p += pitch;
-            c50 = S.Load(p); c51 = S.Load(p + w); p += pitch;
-            c60 = S.Load(p); c61 = S.Load(p + w); p += pitch;
-            c70 = S.Load(p); c71 = S.Load(p + w);
-        }
-        for (int k = t.Depth; k > 0; k--)
-        {
-            V b0 = S.Load(b), b1 = S.Load(b + w), x;
-            x = S.Create(a[0]); c00 = S.MultiplyAdd(x, b0, c00); c01 = S.MultiplyAdd(x, b1, c01);
-            x = S.Create(a[1]); c10 = S.MultiplyAdd(x, b0, c10); c11 = S.MultiplyAdd(x, b1, c11);
-            x = S.Create(a[2]); c20 = S.MultiplyAdd(x, b0, c20); c21 = S.MultiplyAdd(x, b1, c21);
-            x = S.Create(a[3]); c30 = S.MultiplyAdd(x, b0, c30); c31 = S.MultiplyAdd(x, b1, c31);
-            x = S.Create(a[4]); c40 = S.MultiplyAdd(x, b0, c40); c41 = S.MultiplyAdd(x, b1, c41);
-            x = S.Create(a[5]); c50 = S.MultiplyAdd(x, b0, c50); c51 = S.MultiplyAdd(x, b1, c51);
-            x = S.Create(a[6]); c60 = S.MultiplyAdd(x, b0, c60); c61 = S.MultiplyAdd(x, b1, c61);
-            x = S.Create(a[7]); c70 = S.MultiplyAdd(x, b0, c70); c71 = S.MultiplyAdd(x, b1, c71);
-            a += RowsPacked;
-            b += 2 * w;
-        }
-        float* q = c;
-        Finish(in t, q, 0, c00); Finish(in t, q, w, c01); q += pitch;
-        Finish(in t, q, 0, c10); Finish(in t, q, w, c11); q += pitch;
-        Finish(in t, q, 0, c20); Finish(in t, q, w, c21); q += pitch;
-        Finish(in t, q, 0, c30); Finish(in t, q, w, c31); q += pitch;
-        Finish(in t, q, 0, c40); Finish(in t, q, w, c41); q += pitch;
-        Finish(in t, q, 0, c50); Finish(in t, q, w, c51); q += pitch;
-        Finish(in t, q, 0, c60); Finish(in t, q, w, c61); q += pitch;
-        Finish(in t, q, 0, c70); Finish(in t, q, w, c71);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8Vectors1(in GemmTile t, float* a, float* b, float* c, int row)
-    {
-        nint pitch = t.Pitch;
-        int w = S.Width;
-        V c00, c10, c20, c30, c40, c50, c60, c70;
-        if (t.First)
-        {
-            c00 = S.Create(t.Bias[row + 0]);
-            c10 = S.Create(t.Bias[row + 1]);
-            c20 = S.Create(t.Bias[row + 2]);
-            c30 = S.Create(t.Bias[row + 3]);
-            c40 = S.Create(t.Bias[row + 4]);
-            c50 = S.Create(t.Bias[row + 5]);
-            c60 = S.Create(t.Bias[row + 6]);
-            c70 = S.Create(t.Bias[row + 7]);
-        }
-        else
-        {
-            float* p = c;
-            c00 = S.Load(p); p += pitch;
-            c10 = S.Load(p); p += pitch;
-            c20 = S.Load(p); p += pitch;
-            c30 = S.Load(p); p += pitch;
-            c40 = S.Load(p); p += pitch;
-            c50 = S.Load(p); p += pitch;
-            c60 = S.Load(p); p += pitch;
-            c70 = S.Load(p);
-        }
-        for (int k = t.Depth; k > 0; k--)
-        {
-            V b0 = S.Load(b), x;
-            x = S.Create(a[0]); c00 = S.MultiplyAdd(x, b0, c00);
-            x = S.Create(a[1]); c10 = S.MultiplyAdd(x, b0, c10);
-            x = S.Create(a[2]); c20 = S.MultiplyAdd(x, b0, c20);
-            x = S.Create(a[3]); c30 = S.MultiplyAdd(x, b0, c30);
-            x = S.Create(a[4]); c40 = S.MultiplyAdd(x, b0, c40);
-            x = S.Create(a[5]); c50 = S.MultiplyAdd(x, b0, c50);
-            x = S.Create(a[6]); c60 = S.MultiplyAdd(x, b0, c60);
-            x = S.Create(a[7]); c70 = S.MultiplyAdd(x, b0, c70);
-            a += RowsPacked;
-            b += w;
-        }
-        float* q = c;
-        Finish(in t, q, 0, c00); q += pitch;
-        Finish(in t, q, 0, c10); q += pitch;
-        Finish(in t, q, 0, c20); q += pitch;
-        Finish(in t, q, 0, c30); q += pitch;
-        Finish(in t, q, 0, c40); q += pitch;
-        Finish(in t, q, 0, c50); q += pitch;
-        Finish(in t, q, 0, c60); q += pitch;
-        Finish(in t, q, 0, c70);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4Vectors3(in GemmTile t, float* a, float* b, float* c, int row)
-    {
-        nint pitch = t.Pitch;
-        int w = S.Width;
-        V c00, c01, c02, c10, c11, c12, c20, c21, c22, c30, c31, c32;
-        if (t.First)
-        {
-            c00 = c01 = c02 = S.Create(t.Bias[row + 0]);
-            c10 = c11 = c12 = S.Create(t.Bias[row + 1]);
-            c20 = c21 = c22 = S.Create(t.Bias[row + 2]);
-            c30 = c31 = c32 = S.Create(t.Bias[row + 3]);
-        }
-        else
-        {
-            float* p = c;
-            c00 = S.Load(p); c01 = S.Load(p + w); c02 = S.Load(p + (2 * w)); p += pitch;
-            c10 = S.Load(p); c11 = S.Load(p + w); c12 = S.Load(p + (2 * w)); p += pitch;
-            c20 = S.Load(p); c21 = S.Load(p + w); c22 = S.Load(p + (2 * w)); p += pitch;
-            c30 = S.Load(p); c31 = S.Load(p + w); c32 = S.Load(p + (2 * w));
-        }
-        for (int k = t.Depth; k > 0; k--)
-        {
-            V b0 = S.Load(b), b1 = S.Load(b + w), b2 = S.Load(b + (2 * w)), x;
-            x = S.Create(a[0]); c00 = S.MultiplyAdd(x, b0, c00); c01 = S.MultiplyAdd(x, b1, c01); c02 = S.MultiplyAdd(x, b2, c02);
-            x = S.Create(a[1]); c10 = S.MultiplyAdd(x, b0, c10); c11 = S.MultiplyAdd(x, b1, c11); c12 = S.MultiplyAdd(x, b2, c12);
-            x = S.Create(a[2]); c20 = S.MultiplyAdd(x, b0, c20); c21 = S.MultiplyAdd(x, b1, c21); c22 = S.MultiplyAdd(x, b2, c22);
-            x = S.Create(a[3]); c30 = S.MultiplyAdd(x, b0, c30); c31 = S.MultiplyAdd(x, b1, c31); c32 = S.MultiplyAdd(x, b2, c32);
-            a += RowsPacked;
-            b += 3 * w;
-        }
-        float* q = c;
-        Finish(in t, q, 0, c00); Finish(in t, q, w, c01); Finish(in t, q, 2 * w, c02); q += pitch;
-        Finish(in t, q, 0, c10); Finish(in t, q, w, c11); Finish(in t, q, 2 * w, c12); q += pitch;
-        Finish(in t, q, 0, c20); Finish(in t, q, w, c21); Finish(in t, q, 2 * w, c22); q += pitch;
-        Finish(in t, q, 0, c30); Finish(in t, q, w, c31); Finish(in t, q, 2 * w, c32);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4Vectors2(in GemmTile t, float* a, float* b, float* c, int row)
-    {
-        nint pitch = t.Pitch;
-        int w = S.Width;
-        V c00, c01, c10, c11, c20, c21, c30, c31;
-        if (t.First)
-        {
-            c00 = c01 = S.Create(t.Bias[row + 0]);
-            c10 = c11 = S.Create(t.Bias[row + 1]);
-            c20 = c21 = S.Create(t.Bias[row + 2]);
-            c30 = c31 = S.Create(t.Bias[row + 3]);
-        }
-        else
-        {
-            float* p = c;
-            c00 = S.Load(p); c01 = S.Load(p + w); p += pitch;
-            c10 = S.Load(p); c11 = S.Load(p + w); p += pitch;
-            c20 = S.Load(p); c21 = S.Load(p + w); p += pitch;
-            c30 = S.Load(p); c31 = S.Load(p + w);
-        }
-        for (int k = t.Depth; k > 0; k--)
-        {
-            V b0 = S.Load(b), b1 = S.Load(b + w), x;
-            x = S.Create(a[0]); c00 = S.MultiplyAdd(x, b0, c00); c01 = S.MultiplyAdd(x, b1, c01);
-            x = S.Create(a[1]); c10 = S.MultiplyAdd(x, b0, c10); c11 = S.MultiplyAdd(x, b1, c11);
-            x = S.Create(a[2]); c20 = S.MultiplyAdd(x, b0, c20); c21 = S.MultiplyAdd(x, b1, c21);
-            x = S.Create(a[3]); c30 = S.MultiplyAdd(x, b0, c30); c31 = S.MultiplyAdd(x, b1, c31);
-            a += RowsPacked;
-            b += 2 * w;
-        }
-        float* q = c;
-        Finish(in t, q, 0, c00); Finish(in t, q, w, c01); q += pitch;
-        Finish(in t, q, 0, c10); Finish(in t, q, w, c11); q += pitch;
-        Finish(in t, q, 0, c20); Finish(in t, q, w, c21); q += pitch;
-        Finish(in t, q, 0, c30); Finish(in t, q, w, c31);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4Vectors1(in GemmTile t, float* a, float* b, float* c, int row)
-    {
-        nint pitch = t.Pitch;
-        int w = S.Width;
-        V c00, c10, c20, c30;
-        if (t.First)
-        {
-            c00 = S.Create(t.Bias[row + 0]);
-            c10 = S.Create(t.Bias[row + 1]);
-            c20 = S.Create(t.Bias[row + 2]);
-            c30 = S.Create(t.Bias[row + 3]);
-        }
-        else
-        {
-            float* p = c;
-            c00 = S.Load(p); p += pitch;
-            c10 = S.Load(p); p += pitch;
-            c20 = S.Load(p); p += pitch;
-            c30 = S.Load(p);
-        }
-        for (int k = t.Depth; k > 0; k--)
-        {
-            V b0 = S.Load(b), x;
-            x = S.Create(a[0]); c00 = S.MultiplyAdd(x, b0, c00);
-            x = S.Create(a[1]); c10 = S.MultiplyAdd(x, b0, c10);
-            x = S.Create(a[2]); c20 = S.MultiplyAdd(x, b0, c20);
-            x = S.Create(a[3]); c30 = S.MultiplyAdd(x, b0, c30);
-            a += RowsPacked;
-            b += w;
-        }
-        float* q = c;
-        Finish(in t, q, 0, c00); q += pitch;
-        Finish(in t, q, 0, c10); q += pitch;
-        Finish(in t, q, 0, c20); q += pitch;
-        Finish(in t, q, 0, c30);
+        if (vectors == 3) Run<GemmRow3<S, V>>(in t, a, b, c, row);
+        else if (vectors == 2) Run<GemmRow2<S, V>>(in t, a, b, c, row);
+        else Run<GemmRow1<S, V>>(in t, a, b, c, row);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish(in GemmTile t, float* row, int column, V v)
+    private static void Run<R>(in GemmTile t, float* a, float* b, float* c, int row) where R : struct, IGemmRow<R, V>
     {
-        float* c = row + column;
+        if (S.Width == 16)
+        {
+            EightRows<R>(in t, a, b, c, row);
+            return;
+        }
+        FourRows<R>(in t, a, b, c, row);
+        FourRows<R>(in t, a + 4, b, c + (4 * t.Pitch), row + 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EightRows<R>(in GemmTile t, float* a, float* b, float* c, int row) where R : struct, IGemmRow<R, V>
+    {
+        nint pitch = t.Pitch;
+        float* half = c + (4 * pitch);
+        PrefetchRows<R>(in t, c, 8);
+        R r0 = Start<R>(in t, c, row), r1 = Start<R>(in t, c + pitch, row + 1), r2 = Start<R>(in t, c + (2 * pitch), row + 2), r3 = Start<R>(in t, c + (3 * pitch), row + 3);
+        R r4 = Start<R>(in t, half, row + 4), r5 = Start<R>(in t, half + pitch, row + 5), r6 = Start<R>(in t, half + (2 * pitch), row + 6), r7 = Start<R>(in t, half + (3 * pitch), row + 7);
+        for (int k = t.Depth; k > 0; k--)
+        {
+            if (Sse.IsSupported) Sse.Prefetch0(a + Ahead);
+            R x = R.Load(b);
+            r0 = R.MultiplyAdd(S.Create(a[0]), x, r0);
+            r1 = R.MultiplyAdd(S.Create(a[1]), x, r1);
+            r2 = R.MultiplyAdd(S.Create(a[2]), x, r2);
+            r3 = R.MultiplyAdd(S.Create(a[3]), x, r3);
+            r4 = R.MultiplyAdd(S.Create(a[4]), x, r4);
+            r5 = R.MultiplyAdd(S.Create(a[5]), x, r5);
+            r6 = R.MultiplyAdd(S.Create(a[6]), x, r6);
+            r7 = R.MultiplyAdd(S.Create(a[7]), x, r7);
+            a += PackedMatrix.TileRows;
+            b += R.Count * S.Width;
+        }
+        Finish(in t, c, r0);
+        Finish(in t, c + pitch, r1);
+        Finish(in t, c + (2 * pitch), r2);
+        Finish(in t, c + (3 * pitch), r3);
+        Finish(in t, half, r4);
+        Finish(in t, half + pitch, r5);
+        Finish(in t, half + (2 * pitch), r6);
+        Finish(in t, half + (3 * pitch), r7);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourRows<R>(in GemmTile t, float* a, float* b, float* c, int row) where R : struct, IGemmRow<R, V>
+    {
+        nint pitch = t.Pitch;
+        R r0 = Start<R>(in t, c, row), r1 = Start<R>(in t, c + pitch, row + 1), r2 = Start<R>(in t, c + (2 * pitch), row + 2), r3 = Start<R>(in t, c + (3 * pitch), row + 3);
+        for (int k = t.Depth; k > 0; k--)
+        {
+            if (Sse.IsSupported) Sse.Prefetch0(a + Ahead);
+            R x = R.Load(b);
+            r0 = R.MultiplyAdd(S.Create(a[0]), x, r0);
+            r1 = R.MultiplyAdd(S.Create(a[1]), x, r1);
+            r2 = R.MultiplyAdd(S.Create(a[2]), x, r2);
+            r3 = R.MultiplyAdd(S.Create(a[3]), x, r3);
+            a += PackedMatrix.TileRows;
+            b += R.Count * S.Width;
+        }
+        Finish(in t, c, r0);
+        Finish(in t, c + pitch, r1);
+        Finish(in t, c + (2 * pitch), r2);
+        Finish(in t, c + (3 * pitch), r3);
+    }
+
+    /// <summary>Asks for what is read and written after the sum: the lines of the output and of the residual.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchRows<R>(in GemmTile t, float* c, int rows) where R : struct, IGemmRow<R, V>
+    {
+        if (!Sse.IsSupported) return;
+        for (int r = 0; r < rows; r++, c += t.Pitch)
+        {
+            for (int i = 0; i < R.Count; i++)
+            {
+                if (t.First) Sse.Prefetch0(c + (i * S.Width));
+                if (t.Last && t.HasResidual) Sse.Prefetch0(c + t.ResidualOffset + (i * S.Width));
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static R Start<R>(in GemmTile t, float* c, int row) where R : struct, IGemmRow<R, V> => t.First ? R.Create(t.Bias[row]) : R.Load(c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish<R>(in GemmTile t, float* c, R r) where R : struct, IGemmRow<R, V>
+    {
         if (t.Last)
         {
-            if (t.HasResidual) v = S.Add(v, S.Load(c + t.ResidualOffset));
-            if (t.Clamp) v = S.Min(S.Max(v, S.Create(t.Low)), S.Create(t.High));
+            if (t.HasResidual) r = R.Add(r, R.Load(c + t.ResidualOffset));
+            if (t.Clamp) r = R.Clamp(r, S.Create(t.Low), S.Create(t.High));
         }
-        S.Store(c, v);
+        R.Store(c, r);
     }
 }
