@@ -41,6 +41,7 @@ public sealed class ClusterTests
 
         // The extractor silo has no such model: its own sentence arrives here.
         await store.PublishAsync((await store.ReadCurrentAsync("plate"))! with { Version = 3, Model = FakeExtractor.SmallModel with { Digest = new string('0', 64) } });
+        await silos.KnowsAsync("plate", 3);
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await silos.Scoring.ScoreAsync("plate", Photos.Mixed(1)[0]));
         Assert.Equal((SpadeError.FailedPrecondition, "model 'fake' is not here"), (e.Error, e.Message));
     }
