@@ -32,7 +32,12 @@ public static class ClusterHosting
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ISiloDirectory, SiloDirectory>();
         services.AddHostedService<StaleConnections>();
-        services.Configure<SiloConnectionOptions>(o => o.ConfigureSiloOutboundConnection(StaleConnections.Track));
+        services.Configure<SiloConnectionOptions>(o =>
+        {
+            o.ConfigureSiloOutboundConnection(StaleConnections.Track);
+            o.ConfigureSiloOutboundConnection(StaleConnections.Watch);
+            o.ConfigureSiloInboundConnection(StaleConnections.Watch);
+        });
         services.AddSingleton<LostSilos>();
         services.AddSingleton<SiloCalls>();
         services.AddSingleton<ManifestCache>();

@@ -62,7 +62,8 @@ internal sealed class TestSilos : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
-    /// <summary>Silo metadata spreads after a silo is active: waits until every silo has seen every role.</summary>
+    /// <summary>Silo metadata spreads after a silo is active: waits until every silo has seen every role.
+    /// Orleans announces members but not the arrival of their metadata, so this one looks again and again.</summary>
     private async Task WaitForRolesAsync(string[] roles)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
