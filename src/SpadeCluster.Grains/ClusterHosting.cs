@@ -1,8 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Configuration;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 using SpadeCluster.Galleries;
+using SpadeCluster.Grains.Categories;
 using SpadeCluster.Grains.Extraction;
 using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
@@ -29,14 +31,24 @@ public static class ClusterHosting
         services.AddOptionsWithValidateOnStart<ExtractorOptions>().ValidateDataAnnotations();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ISiloDirectory, SiloDirectory>();
+        services.AddHostedService<StaleConnections>();
+        services.Configure<SiloConnectionOptions>(o =>
+        {
+            o.ConfigureSiloOutboundConnection(StaleConnections.Track);
+            o.ConfigureSiloOutboundConnection(StaleConnections.Watch);
+            o.ConfigureSiloInboundConnection(StaleConnections.Watch);
+        });
+        services.AddSingleton<LostSilos>();
         services.AddSingleton<SiloCalls>();
         services.AddSingleton<ManifestCache>();
         services.AddSingleton<ClusterGalleries>();
         services.AddSingleton<ExtractorPool>();
         services.AddSingleton<ClusterEngines>();
-        services.AddSingleton<IGalleryServices, ClusterGalleryServices>();
-        services.AddSingleton<ClusterScoringService>();
-        services.AddSingleton<IScoringService>(s => s.GetRequiredService<ClusterScoringService>());
+        services.AddSingleton<ClusterGalleryServices>();
+        services.AddSingleton<IGalleryServices>(s => s.GetRequiredService<ClusterGalleryServices>());
+        services.AddSingleton<CategoryVersions>();
+        services.AddSingleton<IVersionWatch>(s => s.GetRequiredService<CategoryVersions>());
+        services.AddSingleton<IScoringService, ClusterScoringService>();
         return silo;
     }
 }

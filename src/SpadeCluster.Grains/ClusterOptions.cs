@@ -20,7 +20,4 @@ public sealed class ClusterOptions
     /// <summary>Threads one pixel search may use; 0: all processors.</summary>
     [Range(0, 1024)]
     public int Threads { get; set; }
-
-    /// <summary>How often a gateway asks whether a watched category has a new version.</summary>
-    public TimeSpan WatchInterval { get; set; } = TimeSpan.FromMilliseconds(500);
 }

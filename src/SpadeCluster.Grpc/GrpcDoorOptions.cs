@@ -26,7 +26,4 @@ public sealed class GrpcDoorOptions
 
     /// <summary>Limit of calls that set no deadline.</summary>
     public TimeSpan DefaultDeadline { get; set; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>How often a watched category is looked at.</summary>
-    public TimeSpan WatchInterval { get; set; } = TimeSpan.FromMilliseconds(500);
 }

@@ -10,7 +10,7 @@ using SpadeCluster.Grpc.Scoring;
 
 namespace SpadeCluster.Grpc;
 
-/// <summary>spade.v1 over gRPC, with health and reflection. Needs, from the host: IScoringService, IGalleryServices, IGalleryStore.</summary>
+/// <summary>spade.v1 over gRPC, with health and reflection. Needs, from the host: IScoringService, IGalleryServices, IVersionWatch.</summary>
 public static class GrpcHosting
 {
     // Room for what stands around an image in its message.

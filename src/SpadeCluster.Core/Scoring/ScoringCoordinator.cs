@@ -13,7 +13,8 @@ namespace SpadeCluster.Scoring;
 /// <param name="imageCount">Images in all shards together.</param>
 /// <param name="shards">Every shard of the version; one that fails makes the call fail, never a partial answer.</param>
 /// <param name="threads">Threads a pixel search may use; 0 for all processors.</param>
-public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IReadOnlyList<IGalleryShard> shards, int threads = 0)
+/// <param name="stage">Gets each stage's name and milliseconds: retrieve, gate, match, merge, smooth, regions.</param>
+public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IReadOnlyList<IGalleryShard> shards, int threads = 0, Action<string, double>? stage = null)
 {
     /// <param name="query">The image.</param>
     /// <param name="options">Settings; those of <paramref name="calibration"/> if the verdict is to mean anything.</param>
@@ -33,6 +34,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         int gateCount = Math.Min(options.GateNeighbours, available);
         int galleryCount = Math.Min(options.GalleryNeighbours ?? ScoringOptions.DefaultGalleryNeighbours, available);
         var (neighbours, holders) = await RetrieveAsync(query.Pooled, Math.Max(gateCount, galleryCount), exclude, cancellationToken);
+        double retrieve = Lap("retrieve", ref start);
         double distance = 0;
         foreach (var n in neighbours.Take(gateCount)) distance += n.Distance;
         distance /= gateCount;
@@ -41,9 +43,11 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
             GateDistance = distance,
             Calibration = calibration,
             Neighbours = neighbours,
-            Times = new StageTimes { Retrieve = Lap(ref start) },
+            Times = new StageTimes { Retrieve = retrieve },
         };
-        if (!IsLocalised(query, options, result)) return result;
+        bool localised = IsLocalised(query, options, result);
+        Lap("gate", ref start);
+        if (!localised) return result;
 
         // Positions in ascending order of id: the pixel search breaks ties by position.
         GalleryPick[] picks = [.. neighbours.Take(galleryCount).Select(n => n.Id).Order().Select((id, position) => new GalleryPick(position, id))];
@@ -51,15 +55,17 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         var search = new PixelSearchOptions(options.Fusion, options.Kappa, options.Levels, threads);
         var parts = await Task.WhenAll(picks.GroupBy(p => holders[p.Id])
             .Select(g => shards[g.Key].MatchAsync(pyramid, [.. g], search, cancellationToken).AsTask()));
+        double match = Lap("match", ref start);
         var merged = parts[0];
         foreach (var part in parts.Skip(1))
             foreach (var (mine, theirs) in merged.Zip(part)) mine.Merge(theirs);
-        double match = Lap(ref start);
+        match += Lap("merge", ref start);
 
         var map = AnomalyMap.From(merged, model.InputWidth, model.InputHeight, new GaussianFilter(options.Sigma));
+        double smooth = Lap("smooth", ref start);
         result = result with { Map = map, Matches = merged[0], Picks = picks };
         if (result.Anomalous == true) result = result with { Regions = AnomalyRegion.Find(map, calibration!.Theta) };
-        return result with { Times = result.Times with { Match = match, Map = Lap(ref start) } };
+        return result with { Times = result.Times with { Match = match, Map = smooth + Lap("regions", ref start) } };
     }
 
     private async ValueTask<(IReadOnlyList<Neighbour> Neighbours, Dictionary<ImageId, int> Holders)> RetrieveAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken)
@@ -79,11 +85,12 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         _ => false,
     };
 
-    private static double Lap(ref long start)
+    private double Lap(string name, ref long start)
     {
         long now = Stopwatch.GetTimestamp();
         double ms = Stopwatch.GetElapsedTime(start, now).TotalMilliseconds;
         start = now;
+        stage?.Invoke(name, ms);
         return ms;
     }
 }

@@ -91,7 +91,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
             long start = Stopwatch.GetTimestamp();
             var features = batch.ConvertAll(j => new ImageFeatures(j.Extractor.Model));
             await batch[0].Extractor.ExtractAsync(batch.ConvertAll(j => j.Image), features);
-            SpadeMeter.Stage("extract", Stopwatch.GetElapsedTime(start));
+            SpadeMeter.Stage("extract", Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             SpadeMeter.BatchSize.Record(batch.Count);
             for (int i = 0; i < batch.Count; i++) Answer(batch[i], features[i]);
         }

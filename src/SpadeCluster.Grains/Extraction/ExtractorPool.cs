@@ -19,11 +19,11 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
         var (slot, reply) = await calls.CallAsync(SiloRole.Extractor, async (silos, _) =>
         {
             SpadeException? full = null;
-            foreach (string slot in InOrder(silos))
+            foreach (var (slot, silo) in InOrder(silos))
             {
                 try
                 {
-                    return (slot, await CountedAsync(slot, g => g.ExtractAsync(request, cancellationToken), request.Pixels.Length));
+                    return (slot, await CountedAsync(slot, g => calls.OnAsync(silo, () => g.ExtractAsync(request, cancellationToken)), request.Pixels.Length));
                 }
                 catch (SpadeException e) when (e.Error == SpadeError.ResourceExhausted)
                 {
@@ -37,15 +37,15 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
     }
 
     public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
-        => calls.CallAsync(SiloRole.Extractor, (silos, _) => grains.GetGrain<IExtractorGrain>(InOrder(silos).First()).GetDefaultAsync(cancellationToken), cancellationToken);
+        => calls.CallAsync(SiloRole.Extractor, (silos, _) => grains.GetGrain<IExtractorGrain>(InOrder(silos).First().Slot).GetDefaultAsync(cancellationToken), cancellationToken);
 
     internal IExtractorGrain Grain(string slot) => grains.GetGrain<IExtractorGrain>(slot);
 
-    private IEnumerable<string> InOrder(IReadOnlyList<KnownSilo> silos)
+    private IEnumerable<(string Slot, SiloAddress Silo)> InOrder(IReadOnlyList<KnownSilo> silos)
     {
-        string[] slots = [.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => GrainKeys.Extractor(i, s.Name)))];
+        (string Slot, SiloAddress Silo)[] slots = [.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => (GrainKeys.Extractor(i, s.Name), s.Address)))];
         int turn = (Interlocked.Increment(ref _turn) & int.MaxValue) % slots.Length;
-        return Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => _outstanding.GetValueOrDefault(s));
+        return Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => _outstanding.GetValueOrDefault(s.Slot));
     }
 
     private async Task<ExtractReply> CountedAsync(string slot, Func<IExtractorGrain, Task<ExtractReply>> call, long bytes)

@@ -9,7 +9,7 @@ namespace SpadeCluster.Grains.Resilience;
 /// whichever silo is next then, until the caller's deadline; every call here is idempotent. Answers of the called code -
 /// a <see cref="SpadeException"/> above all - are passed on as they are.
 /// </summary>
-internal sealed partial class SiloCalls(ISiloDirectory silos, ILogger<SiloCalls> logger, TimeProvider clock)
+internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, ILogger<SiloCalls> logger, TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromSeconds(1);
 
@@ -21,13 +21,14 @@ internal sealed partial class SiloCalls(ISiloDirectory silos, ILogger<SiloCalls>
         var wait = FirstWait;
         for (int attempt = 0; ; attempt++)
         {
-            var candidates = silos.Require(role);
+            var candidates = lost.Without(silos.Require(role));
             try
             {
                 return await call(candidates, attempt);
             }
             catch (Exception e) when (IsLostSilo(e) && !cancellationToken.IsCancellationRequested)
             {
+                lost.Learn(e, SiloRole.All.SelectMany(silos.With));
                 LogRetry(role, attempt, e.Message);
                 SpadeMeter.Retries.Add(1);
             }
@@ -35,6 +36,16 @@ internal sealed partial class SiloCalls(ISiloDirectory silos, ILogger<SiloCalls>
             await Task.Delay(wait / 2 + wait / 2 * Random.Shared.NextDouble(), clock, cancellationToken);
             wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
         }
+    }
+
+    /// <summary>A call to a grain on a certain silo, given up when that silo is found lost.</summary>
+    public async Task<T> OnAsync<T>(SiloAddress silo, Func<Task<T>> call)
+    {
+        var gone = lost.WhenLost(silo);
+        var answer = call();
+        if (await Task.WhenAny(answer, gone) == answer || answer.IsCompleted) return await answer;
+        answer.Ignore();
+        throw new SiloUnavailableException("the silo was lost while it had the call");
     }
 
     /// <summary>Whether a failure is about reaching a silo rather than about what was asked of it.</summary>

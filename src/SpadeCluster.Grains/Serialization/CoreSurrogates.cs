@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Neighbors;
+using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Grains.Serialization;
 
@@ -126,6 +127,67 @@ internal sealed class ModelConverter : IConverter<FeatureModel, ModelSurrogate>
         PooledLength = m.PooledLength,
         WeightChannels = m.WeightChannels,
     };
+}
+
+[GenerateSerializer, Alias("spade.scoring-options"), Immutable]
+internal struct ScoringOptionsSurrogate
+{
+    [Id(0)] public int GateNeighbours;
+    [Id(1)] public int? GalleryNeighbours;
+    [Id(2)] public int Kappa;
+    [Id(3)] public Fusion Fusion;
+    [Id(4)] public int[]? Levels;
+    [Id(5)] public GatePolicy GatePolicy;
+    [Id(6)] public double AuditShare;
+    [Id(7)] public double Alpha;
+    [Id(8)] public double Sigma;
+}
+
+[RegisterConverter]
+internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, ScoringOptionsSurrogate>
+{
+    public ScoringOptions ConvertFromSurrogate(in ScoringOptionsSurrogate s) => new()
+    {
+        GateNeighbours = s.GateNeighbours,
+        GalleryNeighbours = s.GalleryNeighbours,
+        Kappa = s.Kappa,
+        Fusion = s.Fusion,
+        Levels = s.Levels,
+        GatePolicy = s.GatePolicy,
+        AuditShare = s.AuditShare,
+        Alpha = s.Alpha,
+        Sigma = s.Sigma,
+    };
+
+    public ScoringOptionsSurrogate ConvertToSurrogate(in ScoringOptions o) => new()
+    {
+        GateNeighbours = o.GateNeighbours,
+        GalleryNeighbours = o.GalleryNeighbours,
+        Kappa = o.Kappa,
+        Fusion = o.Fusion,
+        Levels = o.Levels is null ? null : [.. o.Levels],
+        GatePolicy = o.GatePolicy,
+        AuditShare = o.AuditShare,
+        Alpha = o.Alpha,
+        Sigma = o.Sigma,
+    };
+}
+
+[GenerateSerializer, Alias("spade.add-outcome"), Immutable]
+internal struct AddOutcomeSurrogate
+{
+    [Id(0)] public string Source;
+    [Id(1)] public ImageId? Image;
+    [Id(2)] public AddStatus Status;
+    [Id(3)] public string? Problem;
+}
+
+[RegisterConverter]
+internal sealed class AddOutcomeConverter : IConverter<AddOutcome, AddOutcomeSurrogate>
+{
+    public AddOutcome ConvertFromSurrogate(in AddOutcomeSurrogate s) => new(s.Source, s.Image, s.Status, s.Problem);
+
+    public AddOutcomeSurrogate ConvertToSurrogate(in AddOutcome o) => new() { Source = o.Source, Image = o.Id, Status = o.Status, Problem = o.Problem };
 }
 
 internal static class LevelShapes

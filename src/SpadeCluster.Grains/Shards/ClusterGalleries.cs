@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using SpadeCluster.Galleries;
 using SpadeCluster.Grains.Resilience;
+using SpadeCluster.Grains.Telemetry;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Grains.Shards;
@@ -12,5 +13,5 @@ internal sealed class ClusterGalleries(IGrainFactory grains, SiloCalls calls, IO
         => [.. Enumerable.Range(0, manifest.Shards).Select(s => new ClusterShard(grains, calls, options.Value.Replicas, manifest.Category, manifest.Version, s, manifest.Shards))];
 
     public ScoringCoordinator Coordinator(GalleryManifest manifest, int threads)
-        => new(manifest.Model, manifest.Images.Count, Shards(manifest), threads);
+        => new(manifest.Model, manifest.Images.Count, Shards(manifest), threads, SpadeMeter.Stage);
 }

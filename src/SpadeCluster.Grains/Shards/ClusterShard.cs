@@ -47,8 +47,8 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
         {
             var ranked = ShardPlacement.Rank(category, shard, silos);
             // Any replica will do; the attempts after a failure go round them.
-            string silo = ranked[(start + attempt) % Math.Min(replicas, ranked.Count)].Name;
-            return call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo)));
+            var silo = ranked[(start + attempt) % Math.Min(replicas, ranked.Count)];
+            return calls.OnAsync(silo.Address, () => call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name))));
         }, cancellationToken);
     }
 }

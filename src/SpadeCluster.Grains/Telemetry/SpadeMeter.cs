@@ -12,7 +12,7 @@ public static class SpadeMeter
 
     private static readonly Meter Meter = new(Name);
     private static readonly ConcurrentDictionary<object, (ExtractionQueue Queue, PyramidLeases Leases)> Extractors = new(ReferenceEqualityComparer.Instance);
-    private static readonly Histogram<double> Stages = Meter.CreateHistogram<double>("spade.stage.duration", "ms", "Time per stage of an image: decode, extract, retrieve, gate, match, merge, smooth");
+    private static readonly Histogram<double> Stages = Meter.CreateHistogram<double>("spade.stage.duration", "ms", "Time per stage of an image: decode, extract (on the device), extracted (with queue and way), retrieve, gate, match, merge, smooth, regions");
     private static readonly Counter<long> Sent = Meter.CreateCounter<long>("spade.sent", "By", "Payload bytes of calls between the parts of the cluster, by kind");
 
     public static readonly ActivitySource Activities = new(Name);
@@ -27,8 +27,6 @@ public static class SpadeMeter
         Meter.CreateObservableGauge("spade.lease.count", () => Extractors.Values.Sum(e => e.Leases.Count));
         Meter.CreateObservableGauge("spade.lease.bytes", () => Extractors.Values.Sum(e => e.Leases.Bytes), "By");
     }
-
-    internal static void Stage(string stage, TimeSpan time) => Stages.Record(time.TotalMilliseconds, new KeyValuePair<string, object?>("stage", stage));
 
     internal static void Stage(string stage, double milliseconds) => Stages.Record(milliseconds, new KeyValuePair<string, object?>("stage", stage));
 

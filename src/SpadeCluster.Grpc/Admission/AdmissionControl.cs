@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 
 namespace SpadeCluster.Grpc.Admission;
@@ -6,12 +7,24 @@ namespace SpadeCluster.Grpc.Admission;
 /// Bounds the images in work by number and bytes, so that a gateway under any load has bounded memory and serves what it
 /// admits in bounded time. Safe for concurrent calls.
 /// </summary>
-public sealed class AdmissionControl(IOptions<GrpcDoorOptions> options)
+public sealed class AdmissionControl : IDisposable
 {
+    private readonly IOptions<GrpcDoorOptions> _options;
+    // The cluster's own meter: all of SpadeCluster's metrics are in one place.
+    private readonly Meter _meter = new("SpadeCluster");
+    private readonly Counter<long> _refused;
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiter> _waiters = [];
     private int _requests;
     private long _bytes;
+
+    public AdmissionControl(IOptions<GrpcDoorOptions> options)
+    {
+        _options = options;
+        _refused = _meter.CreateCounter<long>("spade.door.refused", "{image}", "Images refused because the gateway is at its limit");
+        _meter.CreateObservableGauge("spade.door.requests", () => Requests, "{image}", "Images in work");
+        _meter.CreateObservableGauge("spade.door.bytes", () => Bytes, "By", "Bytes of images in work");
+    }
 
     public int Requests { get { lock (_lock) return _requests; } }
 
@@ -23,7 +36,8 @@ public sealed class AdmissionControl(IOptions<GrpcDoorOptions> options)
     {
         lock (_lock)
             if (_waiters.Count == 0 && TryTake(bytes)) return new Place(this, bytes);
-        throw new SpadeException(SpadeError.ResourceExhausted, "this gateway is at its limit of images in work; try again shortly") { RetryAfter = options.Value.RetryAfter };
+        _refused.Add(1);
+        throw new SpadeException(SpadeError.ResourceExhausted, "this gateway is at its limit of images in work; try again shortly") { RetryAfter = _options.Value.RetryAfter };
     }
 
     /// <summary>Takes a place for an image, waiting its turn.</summary>
@@ -39,10 +53,12 @@ public sealed class AdmissionControl(IOptions<GrpcDoorOptions> options)
         }
     }
 
+    public void Dispose() => _meter.Dispose();
+
     // A single image larger than the byte limit is admitted when nothing else is in work.
     private bool TryTake(long bytes)
     {
-        if (_requests >= options.Value.MaxRequests || (_requests > 0 && _bytes + bytes > options.Value.MaxBytes)) return false;
+        if (_requests >= _options.Value.MaxRequests || (_requests > 0 && _bytes + bytes > _options.Value.MaxBytes)) return false;
         _requests++;
         _bytes += bytes;
         return true;

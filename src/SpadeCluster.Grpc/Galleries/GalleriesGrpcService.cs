@@ -9,7 +9,7 @@ using SpadeCluster.Grpc.Images;
 namespace SpadeCluster.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
-internal sealed class GalleriesGrpcService(IGalleryServices galleries, IGalleryStore store, IOptions<GrpcDoorOptions> options, TimeProvider clock, IHostApplicationLifetime lifetime) : Spade.V1.Galleries.GalleriesBase
+internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionWatch versions, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Galleries.GalleriesBase
 {
     private const string Anonymous = "grpc";
 
@@ -79,18 +79,21 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IGalleryS
 
     public override async Task WatchVersion(WatchVersionRequest request, IServerStreamWriter<WatchVersionResponse> responseStream, ServerCallContext context)
     {
-        // The store is asked, cheaply, because others may write to it: another gateway, or the command line.
-        using var timer = new PeriodicTimer(options.Value.WatchInterval, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         int? seen = null;
-        do
+        try
         {
-            int version = await store.ReadCurrentVersionAsync(CategoryName.Check(request.Category), context.CancellationToken)
-                ?? throw new SpadeException(SpadeError.NotFound, $"no category '{request.Category}'");
-            if (version != seen) await responseStream.WriteAsync(new WatchVersionResponse { Version = version }, context.CancellationToken);
-            seen = version;
+            while (true)
+            {
+                int version = await versions.WaitAsync(CategoryName.Check(request.Category), seen, either.Token);
+                if (version != seen) await responseStream.WriteAsync(new WatchVersionResponse { Version = version }, either.Token);
+                seen = version;
+            }
         }
-        while (await timer.WaitForNextTickAsync(context.CancellationToken) && !lifetime.ApplicationStopping.IsCancellationRequested);
-        throw new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one");
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            throw new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one");
+        }
     }
 
     private IGalleryService Service(string author) => galleries.For(author.Length > 0 ? author : Anonymous);
@@ -132,5 +135,4 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IGalleryS
     {
         public void Report(T value) => writer.TryWrite(value);
     }
-
 }

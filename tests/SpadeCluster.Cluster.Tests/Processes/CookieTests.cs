@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -11,7 +12,7 @@ namespace SpadeCluster.Cluster.Tests.Processes;
 /// <summary>Gateway, two gallery silos and an extractor silo on PostgreSQL score real photographs as one process does.</summary>
 public sealed class CookieTests(ITestOutputHelper output)
 {
-    [PostgresFact(sharedData: true)]
+    [PostgresFact(sharedData: true, "grpc", "google.protobuf")]
     public async Task Same_results_as_standalone_for_our_client_and_for_one_that_is_not_ours()
     {
         await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("gallery-1", "gallery"), ("gallery-2", "gallery"), ("extractor", "extractor")],
@@ -47,13 +48,7 @@ public sealed class CookieTests(ITestOutputHelper output)
         await foreach (var score in client.ScoreStreamAsync("cookie", photos)) SameScores.Assert(expected[at++], score.Score!);
         Assert.Equal(photos.Count, at);
 
-        const string python = "/usr/bin/python3";
-        if (!File.Exists(python) || await RunAsync(python, ["-c", "import grpc, google.protobuf"]) is null)
-        {
-            output.WriteLine("python3-grpcio is not installed: the foreign client was not run");
-            return;
-        }
-        string answers = (await RunAsync(python, [Path.Combine(AppContext.BaseDirectory, "Interop", "client.py"), silos.Gateway, "cookie", .. photos.Select(p => p.Name)]))!;
+        string answers = (await RunAsync(PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Interop", "client.py"), silos.Gateway, "cookie", .. photos.Select(p => p.Name)]));
         var lines = answers.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
         foreach (string way in new[] { "unary", "stream" })
         {
@@ -76,12 +71,12 @@ public sealed class CookieTests(ITestOutputHelper output)
     private static List<ImageSource> Sources(params string[] folder)
         => [.. MvtecDataset.ImageFiles(SharedData.Path(["data", "cookie", .. folder])).Select(f => new ImageSource(f, _ => ValueTask.FromResult(File.ReadAllBytes(f))))];
 
-    private static async Task<string?> RunAsync(string program, string[] arguments)
+    private static async Task<string> RunAsync(string program, string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var (text, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? await text : arguments[0] == "-c" ? null : throw new InvalidOperationException($"{await text}\n{await errors}");
+        return process.ExitCode == 0 ? await text : throw new InvalidOperationException($"{await text}\n{await errors}");
     }
 
     private sealed class Collect(List<AddOutcome> outcomes) : IProgress<AddOutcome>

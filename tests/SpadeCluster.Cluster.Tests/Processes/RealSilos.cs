@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using SpadeCluster.Cli.Commands.Cluster;
 using SpadeCluster.Client;
+using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference.Default;
@@ -10,7 +11,8 @@ using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Cluster.Tests.Processes;
 
-/// <summary>Silos as real processes on loopback, their members in a private PostgreSQL, galleries in a shared folder.</summary>
+/// <summary>Silos as real processes on loopback, their members in a private PostgreSQL, galleries in a shared folder. Their
+/// logs are kept in the folder that SPADE_TEST_LOGS names, if it is set.</summary>
 internal sealed class RealSilos : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-silos").FullName;
@@ -92,6 +94,8 @@ internal sealed class RealSilos : IAsyncDisposable
             if (!process.HasExited) process.Kill();
         foreach (var (_, process) in _running.Values) await process.WaitForExitAsync();
         PrivatePostgres.Stop(Path.Combine(_folder, "postgres"));
+        if (Environment.GetEnvironmentVariable("SPADE_TEST_LOGS") is { Length: > 0 } keep)
+            foreach (string log in Directory.EnumerateFiles(_folder, "*.log")) File.Copy(log, Path.Combine(keep, Path.GetFileName(log)), overwrite: true);
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -126,9 +130,10 @@ internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
 /// <summary>A test that starts a private PostgreSQL; skipped, by name, where there is none.</summary>
 internal sealed class PostgresFactAttribute : FactAttribute
 {
-    public PostgresFactAttribute(bool sharedData = false)
+    public PostgresFactAttribute(bool sharedData = false, params string[] pythonModules)
     {
         if (PrivatePostgres.BinFolder is null) Skip = "needs PostgreSQL (initdb, pg_ctl), which is not installed";
         else if (sharedData && SpadeCluster.Tests.SharedData.Root is null) Skip = "needs ../shared/data, which is not here";
+        else if (pythonModules.Length > 0) Skip = PythonFactAttribute.Missing(pythonModules);
     }
 }

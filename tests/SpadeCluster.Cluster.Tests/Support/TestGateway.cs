@@ -31,12 +31,12 @@ internal sealed class TestGateway : IAsyncDisposable
     public SpadeClient Client { get; }
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IGalleryStore store, Action<GrpcDoorOptions>? configure = null)
+    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IVersionWatch versions, Action<GrpcDoorOptions>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
-        builder.Services.AddSpadeGrpc().AddSingleton(scoring).AddSingleton(galleries).AddSingleton(store);
+        builder.Services.AddSpadeGrpc().AddSingleton(scoring).AddSingleton(galleries).AddSingleton(versions);
         builder.Services.AddHealthChecks().AddCheck("test", () => HealthCheckResult.Healthy());
         if (configure is not null) builder.Services.Configure(configure);
         var app = builder.Build();
@@ -47,7 +47,7 @@ internal sealed class TestGateway : IAsyncDisposable
 
     /// <summary>Over services in this process: the door does not know what is behind it.</summary>
     public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<GrpcDoorOptions>? configure = null)
-        => StartAsync(new ScoringService(store, engines), new Authored(store, engines), store, configure);
+        => StartAsync(new ScoringService(store, engines), new Authored(store, engines), new StoreWatch(store), configure);
 
     public async ValueTask DisposeAsync()
     {
@@ -60,5 +60,15 @@ internal sealed class TestGateway : IAsyncDisposable
     private sealed class Authored(IGalleryStore store, FakeEngines engines) : IGalleryServices
     {
         public IGalleryService For(string author) => new GalleryService(store, engines, author);
+    }
+
+    /// <summary>Asks the store, over and over.</summary>
+    private sealed class StoreWatch(IGalleryStore store) : IVersionWatch
+    {
+        public async ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default)
+        {
+            if (seen is not null) await Task.Delay(10, cancellationToken);
+            return await store.ReadCurrentVersionAsync(category, cancellationToken) ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'");
+        }
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Orleans;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using Orleans.TestingHost;
@@ -22,6 +23,8 @@ internal sealed class TestSilos : IAsyncDisposable
     public IGalleryStore Store { get; }
 
     public IServiceProvider Gateway => Services(0);
+
+    public IGalleryService Galleries => Gateway.GetRequiredService<IGalleryServices>().For("test");
 
     public IScoringService Scoring => Gateway.GetRequiredService<IScoringService>();
 
@@ -50,15 +53,17 @@ internal sealed class TestSilos : IAsyncDisposable
         return silos;
     }
 
+    /// <summary>Waits until a gateway judges by a version that was published behind its back.</summary>
+    public Task KnowsAsync(string category, int version, int silo = 0) => Services(silo).GetRequiredService<IGrainFactory>().GetGrain<ICoordinatorGrain>(category).AdvanceAsync(version, default);
+
     public IServiceProvider Services(int silo) => _cluster.Silos[silo].ServiceProvider;
 
     public InProcessTestCluster Cluster => _cluster;
 
-    public void Override(ScoringOptions? options) => Gateway.GetRequiredService<ClusterScoringService>().Override = options;
-
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
-    /// <summary>Silo metadata spreads after a silo is active: waits until every silo has seen every role.</summary>
+    /// <summary>Silo metadata spreads after a silo is active: waits until every silo has seen every role.
+    /// Orleans announces members but not the arrival of their metadata, so this one looks again and again.</summary>
     private async Task WaitForRolesAsync(string[] roles)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));

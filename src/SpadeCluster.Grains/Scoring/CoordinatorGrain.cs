@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains.Categories;
+using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Grains.Shards;
+using SpadeCluster.Grains.Telemetry;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Grains.Scoring;
+
+/// <summary>
+/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it judges by: told by the category's
+/// grain, so that no image has to ask the store. One worker per silo, reentrant: images run on the thread pool, side by
+/// side, and the grain's scheduler only hands them over. (One, because Orleans delivers a call's cancellation to any worker.)
+/// </summary>
+[StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
+internal sealed class CoordinatorGrain(
+    ManifestCache manifests, ClusterGalleries galleries, IImagePreparers preparers, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions, TimeProvider clock)
+    : Grain, ICoordinatorGrain
+{
+    private const int VersionAttempts = 3;
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private volatile Known? _known;
+
+    private string Category => this.GetPrimaryKeyString();
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        Task.Run(WatchAsync, cancellationToken).Ignore();
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stop.CancelAsync();
+
+    public async Task<CoordinatedScore> ScoreAsync(ImageFile image, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new CoordinatedScore(await Task.Run(() => ScoreCurrentAsync(image, cancellationToken), cancellationToken));
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+        {
+            // Nothing to coordinate: names that clients make up leave no grain behind.
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    public async Task AdvanceAsync(int version, CancellationToken cancellationToken)
+    {
+        if (_known is { } known && known.Manifest.Version < version) Learn(await manifests.GetAsync(Category, version, cancellationToken), known.Until);
+    }
+
+    private async Task<ScoredImage> ScoreCurrentAsync(ImageFile image, CancellationToken cancellationToken)
+    {
+        using var activity = SpadeMeter.Activities.StartActivity("spade.score")?.SetTag("spade.category", Category);
+        var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest : await manifests.CurrentAsync(Category, cancellationToken);
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await ScoreAsync(manifest, image, cancellationToken);
+            }
+            catch (VersionGoneException e) when (attempt < VersionAttempts)
+            {
+                // Published between pinning the version here and loading it there: judge by the new one.
+                activity?.AddEvent(new ActivityEvent(e.Message));
+                manifest = await manifests.CurrentAsync(Category, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<ScoredImage> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var prepared = preparers.For(manifest.Preprocessing).Prepare(image.Bytes, image.Name);
+        double prepare = Lap("decode", ref start);
+
+        var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
+        var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, prepared.Input.Pixels, WithPyramid: settings.GatePolicy == GatePolicy.Always);
+        var extracted = await extractors.ExtractAsync(request, cancellationToken);
+        double extract = Lap("extracted", ref start);
+        try
+        {
+            var query = new QueryImage(ImageId.Of(image.Bytes), extracted.Pooled, extracted.PyramidAsync);
+            var result = await galleries.Coordinator(manifest, options.Value.Threads).ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
+            return new ScoredImage(image.Name, query.Id, prepared, manifest, result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
+        }
+        finally
+        {
+            await extracted.ReleaseAsync();
+        }
+    }
+
+    /// <summary>Follows the category's version. What is known holds as long as the category's grain is heard of; without it,
+    /// every image asks the store.</summary>
+    private async Task WatchAsync()
+    {
+        int? seen = null;
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                int version = await versions.WaitAsync(Category, seen, _stop.Token);
+                Learn(await manifests.GetAsync(Category, version, _stop.Token), clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
+                seen = version;
+            }
+            catch (Exception)
+            {
+                // No such category, or its grain cannot be reached: what the next image meets says so.
+                _known = null;
+                await Task.Delay(CategoryGrain.PollTime, clock, _stop.Token);
+            }
+        }
+    }
+
+    /// <summary>Versions only ascend: what was published while an older manifest was read stays known.</summary>
+    private void Learn(GalleryManifest manifest, long until)
+    {
+        lock (_lock) _known = new Known(_known is { } known && known.Manifest.Version > manifest.Version ? known.Manifest : manifest, until);
+    }
+
+    private static double Lap(string stage, ref long start)
+    {
+        long now = Stopwatch.GetTimestamp();
+        var time = Stopwatch.GetElapsedTime(start, now);
+        start = now;
+        SpadeMeter.Stage(stage, time.TotalMilliseconds);
+        return time.TotalMilliseconds;
+    }
+
+    private sealed record Known(GalleryManifest Manifest, long Until);
+}

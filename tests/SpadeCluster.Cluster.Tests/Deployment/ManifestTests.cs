@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
+using SpadeCluster.Cluster.Tests.Processes;
+using SpadeCluster.Cluster.Tests.Support;
+using SpadeCluster.Grains.Placement;
+using SpadeCluster.Silo.Hosting;
+
+namespace SpadeCluster.Cluster.Tests.Deployment;
+
+/// <summary>
+/// What can be known of deploy/ without a Kubernetes cluster: the manifests parse, and every name, port, variable and probe
+/// in them is one that the program has.
+/// </summary>
+public sealed class ManifestTests
+{
+    private static readonly string Root = FindRoot();
+    private static readonly string Folder = Path.Combine(Root, "deploy", "kubernetes");
+
+    [PythonFact("yaml")]
+    public void Every_deployment_is_a_role_whose_settings_ports_and_probes_the_program_has()
+    {
+        var all = Read();
+        var deployments = all.Where(d => Kind(d) == "Deployment").ToList();
+        Assert.Equal(SiloRole.All.Order(), deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
+        var config = (JsonObject)all.Single(d => Kind(d) == "ConfigMap")["data"]!;
+        foreach (var deployment in deployments)
+        {
+            string role = (string)deployment["metadata"]!["labels"]!["role"]!;
+            Assert.Equal("apps/v1", (string)deployment["apiVersion"]!);
+            var (spec, pod) = (deployment["spec"]!, deployment["spec"]!["template"]!);
+            Assert.True(JsonNode.DeepEquals(spec["selector"]!["matchLabels"], pod["metadata"]!["labels"]), $"{role}: the selector should select the deployment's own pods");
+            var container = pod["spec"]!["containers"]!.AsArray().Single()!;
+
+            // Variables: as the program would read them, they make valid options with the role that the name says.
+            var values = config.ToDictionary(c => c.Key, c => (string)c.Value!);
+            foreach (var variable in container["env"]!.AsArray()) values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
+            values["Spade__ConnectionString"] = "Host=db";
+            var options = Options(values);
+            Assert.Equal([role], options.RoleList);
+            Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));
+            Assert.Equal("pod-1", options.SiloName);
+            Assert.Contains("POD_IP", values.Keys);
+            foreach (string name in values.Keys.Where(k => k.StartsWith("Spade__", StringComparison.Ordinal))) Assert.True(IsSetting(name), $"{role}: the program has no setting {name}");
+
+            // Ports: the defaults of the options, since no variable changes them.
+            var ports = container["ports"]!.AsArray().ToDictionary(p => (string)p!["name"]!, p => (int)p!["containerPort"]!);
+            var expected = new Dictionary<string, int> { ["health"] = options.HealthPort, ["silo"] = options.SiloPort };
+            if (role == SiloRole.Gateway) expected["grpc"] = options.GrpcPort;
+            Assert.Equal(expected.OrderBy(p => p.Key), ports.OrderBy(p => p.Key));
+
+            // Probes: paths that the program maps, on the health port.
+            string hosting = File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Silo", "Hosting", "SiloHosting.cs"));
+            foreach (string probe in new[] { "startup", "readiness", "liveness" })
+            {
+                var get = container[probe + "Probe"]!["httpGet"]!;
+                Assert.Equal("health", (string)get["port"]!);
+                Assert.Contains($"\"{get["path"]}\"", hosting);
+            }
+            Assert.True((int)pod["spec"]!["terminationGracePeriodSeconds"]! > options.DrainTime.TotalSeconds + 10 + (int)container["lifecycle"]!["preStop"]!["sleep"]!["seconds"]!,
+                $"{role}: the grace period should outlast the drain");
+        }
+    }
+
+    [PythonFact("yaml")]
+    public void Services_and_policies_speak_of_ports_and_labels_that_pods_have()
+    {
+        var all = Read();
+        var pods = all.Where(d => Kind(d) == "Deployment").Select(d => d["spec"]!["template"]!).ToList();
+        var options = new SiloOptions();
+        var service = all.Single(d => Kind(d) == "Service");
+        Assert.Equal(options.GrpcPort, (int)service["spec"]!["ports"]![0]!["port"]!);
+        Assert.Single(pods, p => Matches(service["spec"]!["selector"]!, p));
+        foreach (var policy in all.Where(d => Kind(d) == "NetworkPolicy"))
+        {
+            Assert.Contains(pods, p => Matches(policy["spec"]!["podSelector"]!["matchLabels"]!, p));
+            foreach (var rule in policy["spec"]!["ingress"]!.AsArray())
+                foreach (var port in rule!["ports"]!.AsArray())
+                {
+                    int number = (int)port!["port"]!;
+                    Assert.Contains(number, new[] { options.SiloPort, options.HealthPort, options.GrpcPort });
+                    // The silo port only for silos.
+                    if (number == options.SiloPort) Assert.Equal("spade", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app"]!);
+                }
+        }
+        // What containers take their variables from exists, or is the secret that the file's head says to make.
+        string head = File.ReadAllText(Path.Combine(Folder, "config.yaml"));
+        foreach (var source in pods.SelectMany(p => p["spec"]!["containers"]![0]!["envFrom"]!.AsArray()))
+        {
+            if (source!["configMapRef"] is { } map) Assert.Contains(all, d => Kind(d) == "ConfigMap" && (string)d["metadata"]!["name"]! == (string)map["name"]!);
+            else Assert.Contains($"secret generic {source["secretRef"]!["name"]}", head);
+        }
+    }
+
+    [Fact]
+    public void The_image_is_made_of_what_publishing_gives()
+    {
+        string docker = File.ReadAllText(Path.Combine(Root, "deploy", "docker", "Dockerfile"));
+        string project = Regex.Match(docker, @"dotnet publish (\S+) -c Release -o /app").Groups[1].Value;
+        Assert.True(File.Exists(Path.Combine(Root, project, Path.GetFileName(project) + ".csproj")), $"'{project}' should be a project");
+        string entry = Regex.Match(docker, @"ENTRYPOINT \[""dotnet"", ""([^""]+)""\]").Groups[1].Value;
+        // Publishing copies what building makes: the program, how to run it, its settings.
+        Assert.Equal(Path.GetFileName(RealSilos.Program), entry);
+        string built = Path.GetDirectoryName(RealSilos.Program)!;
+        Assert.True(File.Exists(Path.Combine(built, entry)));
+        Assert.True(File.Exists(Path.Combine(built, Path.ChangeExtension(entry, ".runtimeconfig.json"))));
+        Assert.True(File.Exists(Path.Combine(built, "appsettings.json")));
+        var runtime = JsonDocument.Parse(File.ReadAllText(Path.Combine(built, Path.ChangeExtension(entry, ".runtimeconfig.json")))).RootElement.GetProperty("runtimeOptions");
+        var frameworks = runtime.GetProperty("frameworks").EnumerateArray().Select(f => f.GetProperty("name").GetString()).ToList();
+        // The base image: ASP.NET Core, of the framework's version.
+        Assert.Contains("Microsoft.AspNetCore.App", frameworks);
+        string tag = Regex.Match(docker, @"FROM mcr\.microsoft\.com/dotnet/aspnet:(\S+)").Groups[1].Value;
+        Assert.Equal("net" + tag, runtime.GetProperty("tfm").GetString());
+        Assert.Contains($"dotnet/sdk:{tag}", docker);
+        var options = new SiloOptions();
+        Assert.Contains($"EXPOSE {options.GrpcPort} {options.HealthPort}", docker);
+    }
+
+    private static SiloOptions Options(Dictionary<string, string> variables)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(variables.Select(v => KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value))).Build();
+        var options = configuration.GetSection(SiloOptions.Section).Get<SiloOptions>()!;
+        Assert.Empty(options.Validate(new(options)));
+        return options;
+    }
+
+    /// <summary>Whether Spade__A__B names a property that the program binds.</summary>
+    private static bool IsSetting(string variable)
+    {
+        string[] path = variable.Split("__")[1..];
+        Type? section = path.Length == 1 ? typeof(SiloOptions) : path[0] switch
+        {
+            "Cluster" => typeof(Grains.ClusterOptions),
+            "Extractor" => typeof(Grains.Extraction.ExtractorOptions),
+            "Door" => typeof(SpadeCluster.Grpc.GrpcDoorOptions),
+            _ => null,
+        };
+        return section?.GetProperty(path[^1]) is not null;
+    }
+
+    private static string Kind(JsonNode document) => (string)document["kind"]!;
+
+    private static bool Matches(JsonNode selector, JsonNode pod)
+        => selector.AsObject().All(label => (string?)pod["metadata"]!["labels"]![label.Key] == (string)label.Value!);
+
+    private static List<JsonNode> Read()
+    {
+        var start = new ProcessStartInfo(PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Deployment", "kubernetes.py"), .. Directory.EnumerateFiles(Folder, "*.yaml")]) { RedirectStandardOutput = true };
+        using var process = Process.Start(start)!;
+        string lines = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)];
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "SpadeCluster.sln"))) folder = folder.Parent;
+        return folder.FullName;
+    }
+}

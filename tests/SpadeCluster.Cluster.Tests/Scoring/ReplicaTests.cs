@@ -1,0 +1,70 @@
+using System.Reflection;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Runtime;
+using SpadeCluster.Cluster.Tests.Support;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains;
+using SpadeCluster.Grains.Placement;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Tests.Scoring;
+
+[Collection("silos")]
+public sealed class ReplicaTests
+{
+    [Fact]
+    public async Task Two_replicas_are_on_different_silos_and_losing_one_loads_nothing()
+    {
+        var store = CountingStore.Over(new InMemoryGalleryStore(), out var loads);
+        await using var silos = await TestSilos.StartAsync(store, [$"{SiloRole.Gateway},{SiloRole.Extractor}", SiloRole.Gallery, SiloRole.Gallery],
+            s => s.Configure<ClusterOptions>(o => (o.Shards, o.Replicas) = (2, 2)));
+        await silos.Galleries.AddAsync("plate", Photos.Normals(8));
+        await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { Alpha = 0.2 });
+        var photos = Photos.Mixed(3);
+        var before = new List<ScoredImage>();
+        foreach (var photo in photos) before.Add(await silos.Scoring.ScoreAsync("plate", photo));
+
+        // Callers choose replicas by chance: until all four are loaded.
+        var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        DetailedGrainStatistic[] shards;
+        while ((shards = await ShardsAsync(management)).Length < 4 || loads.Of(2) < 4) await silos.Scoring.ScoreAsync("plate", photos[0], limit.Token);
+        foreach (var shard in shards.GroupBy(s => s.GrainId.Key.ToString()!.Split('@')[0])) Assert.Equal(2, shard.Select(s => s.SiloAddress).Distinct().Count());
+
+        int loaded = loads.All;
+        await silos.Cluster.KillSiloAsync(silos.Cluster.Silos[2]);
+        for (int i = 0; i < 12; i++)
+            SameBits.Assert(before[i % 3], await silos.Scoring.ScoreAsync("plate", photos[i % 3], limit.Token));
+        Assert.Equal(loaded, loads.All);
+    }
+
+    private static async Task<DetailedGrainStatistic[]> ShardsAsync(IManagementGrain management)
+        => [.. (await management.GetDetailedGrainStatistics()).Where(s => s.GrainId.Type.ToString()!.Contains("galleryshard", StringComparison.OrdinalIgnoreCase))];
+
+    /// <summary>Counts how often shards are loaded: opening one pins its version.</summary>
+    public class CountingStore : DispatchProxy
+    {
+        private readonly Lock _lock = new();
+        private readonly List<int> _versions = [];
+        private IGalleryStore _store = null!;
+
+        public int All { get { lock (_lock) return _versions.Count; } }
+
+        public static IGalleryStore Over(IGalleryStore store, out CountingStore count)
+        {
+            var proxy = Create<IGalleryStore, CountingStore>();
+            count = (CountingStore)(object)proxy;
+            count._store = store;
+            return proxy;
+        }
+
+        public int Of(int version) { lock (_lock) return _versions.Count(v => v == version); }
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
+        {
+            if (targetMethod!.Name == nameof(IGalleryStore.PinAsync)) lock (_lock) _versions.Add((int)args![1]!);
+            return targetMethod.Invoke(_store, args);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace SpadeCluster.Cluster.Tests.Support;
+
+/// <summary>A test that needs the system's Python with some modules; skipped, by name, where they are missing.</summary>
+internal sealed class PythonFactAttribute : FactAttribute
+{
+    public const string Python = "/usr/bin/python3";
+
+    private static readonly ConcurrentDictionary<string, bool> Known = new();
+
+    public PythonFactAttribute(params string[] modules) => Skip = Missing(modules);
+
+    /// <summary>Why such a test is skipped; null: it is not.</summary>
+    public static string? Missing(params string[] modules)
+        => Known.GetOrAdd(string.Join(", ", modules), Has) ? null : $"needs {Python} with {string.Join(", ", modules)} (Debian: python3-grpcio, python3-protobuf, python3-yaml), which is not installed";
+
+    private static bool Has(string modules)
+    {
+        if (!File.Exists(Python)) return false;
+        using var process = Process.Start(new ProcessStartInfo(Python, ["-c", $"import {modules}"]) { RedirectStandardError = true })!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+}
