@@ -2,6 +2,10 @@ using System.CommandLine;
 using SpadeCluster;
 using SpadeCluster.Cli.Commands;
 using SpadeCluster.Cli.Composition;
+using Spectre.Console;
+
+// In a file or a pipe no line is too long; the library would fold tables to 80 columns.
+if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 1000;
 
 var root = new RootCommand("SpadeCluster: industrial anomaly detection from good parts only (SPADE). Photographs of normal products go into a gallery; every further photograph gets a verdict, a score and a map.")
 {

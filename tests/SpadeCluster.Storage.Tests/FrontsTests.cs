@@ -68,6 +68,20 @@ public sealed class FrontsTests(PostgresCluster postgres) : IDisposable
         if (medium == Medium.Files) Assert.Equal(whole, File.ReadAllBytes(fronts));
     }
 
+    [PostgresFact]
+    public async Task A_database_of_the_schema_before_copies_goes_on()
+    {
+        string place = _stores.NewPlace(Medium.Postgres);
+        await Stores.Service(_stores.Open(Medium.Postgres, place)).AddAsync("c", Stores.ImageRange(0, 5));
+        double[] before = await Stores.ScoresAsync(_stores.Open(Medium.Postgres, place), "c", 70);
+        await ExecuteAsync(place, "drop table spade_front; delete from spade_migration where version = 2");
+        var store = _stores.Open(Medium.Postgres, place);
+        Assert.Equal(before, await Stores.ScoresAsync(store, "c", 70));
+        await Stores.Service(store).AddAsync("c", Stores.Images(9));
+        Assert.Equal(6L, await ExecuteAsync(place, "select count(*) from spade_front"));
+        Assert.Empty(await Stores.Service(store).VerifyAsync("c"));
+    }
+
     [Fact]
     public async Task A_later_formats_copies_are_not_read()
     {

@@ -19,6 +19,17 @@ internal static class CommonOptions
 
     public static Option<int> Threads() => Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0, 1024);
 
+    /// <summary>Why a gallery is changed.</summary>
+    public static Option<string> Reason()
+    {
+        var option = new Option<string>("--reason") { Description = "Why, for the record.", HelpName = "TEXT", Required = true };
+        option.Validators.Add(result =>
+        {
+            if (string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>())) result.AddError("--reason is for the record: say why");
+        });
+        return option;
+    }
+
     public static Option<double> Memory() => Bounded(new Option<double>("--memory-gb") { Description = "Memory one gallery may take, in GB; less makes it read more from the disk, and changes no result.", HelpName = "GB", DefaultValueFactory = _ => GalleryShard.DefaultMemory / 1e9 }, 0.001, 1e6);
 
     public static Option<T> Bounded<T>(Option<T> option, T low, T high) where T : IComparable<T>

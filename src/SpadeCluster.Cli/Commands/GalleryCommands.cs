@@ -52,7 +52,7 @@ internal static class GalleryCommands
             // Settings that even all these images could not serve are refused before the first is added.
             if (!parsed.GetValue(noCalibration)) Fitted(method.Read(parsed), (existing?.Images.Count ?? 0) + files.Count).Check((existing?.Images.Count ?? 0) + files.Count, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
-            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{files.Count} files, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Place}'"));
+            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Place}'"));
 
             var outcomes = new List<AddOutcome>();
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
@@ -73,7 +73,8 @@ internal static class GalleryCommands
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (!asJson)
             {
-                Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {manifest.Images.Count} images")}");
+                Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {Count(manifest.Images.Count, "image")}")}");
+                if (report.Duplicates > 0) Console.WriteLine($"already there: {Some(outcomes.Where(o => o.Status == AddStatus.Duplicate).Select(o => o.Source))}");
                 if (manifest?.Calibration is { } c) PrintCalibration(name, c, manifest.Images.Count);
                 else if (manifest is not null) Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
             }
@@ -174,8 +175,7 @@ internal static class GalleryCommands
     {
         var category = Category();
         var images = new Argument<string[]>("IMAGE") { Description = "Image ids or source names, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
-        var reason = new Option<string>("--reason") { Description = "Why, for the record.", Required = true };
-        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var (reason, gallery, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.Json());
         var command = new Command("retire", "Take images out of a category. Older versions keep them.\n\nExample: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"") { category, images, reason, gallery, json };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -204,6 +204,15 @@ internal static class GalleryCommands
             return problems.Count > 0 ? ExitCodes.BadData : 0;
         });
         return command;
+    }
+
+    private static string Count(int n, string what) => $"{n} {what}{(n == 1 ? "" : "s")}";
+
+    /// <summary>The first three names, and how many more there are.</summary>
+    private static string Some(IEnumerable<string> names)
+    {
+        string[] all = [.. names];
+        return string.Join(", ", all.Take(3)) + (all.Length > 3 ? $" and {all.Length - 3} more" : "");
     }
 
     /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>

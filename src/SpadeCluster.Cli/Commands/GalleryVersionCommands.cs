@@ -18,8 +18,6 @@ internal static class GalleryVersionCommands
 
     private static Argument<int> Version(string name) => new(name) { Description = "Number of a version, as 'gallery history' prints it." };
 
-    private static Option<string> Reason() => new("--reason") { Description = "Why, for the record.", Required = true };
-
     private static GalleryStore Store(ParseResult parsed, Option<string> gallery) => GalleryPlace.Open(parsed.GetRequiredValue(gallery));
 
     private static GalleryService Service(ParseResult parsed, Option<string> gallery)
@@ -80,7 +78,7 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var version = Version("VERSION");
-        var (reason, gallery, json) = (Reason(), CommonOptions.Gallery(), CommonOptions.Json());
+        var (reason, gallery, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.Json());
         var command = new Command("rollback", "Make an older version's images and thresholds current again, as a new version.\n\nExample: spade gallery rollback bottle 3 --reason \"lamp was broken\"") { category, version, reason, gallery, json };
         command.SetAction(async (parsed, cancellation) => Print(parsed, json,
             await Service(parsed, gallery).RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), parsed.GetRequiredValue(reason), cancellation)));
@@ -91,7 +89,7 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var images = new Argument<string[]>("IMAGE") { Description = "Ids or source names of retired images.", Arity = ArgumentArity.OneOrMore };
-        var (reason, gallery, json) = (Reason(), CommonOptions.Gallery(), CommonOptions.Json());
+        var (reason, gallery, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.Json());
         var command = new Command("restore", "Take retired images back from older versions.\n\nExample: spade gallery restore bottle 17.png --reason \"not blurred after all\"") { category, images, reason, gallery, json };
         command.SetAction(async (parsed, cancellation) => Print(parsed, json,
             await Service(parsed, gallery).RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), parsed.GetRequiredValue(reason), cancellation)));
@@ -103,13 +101,13 @@ internal static class GalleryVersionCommands
         var category = Category();
         var defaults = new Retention();
         var versions = CommonOptions.Bounded(new Option<int>("--keep-versions") { Description = "Newest versions to keep.", DefaultValueFactory = _ => defaults.Versions }, 1, 1_000_000);
-        var days = new Option<double?>("--keep-days") { Description = "Also keep versions that were current within so many days." };
+        var days = CommonOptions.Bounded(new Option<double>("--keep-days") { Description = "Also keep versions that were current within so many days." }, 0, 1_000_000);
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
         var command = new Command("compact", "Drop old versions and the images only they need.\n\nExample: spade gallery compact bottle --keep-versions 10 --keep-days 90") { category, versions, days, gallery, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
-            var retention = new Retention(parsed.GetValue(versions), parsed.GetValue(days) is { } d ? TimeSpan.FromDays(Math.Clamp(d, -1, 1_000_000)) : null);
+            var retention = new Retention(parsed.GetValue(versions), parsed.GetResult(days) is null ? null : TimeSpan.FromDays(parsed.GetValue(days)));
             var report = await Service(parsed, gallery).CompactAsync(name, retention, cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(report, CliJson.Default.CompactionReport);
             else Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {report.Dropped.Count} versions dropped, {report.Images} images deleted ({report.Bytes / 1e6:0.0} MB){(report.InUse.Count > 0 ? $"; in use and kept: {string.Join(", ", report.InUse)}" : "")}"));

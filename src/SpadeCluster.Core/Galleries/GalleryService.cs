@@ -50,7 +50,7 @@ public sealed partial class GalleryService(
             progress?.Report(outcome);
         }
         if (added == 0) return current;
-        return await PublishAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} images", cancellationToken);
+        return await PublishAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} image{(added == 1 ? "" : "s")}", cancellationToken);
 
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {

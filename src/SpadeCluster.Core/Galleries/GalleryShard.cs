@@ -34,7 +34,7 @@ public sealed class GalleryShard : IGalleryShard
         ImageId[] mine = [.. ids];
         long needed = LeastMemory(manifest.Model, mine.Length);
         if (memory < needed)
-            throw new SpadeException(SpadeError.InvalidArgument, $"a shard of category '{manifest.Category}' with {mine.Length} images was given {memory / 1e6:0.0} MB of memory, but needs {needed / 1e6:0.0} MB: allow more");
+            throw new SpadeException(SpadeError.InvalidArgument, $"category '{manifest.Category}' was given {memory / 1e6:0.0} MB of memory for {mine.Length} images, but needs {needed / 1e6:0.0} MB: allow more");
         var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled);
         // In portions: all of them at once, on their way into the index, would take the same memory again.
         foreach (var portion in mine.Chunk(256))

@@ -89,7 +89,7 @@ public static class Snapshot
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
         {
-            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is not a whole snapshot: {e.Message}", e);
+            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is not a gallery snapshot, or not a whole one: {e.Message}", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -47,6 +47,25 @@ public class GalleryCommandsTests : WorkFolder
         Assert.Contains("checksum", why, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_an_addition_says_names_duplicates_and_the_normals_of_highest_score()
+    {
+        string plates = Plates(5), galleries = At("galleries");
+        string[] lines = (await Spade.RunAsync("gallery", "add", "plates", plates, "--gallery", galleries)).Out.Split('\n');
+        var shown = await Json("gallery", "show", "plates", "--gallery", galleries);
+        string highest = Assert.Single(lines, l => l.StartsWith("highest among the normals: ", StringComparison.Ordinal));
+        Assert.Equal(3, highest.Split(", ").Length);
+        // Of five normals theta is the highest score.
+        Assert.StartsWith($"{shown.GetProperty("theta").GetDouble():G5} {plates}", highest["highest among the normals: ".Length..], StringComparison.Ordinal);
+        Assert.Contains(lines, l => l.StartsWith("theta is the highest", StringComparison.Ordinal));
+        string again = (await Spade.RunAsync("gallery", "add", "plates", plates, "--gallery", galleries)).Out;
+        Assert.Contains("02.png and 2 more", again, StringComparison.Ordinal);
+
+        var (exit, _, error) = await Spade.RunAsync("gallery", "retire", "plates", Path.Combine(plates, "00.png"), "--reason", " ", "--gallery", galleries);
+        Assert.Equal(2, exit);
+        Assert.Contains("say why", error, StringComparison.Ordinal);
+    }
+
     private static async Task<JsonElement> Json(params string[] args)
     {
         var (exit, output, error) = await Spade.RunAsync([.. args, "--json"]);

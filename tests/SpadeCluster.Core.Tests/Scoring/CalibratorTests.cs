@@ -37,6 +37,21 @@ public class CalibratorTests
     }
 
     [Fact]
+    public async Task The_normals_of_highest_score_are_told_by_name()
+    {
+        var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(5), 8);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
+        var options = new ScoringOptions { Sigma = 1 };
+        var calibration = await Calibrator.RunAsync(store, gallery, options);
+        Assert.Equal(calibration.Scores.Reverse().Take(3), calibration.Highest.Select(h => h.Score));
+        foreach (var (image, score) in calibration.Highest)
+        {
+            var query = new QueryImage(image.Id, (await store.ReadFeaturesAsync(manifest.Category, image.Id, manifest.Model)).Pooled, await store.ReadPyramidAsync(manifest.Category, image.Id, manifest.Model));
+            Assert.Equal(score, (await gallery.Coordinator.ScoreAsync(query, options, null, exclude: image.Id)).Map!.Score);
+        }
+    }
+
+    [Fact]
     public async Task Too_few_normals_give_the_tightest_rate_they_allow()
     {
         var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(4), 9);
