@@ -31,6 +31,9 @@ internal sealed class BoundSession : IDisposable
         OrtEnv.CreateInstanceWithOptions(ref options).DisableTelemetryEvents();
     }
 
+    /// <summary>A session by itself, on the CPU, as quiet as the bound ones.</summary>
+    public static InferenceSession Plain(byte[] network) => new(network);
+
     /// <exception cref="SpadeException">See <see cref="OrtFailure"/> and <see cref="RuntimeNetwork.Of"/>.</exception>
     public BoundSession(InferenceModel model, OnnxRuntimeOptions options, OnnxRuntimeDevice device)
     {

@@ -20,7 +20,7 @@ internal static class ExtractBenchmark
         var profile = new List<StepProfile>();
         foreach (int count in threads)
         {
-            var subjects = Extractors.All.Select(c => (c.Name, Extractor: c.Create(model, new(c.Name, Threads: count)), Times: new List<double>())).ToList();
+            var subjects = Open(model, count);
             try
             {
                 var image = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
@@ -42,7 +42,7 @@ internal static class ExtractBenchmark
                     }
                     if (peer is not null && count == threads[^1]) peerTimes.AddRange(await peer.RunAsync(cancellationToken));
                 }
-                profile.AddRange(StepProfile.Of(count, steps));
+                if (steps.Count > 0) profile.AddRange(StepProfile.Of(count, steps));
                 timings.AddRange(subjects.Select(s => Timing.Of(s.Name, count, s.Times)));
             }
             finally
@@ -53,9 +53,28 @@ internal static class ExtractBenchmark
         double? ratio = null;
         if (peer is not null)
         {
-            ratio = Timing.Of("", 0, peerTimes).MedianMs / timings.Last(t => t.Name == Extractors.Managed).MedianMs;
+            if (timings.LastOrDefault(t => t.Name == Extractors.Managed) is { } managed) ratio = Timing.Of("", 0, peerTimes).MedianMs / managed.MedianMs;
             timings.Add(Timing.Of($"peer: {peer.Command}", threads[^1], peerTimes));
         }
         return new ExtractResult(model.Manifest.Name, Machine.Describe(), timings, ratio, profile);
+    }
+    /// <summary>The extractors that can run the model; what keeps the others from it goes to standard error.</summary>
+    private static List<(string Name, IFeatureExtractor Extractor, List<double> Times)> Open(InferenceModel model, int threads)
+    {
+        var opened = new List<(string, IFeatureExtractor, List<double>)>();
+        SpadeException? refused = null;
+        foreach (var choice in Extractors.All)
+        {
+            try
+            {
+                opened.Add((choice.Name, choice.Create(model, new(choice.Name, Threads: threads)), []));
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.InvalidArgument)
+            {
+                refused ??= e;
+                Console.Error.WriteLine($"spade: not with {choice.Name}: {e.Message}");
+            }
+        }
+        return opened.Count > 0 ? opened : throw refused!;
     }
 }

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
+using SpadeCluster.Features;
+using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Import;
@@ -9,12 +11,12 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade model list|show|create|import|verify</summary>
+/// <summary>spade model list|show|create|import|int8|verify</summary>
 internal static class ModelCommands
 {
     private const string Embedded = "(embedded)";
 
-    public static Command Create() => new("model", "Feature extractors: the embedded default, and model folders (model.onnx, model.json).") { List(), Show(), CreateDefault(), Import(), Verify() };
+    public static Command Create() => new("model", "Feature extractors: the embedded default, and model folders (model.onnx, model.json).") { List(), Show(), CreateDefault(), Import(), Int8(), Verify() };
 
     private static Argument<string?> Folder() => new("DIR") { Description = "Model folder. Default: the embedded model.", Arity = ArgumentArity.ZeroOrOne };
 
@@ -82,6 +84,26 @@ internal static class ModelCommands
             string folder = parsed.GetRequiredValue(output);
             Print(Summarise(folder, ModelImport.Run(parsed.GetRequiredValue(architecture), parsed.GetRequiredValue(weights), folder, parsed.GetValue(licence))), parsed.GetValue(json));
             return 0;
+        });
+        return command;
+    }
+
+    private static Command Int8()
+    {
+        var folder = new Argument<string>("DIR") { Description = "Model folder." };
+        var normals = new Option<string[]>("--normals") { Description = "Photographs of normal products, or folders of them: tens are enough.", HelpName = "PATH", Required = true, AllowMultipleArgumentsPerToken = true };
+        var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
+        var json = CommonOptions.Json();
+        var command = new Command("int8", "Turn a model into one that computes in 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime on processors with integer dot products. It is another model: galleries are built anew.\n\nExample: spade model int8 models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var model = ModelFolder.Open(parsed.GetRequiredValue(folder));
+            var geometry = Preprocessing.Stretch(model.Manifest.InputWidth, model.Manifest.InputHeight);
+            RgbImage[] images = [.. Files.Expand(parsed.GetRequiredValue(normals)).Select(file => geometry.Apply(Images.Reader.ReadFile(file)))];
+            var converted = FullBuild.ToInt8(model, images, cancellation);
+            ModelFolder.Write(parsed.GetRequiredValue(output), converted);
+            Print(Summarise(parsed.GetRequiredValue(output), converted), parsed.GetValue(json));
+            return Task.FromResult(0);
         });
         return command;
     }

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
+using SpadeCluster.Inference;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Composition;
@@ -18,10 +20,16 @@ internal static class FullBuild
 
     public static IRemoteScoring Connect(string address)
         => throw new SpadeException(SpadeError.FailedPrecondition, "--server needs the full build; this is the reduced one, without gRPC");
+
+    public static InferenceModel ToInt8(InferenceModel model, IReadOnlyList<RgbImage> normals, CancellationToken cancellationToken)
+        => throw new SpadeException(SpadeError.FailedPrecondition, "int8 models need the full build; this is the reduced one, without ONNX Runtime");
 #else
     public static IEnumerable<Command> Commands => [SpadeCluster.Cli.Commands.Cluster.ClusterCommand.Create()];
 
     public static IRemoteScoring Connect(string address) => new GrpcScoring(address);
+
+    public static InferenceModel ToInt8(InferenceModel model, IReadOnlyList<RgbImage> normals, CancellationToken cancellationToken)
+        => SpadeCluster.Inference.OnnxRuntime.Int8Conversion.Run(model, normals, cancellationToken);
 
     private sealed class GrpcScoring(string address) : IRemoteScoring
     {

@@ -8,6 +8,13 @@ public static class ModelImport
     /// <summary>The names <see cref="Run"/> knows.</summary>
     public static IReadOnlyList<string> Architectures { get; } = [.. ResNetArchitecture.All.Select(a => a.Name)];
 
+    /// <summary>What torchvision 0.14 and later download, without the extension.</summary>
+    internal static readonly string[] Published =
+    [
+        "resnet18-f37072fd", "resnet34-b627a593", "resnet50-0676ba61", "resnet50-11ad3fa6", "resnet101-63fe2227", "resnet101-cd907fc2",
+        "wide_resnet50_2-95faca4d", "wide_resnet50_2-9ba9bcbe",
+    ];
+
     /// <summary>Reads weights, folds batch normalisation, writes model.onnx and model.json to <paramref name="outDirectory"/>.</summary>
     /// <param name="licence">What the weights' publisher allows; kept in the manifest.</param>
     /// <param name="replace">Whether another model in that folder may be replaced.</param>
@@ -17,24 +24,28 @@ public static class ModelImport
     {
         var known = ResNetArchitecture.All.FirstOrDefault(a => a.Name == architecture)
             ?? throw new SpadeException(SpadeError.InvalidArgument, $"unknown architecture '{architecture}'; known are {string.Join(", ", Architectures)}");
-        CheckName(architecture, weightsPath);
+        string file = Identify(architecture, weightsPath);
         var weights = WeightsFile.Open(weightsPath);
         using var open = weights as IDisposable;
-        var model = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", known.Origin);
+        var model = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", $"{known.Origin}; {file}");
         ModelFolder.Write(outDirectory, model, replace);
         return model;
     }
 
-    /// <summary>PyTorch publishes ARCHITECTURE-DIGITS.pth, the digits being the first of the file's SHA-256.</summary>
-    private static void CheckName(string architecture, string path)
+    /// <summary>What file this is: PyTorch publishes ARCHITECTURE-DIGITS.pth, the digits being the first of the file's
+    /// SHA-256. A file of such a name must keep the promise; one of another name is recognised.</summary>
+    private static string Identify(string architecture, string path)
     {
-        string name = Path.GetFileNameWithoutExtension(path);
-        if (!name.StartsWith($"{architecture}-", StringComparison.Ordinal) || !Path.GetExtension(path).Equals(".pth", StringComparison.OrdinalIgnoreCase)) return;
-        string digits = name[(architecture.Length + 1)..];
-        if (digits.Length != 8 || !digits.All(char.IsAsciiHexDigitLower)) return;
-        using var file = WeightsFile.OpenRead(path);
-        string actual = Convert.ToHexStringLower(SHA256.HashData(file));
-        if (!actual.StartsWith(digits, StringComparison.Ordinal))
-            throw new SpadeException(SpadeError.InvalidArgument, $"{path} has the SHA-256 {actual}, which does not begin with {digits} as its name promises; download it again, or rename it if it is another file");
+        string digest;
+        using (var file = WeightsFile.OpenRead(path)) digest = Convert.ToHexStringLower(SHA256.HashData(file));
+        string name = Path.GetFileName(path), stem = Path.GetFileNameWithoutExtension(path);
+        if (stem.StartsWith($"{architecture}-", StringComparison.Ordinal) && name.EndsWith(".pth", StringComparison.OrdinalIgnoreCase))
+        {
+            string digits = stem[(architecture.Length + 1)..];
+            if (digits.Length == 8 && digits.All(char.IsAsciiHexDigitLower) && !digest.StartsWith(digits, StringComparison.Ordinal))
+                throw new SpadeException(SpadeError.InvalidArgument, $"{path} has the SHA-256 {digest}, which does not begin with {digits} as its name promises; download it again, or rename it if it is another file");
+        }
+        string published = Published.FirstOrDefault(p => p == $"{architecture}-{digest[..8]}") is { } known ? $"published as {known}.pth" : "not a file that PyTorch publishes";
+        return $"{name}, SHA-256 {digest}, {published}";
     }
 }

@@ -49,7 +49,7 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         return new(proto.ToByteArray(), input, levels, pooled, single);
     }
 
-    private static ModelProto Parse(ReadOnlyMemory<byte> bytes, string source)
+    internal static ModelProto Parse(ReadOnlyMemory<byte> bytes, string source)
     {
         ModelProto proto;
         try

@@ -54,9 +54,13 @@ public class TorchFileTests
         string digest = InferenceModel.DigestOf(bytes), right = folder.In($"resnet18-{digest[..8]}.pth"), wrong = folder.In("resnet18-f37072fd.pth");
         File.WriteAllBytes(right, bytes);
         File.WriteAllBytes(wrong, bytes);
-        ModelImport.Run("resnet18", right, folder.In("right"));
+        Assert.EndsWith($"; resnet18-{digest[..8]}.pth, SHA-256 {digest}, not a file that PyTorch publishes", ModelImport.Run("resnet18", right, folder.In("right")).Manifest.Origin);
         Assert.Contains($"SHA-256 {digest}, which does not begin with f37072fd", Assert.Throws<SpadeException>(() => ModelImport.Run("resnet18", wrong, folder.In("wrong"))).Message);
     }
+
+    [TorchFact]
+    public void The_published_names_are_those_that_torchvision_downloads() =>
+        Assert.Equal("", Torchvision.Run("import sys, torchvision.models.resnet as r; text = open(r.__file__).read(); missing = [n for n in sys.argv[1].split() if f'/models/{n}.pth' not in text]; assert not missing, missing", string.Join(' ', ModelImport.Published)));
 
     [TorchFact]
     public void Other_types_and_views()
