@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Hosting;
@@ -18,18 +19,22 @@ internal sealed class StaleConnections(IClusterMembershipService membership, Los
     // Made before the membership is: the connections' options are part of what it is made of.
     private static readonly ConcurrentDictionary<ConnectionContext, EndPoint> Open = new(ReferenceEqualityComparer.Instance);
 
+    // Looking whether a port is open is a connection too, for whom it is made to; it ends at once, and is no sign of anything.
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+
     private static event Action? Ended;
 
     /// <summary>Middleware of all connections: tells when one ends.</summary>
     public static void Watch(IConnectionBuilder connections) => connections.Use(next => async connection =>
     {
+        long start = Stopwatch.GetTimestamp();
         try
         {
             await next(connection);
         }
         finally
         {
-            Ended?.Invoke();
+            if (Stopwatch.GetElapsedTime(start) > Look) Ended?.Invoke();
         }
     });
 

@@ -7,6 +7,7 @@ using Orleans.Runtime;
 using Spade.V1;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
+using SpadeCluster.Grains.Extraction;
 using SpadeCluster.Grpc.Admission;
 using SpadeCluster.Scoring;
 using Xunit.Abstractions;
@@ -24,9 +25,9 @@ public sealed class LeakTests(ITestOutputHelper output)
     [Fact]
     public async Task Disconnecting_clients_leave_no_activation_lease_place_or_memory()
     {
-        await using var silos = await TestSilos.StartAsync(new InMemoryGalleryStore(), TestSilos.ThreeSilos);
+        await using var silos = await TestSilos.StartAsync(new InMemoryGalleryStore(), TestSilos.ThreeSilos, s => s.Configure<ExtractorOptions>(o => o.LeaseTime = TimeSpan.FromSeconds(1)));
         await silos.Galleries.AddAsync("plate", Photos.Normals(8));
-        // By gate: pyramids wait under leases.
+        // By gate: pyramids wait under leases. One whose client vanished while the answer was on its way expires.
         await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { GatePolicy = GatePolicy.Gate, Alpha = 0.2 });
         await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(), silos.Gateway.GetRequiredService<IVersionWatch>(),
             o => (o.MaxRequests, o.StreamConcurrency) = (8, 4));
