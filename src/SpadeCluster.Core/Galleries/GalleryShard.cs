@@ -5,7 +5,7 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Galleries;
 
 /// <summary>Some images of one gallery version under a byte budget: pooled features in memory, level data paged in.</summary>
-public sealed class GalleryShard : IGalleryShard
+public sealed class GalleryShard : IGalleryShard, IDisposable
 {
     /// <summary>Bytes an open gallery may take unless told otherwise.</summary>
     public const long DefaultMemory = 2_000_000_000;
@@ -41,6 +41,9 @@ public sealed class GalleryShard : IGalleryShard
             foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken)) images.Add(pooled);
         return new GalleryShard(store, manifest, mine, images, memory - PooledBytes(manifest.Model, mine.Length));
     }
+
+    /// <summary>Frees the pooled features, which the garbage collector does not see; no call may be running.</summary>
+    public void Dispose() => _images.Dispose();
 
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
     {

@@ -8,11 +8,11 @@ namespace SpadeCluster.Galleries;
 /// </summary>
 public sealed class OpenGallery : IDisposable
 {
-    private readonly IDisposable _pin;
+    private readonly IDisposable[] _held;
     private int _users = 1;
 
-    /// <param name="pin">Disposed when the last user leaves.</param>
-    public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, IDisposable pin) => (Manifest, Coordinator, _pin) = (manifest, coordinator, pin);
+    /// <param name="held">The pin, and what else is disposed when the last user leaves.</param>
+    public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, params IDisposable[] held) => (Manifest, Coordinator, _held) = (manifest, coordinator, held);
 
     public GalleryManifest Manifest { get; }
     public ScoringCoordinator Coordinator { get; }
@@ -22,18 +22,19 @@ public sealed class OpenGallery : IDisposable
     public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
     {
         var pin = await store.PinAsync(manifest.Category, manifest.Version, cancellationToken);
+        var parts = new List<GalleryShard>(shards);
         try
         {
-            var parts = new List<IGalleryShard>(shards);
             for (int s = 0; s < shards; s++)
             {
                 int shard = s;
                 parts.Add(await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, shards) == shard), memory / shards, cancellationToken));
             }
-            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads), pin);
+            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads), [.. parts, pin]);
         }
         catch
         {
+            foreach (var part in parts) part.Dispose();
             pin.Dispose();
             throw;
         }
@@ -54,6 +55,7 @@ public sealed class OpenGallery : IDisposable
     /// <summary>One user leaves; the last one lets go of the version.</summary>
     public void Dispose()
     {
-        if (Interlocked.Decrement(ref _users) == 0) _pin.Dispose();
+        if (Interlocked.Decrement(ref _users) != 0) return;
+        foreach (var held in _held) held.Dispose();
     }
 }
