@@ -48,6 +48,11 @@ catch (OperationCanceledException)
     Console.Error.WriteLine("spade: cancelled");
     return ExitCodes.Cancelled;
 }
+catch (OutOfMemoryException)
+{
+    Console.Error.WriteLine("spade: this takes more memory than this process may use: free memory, raise the limit, or use fewer or smaller images or models");
+    return ExitCodes.BadData;
+}
 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine($"spade: {e.Message}");

@@ -26,7 +26,18 @@ public static class ModelFolder
         }
         if (manifest is null) throw new SpadeException(SpadeError.InvalidArgument, $"{manifestPath} is empty");
         manifest.Validate(manifestPath);
-        return InferenceModel.Create(manifest, ReadBounded(Path.Combine(directory, NetworkFile), LargestNetwork), directory);
+        string networkPath = Path.Combine(directory, NetworkFile);
+        CheckMemory(networkPath, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        return InferenceModel.Create(manifest, ReadBounded(networkPath, LargestNetwork), directory);
+    }
+
+    /// <summary>The file itself, its tensors, and what an extractor makes of them are in memory together.</summary>
+    internal static void CheckMemory(string path, long available)
+    {
+        const int Copies = 4;
+        var file = new FileInfo(path);
+        if (file.Exists && Copies * file.Length > available)
+            throw new SpadeException(SpadeError.ResourceExhausted, $"{path} has {file.Length:N0} bytes; running it takes at least {Copies} times as much memory, and this process may use {available:N0} bytes: free memory, raise the limit, or use a smaller model");
     }
 
     /// <summary>Writes a model so that the folder appears complete or not at all. Writing the same model again is a no-op.</summary>

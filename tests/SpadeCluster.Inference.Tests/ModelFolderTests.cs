@@ -20,6 +20,17 @@ public class ModelFolderTests
     }
 
     [Fact]
+    public void A_model_larger_than_memory_is_refused_before_it_is_read()
+    {
+        using var temporary = new TemporaryFolder();
+        using (var file = File.Create(temporary.In("model.onnx"))) file.SetLength(1000);
+        ModelFolder.CheckMemory(temporary.In("model.onnx"), 4000);
+        var e = Assert.Throws<SpadeException>(() => ModelFolder.CheckMemory(temporary.In("model.onnx"), 3999));
+        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        Assert.Contains("model.onnx has 1,000 bytes; running it takes at least 4 times as much memory, and this process may use 3,999 bytes", e.Message);
+    }
+
+    [Fact]
     public void Another_model_is_replaced_only_on_demand_and_other_files_never()
     {
         using var temporary = new TemporaryFolder();

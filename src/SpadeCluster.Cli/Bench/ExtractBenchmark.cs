@@ -20,7 +20,7 @@ internal static class ExtractBenchmark
         var profile = new List<StepProfile>();
         foreach (int count in threads)
         {
-            var subjects = Open(model, count);
+            var subjects = Extractors.OpenAll(model, new(Threads: count)).Select(e => (e.Name, e.Extractor, Times: new List<double>())).ToList();
             try
             {
                 var image = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
@@ -57,24 +57,4 @@ internal static class ExtractBenchmark
             timings.Add(Timing.Of($"peer: {peer.Command}", threads[^1], peerTimes));
         }
         return new ExtractResult(model.Manifest.Name, Machine.Describe(), timings, ratio, profile);
-    }
-    /// <summary>The extractors that can run the model; what keeps the others from it goes to standard error.</summary>
-    private static List<(string Name, IFeatureExtractor Extractor, List<double> Times)> Open(InferenceModel model, int threads)
-    {
-        var opened = new List<(string, IFeatureExtractor, List<double>)>();
-        SpadeException? refused = null;
-        foreach (var choice in Extractors.All)
-        {
-            try
-            {
-                opened.Add((choice.Name, choice.Create(model, new(choice.Name, Threads: threads)), []));
-            }
-            catch (SpadeException e) when (e.Error == SpadeError.InvalidArgument)
-            {
-                refused ??= e;
-                Console.Error.WriteLine($"spade: not with {choice.Name}: {e.Message}");
-            }
-        }
-        return opened.Count > 0 ? opened : throw refused!;
-    }
-}
+    }}

@@ -1,6 +1,5 @@
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
-using SpadeCluster.Features;
 using SpadeCluster.Inference;
 
 namespace SpadeCluster.Cli.Commands;
@@ -11,23 +10,9 @@ internal static class ModelVerifier
     /// <exception cref="SpadeException">No extractor can run it, or one gave features that cannot be right.</exception>
     public static async Task<ModelVerified> RunAsync(InferenceModel model, string device, CancellationToken cancellation)
     {
-        var opened = new List<(string Name, IFeatureExtractor Extractor)>();
+        var opened = Extractors.OpenAll(model, new(Device: device));
         try
         {
-            SpadeException? refused = null;
-            foreach (var choice in Extractors.All)
-            {
-                try
-                {
-                    opened.Add((choice.Name, choice.Create(model, new(choice.Name, choice.CpuOnly ? Extractors.Cpu : device))));
-                }
-                catch (SpadeException e) when (e.Error == SpadeError.InvalidArgument)
-                {
-                    refused ??= e;
-                    Console.Error.WriteLine($"spade: not with {choice.Name}: {e.Message}");
-                }
-            }
-            if (opened.Count == 0) throw refused!;
             IReadOnlyList<FeatureRange> ranges = [];
             var extractors = new List<ModelExtractor>();
             foreach (var (name, extractor) in opened)

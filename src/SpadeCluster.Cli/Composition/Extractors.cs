@@ -49,6 +49,28 @@ internal static partial class Extractors
         throw first ?? new SpadeException(SpadeError.Unavailable, $"device '{settings.Device}' needs the full build (ONNX Runtime); this one runs on the CPU only");
     }
 
+    /// <summary>Every extractor that can run the model; what keeps the others from it is said on standard error.</summary>
+    /// <exception cref="SpadeException">As <see cref="Open"/>, where none can.</exception>
+    public static IReadOnlyList<(string Name, IFeatureExtractor Extractor)> OpenAll(InferenceModel model, ExtractorSettings settings)
+    {
+        var opened = new List<(string, IFeatureExtractor)>();
+        var refused = new List<(string Name, SpadeException Error)>();
+        foreach (var choice in All)
+        {
+            try
+            {
+                opened.Add((choice.Name, choice.Create(model, choice.CpuOnly ? settings with { Device = Cpu } : settings)));
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.InvalidArgument)
+            {
+                refused.Add((choice.Name, e));
+            }
+        }
+        if (opened.Count == 0) throw refused[0].Error;
+        foreach (var (name, error) in refused) Console.Error.WriteLine($"spade: not with {name}: {error.Message}");
+        return opened;
+    }
+
     private static IReadOnlyList<ExtractorChoice> Choices()
     {
         var choices = new List<ExtractorChoice> { new(Managed, CpuOnly: true, (model, settings) => new ManagedExtractor(model, settings.Threads)) };

@@ -5,7 +5,10 @@ namespace SpadeCluster.Cli.Composition;
 /// <summary>The image formats of this build: our own decoders, and in the full build others behind them (Full/).</summary>
 internal static partial class Images
 {
-    public static ImageReader Reader { get; } = new([.. Decoders()]);
+    // Not a static initialiser: a wrong setting is to be an error in plain words.
+    private static readonly Lazy<ImageReader> Made = new(() => new ImageReader([.. Decoders()]));
+
+    public static ImageReader Reader => Made.Value;
 
     private static List<IImageDecoder> Decoders()
     {

@@ -23,6 +23,7 @@ public class HelpTests
     [InlineData("model show")]
     [InlineData("model create")]
     [InlineData("model import")]
+    [InlineData("model int8")]
     [InlineData("model verify")]
     [InlineData("bench extract")]
     [InlineData("bench pixel-search")]
