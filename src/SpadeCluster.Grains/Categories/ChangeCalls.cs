@@ -46,7 +46,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         catch (Exception e)
         {
             await stop.CancelAsync();
-            await grain.CancelAsync(job);
+            grain.CancelAsync(job).Ignore();
             await sending.ContinueWith(_ => { }, TaskScheduler.Default);
             // The sender's failure - the client's stream broke - is why following it ended.
             if (sending.IsFaulted && e is OperationCanceledException) await sending;

@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 namespace SpadeCluster.Cluster.Tests.Processes;
 
 /// <summary>What a one-silo cluster adds to the latency of one process: measured in turns, in one run.</summary>
+[Collection(Alone.Name)]
 [Trait("Category", "Long")]
 public sealed class OverheadTests(ITestOutputHelper output)
 {

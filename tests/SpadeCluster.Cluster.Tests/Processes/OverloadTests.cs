@@ -16,6 +16,7 @@ namespace SpadeCluster.Cluster.Tests.Processes;
 /// within three times the time that the images admitted at most (Door:MaxRequests) take at the sustainable rate; afterwards
 /// everything is as before.
 /// </summary>
+[Collection(Alone.Name)]
 public sealed class OverloadTests(ITestOutputHelper output)
 {
     private const int MaxRequests = 16;
