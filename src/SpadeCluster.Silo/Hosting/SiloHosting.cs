@@ -9,6 +9,7 @@ using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grpc;
 using SpadeCluster.Imaging;
+using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
 using ClusterOptions = Orleans.Configuration.ClusterOptions;
@@ -17,7 +18,7 @@ using SpadeClusterOptions = SpadeCluster.Grains.ClusterOptions;
 namespace SpadeCluster.Silo.Hosting;
 
 /// <summary>Puts a silo's process together from its options.</summary>
-internal static class SiloHosting
+internal static partial class SiloHosting
 {
     private const string Ready = "ready";
 
@@ -30,7 +31,7 @@ internal static class SiloHosting
         services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
         services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
 
-        services.AddSingleton<IGalleryStore>(_ => options.Store == StoreKind.Files ? new FileGalleryStore(options.Galleries) : new PostgresGalleryStore(options.ConnectionString!));
+        services.AddSingleton<IGalleryStore>(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
         services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
         services.AddSingleton<ModelEngines>();
         services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<ModelEngines>());
@@ -83,4 +84,11 @@ internal static class SiloHosting
         // Without TLS a port speaks one version of HTTP; gRPC is HTTP/2.
         if (options.Has(SiloRole.Gateway)) kestrel.Listen(address, options.GrpcPort, l => l.Protocols = HttpProtocols.Http2);
     }
+
+    private static GalleryStore Store(SiloOptions options, ILogger logger) => options.Store == StoreKind.Files
+        ? new FileGalleryStore(options.Galleries) { Warning = text => LogStore(logger, text) }
+        : new PostgresGalleryStore(options.ConnectionString!) { Warning = text => LogStore(logger, text) };
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Gallery store: {Warning}")]
+    private static partial void LogStore(ILogger logger, string warning);
 }
