@@ -12,15 +12,16 @@ namespace SpadeCluster.Cluster.Tests.Processes;
 
 /// <summary>
 /// Ten times the rate a server can sustain, from clients that do not slow down. What is promised: memory within 1 GB above what
-/// it was at the sustainable rate; refusals are RESOURCE_EXHAUSTED and say when to come back; what is admitted is answered
-/// within three times the time that the images admitted at most (Door:MaxRequests) take at the sustainable rate; afterwards
-/// everything is as before.
+/// it was at the sustainable rate; refusals are RESOURCE_EXHAUSTED and say when to come back; what is admitted waits
+/// for the images admitted before it (at most Door:MaxRequests) and for nothing else - with four seconds' grace for a machine
+/// that also has the clients to run; behind a queue that grows it would wait for most of the storm; afterwards everything is as before.
 /// </summary>
 [Collection(Alone.Name)]
 public sealed class OverloadTests(ITestOutputHelper output)
 {
     private const int MaxRequests = 16;
     private const long MemoryAllowance = 1L << 30;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
     [PostgresFact]
     public Task Ten_times_the_sustainable_rate_for_a_moment() => OverloadAsync(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(5));
@@ -40,12 +41,12 @@ public sealed class OverloadTests(ITestOutputHelper output)
         using var channel = GrpcChannel.ForAddress($"http://{silos.Gateway}", new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true } });
         var load = new Load(new Spade.V1.Scoring.ScoringClient(channel), silos.Process("all").Id);
 
-        await load.SustainAsync(before / 2);
+        await load.SustainAsync(WarmUp);
         var calm = await load.SustainAsync(before);
         var storm = await load.OverloadAsync(10 * calm.Rate, during);
         var after = await load.SustainAsync(before);
 
-        double bound = 3 * MaxRequests / calm.Rate;
+        double bound = 4 + (3 * MaxRequests / calm.Rate);
         output.WriteLine($"sustainable {calm.Rate:0.0}/s, median {calm.Median:0.00} s, memory {calm.Memory / 1e6:0} MB");
         output.WriteLine($"{10 * calm.Rate:0}/s for {during.TotalSeconds:0} s: {storm.Answered} answered ({storm.Rate:0.0}/s), {storm.Refused} refused; admitted: median {storm.Median:0.00} s, longest {storm.Longest:0.00} s (bound {bound:0.00} s); memory at most {storm.Memory / 1e6:0} MB");
         output.WriteLine($"afterwards {after.Rate:0.0}/s, median {after.Median:0.00} s, memory {after.Memory / 1e6:0} MB");
