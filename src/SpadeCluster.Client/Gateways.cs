@@ -39,6 +39,9 @@ internal sealed class Gateways : IDisposable
             catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
             {
                 last = Mapping.ToException(e);
+                // Our own side's failure, not a server's answer: its words say nothing of where.
+                if (e is { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause })
+                    last = new SpadeException(SpadeError.Unavailable, $"the gateway at {_channels[at].Target} cannot be reached ({cause.GetBaseException().Message}): is it running, and is this its gRPC address?", e);
                 if (!IsTransient(e, last)) throw last;
                 // Lost, not merely busy: try the next gateway from now on.
                 if (e.StatusCode != StatusCode.ResourceExhausted) Interlocked.CompareExchange(ref _preferred, (at + 1) % _channels.Length, at);
