@@ -77,9 +77,10 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
 
     /// <summary>
     /// What one search works in, roughly: bounds of the pairs of coarsest cells of some tens of images, and the query, both as
-    /// it came and in the forms the levels are compared in.
+    /// it came and in the forms the levels are compared in (about eight times a pyramid's bytes); as much again for queries
+    /// that the garbage collector has not come to yet.
     /// </summary>
-    private static long SearchBytes(FeatureModel model) => Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 8 * PyramidBytes(model);
+    private static long SearchBytes(FeatureModel model) => Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 16 * PyramidBytes(model);
 
     /// <summary>Trained on first use, once; after a failure (a store that did not answer) the next call tries again.</summary>
     private Task<PagedIndex> IndexAsync()

@@ -17,7 +17,7 @@ internal static class SketchTraining
     {
         int channels = sample[0].Shapes[level].Channels;
         float[]? roots = weights is null ? null : [.. weights.Select(MathF.Sqrt)];
-        var rows = Sample(sample, level, channels);
+        List<float[]> rows = [.. Rows(sample, level).Select(row => (float[])row.Clone())];
         float[] mean = Mean(rows, channels);
         foreach (var row in rows)
             for (int c = 0; c < channels; c++)
@@ -30,33 +30,33 @@ internal static class SketchTraining
 
     /// <summary>The mean alone, for levels whose bounds use all channels.</summary>
     public static float[] Mean(IReadOnlyList<FeaturePyramid> sample, int level)
-    {
-        int channels = sample[0].Shapes[level].Channels;
-        return Mean(Sample(sample, level, channels), channels);
-    }
+        => Mean(Rows(sample, level), sample[0].Shapes[level].Channels);
 
-    /// <summary>Cells spread evenly over all images.</summary>
-    private static List<float[]> Sample(IReadOnlyList<FeaturePyramid> sample, int level, int channels)
+    /// <summary>Cells spread evenly over all images, one after the other in the same array: a level's rows together would
+    /// take more memory than a gallery under a small budget has.</summary>
+    private static IEnumerable<float[]> Rows(IReadOnlyList<FeaturePyramid> sample, int level)
     {
-        int cells = sample[0].Shapes[level].Cells;
-        long total = (long)cells * sample.Count, count = Math.Min(total, MaximumRows);
-        var rows = new List<float[]>((int)count);
+        var shape = sample[0].Shapes[level];
+        long total = (long)shape.Cells * sample.Count, count = Math.Min(total, MaximumRows);
+        var row = new float[shape.Channels];
         for (long i = 0; i < count; i++)
         {
             long at = i * total / count;
-            var row = new float[channels];
-            HalfConversion.Widen(sample[(int)(at / cells)].Level(level).Slice((int)(at % cells) * channels, channels), row);
-            rows.Add(row);
+            HalfConversion.Widen(sample[(int)(at / shape.Cells)].Level(level).Slice((int)(at % shape.Cells) * row.Length, row.Length), row);
+            yield return row;
         }
-        return rows;
     }
 
-    private static float[] Mean(List<float[]> rows, int channels)
+    private static float[] Mean(IEnumerable<float[]> rows, int channels)
     {
         var sum = new double[channels];
+        int count = 0;
         foreach (var row in rows)
+        {
             for (int c = 0; c < channels; c++) sum[c] += row[c];
-        return [.. sum.Select(s => (float)(s / rows.Count))];
+            count++;
+        }
+        return [.. sum.Select(s => (float)(s / count))];
     }
 
     private static float[] Covariance(List<float[]> rows, int channels)
