@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Bmp;
@@ -13,13 +14,12 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging.ImageSharp;
 
 /// <summary>
-/// Images through ImageSharp, by the rules of Imaging's own decoders: the header's size is held against the limits before
-/// pixels are decoded, truncated files are errors, alpha is composited on black, 16 bits are rounded to 8 after that. The
-/// first page or frame counts; EXIF orientation and colour profiles do not. What ImageSharp 3.1.12 reads wrongly is refused.
+/// Images through ImageSharp, to the pixels of Imaging's own decoders and by their rules: the header's size is held against
+/// the limits before pixels are decoded, truncated files are errors, alpha is composited on black, 16 bits are rounded to 8
+/// after that. The first page or frame counts; EXIF orientation and colour profiles do not. What ImageSharp 3.1.12 reads
+/// wrongly it does not take: PNG, JPEG, BMP and PNM have other decoders behind this one.
 /// </summary>
-/// <param name="everyFormat">Also PNG, JPEG, BMP and PNM; else TIFF and WebP only. JPEG with halved chroma differs from
-/// libjpeg: its chroma is repeated, not interpolated.</param>
-public sealed class ImageSharpDecoder(bool everyFormat = false) : IImageDecoder
+public sealed class ImageSharpDecoder : IImageDecoder
 {
     /// <summary>A pixel while it is decoded: 8 bytes as 16-bit RGBA, and as much again for planes and transforms.</summary>
     private const int BytesPerPixel = 16;
@@ -29,18 +29,25 @@ public sealed class ImageSharpDecoder(bool everyFormat = false) : IImageDecoder
 
     private static readonly DecoderOptions Default = Options(ImageLimits.Default);
 
-    public bool CanDecode(ReadOnlySpan<byte> head) =>
-        TiffDirectory.IsTiff(head) || IsWebp(head) || (everyFormat && (head.StartsWith(PngFile.Signature) || IsJpeg(head) || IsBmp(head) || PnmHeader.IsPnm(head)));
+    public IReadOnlyList<string> Formats => ["PNG", "JPEG", "BMP", "PNM", "TIFF", "WebP"];
+
+    public bool CanDecode(ReadOnlySpan<byte> data)
+    {
+        if (IsPng(data)) return !IsMisreadPng(data);
+        if (PnmHeader.IsPnm(data)) return !IsMisreadPnm(data);
+        return IsJpeg(data) ? JpegHeader.TryParse(data) is not { Components.Count: 0 } : IsBmp(data) || TiffDirectory.IsTiff(data) || IsWebp(data);
+    }
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        if (!CanDecode(data)) throw Bad("it is of no format that this decoder reads");
+        if (!CanDecode(data)) throw Undecodable.Because("it is of no format that this decoder reads");
         var rule = Check(data, limits);
         var options = limits == ImageLimits.Default ? Default : Options(limits);
         try
         {
             var info = Image.Identify(options, data);
             limits.CheckSize(info.Width, info.Height);
+            if (IsJpeg(data)) return DecodeJpeg(options, data);
             using var image = IsBmp(data) ? LoadBmp(options, data) : Image.Load<Rgba64>(options, data);
             return Convert(image, rule);
         }
@@ -51,36 +58,52 @@ public sealed class ImageSharpDecoder(bool everyFormat = false) : IImageDecoder
         // Damaged files take its decoders to many an exception that it does not document: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)
         {
-            throw Bad($"the file is damaged or of an unsupported kind (ImageSharp: {(e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name)})", e);
+            throw Undecodable.Because($"the file is damaged or of an unsupported kind (ImageSharp: {(e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name)})", e);
         }
     }
 
-    /// <summary>Refuses what is incomplete, where ImageSharp would leave the rest black, and what it reads wrongly.</summary>
+    /// <summary>Refuses what is incomplete, where ImageSharp would leave the rest black.</summary>
     /// <returns>How the format's pixels become RGB.</returns>
     private static PixelRule Check(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (TiffDirectory.IsTiff(data)) TiffDirectory.CheckComplete(data);
         else if (IsWebp(data)) CheckComplete(data);
+        else if (IsJpeg(data)) JpegScans.Check(data);
         else if (IsBmp(data)) return PixelRules.Bmp(BmpHeader.Parse(data, limits));
-        else if (data.StartsWith(PngFile.Signature)) return Png(data, limits);
-        else if (PnmHeader.IsPnm(data)) return Pnm(data, limits);
+        else if (IsPng(data)) return PixelRules.Png(PngFile.Parse(data, limits));
+        else if (PnmHeader.IsPnm(data)) return PixelRules.Pnm(PnmHeader.Parse(data, limits));
         return PixelRules.OnBlack;
     }
 
-    private static PixelRule Png(ReadOnlySpan<byte> data, ImageLimits limits)
+    /// <summary>Width, height and interlacing stand at fixed places of the first chunk.</summary>
+    private static bool IsMisreadPng(ReadOnlySpan<byte> data) => data.Length > 28 && data[28] != 0
+        && Math.Min(BinaryPrimitives.ReadUInt32BigEndian(data[16..]), BinaryPrimitives.ReadUInt32BigEndian(data[20..])) < NarrowestInterlaced;
+
+    /// <summary>Plain bitmaps; raw samples of two bytes, which it swaps; a first sample that looks like white space or a comment.</summary>
+    private static bool IsMisreadPnm(ReadOnlySpan<byte> data)
     {
-        var file = PngFile.Parse(data, limits);
-        if (file.Header.Interlaced && Math.Min(file.Header.Width, file.Header.Height) < NarrowestInterlaced) throw Bad($"ImageSharp misreads interlaced PNG files of fewer than {NarrowestInterlaced} pixels a side; save it without interlacing");
-        return PixelRules.Png(file);
+        try
+        {
+            var header = PnmHeader.Parse(data, new ImageLimits(MaxPixels: long.MaxValue));
+            return header.Kind == 1 || (!header.Plain && (header.Max > 255 || " \t\r\n#"u8.Contains(data[header.RasterOffset])));
+        }
+        catch (SpadeException)
+        {
+            // Damaged: decoding it says how.
+            return false;
+        }
     }
 
-    private static PixelRule Pnm(ReadOnlySpan<byte> data, ImageLimits limits)
+    private static RgbImage DecodeJpeg(DecoderOptions options, ReadOnlySpan<byte> data)
     {
-        var header = PnmHeader.Parse(data, limits);
-        if (header.Kind == 1) throw Bad("ImageSharp misreads plain bitmaps (P1); save it as P4");
-        if (!header.Plain && header.Max > 255) throw Bad("ImageSharp swaps the bytes of raw PNM samples above 255; save it as PNG");
-        if (!header.Plain && " \t\r\n#"u8.Contains(data[header.RasterOffset])) throw Bad("ImageSharp takes a first sample that looks like white space or # as part of the header; save it as PNG");
-        return PixelRules.Pnm(header);
+        var header = JpegHeader.TryParse(data) ?? throw Undecodable.Because("the JPEG file is damaged or truncated: its end is missing");
+        if (header.Components.Count > 3)
+        {
+            using var inks = Image.Load<Rgba64>(options, data);
+            return Convert(inks, PixelRules.OnBlack);
+        }
+        using var components = Image.Load<Rgb24>(options, JpegColours.WithoutTransform(data, header));
+        return JpegColours.ToRgb(components, header);
     }
 
     private static RgbImage Convert(Image<Rgba64> image, PixelRule rule)
@@ -118,6 +141,8 @@ public sealed class ImageSharpDecoder(bool everyFormat = false) : IImageDecoder
         return new DecoderOptions { Configuration = configuration, MaxFrames = 1, SkipMetadata = true };
     }
 
+    private static bool IsPng(ReadOnlySpan<byte> head) => head.StartsWith(PngFile.Signature);
+
     private static bool IsJpeg(ReadOnlySpan<byte> head) => head.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]);
 
     private static bool IsBmp(ReadOnlySpan<byte> head) => head.StartsWith("BM"u8);
@@ -128,8 +153,6 @@ public sealed class ImageSharpDecoder(bool everyFormat = false) : IImageDecoder
     private static void CheckComplete(ReadOnlySpan<byte> webp)
     {
         long length = 8L + BitConverter.ToUInt32(webp[4..]);
-        if (length > webp.Length) throw Bad($"the WebP file is truncated: {length:N0} bytes according to its header, it has {webp.Length:N0}");
+        if (length > webp.Length) throw Undecodable.Because($"the WebP file is truncated: {length:N0} bytes according to its header, it has {webp.Length:N0}");
     }
-
-    internal static SpadeException Bad(string reason, Exception? inner = null) => new(SpadeError.InvalidArgument, $"cannot decode the image: {reason}", inner);
 }

@@ -21,7 +21,7 @@ internal static class PixelRules
     {
         if (file.Header is not { Depth: 16, Color: PngColor.Grey or PngColor.Rgb }) return OnBlack;
         if (file.Transparency is not { } key) return Opaque;
-        if (key.Length != 2 * file.Header.Channels) throw ImageSharpDecoder.Bad($"the PNG chunk tRNS has {key.Length} bytes, not {2 * file.Header.Channels}");
+        if (key.Length != 2 * file.Header.Channels) throw Undecodable.Because($"the PNG chunk tRNS has {key.Length} bytes, not {2 * file.Header.Channels}");
         ushort Key(int channel) => BinaryPrimitives.ReadUInt16BigEndian(key.AsSpan(2 * (channel % file.Header.Channels)));
         var transparent = (Key(0), Key(1), Key(2));
         return p => (p.R, p.G, p.B) == transparent ? default : Opaque(p);

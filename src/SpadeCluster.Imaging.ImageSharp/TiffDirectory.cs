@@ -46,7 +46,7 @@ internal readonly ref struct TiffDirectory
                     break;
             }
         }
-        if (offsets < 0 || lengths < 0) throw ImageSharpDecoder.Bad("the TIFF file does not say where its pixels are");
+        if (offsets < 0 || lengths < 0) throw Undecodable.Because("the TIFF file does not say where its pixels are");
         long pieces = Math.Min(file.Values(offsets), file.Values(lengths));
         for (long i = 0; i < pieces; i++)
         {
@@ -64,7 +64,7 @@ internal readonly ref struct TiffDirectory
     /// <summary>Value <paramref name="index"/> of an entry: in the entry itself where all fit, else where it points.</summary>
     private ulong Value(long entry, long index)
     {
-        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Short => 2, Long => 4, Long8 => 8, _ => throw ImageSharpDecoder.Bad($"the TIFF file's strip table has values of type {kind}") };
+        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Short => 2, Long => 4, Long8 => 8, _ => throw Undecodable.Because($"the TIFF file's strip table has values of type {kind}") };
         long place = entry + 4 + room;
         long start = Values(entry) * width <= room ? place : (long)Math.Min(Number(place, room), long.MaxValue);
         return Number(start + (index * width), width);
@@ -82,5 +82,5 @@ internal readonly ref struct TiffDirectory
         };
     }
 
-    private static SpadeException Truncated() => ImageSharpDecoder.Bad("the TIFF file is damaged or truncated: its directory or pixels lie beyond its end");
+    private static SpadeException Truncated() => Undecodable.Because("the TIFF file is damaged or truncated: its directory or pixels lie beyond its end");
 }

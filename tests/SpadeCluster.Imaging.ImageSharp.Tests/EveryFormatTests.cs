@@ -7,6 +7,7 @@ using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.PixelFormats;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging.Tests;
+using SpadeCluster.Tests;
 using SharpPng = SixLabors.ImageSharp.Formats.Png.PngEncoder;
 
 namespace SpadeCluster.Imaging.ImageSharp.Tests;
@@ -14,37 +15,17 @@ namespace SpadeCluster.Imaging.ImageSharp.Tests;
 /// <summary>PNG, BMP, PNM and JPEG through ImageSharp against the pixels that Imaging's own decoders give.</summary>
 public class EveryFormatTests
 {
-    private static readonly ImageReader Reader = new(new ImageSharpDecoder(everyFormat: true));
+    private static readonly ImageReader Reader = new(new ImageSharpDecoder());
 
-    /// <summary>Files that are refused because ImageSharp 3.1.12 would give other pixels, and what the error says of the cause.</summary>
-    private static readonly Dictionary<string, string> Refused = new()
-    {
-        ["png-small-1x7.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["png-small-2x1.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["png-small-bits-1x7.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["png-small-bits-2x1.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        // These two it would read rightly; no simple rule tells them from the others.
-        ["png-small-1x1.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["png-small-bits-1x1.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["png-small-5x3.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["png-small-bits-5x3.png"] = "interlaced PNG files of fewer than 5 pixels a side",
-        ["pnm-p1.pbm"] = "misreads plain bitmaps",
-        ["pnm-p5-1000.pgm"] = "swaps the bytes",
-        ["pnm-p5-65535.pgm"] = "swaps the bytes",
-        ["pnm-p6-1000.ppm"] = "swaps the bytes",
-        ["pnm-p6-65535.ppm"] = "swaps the bytes",
-    };
-
-    /// <summary>Grey levels between ImageSharp and libjpeg where they are more than 2. It repeats halved chroma samples, which
-    /// libjpeg interpolates; and it computes colours in floats, which costs a level at whole chroma.</summary>
-    private static readonly Dictionary<string, int> JpegDifferences = new()
-    {
-        ["jpeg-420.jpg"] = 98,
-        ["jpeg-progressive.jpg"] = 98, // 4:2:0 too
-        ["jpeg-exif-turned.jpg"] = 90, // 4:2:0 too
-        ["jpeg-422.jpg"] = 65,
-        ["jpeg-444.jpg"] = 3,
-    };
+    /// <summary>Files that are left to Imaging's own decoders because ImageSharp 3.1.12 would give other pixels: interlaced PNG
+    /// of fewer than 5 pixels a side (two of these it would read rightly; no simple rule tells them from the others), plain
+    /// bitmaps, samples of two bytes.</summary>
+    private static readonly string[] LeftToOthers =
+    [
+        "png-small-1x1.png", "png-small-1x7.png", "png-small-2x1.png", "png-small-5x3.png",
+        "png-small-bits-1x1.png", "png-small-bits-1x7.png", "png-small-bits-2x1.png", "png-small-bits-5x3.png",
+        "pnm-p1.pbm", "pnm-p5-1000.pgm", "pnm-p5-65535.pgm", "pnm-p6-1000.ppm", "pnm-p6-65535.ppm",
+    ];
 
     public static TheoryData<string> Lossless => [.. GoldenFiles.Names(".png", ".bmp", ".pbm", ".pgm", ".ppm")];
 
@@ -54,8 +35,8 @@ public class EveryFormatTests
     [MemberData(nameof(Lossless))]
     public void Lossless_golden_files_are_bit_equal(string name)
     {
-        if (!Refused.TryGetValue(name, out string? cause)) GoldenFiles.AssertSame(GoldenFiles.Expected(name), Reader.ReadFile(GoldenFiles.PathOf(name)));
-        else Assert.Contains(cause, Assert.Throws<SpadeException>(() => Reader.ReadFile(GoldenFiles.PathOf(name))).Message);
+        Assert.Equal(!LeftToOthers.Contains(name), new ImageSharpDecoder().CanDecode(GoldenFiles.Bytes(name)));
+        GoldenFiles.AssertSame(GoldenFiles.Expected(name), ImageFormats.Reader.ReadFile(GoldenFiles.PathOf(name)));
     }
 
     [Theory]
@@ -64,8 +45,26 @@ public class EveryFormatTests
     {
         var (expected, actual) = (GoldenFiles.Expected(name), Reader.ReadFile(GoldenFiles.PathOf(name)));
         Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
-        Assert.InRange(expected.Pixels.Zip(actual.Pixels, (a, b) => Math.Abs(a - b)).Max(), 0, JpegDifferences.GetValueOrDefault(name, 2));
+        AssertClose(expected, actual);
     }
+
+    /// <summary>Grey values within 2. libjpeg transforms in integers and ImageSharp in floats, so components differ by 1 now
+    /// and then; a colour is up to 2.77 of them apart.</summary>
+    private static void AssertClose(RgbImage expected, RgbImage actual)
+    {
+        Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
+        Assert.InRange(Most(expected, actual), 0, 3);
+        for (int i = 0; i < expected.Pixels.Length; i += 3) Assert.InRange(Math.Abs(Grey(expected, i) - Grey(actual, i)), 0, 2);
+    }
+
+    private static int Most(RgbImage a, RgbImage b)
+    {
+        int most = 0;
+        for (int i = 0; i < a.Pixels.Length; i++) most = Math.Max(most, Math.Abs(a.Pixels[i] - b.Pixels[i]));
+        return most;
+    }
+
+    private static double Grey(RgbImage image, int at) => (0.299 * image.Pixels[at]) + (0.587 * image.Pixels[at + 1]) + (0.114 * image.Pixels[at + 2]);
 
     public static TheoryData<string> Kinds => [.. Encoders.Keys];
 
@@ -105,11 +104,25 @@ public class EveryFormatTests
     }
 
     [Fact]
-    public void A_raw_PNM_whose_first_sample_looks_like_white_space_or_a_comment_is_refused()
+    public void A_raw_PNM_whose_first_sample_looks_like_white_space_or_a_comment_is_left_to_others()
     {
         foreach (byte sample in " #\t\r\n"u8)
-            Assert.Contains("as part of the header", Assert.Throws<SpadeException>(() => Reader.Decode([.. "P5 2 1 255\n"u8, sample, 7], "pgm")).Message);
+        {
+            byte[] file = [.. "P5 2 1 255\n"u8, sample, 7];
+            Assert.False(new ImageSharpDecoder().CanDecode(file));
+            Assert.Equal([sample, sample, sample, 7, 7, 7], ImageFormats.Reader.Decode(file, "pgm").Pixels);
+        }
         Assert.Equal(7, Reader.Decode([.. "P5 2 1 255\n"u8, 12, 7], "pgm").Pixels[3]);
+    }
+
+    [Fact]
+    public void The_environment_chooses_who_comes_first()
+    {
+        byte[] jpeg = GoldenFiles.Bytes("jpeg-444.jpg");
+        Assert.Equal(Reader.Decode(jpeg, "x").Pixels, ImageFormats.From(null).Decode(jpeg, "x").Pixels);
+        if (JpegDecoder.IsAvailable) Assert.Equal(ImageReader.Default.Decode(jpeg, "x").Pixels, ImageFormats.From("own").Decode(jpeg, "x").Pixels);
+        Assert.NotEmpty(ImageFormats.From("own").Decode(GoldenFiles.Bytes("webp-lossless.webp"), "x").Pixels);
+        Assert.Contains("'gdi'; it can be", Assert.Throws<SpadeException>(() => ImageFormats.From("gdi")).Message);
     }
 
     private static byte[] Random(string kind, Random random)
@@ -133,22 +146,51 @@ public class EveryFormatTests
         return Image.LoadPixelData<TPixel>(bytes, width, height);
     }
 
+    /// <summary>Noise, whose chroma jumps from pixel to pixel as no photograph's does.</summary>
     [JpegTheory]
-    [InlineData(JpegEncodingColor.YCbCrRatio444, 3)]
-    [InlineData(JpegEncodingColor.Luminance, 2)]
-    public void Random_jpegs_with_whole_chroma_or_none_are_as_close(JpegEncodingColor color, int levels)
+    [InlineData(JpegEncodingColor.YCbCrRatio444)]
+    [InlineData(JpegEncodingColor.YCbCrRatio422)]
+    [InlineData(JpegEncodingColor.YCbCrRatio420)]
+    [InlineData(JpegEncodingColor.YCbCrRatio411)]
+    [InlineData(JpegEncodingColor.Luminance)]
+    [InlineData(JpegEncodingColor.Rgb)]
+    public void Random_jpegs_are_as_close(JpegEncodingColor color)
     {
         var random = new Random(3);
-        int most = 0;
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < 40; i++)
         {
-            using var image = Filled<Rgb24>(random.Next(8, 60), random.Next(8, 60), random);
+            using var image = Filled<Rgb24>(random.Next(1, 60), random.Next(1, 60), random);
             using var stream = new MemoryStream();
             image.Save(stream, new JpegEncoder { ColorType = color, Quality = random.Next(50, 98) });
-            var (own, other) = (ImageReader.Default.Decode(stream.ToArray(), "own"), Reader.Decode(stream.ToArray(), "other"));
-            most = Math.Max(most, own.Pixels.Zip(other.Pixels, (a, b) => Math.Abs(a - b)).Max());
+            AssertClose(ImageReader.Default.Decode(stream.ToArray(), "own"), Reader.Decode(stream.ToArray(), "other"));
         }
-        Assert.InRange(most, 0, levels);
+    }
+
+    /// <summary>Halved lines alone, which no encoder at hand writes: a 4:2:2 file of 45x35 pixels said to be 4:4:0 of 35x45,
+    /// which takes as many blocks. Another picture, but both decoders must see the same one.</summary>
+    [JpegFact]
+    public void Lines_alone_may_be_halved()
+    {
+        byte[] data = [.. GoldenFiles.Bytes("jpeg-422.jpg")];
+        var frame = data.AsSpan(data.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]));
+        Assert.Equal([35, 45, 0x21], new[] { frame[6], frame[8], frame[11] });
+        (frame[6], frame[8], frame[11]) = (45, 35, 0x12);
+        AssertClose(ImageReader.Default.Decode(data, "own"), Reader.Decode(data, "other"));
+    }
+
+    /// <summary>What the network sees of a photograph.</summary>
+    [SharedJpegFact]
+    public void Photographs_are_within_two_grey_levels_once_prepared()
+    {
+        var geometry = Preprocessing.Stretch(224, 224);
+        int most = 0;
+        foreach (string path in Directory.EnumerateFiles(SharedData.Path("data/cookie"), "*.jpg", SearchOption.AllDirectories))
+        {
+            var (own, other) = (ImageReader.Default.ReadFile(path), Reader.ReadFile(path));
+            AssertClose(own, other);
+            most = Math.Max(most, Most(geometry.Apply(own), geometry.Apply(other)));
+        }
+        Assert.InRange(most, 0, 2);
     }
 
     [Theory]
@@ -156,6 +198,8 @@ public class EveryFormatTests
     [InlineData("bmp-24.bmp")]
     [InlineData("pnm-p6.ppm")]
     [InlineData("pnm-p4.pbm")]
+    [InlineData("jpeg-420.jpg")]
+    [InlineData("jpeg-progressive.jpg")]
     public void Every_truncation_is_an_error(string name)
     {
         byte[] whole = GoldenFiles.Bytes(name);

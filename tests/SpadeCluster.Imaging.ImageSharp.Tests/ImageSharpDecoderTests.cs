@@ -84,17 +84,19 @@ public class ImageSharpDecoderTests
     }
 
     [Fact]
-    public void Other_formats_are_left_to_their_own_decoders()
+    public void Other_formats_are_left_to_others()
     {
         var decoder = new ImageSharpDecoder();
-        foreach (byte[] head in new byte[][] { [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10], [0xFF, 0xD8, 0xFF, 0xE0], [.. "BM"u8], [.. "P6 1"u8], [.. "RIFF....WAVE"u8], [.. "II"u8], [] })
-            Assert.False(decoder.CanDecode(head));
+        foreach (byte[] data in new byte[][] { [.. "GIF89a"u8], [.. "RIFF....WAVE"u8], [.. "II"u8], [.. "%PDF-1.7"u8], [] })
+            Assert.False(decoder.CanDecode(data));
+        Assert.Contains("(PNG, JPEG, BMP, PNM, TIFF, WebP)", Assert.Throws<SpadeException>(() => ImageFormats.Reader.Decode("GIF89a"u8, "x")).Message);
     }
 
     /// <summary>Damaged files, thousands of them: an image or a <see cref="SpadeException"/>, within bounds of memory and time.</summary>
     [Theory]
     [InlineData(".tif")]
     [InlineData(".webp")]
+    [InlineData(".jpg")]
     public void Mutated_files_decode_or_say_why(string extension)
     {
         var limits = new ImageLimits(MaxPixels: 1_000_000);

@@ -2,20 +2,18 @@ using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Composition;
 
-/// <summary>The image formats of this build: our own decoders, and in the full build others behind them (Full/).</summary>
+/// <summary>How this build reads images: Imaging's own decoders, in the full build ImageSharp before them (Full/).</summary>
 internal static partial class Images
 {
-    // Not a static initialiser: a wrong setting is to be an error in plain words.
-    private static readonly Lazy<ImageReader> Made = new(() => new ImageReader([.. Decoders()]));
-
-    public static ImageReader Reader => Made.Value;
-
-    private static List<IImageDecoder> Decoders()
+    public static ImageReader Reader
     {
-        List<IImageDecoder> decoders = [new PngDecoder(), new JpegDecoder(), new BmpDecoder(), new PnmDecoder()];
-        AddFull(decoders);
-        return decoders;
+        get
+        {
+            var reader = ImageReader.Default;
+            UseFull(ref reader);
+            return reader;
+        }
     }
 
-    static partial void AddFull(List<IImageDecoder> decoders);
+    static partial void UseFull(ref ImageReader reader);
 }

@@ -8,8 +8,6 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
 {
-    private const int HeadBytes = 16;
-
     /// <summary>PNG, JPEG, BMP and PNM.</summary>
     public static ImageReader Default { get; } = new(new PngDecoder(), new JpegDecoder(), new BmpDecoder(), new PnmDecoder());
 
@@ -26,9 +24,9 @@ public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
             if (data.IsEmpty)
                 throw Undecodable.Because("the file is empty");
             foreach (var decoder in decoders)
-                if (decoder.CanDecode(data[..Math.Min(data.Length, HeadBytes)]))
+                if (decoder.CanDecode(data))
                     return decoder.Decode(data, limits);
-            throw Undecodable.Because("its content is of no known image format (PNG, JPEG, BMP, PNM)");
+            throw Undecodable.Because($"its content is of no known image format ({string.Join(", ", decoders.SelectMany(d => d.Formats).Distinct())})");
         }
         catch (SpadeException e)
         {

@@ -8,7 +8,9 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed class PnmDecoder : IImageDecoder
 {
-    public bool CanDecode(ReadOnlySpan<byte> head) => PnmHeader.IsPnm(head);
+    public IReadOnlyList<string> Formats => ["PNM"];
+
+    public bool CanDecode(ReadOnlySpan<byte> data) => PnmHeader.IsPnm(data);
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {

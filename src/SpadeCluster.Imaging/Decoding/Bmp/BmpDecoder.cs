@@ -10,7 +10,9 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed class BmpDecoder : IImageDecoder
 {
-    public bool CanDecode(ReadOnlySpan<byte> head) => head.StartsWith("BM"u8);
+    public IReadOnlyList<string> Formats => ["BMP"];
+
+    public bool CanDecode(ReadOnlySpan<byte> data) => data.StartsWith("BM"u8);
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {

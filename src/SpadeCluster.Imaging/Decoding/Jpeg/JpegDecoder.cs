@@ -9,20 +9,18 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed unsafe class JpegDecoder : IImageDecoder
 {
-    /// <summary>Usual progressive files have about ten; each scan may cost a pass over the whole image.</summary>
-    private const int MaxScans = 64;
-
     /// <summary>True where libturbojpeg is installed.</summary>
     public static bool IsAvailable => TurboJpeg.IsAvailable;
 
-    public bool CanDecode(ReadOnlySpan<byte> head) => head.StartsWith<byte>([0xFF, 0xD8, 0xFF]);
+    public IReadOnlyList<string> Formats => ["JPEG"];
+
+    public bool CanDecode(ReadOnlySpan<byte> data) => data.StartsWith<byte>([0xFF, 0xD8, 0xFF]);
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (!CanDecode(data))
             throw Undecodable.Because("it is not a JPEG file");
-        if (JpegScans.Count(data) > MaxScans)
-            throw Undecodable.Because($"the JPEG file has more than {MaxScans} scans");
+        JpegScans.Check(data);
         var library = TurboJpeg.Instance;
         nint handle = library.Open();
         try

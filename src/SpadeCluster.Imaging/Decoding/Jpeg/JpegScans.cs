@@ -4,9 +4,18 @@ namespace SpadeCluster.Imaging;
 
 internal static class JpegScans
 {
+    /// <summary>Usual progressive files have about ten; each scan may cost a pass over the whole image.</summary>
+    private const int Most = 64;
+
+    /// <exception cref="SpadeException">InvalidArgument: more scans than any honest file has.</exception>
+    public static void Check(ReadOnlySpan<byte> data)
+    {
+        if (Count(data) > Most) throw Undecodable.Because($"the JPEG file has more than {Most} scans");
+    }
+
     /// <summary>Scans (SOS markers) between the file's start and its end marker; thumbnails inside other segments and
     /// whatever follows the image are not counted.</summary>
-    public static int Count(ReadOnlySpan<byte> data)
+    private static int Count(ReadOnlySpan<byte> data)
     {
         int scans = 0, at = 2;
         while (true)

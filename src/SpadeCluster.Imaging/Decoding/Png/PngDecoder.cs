@@ -18,7 +18,9 @@ public sealed class PngDecoder : IImageDecoder
 
     private static readonly (int X, int Y, int StepX, int StepY)[] Whole = [(0, 0, 1, 1)];
 
-    public bool CanDecode(ReadOnlySpan<byte> head) => head.StartsWith(PngFile.Signature);
+    public IReadOnlyList<string> Formats => ["PNG"];
+
+    public bool CanDecode(ReadOnlySpan<byte> data) => data.StartsWith(PngFile.Signature);
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
