@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using SpadeCluster;
+using SpadeCluster.Grains.Placement;
 using SpadeCluster.Silo.Clustering;
 using SpadeCluster.Silo.Hosting;
 
@@ -12,6 +13,8 @@ try
     var app = builder.Build();
     // Before anything is contacted: one sentence per mistake.
     app.Services.GetRequiredService<IStartupValidator>().Validate();
+    // Before the silo is a member: a device that cannot be had is an error now, not with the first photograph.
+    if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
     if (options.Clustering == ClusteringKind.PostgreSql) await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
     app.MapSilo(options);
     await app.RunAsync();

@@ -9,6 +9,7 @@ using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grpc;
 using SpadeCluster.Imaging;
+using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
@@ -20,7 +21,7 @@ namespace SpadeCluster.Silo.Hosting;
 /// <summary>Puts a silo's process together from its options.</summary>
 internal static partial class SiloHosting
 {
-    private const string Ready = "ready";
+    private const string Ready = "ready", Live = "live";
 
     public static void AddSilo(this WebApplicationBuilder builder, SiloOptions options)
     {
@@ -33,22 +34,23 @@ internal static partial class SiloHosting
 
         services.AddSingleton<IGalleryStore>(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
         services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
-        services.AddSingleton<ModelEngines>();
-        services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<ModelEngines>());
-        services.AddSingleton<IImagePreparers>(s => s.GetRequiredService<ModelEngines>());
-        services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
+        services.Configure<OnnxRuntimeOptions>(configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime"));
+        services.AddSingleton<DeviceEngines>();
+        services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<DeviceEngines>());
+        services.AddSingleton<IImagePreparers, ImagePreparers>();
+        var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
+        if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
         if (options.Has(SiloRole.Gateway)) services.AddSpadeGrpc();
 
         services.AddHostedService<Telemetry>();
-        builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.ExtractorSlots)));
+        builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
     }
 
     public static void MapSilo(this WebApplication app, SiloOptions options)
     {
-        app.MapHealthChecks("/health/startup", new HealthCheckOptions { Predicate = c => c.Tags.Contains(Ready) });
-        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = c => c.Tags.Contains(Ready) });
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        foreach (var (path, tag) in new[] { ("/health/startup", Ready), ("/health/ready", Ready), ("/health/live", Live) })
+            app.MapHealthChecks(path, new HealthCheckOptions { Predicate = c => c.Tags.Contains(tag), ResponseWriter = HealthReports.WriteAsync });
         if (options.Has(SiloRole.Gateway)) app.MapSpadeGrpc();
     }
 

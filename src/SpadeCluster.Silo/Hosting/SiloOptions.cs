@@ -75,9 +75,10 @@ public sealed class SiloOptions : IValidatableObject
     /// <summary>Model folder for new categories; null: the embedded model.</summary>
     public string? DefaultModel { get; set; }
 
-    /// <summary>Devices of an extractor silo.</summary>
-    [Range(1, 64)]
-    public int ExtractorSlots { get; set; } = 1;
+    /// <summary>Devices of an extractor silo, separated by commas, one extractor each: managed (the processors, by our own
+    /// code), or with ONNX Runtime cpu, cuda:0, cuda:1 and so on. CUDA takes the GPU image (-p:Gpu=true).</summary>
+    [Required]
+    public string Devices { get; set; } = DeviceEngines.Managed;
 
     /// <summary>Threads for one image; 0: all processors.</summary>
     [Range(0, 1024)]
@@ -92,6 +93,8 @@ public sealed class SiloOptions : IValidatableObject
 
     public IReadOnlyList<string> RoleList => Roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
+    public IReadOnlyList<string> DeviceList => Devices.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
     public string SiloName => Name ?? $"{Environment.MachineName}-{SiloPort}";
 
     public bool Has(string role) => RoleList.Contains(role);
@@ -101,6 +104,9 @@ public sealed class SiloOptions : IValidatableObject
         foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
             yield return new ValidationResult($"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}");
         if (RoleList.Count == 0) yield return new ValidationResult($"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}");
+        if (DeviceList.Count == 0) yield return new ValidationResult($"{Section}:Devices is empty; name at least one, such as {DeviceEngines.Managed} or cuda:0");
+        foreach (string device in DeviceList.Where(d => !DeviceEngines.IsDevice(d)))
+            yield return new ValidationResult($"{Section}:Devices: '{device}' is no device; {DeviceEngines.Managed}, cpu, cuda and cuda:N (N from 0) are");
         if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && string.IsNullOrWhiteSpace(ConnectionString))
             yield return new ValidationResult($"{Section}:ConnectionString is missing; PostgreSql needs one, such as Host=db;Database=spade;Username=spade");
         if (SiloName.Contains('@')) yield return new ValidationResult($"{Section}:Name '{SiloName}' must not hold '@'");

@@ -16,6 +16,9 @@ namespace SpadeCluster.Cluster.Tests.Deployment;
 /// </summary>
 public sealed class ManifestTests
 {
+    /// <summary>Extractors with CUDA devices: a deployment of its own, since the image and the settings differ.</summary>
+    private const string Gpu = "extractor-gpu";
+
     private static readonly string Root = FindRoot();
     private static readonly string Folder = Path.Combine(Root, "deploy", "kubernetes");
 
@@ -24,7 +27,7 @@ public sealed class ManifestTests
     {
         var all = Read();
         var deployments = all.Where(d => Kind(d) == "Deployment").ToList();
-        Assert.Equal(SiloRole.All.Order(), deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
+        Assert.Equal(SiloRole.All.Append(Gpu).Order(), deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
         var config = (JsonObject)all.Single(d => Kind(d) == "ConfigMap")["data"]!;
         foreach (var deployment in deployments)
         {
@@ -39,7 +42,9 @@ public sealed class ManifestTests
             foreach (var variable in container["env"]!.AsArray()) values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
             values["Spade__ConnectionString"] = "Host=db";
             var options = Options(values);
-            Assert.Equal([role], options.RoleList);
+            Assert.Equal([role == Gpu ? SiloRole.Extractor : role], options.RoleList);
+            Assert.Equal(role == Gpu ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["managed"], options.DeviceList);
+            Assert.Equal(role == Gpu ? "spade-silo-gpu:0.1.0" : "spade-silo:0.1.0", (string)container["image"]!);
             Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));
             Assert.Equal("pod-1", options.SiloName);
             Assert.Contains("POD_IP", values.Keys);
@@ -114,6 +119,9 @@ public sealed class ManifestTests
         string tag = Regex.Match(docker, @"FROM mcr\.microsoft\.com/dotnet/aspnet:(\S+)").Groups[1].Value;
         Assert.Equal("net" + tag, runtime.GetProperty("tfm").GetString());
         Assert.Contains($"dotnet/sdk:{tag}", docker);
+        // The GPU image: the same program, built on the package that carries CUDA.
+        Assert.Contains("-p:Gpu=$GPU", docker);
+        Assert.Contains("'$(Gpu)' == 'true'", File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Inference.OnnxRuntime", "SpadeCluster.Inference.OnnxRuntime.csproj")));
         var options = new SiloOptions();
         Assert.Contains($"EXPOSE {options.GrpcPort} {options.HealthPort}", docker);
     }
@@ -135,6 +143,7 @@ public sealed class ManifestTests
             "Cluster" => typeof(Grains.ClusterOptions),
             "Extractor" => typeof(Grains.Extraction.ExtractorOptions),
             "Door" => typeof(SpadeCluster.Grpc.GrpcDoorOptions),
+            "OnnxRuntime" => typeof(SpadeCluster.Inference.OnnxRuntime.OnnxRuntimeOptions),
             _ => null,
         };
         return section?.GetProperty(path[^1]) is not null;
@@ -147,7 +156,7 @@ public sealed class ManifestTests
 
     private static List<JsonNode> Read()
     {
-        var start = new ProcessStartInfo(PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Deployment", "kubernetes.py"), .. Directory.EnumerateFiles(Folder, "*.yaml")]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Deployment", "kubernetes.py"), .. Directory.EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)]) { RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         string lines = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

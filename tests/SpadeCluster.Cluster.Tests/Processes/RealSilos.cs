@@ -64,6 +64,8 @@ internal sealed class RealSilos : IAsyncDisposable
 
     public string Gateway => $"127.0.0.1:{_running.Values.First(r => r.Silo.Roles.Contains("gateway")).Silo.GrpcPort}";
 
+    public string Health(string name) => $"http://127.0.0.1:{_running[name].Silo.HealthPort}";
+
     public Process Process(string name) => _running[name].Process;
 
     /// <summary>SIGKILL.</summary>

@@ -16,7 +16,8 @@ internal static class ClusterCommand
         var (folder, gallery) = (Folder(), CommonOptions.Gallery());
         var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway, one extractor, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
         var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
-        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, folder, gallery };
+        var devices = new Option<string>("--devices") { Description = "Devices of the extractor silo, separated by commas: managed, or with ONNX Runtime cpu, cuda:N.", DefaultValueFactory = _ => "managed" };
+        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, folder, gallery };
         command.SetAction(async (parsed, cancellation) =>
         {
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder)), state = Path.Combine(root, "silos.json");
@@ -29,6 +30,7 @@ internal static class ClusterCommand
                 ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(root, "postgres")),
                 ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
                 ["Spade:Cluster:Shards"] = parsed.GetValue(shards).ToString(System.Globalization.CultureInfo.InvariantCulture),
+                ["Spade:Devices"] = parsed.GetRequiredValue(devices),
             };
             var running = new List<(SiloProcess Silo, Process Process, string Log)>();
             try
