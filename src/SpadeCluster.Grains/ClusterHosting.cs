@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Grains.Categories;
 using SpadeCluster.Grains.Extraction;
@@ -44,6 +45,7 @@ public static class ClusterHosting
         services.AddSingleton<ClusterGalleries>();
         services.AddSingleton<ExtractorPool>();
         services.AddSingleton<ClusterEngines>();
+        services.AddSingleton<IFeatureEngines>(s => s.GetRequiredService<ClusterEngines>());
         services.AddSingleton<ClusterGalleryServices>();
         services.AddSingleton<IGalleryServices>(s => s.GetRequiredService<ClusterGalleryServices>());
         services.AddSingleton<CategoryVersions>();

@@ -54,4 +54,7 @@ public sealed record ServerOptions
     public long KeepBytes { get; init; } = 4L << 30;
 
     public int KeepDays { get; init; } = 90;
+
+    /// <summary>The host exports telemetry and measures the stages of an image itself, as a cluster's gateway does.</summary>
+    public bool HostTelemetry { get; init; }
 }

@@ -13,8 +13,9 @@ try
     var app = builder.Build();
     // Before anything is contacted: one sentence per mistake.
     app.Services.GetRequiredService<IStartupValidator>().Validate();
-    // Before the silo is a member: a device that cannot be had is an error now, not with the first photograph.
+    // Before the silo is a member: a device that cannot be had, or a door that may not be opened, is an error now.
     if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
+    app.Services.GetService<HttpDoor>();
     if (options.Clustering == ClusteringKind.PostgreSql) await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
     app.MapSilo(options);
     await app.RunAsync();

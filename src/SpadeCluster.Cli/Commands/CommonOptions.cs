@@ -46,12 +46,14 @@ internal static class CommonOptions
 /// <summary>What runs the model, as options.</summary>
 internal sealed class ExtractorOptions
 {
-    private readonly Option<int> _threads = CommonOptions.Threads();
+    private readonly Option<int> _threads;
     private readonly Option<string?> _extractor = new("--extractor") { Description = $"What runs the model: {string.Join(" or ", Extractors.All.Select(c => c.Name))}. Default: the first of them that can.", HelpName = "NAME" };
     private readonly Option<string> _device = new("--device") { Description = "cpu, or cuda:N with ONNX Runtime's GPU package.", HelpName = "DEVICE", DefaultValueFactory = _ => Extractors.Cpu };
 
-    public ExtractorOptions(Command command)
+    /// <param name="threads">Where the usual default does not suit the command.</param>
+    public ExtractorOptions(Command command, Option<int>? threads = null)
     {
+        _threads = threads ?? CommonOptions.Threads();
         _extractor.AcceptOnlyFromAmong(Extractors.Managed, Extractors.OnnxRuntime);
         foreach (Option option in new Option[] { _threads, _extractor, _device }) command.Add(option);
     }

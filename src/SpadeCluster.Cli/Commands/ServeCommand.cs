@@ -31,11 +31,12 @@ internal static class ServeCommand
         var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
         var (data, model, memory) = (Data(), CommonOptions.Model(), CommonOptions.Memory());
         var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
-        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, memory, threads };
+        var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, memory };
+        var extractor = new ExtractorOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
         {
             var store = GalleryPlace.Open(Folder(parsed.GetValue(gallery)));
-            using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
+            using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var options = defaults with
             {
                 Urls = parsed.GetValue(urls) is { Length: > 0 } some ? some : defaults.Urls,
@@ -54,7 +55,7 @@ internal static class ServeCommand
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
             var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: (long)(parsed.GetValue(memory) * 1e9), steady: true);
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
-                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop));
+                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader);
             await using var server = SpadeServer.Create(options, parts);
             try
             {

@@ -22,10 +22,12 @@ public sealed class SpadeTelemetry : IDisposable
     private readonly Counter<long> _decisions;
     private readonly MeterProvider? _metrics;
     private readonly TracerProvider? _traces;
+    private readonly bool _hostMeasures;
 
     /// <summary>Exports by OTLP where the standard variables say where to.</summary>
-    public SpadeTelemetry(Admission admission, ServerDatabase database)
+    public SpadeTelemetry(ServerOptions options, Admission admission, ServerDatabase database)
     {
+        _hostMeasures = options.HostTelemetry;
         _stages = _meter.CreateHistogram<double>("spade.stage.duration", "ms", "Time per stage of an image");
         _requests = _meter.CreateHistogram<double>("spade.score.duration", "ms", "From a photograph's arrival to its logged decision");
         _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its being on the disk");
@@ -33,7 +35,7 @@ public sealed class SpadeTelemetry : IDisposable
         _meter.CreateObservableGauge("spade.admitted", () => admission.Admitted, "{image}");
         _meter.CreateObservableCounter("spade.refused", () => (long)admission.Refused, "{image}");
         _meter.CreateObservableGauge("spade.log.queue", () => database.Waiting);
-        if (Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is not { Length: > 0 }) return;
+        if (options.HostTelemetry || Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is not { Length: > 0 }) return;
         var resource = ResourceBuilder.CreateDefault().AddService("spade-server");
         _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel").AddOtlpExporter().Build();
         _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Name, "Microsoft.AspNetCore").AddOtlpExporter().Build();
@@ -42,11 +44,7 @@ public sealed class SpadeTelemetry : IDisposable
     internal void Record(ImageScore score, TimeSpan total, TimeSpan logging)
     {
         var category = new KeyValuePair<string, object?>("category", score.Category);
-        Stage("decode", score.Milliseconds.Prepare);
-        Stage("extract", score.Milliseconds.Extract);
-        Stage("retrieve", score.Milliseconds.Retrieve);
-        Stage("match", score.Milliseconds.Match);
-        Stage("smooth", score.Milliseconds.Map);
+        if (!_hostMeasures) Stages(score.Milliseconds);
         _requests.Record(total.TotalMilliseconds, category);
         _log.Record(logging.TotalMilliseconds);
         _decisions.Add(1, category, new("verdict", score.PredLabel switch { true => "anomalous", false => "normal", null => "none" }));
@@ -57,6 +55,15 @@ public sealed class SpadeTelemetry : IDisposable
         _metrics?.Dispose();
         _traces?.Dispose();
         _meter.Dispose();
+    }
+
+    private void Stages(StageTimes times)
+    {
+        Stage("decode", times.Prepare);
+        Stage("extract", times.Extract);
+        Stage("retrieve", times.Retrieve);
+        Stage("match", times.Match);
+        Stage("smooth", times.Map);
     }
 
     private void Stage(string stage, double milliseconds) => _stages.Record(milliseconds, new KeyValuePair<string, object?>("stage", stage));

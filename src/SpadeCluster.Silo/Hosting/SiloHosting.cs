@@ -32,7 +32,8 @@ internal static partial class SiloHosting
         services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
         services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
 
-        services.AddSingleton<IGalleryStore>(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
+        services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
+        services.AddSingleton<IGalleryStore>(s => s.GetRequiredService<GalleryStore>());
         services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
         services.Configure<OnnxRuntimeOptions>(configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime"));
         services.AddSingleton<DeviceEngines>();
@@ -44,6 +45,8 @@ internal static partial class SiloHosting
 
         services.AddHostedService<Telemetry>();
         builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
+        // After the silo, which it needs from its first request on; it also stops before it.
+        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0) services.AddSingleton<HttpDoor>().AddHostedService(s => s.GetRequiredService<HttpDoor>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
     }
 

@@ -61,6 +61,10 @@ public sealed class SiloOptions : IValidatableObject
     [Range(0, 65535)]
     public int HealthPort { get; set; } = 8080;
 
+    /// <summary>Addresses of the HTTP API and the console on a gateway, separated by commas; empty: none. Beyond loopback they
+    /// need TLS and a key. Section Spade:Http has the other settings (ServerOptions).</summary>
+    public string HttpUrls { get; set; } = "";
+
     /// <summary>Whether gRPC and health listen on loopback only.</summary>
     public bool LoopbackOnly { get; set; }
 
@@ -92,6 +96,8 @@ public sealed class SiloOptions : IValidatableObject
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(20);
 
     public IReadOnlyList<string> RoleList => Roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    public IReadOnlyList<string> HttpUrlList => HttpUrls.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     public IReadOnlyList<string> DeviceList => Devices.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 

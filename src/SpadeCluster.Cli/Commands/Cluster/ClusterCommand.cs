@@ -24,6 +24,7 @@ internal static class ClusterCommand
             if (File.Exists(state)) throw new SpadeException(SpadeError.FailedPrecondition, $"a cluster is up already in '{root}': 'spade cluster down' stops it");
             string program = Program();
             Directory.CreateDirectory(root);
+            string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
             var settings = new Dictionary<string, string>
             {
                 ["Spade:Clustering"] = "PostgreSql",
@@ -31,6 +32,8 @@ internal static class ClusterCommand
                 ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
                 ["Spade:Cluster:Shards"] = parsed.GetValue(shards).ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Spade:Devices"] = parsed.GetRequiredValue(devices),
+                ["Spade:HttpUrls"] = console,
+                ["Spade:Http:DataFolder"] = Path.Combine(root, "server-data"),
             };
             var running = new List<(SiloProcess Silo, Process Process, string Log)>();
             try
@@ -50,6 +53,7 @@ internal static class ClusterCommand
             }
             foreach (var (silo, process, log) in running) Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
             Console.WriteLine($"up; score with: spade score --server 127.0.0.1:{running[0].Silo.GrpcPort} --category NAME IMAGE...");
+            Console.WriteLine($"console and HTTP API: {console}");
             return 0;
         });
         return command;
