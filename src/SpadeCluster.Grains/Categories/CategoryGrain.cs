@@ -13,7 +13,7 @@ namespace SpadeCluster.Grains.Categories;
 /// (a partition) or another program (the command line) change the same category.
 /// </summary>
 [Reentrant, PreferLocalPlacement, OnSiloWith(SiloRole.Gateway), CollectionAgeLimit(Minutes = 10)]
-internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryServices services, TimeProvider clock, ILogger<CategoryGrain> logger) : Grain, ICategoryGrain
+internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryServices services, ILocalSiloDetails here, TimeProvider clock, ILogger<CategoryGrain> logger) : Grain, ICategoryGrain
 {
     /// <summary>How long a call waits for something new.</summary>
     public static readonly TimeSpan PollTime = TimeSpan.FromSeconds(2);
@@ -58,12 +58,10 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
         return _version;
     }
 
-    public Task BeginAsync(Guid job, CategoryChange change, string author)
+    public Task<SiloAddress> BeginAsync(Guid job, CategoryChange change, string author)
     {
-        if (_jobs.ContainsKey(job)) return Task.CompletedTask;
-        var begun = _jobs[job] = new ChangeJob(author, change, clock);
-        RunAsync(begun).Ignore();
-        return Task.CompletedTask;
+        if (!_jobs.ContainsKey(job)) RunAsync(_jobs[job] = new ChangeJob(author, change, clock)).Ignore();
+        return Task.FromResult(here.SiloAddress);
     }
 
     public Task<ChangeProgress> FollowAsync(Guid job, ChangeProgress seen, CancellationToken cancellationToken) => Job(job).FollowAsync(seen, PollTime, cancellationToken);

@@ -2,7 +2,6 @@ using SpadeCluster.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grains.Resilience;
 using SpadeCluster.Grains.Scoring;
-using SpadeCluster.Grains.Telemetry;
 
 namespace SpadeCluster.Grains.Categories;
 
@@ -23,12 +22,8 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         Task sending = Task.CompletedTask;
         try
         {
-            await calls.CallAsync(SiloRole.Gateway, async (_, _) =>
-            {
-                await grain.BeginAsync(job, change, author);
-                return true;
-            }, stop.Token);
-            if (images is not null) sending = SendAsync(grain, job, images, added, started.Task, stop);
+            var silo = await calls.CallAsync(SiloRole.Gateway, (_, _) => grain.BeginAsync(job, change, author), stop.Token);
+            if (images is not null) sending = SendAsync(grain, job, silo, images, added, started.Task, stop);
             // Following is also the sign of life of this gateway, however slowly its client sends images.
             for (var seen = Begun; ;)
             {
@@ -55,14 +50,14 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
     }
 
     /// <summary>Sends images one by one, each when the one before it is durable.</summary>
-    private static async Task SendAsync(ICategoryGrain grain, Guid job, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome>? added, Task started, CancellationTokenSource stop)
+    private async Task SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome>? added, Task started, CancellationTokenSource stop)
     {
         try
         {
             await started.WaitAsync(stop.Token);
             await foreach (var source in images.WithCancellation(stop.Token))
             {
-                var outcome = await SendAsync(grain, job, source, stop.Token);
+                var outcome = await SendAsync(grain, job, silo, source, stop.Token);
                 added?.Report(outcome);
             }
             await grain.EndAsync(job);
@@ -75,7 +70,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         }
     }
 
-    private static async Task<AddOutcome> SendAsync(ICategoryGrain grain, Guid job, ImageSource source, CancellationToken cancellationToken)
+    private async Task<AddOutcome> SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, ImageSource source, CancellationToken cancellationToken)
     {
         byte[] file;
         try
@@ -86,7 +81,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         {
             return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
         }
-        SpadeMeter.CountSent("normal", file.Length);
+        calls.CountSent(silo, "normal", file.Length);
         return await grain.AddAsync(job, new ImageFile(source.Name, file), cancellationToken);
     }
 }

@@ -17,8 +17,9 @@ public interface ICategoryGrain : IGrainWithStringKey
     Task<int> WaitForVersionAsync(int seen, CancellationToken cancellationToken);
 
     /// <summary>Puts a change into the queue. Its caller must follow it: one that nobody follows is given up.</summary>
+    /// <returns>The silo that has it, until it ends.</returns>
     [Alias("begin")]
-    Task BeginAsync(Guid job, [Immutable] CategoryChange change, string author);
+    Task<SiloAddress> BeginAsync(Guid job, [Immutable] CategoryChange change, string author);
 
     /// <summary>What has become of a change, as soon as it is something else than <paramref name="seen"/>, or after the poll time.</summary>
     /// <exception cref="SpadeException">Unavailable: the job was lost with its silo; repeat the change. Or what the change failed with.</exception>

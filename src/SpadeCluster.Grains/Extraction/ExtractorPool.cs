@@ -3,27 +3,31 @@ using System.Runtime.InteropServices;
 using SpadeCluster.Features;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grains.Resilience;
-using SpadeCluster.Grains.Telemetry;
 
 namespace SpadeCluster.Grains.Extraction;
 
 /// <summary>All extractor slots of the cluster, as a gateway uses them: the least busy first, by its own count.</summary>
 internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
 {
+    /// <summary>Images a slot of this silo may have more than the least busy other one. With one, an image waits for at most
+    /// about one extraction longer than abroad, and sending it costs part of that. With more, other devices would idle
+    /// whenever all clients come through one gateway, which cannot know whether others keep theirs busy.</summary>
+    internal const int OwnLead = 1;
+
     private readonly ConcurrentDictionary<string, int> _outstanding = new(StringComparer.Ordinal);
     private int _turn;
 
     /// <exception cref="SpadeException">Unavailable: no extractor silo. ResourceExhausted: every queue is full.</exception>
     public async Task<Extracted> ExtractAsync(ExtractRequest request, CancellationToken cancellationToken)
     {
-        var (slot, reply) = await calls.CallAsync(SiloRole.Extractor, async (silos, _) =>
+        return await calls.CallAsync(SiloRole.Extractor, async (silos, _) =>
         {
             SpadeException? full = null;
-            foreach (var (slot, silo) in InOrder(silos))
+            foreach (var slot in InOrder(silos))
             {
                 try
                 {
-                    return (slot, await CountedAsync(slot, g => calls.OnAsync(silo, () => g.ExtractAsync(request, cancellationToken)), request.Pixels.Length));
+                    return new Extracted(this, slot, request, await CountedAsync(slot, g => calls.OnAsync(slot.Silo, () => g.ExtractAsync(request, cancellationToken)), request.Pixels.Length));
                 }
                 catch (SpadeException e) when (e.Error == SpadeError.ResourceExhausted)
                 {
@@ -32,39 +36,47 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
             }
             throw full!;
         }, cancellationToken);
-        SpadeMeter.CountSent("pooled", reply.Pooled.Length);
-        return new Extracted(this, slot, request, reply);
     }
 
     public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
-        => calls.CallAsync(SiloRole.Extractor, (silos, _) => grains.GetGrain<IExtractorGrain>(InOrder(silos).First().Slot).GetDefaultAsync(cancellationToken), cancellationToken);
+        => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(silos).First()).GetDefaultAsync(cancellationToken), cancellationToken);
 
-    internal IExtractorGrain Grain(string slot) => grains.GetGrain<IExtractorGrain>(slot);
+    internal IExtractorGrain Grain(ExtractorSlot slot) => grains.GetGrain<IExtractorGrain>(slot.Key);
 
-    private IEnumerable<(string Slot, SiloAddress Silo)> InOrder(IReadOnlyList<KnownSilo> silos)
+    internal void CountSent(ExtractorSlot slot, string kind, long bytes) => calls.CountSent(slot.Silo, kind, bytes);
+
+    private IEnumerable<ExtractorSlot> InOrder(IReadOnlyList<KnownSilo> silos)
+        => InOrder([.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => new ExtractorSlot(GrainKeys.Extractor(i, s.Name), s.Address)))],
+            Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => _outstanding.GetValueOrDefault(s.Key));
+
+    /// <summary>Least busy first, and a slot of this silo before others: to it the image, 150 KB and more, need not be sent.</summary>
+    /// <param name="turn">Where to begin among equals, another one each time.</param>
+    internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere, Func<ExtractorSlot, int> outstanding)
+        => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => outstanding(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
+
+    private async Task<ExtractReply> CountedAsync(ExtractorSlot slot, Func<IExtractorGrain, Task<ExtractReply>> call, long bytes)
     {
-        (string Slot, SiloAddress Silo)[] slots = [.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => (GrainKeys.Extractor(i, s.Name), s.Address)))];
-        int turn = (Interlocked.Increment(ref _turn) & int.MaxValue) % slots.Length;
-        return Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => _outstanding.GetValueOrDefault(s.Slot));
-    }
-
-    private async Task<ExtractReply> CountedAsync(string slot, Func<IExtractorGrain, Task<ExtractReply>> call, long bytes)
-    {
-        _outstanding.AddOrUpdate(slot, 1, (_, n) => n + 1);
+        _outstanding.AddOrUpdate(slot.Key, 1, (_, n) => n + 1);
         try
         {
-            SpadeMeter.CountSent("image", bytes);
-            return await call(Grain(slot));
+            CountSent(slot, "image", bytes);
+            var reply = await call(Grain(slot));
+            CountSent(slot, "pooled", reply.Pooled.Length);
+            if (reply.Pyramid is { } pyramid) CountSent(slot, "pyramid", pyramid.Shapes.Sum(s => 2L * s.Length));
+            return reply;
         }
         finally
         {
-            _outstanding.AddOrUpdate(slot, 0, (_, n) => n - 1);
+            _outstanding.AddOrUpdate(slot.Key, 0, (_, n) => n - 1);
         }
     }
 }
 
+/// <summary>One device of the cluster: its grain's key and its silo.</summary>
+internal readonly record struct ExtractorSlot(string Key, SiloAddress Silo);
+
 /// <summary>An image's features: the pooled one here, the pyramid here or still with its extractor.</summary>
-internal sealed class Extracted(ExtractorPool pool, string slot, ExtractRequest request, ExtractReply reply)
+internal sealed class Extracted(ExtractorPool pool, ExtractorSlot slot, ExtractRequest request, ExtractReply reply)
 {
     private FeaturePyramid? _pyramid = reply.Pyramid;
     private bool _fetched = reply.Pyramid is not null;
@@ -74,13 +86,8 @@ internal sealed class Extracted(ExtractorPool pool, string slot, ExtractRequest 
     /// <summary>The pyramid; extracted again, once, where the lease is gone or its silo is lost.</summary>
     public async ValueTask<FeaturePyramid> PyramidAsync(CancellationToken cancellationToken)
     {
-        if (_pyramid is null)
-        {
-            _fetched = true;
-            _pyramid = await TakeAsync(cancellationToken) ?? (await pool.ExtractAsync(request with { WithPyramid = true }, cancellationToken))._pyramid!;
-        }
-        SpadeMeter.CountSent("pyramid", _pyramid.Shapes.Sum(s => 2L * s.Length));
-        return _pyramid;
+        _fetched = true;
+        return _pyramid ??= await TakeAsync(cancellationToken) ?? (await pool.ExtractAsync(request with { WithPyramid = true }, cancellationToken))._pyramid!;
     }
 
     /// <summary>Gives the lease back where nobody fetched the pyramid.</summary>
@@ -90,7 +97,9 @@ internal sealed class Extracted(ExtractorPool pool, string slot, ExtractRequest 
     {
         try
         {
-            return (await pool.Grain(slot).TakePyramidAsync(reply.Lease, cancellationToken)).Pyramid;
+            var pyramid = (await pool.Grain(slot).TakePyramidAsync(reply.Lease, cancellationToken)).Pyramid;
+            if (pyramid is not null) pool.CountSent(slot, "pyramid", pyramid.Shapes.Sum(s => 2L * s.Length));
+            return pyramid;
         }
         catch (Exception e) when (SiloCalls.IsLostSilo(e))
         {

@@ -9,7 +9,7 @@ namespace SpadeCluster.Grains.Resilience;
 /// whichever silo is next then, until the caller's deadline; every call here is idempotent. Answers of the called code -
 /// a <see cref="SpadeException"/> above all - are passed on as they are.
 /// </summary>
-internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, ILogger<SiloCalls> logger, TimeProvider clock)
+internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, ILocalSiloDetails here, ILogger<SiloCalls> logger, TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromSeconds(1);
 
@@ -46,6 +46,15 @@ internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, IL
         if (await Task.WhenAny(answer, gone) == answer || answer.IsCompleted) return await answer;
         answer.Ignore();
         throw new SiloUnavailableException("the silo was lost while it had the call");
+    }
+
+    /// <summary>Whether it is this silo.</summary>
+    public bool IsHere(SiloAddress silo) => silo.Equals(here.SiloAddress);
+
+    /// <summary>Counts payload sent to another silo, or that came from it. Within a silo nothing is sent: references are passed.</summary>
+    public void CountSent(SiloAddress silo, string kind, long bytes)
+    {
+        if (!IsHere(silo)) SpadeMeter.CountSent(kind, bytes);
     }
 
     /// <summary>Whether a failure is about reaching a silo rather than about what was asked of it.</summary>

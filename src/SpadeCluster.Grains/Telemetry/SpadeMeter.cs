@@ -13,7 +13,7 @@ public static class SpadeMeter
     private static readonly Meter Meter = new(Name);
     private static readonly ConcurrentDictionary<object, (ExtractionQueue Queue, PyramidLeases Leases)> Extractors = new(ReferenceEqualityComparer.Instance);
     private static readonly Histogram<double> Stages = Meter.CreateHistogram<double>("spade.stage.duration", "ms", "Time per stage of an image: decode, extract (on the device), extracted (with queue and way), retrieve, gate, match, merge, smooth, regions");
-    private static readonly Counter<long> Sent = Meter.CreateCounter<long>("spade.sent", "By", "Payload bytes of calls between the parts of the cluster, by kind");
+    private static readonly Counter<long> Sent = Meter.CreateCounter<long>("spade.sent", "By", "Payload bytes between silos, by kind");
 
     public static readonly ActivitySource Activities = new(Name);
 

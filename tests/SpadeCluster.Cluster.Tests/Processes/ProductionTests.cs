@@ -63,6 +63,28 @@ public sealed class ProductionTests(ITestOutputHelper output)
         output.WriteLine($"{telemetry.Metrics.Keys.Select(m => m.Name).Distinct().Count()} metrics; one trace: {string.Join(", ", trace.Select(s => $"{s.Service}:{s.Name}").Distinct())}");
     }
 
+    [PostgresFact]
+    public async Task A_gateway_with_its_own_extractor_keeps_the_image()
+    {
+        await using var telemetry = await OtlpReceiver.StartAsync();
+        await using var silos = await RealSilos.StartAsync([("gateway", "gateway,extractor"), ("gallery", "gallery")], new()
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = telemetry.Endpoint,
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
+        });
+        using var client = silos.Client();
+        await client.AddNormalsAsync("plate", Photos.Normals(8), "tester");
+        await client.CalibrateAsync("plate", new ScoringOptions { GatePolicy = GatePolicy.Gate, Alpha = 0.2 }, "tester");
+        var scores = new List<ImageScore>();
+        foreach (var photo in Photos.Mixed(4)) scores.Add(await client.ScoreAsync("plate", photo));
+        Assert.Contains(scores, s => s.Localised);
+        string[] Kinds() => [.. telemetry.Metrics.Keys.Where(m => m.Name == "spade.sent").Select(m => m.Attribute!).Distinct().Order()];
+        // The last thing sent, so the rest has arrived with it or before.
+        await telemetry.WhenAsync(() => Kinds().Contains("matches"), () => $"matches should have been counted, beside {string.Join(", ", Kinds())}");
+        Assert.Equal(["matches", "neighbours", "pooled", "pyramid"], Kinds());
+    }
+
     private static async Task<ReceivedSpan> SpanOfShardAsync(OtlpReceiver telemetry)
     {
         ReceivedSpan? shard = null;

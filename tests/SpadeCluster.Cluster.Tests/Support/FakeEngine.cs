@@ -6,16 +6,21 @@ using SpadeCluster.Imaging;
 namespace SpadeCluster.Cluster.Tests.Support;
 
 /// <summary>A small, fast model: features are fixed random projections of the pixels around each cell.</summary>
-internal sealed class FakeExtractor : IFeatureExtractor
+/// <param name="model">Its input is square, and so are its levels; null: <see cref="SmallModel"/>.</param>
+internal sealed class FakeExtractor(FeatureModel? model = null) : IFeatureExtractor
 {
     public const int Side = 16;
 
     public static FeatureModel SmallModel { get; } = new("fake", Convert.ToHexStringLower(SHA256.HashData("fake"u8)), Side, Side,
         [new LevelShape(8, 8, 6), new LevelShape(4, 4, 10), new LevelShape(2, 2, 12)], 22, WeightChannels: true);
 
+    /// <summary>What travels is as long as with the largest networks: an image of 150,528 bytes, 2048 pooled features.</summary>
+    public static FeatureModel LargeModel { get; } = new("fake-large", Convert.ToHexStringLower(SHA256.HashData("fake-large"u8)), 224, 224,
+        [new LevelShape(14, 14, 4), new LevelShape(7, 7, 8)], 2048, WeightChannels: false);
+
     private int _calls, _images;
 
-    public FeatureModel Model => SmallModel;
+    public FeatureModel Model { get; } = model ?? SmallModel;
 
     public int Calls => _calls;
     public int Images => _images;
@@ -35,11 +40,11 @@ internal sealed class FakeExtractor : IFeatureExtractor
 
     private static void Extract(RgbImage image, ImageFeatures features)
     {
-        int at = 0;
+        int at = 0, side = image.Width;
         for (int l = 0; l < features.Shapes.Count; l++)
         {
             var shape = features.Shapes[l];
-            int step = Side / shape.Height;
+            int step = side / shape.Height;
             for (int y = 0; y < shape.Height; y++)
                 for (int x = 0; x < shape.Width; x++)
                     for (int c = 0; c < shape.Channels; c++)
@@ -48,7 +53,7 @@ internal sealed class FakeExtractor : IFeatureExtractor
                         for (int k = 0; k < 3 * step * step; k++)
                         {
                             int py = y * step + k / 3 / step, px = x * step + k / 3 % step;
-                            sum += image.Pixels[3 * (py * Side + px) + k % 3] * (((k * 31 + c * 17 + l * 7) % 13) - 6);
+                            sum += image.Pixels[3 * (py * side + px) + k % 3] * (((k * 31 + c * 17 + l * 7) % 13) - 6);
                         }
                         features.Levels[l][(y * shape.Width + x) * shape.Channels + c] = sum / 2048;
                     }
@@ -64,11 +69,11 @@ internal sealed class FakeExtractor : IFeatureExtractor
 
 internal sealed class FakeEngines(FakeExtractor extractor) : IFeatureEngines, IDeviceEngines, IImagePreparers
 {
-    public static Preprocessing Geometry { get; } = Preprocessing.Stretch(FakeExtractor.Side, FakeExtractor.Side);
+    private readonly Preprocessing _geometry = Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight);
 
-    public FeatureEngine Default => new(extractor, new ImagePreparer(Geometry));
+    public FeatureEngine Default => new(extractor, new ImagePreparer(_geometry));
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest && preprocessing == Geometry.ToString() ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
+    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest && preprocessing == _geometry.ToString() ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
         : throw new SpadeException(SpadeError.FailedPrecondition, $"model '{model.Name}' is not here");
 
     public IFeatureEngines On(int slot) => this;

@@ -4,6 +4,7 @@ using Orleans;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using Orleans.TestingHost;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Grains;
 using SpadeCluster.Grains.Extraction;
@@ -31,7 +32,8 @@ internal sealed class TestSilos : IAsyncDisposable
     public static string[] ThreeSilos { get; } = [SiloRole.Gateway, SiloRole.Gallery, $"{SiloRole.Gallery},{SiloRole.Extractor}"];
 
     /// <param name="roles">One entry per silo: its roles, separated by commas. The first one is the gateway that tests use.</param>
-    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null)
+    /// <param name="model">What the extractors compute; null: the small one.</param>
+    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null, FeatureModel? model = null)
     {
         var builder = new InProcessTestClusterBuilder((short)roles.Length);
         // Otherwise Orleans skips placement filters.
@@ -41,7 +43,7 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.ConfigureSilo((options, silo) =>
         {
             int index = int.Parse(options.SiloName.Split('_')[1]);
-            var engines = new FakeEngines(new FakeExtractor());
+            var engines = new FakeEngines(new FakeExtractor(model));
             silo.AddSpadeCluster(new SiloProfile(roles[index % roles.Length].Split(',')));
             silo.Services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
             configure?.Invoke(silo.Services);
