@@ -20,6 +20,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private readonly long _memory;
     private readonly Lock _training = new();
     private Task<PagedIndex>? _index;
+    private volatile bool _disposed;
 
     private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, ImageIndex images, long memory)
         => (_store, _manifest, _ids, _images, _memory) = (store, manifest, ids, images, memory);
@@ -43,10 +44,16 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     }
 
     /// <summary>Frees the pooled features, which the garbage collector does not see; no call may be running.</summary>
-    public void Dispose() => _images.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        _images.Dispose();
+    }
 
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
     {
+        // Its rows are gone: an answer would be empty, and a gallery would seem to hold less than it does.
+        ObjectDisposedException.ThrowIf(_disposed, this);
         // One more than asked for, in case the one to leave out is among them. Rows are in order of ids: so are ties.
         var rows = _ids.Length == 0 ? [] : _images.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
         return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. rows.Select(r => new Neighbour(_ids[r.Row], r.Distance)).Where(n => n.Id != exclude).Take(count)]);

@@ -6,10 +6,9 @@ namespace SpadeCluster.Galleries;
 /// One gallery version ready to score: its shards in this process behind a coordinator. While it is open the version is
 /// pinned: whatever is published or compacted meanwhile, this one answers from its own images. Safe for concurrent calls.
 /// </summary>
-public sealed class OpenGallery : IDisposable
+public sealed class OpenGallery : Shared
 {
     private readonly IDisposable[] _held;
-    private int _users = 1;
 
     /// <param name="held">The pin, and what else is disposed when the last user leaves.</param>
     public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, params IDisposable[] held) => (Manifest, Coordinator, _held) = (manifest, coordinator, held);
@@ -40,22 +39,9 @@ public sealed class OpenGallery : IDisposable
         }
     }
 
-    /// <summary>Adds a user, who disposes it too; false where the last one has left already.</summary>
-    public bool TryShare()
+    /// <summary>Lets go of the version.</summary>
+    protected override void Release()
     {
-        for (int users = Volatile.Read(ref _users); users > 0;)
-        {
-            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
-            if (seen == users) return true;
-            users = seen;
-        }
-        return false;
-    }
-
-    /// <summary>One user leaves; the last one lets go of the version.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Decrement(ref _users) != 0) return;
         foreach (var held in _held) held.Dispose();
     }
 }

@@ -1,4 +1,3 @@
-using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Runtime;
@@ -16,7 +15,7 @@ public sealed class ReplicaTests
     [Fact]
     public async Task Two_replicas_are_on_different_silos_and_losing_one_loads_nothing()
     {
-        var store = CountingStore.Over(new InMemoryGalleryStore(), out var loads);
+        var store = WatchedStore.Over(new InMemoryGalleryStore(), out var watched);
         await using var silos = await TestSilos.StartAsync(store, [$"{SiloRole.Gateway},{SiloRole.Extractor}", SiloRole.Gallery, SiloRole.Gallery],
             s => s.Configure<ClusterOptions>(o => (o.Shards, o.Replicas) = (2, 2)));
         await silos.Galleries.AddAsync("plate", Photos.Normals(8));
@@ -29,42 +28,16 @@ public sealed class ReplicaTests
         var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         DetailedGrainStatistic[] shards;
-        while ((shards = await ShardsAsync(management)).Length < 4 || loads.Of(2) < 4) await silos.Scoring.ScoreAsync("plate", photos[0], limit.Token);
+        while ((shards = await ShardsAsync(management)).Length < 4 || watched.PinsOf(2) < 4) await silos.Scoring.ScoreAsync("plate", photos[0], limit.Token);
         foreach (var shard in shards.GroupBy(s => s.GrainId.Key.ToString()!.Split('@')[0])) Assert.Equal(2, shard.Select(s => s.SiloAddress).Distinct().Count());
 
-        int loaded = loads.All;
+        int loaded = watched.Pins;
         await silos.Cluster.KillSiloAsync(silos.Cluster.Silos[2]);
         for (int i = 0; i < 12; i++)
             SameBits.Assert(before[i % 3], await silos.Scoring.ScoreAsync("plate", photos[i % 3], limit.Token));
-        Assert.Equal(loaded, loads.All);
+        Assert.Equal(loaded, watched.Pins);
     }
 
     private static async Task<DetailedGrainStatistic[]> ShardsAsync(IManagementGrain management)
         => [.. (await management.GetDetailedGrainStatistics()).Where(s => s.GrainId.Type.ToString()!.Contains("galleryshard", StringComparison.OrdinalIgnoreCase))];
-
-    /// <summary>Counts how often shards are loaded: opening one pins its version.</summary>
-    public class CountingStore : DispatchProxy
-    {
-        private readonly Lock _lock = new();
-        private readonly List<int> _versions = [];
-        private IGalleryStore _store = null!;
-
-        public int All { get { lock (_lock) return _versions.Count; } }
-
-        public static IGalleryStore Over(IGalleryStore store, out CountingStore count)
-        {
-            var proxy = Create<IGalleryStore, CountingStore>();
-            count = (CountingStore)(object)proxy;
-            count._store = store;
-            return proxy;
-        }
-
-        public int Of(int version) { lock (_lock) return _versions.Count(v => v == version); }
-
-        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
-        {
-            if (targetMethod!.Name == nameof(IGalleryStore.PinAsync)) lock (_lock) _versions.Add((int)args![1]!);
-            return targetMethod.Invoke(_store, args);
-        }
-    }
 }

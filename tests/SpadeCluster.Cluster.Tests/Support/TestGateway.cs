@@ -47,7 +47,10 @@ internal sealed class TestGateway : IAsyncDisposable
 
     /// <summary>Over services in this process: the door does not know what is behind it.</summary>
     public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<GrpcDoorOptions>? configure = null)
-        => StartAsync(new ScoringService(store, engines), new Authored(store, engines), new StoreWatch(store), configure);
+    {
+        var told = WatchedStore.Over(store, out var watched);
+        return StartAsync(new ScoringService(told, engines), new Authored(told, engines), new StoreWatch(told, watched), configure);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -62,13 +65,14 @@ internal sealed class TestGateway : IAsyncDisposable
         public IGalleryService For(string author) => new GalleryService(store, engines, author);
     }
 
-    /// <summary>Asks the store, over and over.</summary>
-    private sealed class StoreWatch(IGalleryStore store) : IVersionWatch
+    /// <summary>Told by the store.</summary>
+    private sealed class StoreWatch(IGalleryStore store, WatchedStore watched) : IVersionWatch
     {
         public async ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default)
         {
-            if (seen is not null) await Task.Delay(10, cancellationToken);
-            return await store.ReadCurrentVersionAsync(category, cancellationToken) ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'");
+            int? version = null;
+            await watched.WhenAsync(async () => (version = await store.ReadCurrentVersionAsync(category, cancellationToken)) != seen || version is null, cancellationToken);
+            return version ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'");
         }
     }
 }

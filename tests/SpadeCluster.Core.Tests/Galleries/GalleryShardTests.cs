@@ -40,4 +40,15 @@ public sealed class GalleryShardTests
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id), 100));
         Assert.Contains("allow more", e.Message);
     }
+
+    [Fact]
+    public async Task A_disposed_shard_answers_with_an_error_not_with_nothing()
+    {
+        var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(1), 2);
+        var shard = await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id));
+        var pooled = new float[manifest.Model.PooledLength];
+        Assert.Equal(2, (await shard.NearestAsync(pooled, 2, null)).Count);
+        shard.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await shard.NearestAsync(pooled, 2, null));
+    }
 }
