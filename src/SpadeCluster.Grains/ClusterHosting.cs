@@ -42,6 +42,7 @@ public static class ClusterHosting
         services.AddSingleton<LostSilos>();
         services.AddSingleton<SiloCalls>();
         services.AddSingleton<ManifestCache>();
+        services.AddSingleton<SteadyVersions>();
         services.AddSingleton<ClusterGalleries>();
         services.AddSingleton<ExtractorPool>();
         services.AddSingleton<ClusterEngines>();

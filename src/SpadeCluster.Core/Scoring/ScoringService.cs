@@ -12,14 +12,13 @@ namespace SpadeCluster.Scoring;
 /// <param name="shards">Shards per gallery: any number gives the same bits.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
 /// <param name="memory">Bytes one open gallery may take.</param>
-/// <param name="steady">A changed gallery counts once it has thresholds: until then images are scored with the newest version
-/// that has some, so that a line is never without verdicts. A category that never had any is scored without them.</param>
+/// <param name="steady">Whether <see cref="SteadyVersions"/> chooses the version, or it is the current one, calibrated or not.</param>
 public sealed class ScoringService(
     IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory,
     bool steady = false) : IScoringService, IDisposable
 {
     private readonly ConcurrentDictionary<string, OpenGallery> _open = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (int Current, int Chosen)> _chosen = new(StringComparer.Ordinal);
+    private readonly SteadyVersions? _steady = steady ? new SteadyVersions(store) : null;
     private readonly SemaphoreSlim _opening = new(1);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
@@ -83,47 +82,23 @@ public sealed class ScoringService(
             try
             {
                 var manifest = await store.ReadCurrentAsync(category, cancellationToken) ?? throw NoCategory(category);
-                if (steady && manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
+                if (_steady is not null && manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
                 return await OpenGallery.LoadAsync(store, manifest, shards, threads, memory, cancellationToken);
             }
             catch (SpadeException e) when (e.Error == SpadeError.NotFound)
             {
                 // Replaced and compacted away between choosing and pinning it; then there is a newer one.
-                _chosen.TryRemove(category, out _);
+                _steady?.Forget(category);
                 if (await ChooseAsync(category, cancellationToken) == version) throw;
             }
         }
     }
 
-    /// <summary>The current version, or the newest with thresholds. Versions only grow, so what was chosen does too.</summary>
+    /// <summary>The version to score with.</summary>
     private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)
     {
         int current = await store.ReadCurrentVersionAsync(category, cancellationToken) ?? throw NoCategory(category);
-        if (!steady) return current;
-        if (_chosen.TryGetValue(category, out var known) && known.Current == current) return known.Chosen;
-        // A version never changes, so they are read once for each one that is published.
-        int chosen = current;
-        foreach (int version in (await store.ListVersionsAsync(category, cancellationToken)).Where(v => v <= current).Reverse())
-        {
-            if (!await IsCalibratedAsync(category, version, cancellationToken)) continue;
-            chosen = version;
-            break;
-        }
-        _chosen[category] = (current, chosen);
-        return chosen;
-    }
-
-    private async ValueTask<bool> IsCalibratedAsync(string category, int version, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return (await store.ReadVersionAsync(category, version, cancellationToken)).Calibration is not null;
-        }
-        catch (SpadeException e) when (e.Error is SpadeError.NotFound or SpadeError.DataLoss)
-        {
-            // Damaged, or compacted away meanwhile: no version to score with.
-            return false;
-        }
+        return _steady is null ? current : await _steady.ChooseAsync(category, current, cancellationToken);
     }
 
     private static SpadeException NoCategory(string category) => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");

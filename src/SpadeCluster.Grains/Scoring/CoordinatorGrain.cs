@@ -11,13 +11,15 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Grains.Scoring;
 
 /// <summary>
-/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it judges by: told by the category's
-/// grain, so that no image has to ask the store. One worker per silo, reentrant: images run on the thread pool, side by
-/// side, and the grain's scheduler only hands them over. (One, because Orleans delivers a call's cancellation to any worker.)
+/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it judges by. The category's grain tells
+/// which one is current, so that no image has to ask the store; <see cref="SteadyVersions"/> keeps to one with thresholds. One
+/// worker per silo, reentrant: images run on the thread pool, side by side, and the grain's scheduler only hands them over.
+/// (One, because Orleans delivers a call's cancellation to any worker.)
 /// </summary>
 [StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
 internal sealed class CoordinatorGrain(
-    ManifestCache manifests, ClusterGalleries galleries, IImagePreparers preparers, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions, TimeProvider clock)
+    ManifestCache manifests, ClusterGalleries galleries, IImagePreparers preparers, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions,
+    SteadyVersions steady, TimeProvider clock)
     : Grain, ICoordinatorGrain
 {
     private const int VersionAttempts = 3;
@@ -52,27 +54,42 @@ internal sealed class CoordinatorGrain(
 
     public async Task AdvanceAsync(int version, CancellationToken cancellationToken)
     {
-        if (_known is { } known && known.Manifest.Version < version) Learn(await manifests.GetAsync(Category, version, cancellationToken), known.Until);
+        if (_known is not { } known || known.Current >= version) return;
+        try
+        {
+            Learn(version, await JudgeAsync(version, cancellationToken), known.Until);
+        }
+        catch (VersionGoneException)
+        {
+            // The next image asks the store.
+            _known = null;
+        }
     }
 
     private async Task<ScoredImage> ScoreCurrentAsync(ImageFile image, CancellationToken cancellationToken)
     {
         using var activity = SpadeMeter.Activities.StartActivity("spade.score")?.SetTag("spade.category", Category);
-        var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest : await manifests.CurrentAsync(Category, cancellationToken);
         for (int attempt = 1; ; attempt++)
         {
             try
             {
+                var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest
+                    : await JudgeAsync(await manifests.CurrentAsync(Category, cancellationToken), cancellationToken);
                 return await ScoreAsync(manifest, image, cancellationToken);
             }
             catch (VersionGoneException e) when (attempt < VersionAttempts)
             {
-                // Published between pinning the version here and loading it there: judge by the new one.
+                // Compacted away between choosing it here and loading it there: choose again, from what the store has.
                 activity?.AddEvent(new ActivityEvent(e.Message));
-                manifest = await manifests.CurrentAsync(Category, cancellationToken);
+                steady.Forget(Category);
+                _known = null;
             }
         }
     }
+
+    /// <summary>The version that images are judged by while a version is the current one.</summary>
+    private async ValueTask<GalleryManifest> JudgeAsync(int current, CancellationToken cancellationToken)
+        => await manifests.GetAsync(Category, options.Value.Steady ? await steady.ChooseAsync(Category, current, cancellationToken) : current, cancellationToken);
 
     private async Task<ScoredImage> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
     {
@@ -106,7 +123,7 @@ internal sealed class CoordinatorGrain(
             try
             {
                 int version = await versions.WaitAsync(Category, seen, _stop.Token);
-                Learn(await manifests.GetAsync(Category, version, _stop.Token), clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
+                Learn(version, await JudgeAsync(version, _stop.Token), clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
                 seen = version;
             }
             catch (Exception)
@@ -119,9 +136,9 @@ internal sealed class CoordinatorGrain(
     }
 
     /// <summary>Versions only ascend: what was published while an older manifest was read stays known.</summary>
-    private void Learn(GalleryManifest manifest, long until)
+    private void Learn(int current, GalleryManifest manifest, long until)
     {
-        lock (_lock) _known = new Known(_known is { } known && known.Manifest.Version > manifest.Version ? known.Manifest : manifest, until);
+        lock (_lock) _known = _known is { } known && known.Current > current ? known with { Until = until } : new Known(current, manifest, until);
     }
 
     private static double Lap(string stage, ref long start)
@@ -133,5 +150,8 @@ internal sealed class CoordinatorGrain(
         return time.TotalMilliseconds;
     }
 
-    private sealed record Known(GalleryManifest Manifest, long Until);
+    /// <param name="Current">The current version.</param>
+    /// <param name="Manifest">The version that images are judged by.</param>
+    /// <param name="Until">How long that holds.</param>
+    private sealed record Known(int Current, GalleryManifest Manifest, long Until);
 }

@@ -14,7 +14,7 @@ public interface ICoordinatorGrain : IGrainWithStringKey
     [Alias("score"), ResponseTimeout("1.00:00:00")]
     Task<CoordinatedScore> ScoreAsync([Immutable] ImageFile image, CancellationToken cancellationToken);
 
-    /// <summary>Returns when it judges by this version or a later one.</summary>
+    /// <summary>Returns when it knows of this version or a later one, and judges accordingly.</summary>
     [Alias("advance")]
     Task AdvanceAsync(int version, CancellationToken cancellationToken);
 }

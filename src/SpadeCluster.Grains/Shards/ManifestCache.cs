@@ -3,28 +3,27 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Grains.Shards;
 
-/// <summary>The newest manifests this silo has read, one per category: eight shards of a category parse it once.</summary>
+/// <summary>The manifests this silo read last, two per category - the current one, and the one that images are judged by until
+/// that is calibrated: eight shards of a category parse one once. Safe for concurrent calls.</summary>
 internal sealed class ManifestCache(IGalleryStore store)
 {
-    private readonly ConcurrentDictionary<string, GalleryManifest> _newest = new(StringComparer.Ordinal);
+    private const int Kept = 2;
+    private readonly ConcurrentDictionary<string, GalleryManifest[]> _read = new(StringComparer.Ordinal);
 
+    /// <summary>The current version's number.</summary>
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
-    public async ValueTask<GalleryManifest> CurrentAsync(string category, CancellationToken cancellationToken = default)
-    {
-        int current = await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory(category);
-        if (_newest.TryGetValue(category, out var known) && known.Version == current) return known;
-        var manifest = await store.ReadCurrentAsync(category, cancellationToken) ?? throw NoCategory(category);
-        return _newest[category] = manifest;
-    }
+    public async ValueTask<int> CurrentAsync(string category, CancellationToken cancellationToken = default)
+        => await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken)
+            ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 
     /// <exception cref="VersionGoneException">It has been compacted away.</exception>
     public async ValueTask<GalleryManifest> GetAsync(string category, int version, CancellationToken cancellationToken = default)
     {
-        if (_newest.TryGetValue(category, out var known) && known.Version == version) return known;
+        if (_read.TryGetValue(category, out var known) && Array.Find(known, m => m.Version == version) is { } found) return found;
         try
         {
             var manifest = await store.ReadVersionAsync(category, version, cancellationToken);
-            _newest.AddOrUpdate(category, manifest, (_, other) => other.Version > version ? other : manifest);
+            _read.AddOrUpdate(category, [manifest], (_, others) => [manifest, .. others.Where(m => m.Version != version).Take(Kept - 1)]);
             return manifest;
         }
         catch (SpadeException e) when (e.Error == SpadeError.NotFound)
@@ -32,8 +31,6 @@ internal sealed class ManifestCache(IGalleryStore store)
             throw new VersionGoneException(category, version);
         }
     }
-
-    private static SpadeException NoCategory(string category) => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 }
 
 /// <summary>A query asks for a version that a shard cannot load any more; it is asked again with the current one.</summary>

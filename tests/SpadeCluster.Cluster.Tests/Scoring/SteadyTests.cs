@@ -1,0 +1,90 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Runtime;
+using SpadeCluster.Cluster.Tests.Support;
+using SpadeCluster.Galleries;
+using SpadeCluster.Grains;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Tests.Scoring;
+
+/// <summary>While a changed gallery has no thresholds yet, images are judged by the newest version that has some.</summary>
+[Collection("silos")]
+public sealed class SteadyTests : IAsyncLifetime
+{
+    private static readonly ScoringOptions Options = new() { Alpha = 0.2 };
+    private readonly IGalleryStore _store;
+    private readonly WatchedStore _watched;
+
+    public SteadyTests() => _store = WatchedStore.Over(new InMemoryGalleryStore(), out _watched);
+
+    /// <summary>Version 2, calibrated, of 8 images.</summary>
+    public async Task InitializeAsync()
+    {
+        var galleries = new GalleryService(_store, new FakeEngines(new FakeExtractor()), "test", shards: 2);
+        await galleries.AddAsync("plate", Photos.Normals(8));
+        await galleries.CalibrateAsync("plate", Options);
+    }
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task An_addition_counts_when_it_is_calibrated()
+    {
+        await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
+        Assert.Equal((2, true), await VersionAsync(silos));
+        await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
+        await silos.Galleries.RetireAsync("plate", ["normal0.ppm"], "blurred");
+        Assert.Equal(4, (await silos.Galleries.GetAsync("plate")).Version);
+        // The same answer, to the bit, as from one process with the same rule; also from a coordinator that starts now.
+        using var standalone = new ScoringService(_store, new FakeEngines(new FakeExtractor()), steady: true);
+        for (int start = 0; start < 2; start++)
+        {
+            Assert.Equal((2, true), await VersionAsync(silos));
+            foreach (var photo in Photos.Mixed(4)) SameBits.Assert(await standalone.ScoreAsync("plate", photo), await silos.Scoring.ScoreAsync("plate", photo));
+            await ForgetAsync(silos);
+        }
+        await silos.Galleries.CalibrateAsync("plate", Options);
+        Assert.Equal((5, true), await VersionAsync(silos));
+    }
+
+    [Fact]
+    public async Task Without_the_rule_and_without_any_thresholds_the_current_version_counts()
+    {
+        await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos, s => s.Configure<ClusterOptions>(o => o.Steady = false));
+        await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
+        Assert.Equal((3, false), await VersionAsync(silos));
+
+        await using var steady = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
+        await steady.Galleries.AddAsync("bare", Photos.Normals(3));
+        await steady.Galleries.AddAsync("bare", Photos.Normals(5));
+        Assert.Equal((2, false), await VersionAsync(steady, "bare"));
+    }
+
+    [Fact]
+    public async Task Compaction_spares_the_version_in_use_and_what_it_takes_all_the_same_is_no_failure()
+    {
+        await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
+        Assert.Equal((2, true), await VersionAsync(silos));
+        Assert.Equal([2], (await silos.Galleries.CompactAsync("plate", new Retention(1))).InUse);
+        Assert.Equal((2, true), await VersionAsync(silos));
+
+        // Nobody asks for a while: the shards are put away, and with them what kept the version.
+        await ForgetAsync(silos);
+        await _watched.WhenAsync(() => new(_watched.HeldOf(2) == 0), limit.Token);
+        Assert.Equal([2], (await silos.Galleries.CompactAsync("plate", new Retention(1))).Dropped);
+        Assert.Equal((3, false), await VersionAsync(silos));
+    }
+
+    /// <summary>The version that judges an image, and whether it has a verdict.</summary>
+    private static async Task<(int Version, bool Judged)> VersionAsync(TestSilos silos, string category = "plate")
+    {
+        var scored = await silos.Scoring.ScoreAsync(category, Photos.Mixed(1)[0]);
+        return (scored.Gallery.Version, scored.Result.Anomalous is not null);
+    }
+
+    /// <summary>Puts away every grain that is idle.</summary>
+    private static Task ForgetAsync(TestSilos silos) => silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
+}
