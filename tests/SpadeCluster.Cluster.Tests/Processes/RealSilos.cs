@@ -106,14 +106,7 @@ internal sealed class RealSilos : IAsyncDisposable
         string log = Path.Combine(_folder, silo.Name + ".log");
         var process = silo.Start(Program, _settings, log);
         lock (_running) _running[silo.Name] = (silo, process);
-        try
-        {
-            await silo.WaitReadyAsync(process, log, default);
-        }
-        catch (SpadeException e)
-        {
-            throw new InvalidOperationException($"{e.Message}\n{File.ReadAllText(log)}");
-        }
+        await silo.WaitReadyAsync(process, log, default);
     }
 }
 

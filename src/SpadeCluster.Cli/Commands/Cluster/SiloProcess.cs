@@ -6,6 +6,11 @@ namespace SpadeCluster.Cli.Commands.Cluster;
 /// <summary>One silo as a process on this machine, on loopback.</summary>
 internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int GrpcPort, int HealthPort)
 {
+    private const int LogLines = 40;
+
+    /// <summary>Long enough for a machine whose processors all work for others.</summary>
+    private static readonly TimeSpan ReadyTime = TimeSpan.FromMinutes(3);
+
     public static SiloProcess New(string name, string roles) => new(name, roles, PrivatePostgres.FreePort(), PrivatePostgres.FreePort(), PrivatePostgres.FreePort());
 
     /// <param name="program">SpadeCluster.Silo.dll.</param>
@@ -30,24 +35,33 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
     }
 
     /// <summary>Waits until the silo is an active member.</summary>
-    /// <exception cref="SpadeException">Unavailable: it ended, or is not ready in time; names its log.</exception>
+    /// <exception cref="SpadeException">Unavailable: it ended, or is not ready in time; with the end of its log.</exception>
     public async Task WaitReadyAsync(Process process, string log, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        limit.CancelAfter(ReadyTime);
+        var first = await Task.WhenAny(ReadyAsync(limit.Token), process.WaitForExitAsync(limit.Token));
+        // The other one has nothing to wait for any more.
+        await limit.CancelAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+        if (first.IsCompletedSuccessfully && !process.HasExited) return;
+        string problem = process.HasExited ? $"ended with exit code {process.ExitCode}" : $"was not ready within {ReadyTime.TotalMinutes:0} minutes";
+        throw new SpadeException(SpadeError.Unavailable, $"silo {Name} {problem}; its log, {log}, ends with:\n{string.Join('\n', File.ReadLines(log).TakeLast(LogLines))}");
+    }
+
+    private async Task ReadyAsync(CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
         while (true)
         {
-            if (process.HasExited) throw new SpadeException(SpadeError.Unavailable, $"silo {Name} ended with exit code {process.ExitCode}; its log is {log}");
             try
             {
-                using var answer = await http.GetAsync($"http://127.0.0.1:{HealthPort}/health/ready", limit.Token);
+                using var answer = await http.GetAsync($"http://127.0.0.1:{HealthPort}/health/ready", cancellationToken);
                 if (answer.IsSuccessStatusCode) return;
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
                 // Not listening yet, or slow to answer while it starts.
-                if (limit.IsCancellationRequested) throw new SpadeException(SpadeError.Unavailable, $"silo {Name} was not ready within a minute; its log is {log}");
             }
             await Task.Delay(100, cancellationToken);
         }
