@@ -17,26 +17,26 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
     private readonly ConcurrentDictionary<string, int> _outstanding = new(StringComparer.Ordinal);
     private int _turn;
 
-    /// <exception cref="SpadeException">Unavailable: no extractor silo. ResourceExhausted: every queue is full.</exception>
-    public async Task<Extracted> ExtractAsync(ExtractRequest request, CancellationToken cancellationToken)
-    {
-        return await calls.CallAsync(SiloRole.Extractor, async (silos, _) =>
+    /// <exception cref="SpadeException">Unavailable: no extractor silo, or all of them lost their devices. ResourceExhausted: every
+    /// queue is full.</exception>
+    public Task<Extracted> ExtractAsync(ExtractRequest request, CancellationToken cancellationToken)
+        => calls.CallAsync(SiloRole.Extractor, async (silos, _) =>
         {
-            SpadeException? full = null;
+            SpadeException? refused = null;
             foreach (var slot in InOrder(silos))
             {
                 try
                 {
                     return new Extracted(this, slot, request, await CountedAsync(slot, g => calls.OnAsync(slot.Silo, () => g.ExtractAsync(request, cancellationToken)), request.Pixels.Length));
                 }
-                catch (SpadeException e) when (e.Error == SpadeError.ResourceExhausted)
+                catch (SpadeException e) when (e.Error is SpadeError.ResourceExhausted or SpadeError.Unavailable)
                 {
-                    full = e;
+                    // Full, or without its device: the next slot may do it.
+                    refused = e;
                 }
             }
-            throw full!;
+            throw refused!;
         }, cancellationToken);
-    }
 
     public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
         => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(silos).First()).GetDefaultAsync(cancellationToken), cancellationToken);

@@ -59,6 +59,25 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_gateway_that_lost_its_device_goes_to_another_one()
+    {
+        var (store, engines) = await CalibratedAsync(GatePolicy.Always);
+        FakeExtractor own = new(), other = new();
+        await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "extractor"], extractor: i => i == 0 ? own : other);
+        var standalone = new ScoringService(store, engines);
+        var photos = Photos.Mixed(4);
+        for (int i = 0; i < photos.Count; i++)
+        {
+            if (i == 2) own.Gate = () => throw new SpadeException(SpadeError.Unavailable, "the device is lost");
+            SameBits.Assert(await standalone.ScoreAsync("plate", photos[i]), await silos.Scoring.ScoreAsync("plate", photos[i]));
+        }
+        Assert.Equal((2, 2), (own.Images, other.Images));
+        other.Gate = own.Gate;
+        var e = await Assert.ThrowsAsync<SpadeException>(async () => await silos.Scoring.ScoreAsync("plate", photos[0]));
+        Assert.Equal((SpadeError.Unavailable, "the device is lost"), (e.Error, e.Message));
+    }
+
+    [Fact]
     public async Task Unflagged_images_send_no_pyramid_and_flagged_ones_only_to_shards_with_neighbours()
     {
         var (store, _) = await CalibratedAsync(GatePolicy.Gate, galleryNeighbours: 3, shards: 8);
@@ -99,7 +118,7 @@ public sealed class ClusterTests
         const int shards = 4;
         var model = FakeExtractor.LargeModel;
         var (store, _) = await CalibratedAsync(GatePolicy.Gate, galleryNeighbours: 50, shards, normals: 60, model);
-        await using var silos = await TestSilos.StartAsync(store, roles, model: model);
+        await using var silos = await TestSilos.StartAsync(store, roles, extractor: _ => new FakeExtractor(model));
         var galleries = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery);
         var gateway = silos.Gateway.GetRequiredService<ILocalSiloDetails>().SiloAddress;
         var abroad = Enumerable.Range(0, shards).Where(s => !ShardPlacement.Rank("plate", s, galleries)[0].Address.Equals(gateway)).ToHashSet();

@@ -4,7 +4,6 @@ using Orleans;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using Orleans.TestingHost;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Grains;
 using SpadeCluster.Grains.Extraction;
@@ -32,8 +31,8 @@ internal sealed class TestSilos : IAsyncDisposable
     public static string[] ThreeSilos { get; } = [SiloRole.Gateway, SiloRole.Gallery, $"{SiloRole.Gallery},{SiloRole.Extractor}"];
 
     /// <param name="roles">One entry per silo: its roles, separated by commas. The first one is the gateway that tests use.</param>
-    /// <param name="model">What the extractors compute; null: the small one.</param>
-    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null, FeatureModel? model = null)
+    /// <param name="extractor">A silo's extractor, by its number; null: one of the small model.</param>
+    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null, Func<int, FakeExtractor>? extractor = null)
     {
         var builder = new InProcessTestClusterBuilder((short)roles.Length);
         // Otherwise Orleans skips placement filters.
@@ -43,7 +42,7 @@ internal sealed class TestSilos : IAsyncDisposable
         builder.ConfigureSilo((options, silo) =>
         {
             int index = int.Parse(options.SiloName.Split('_')[1]);
-            var engines = new FakeEngines(new FakeExtractor(model));
+            var engines = new FakeEngines(extractor?.Invoke(index) ?? new FakeExtractor());
             silo.AddSpadeCluster(new SiloProfile(roles[index % roles.Length].Split(',')));
             silo.Services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
             configure?.Invoke(silo.Services);
