@@ -5,6 +5,7 @@ using SpadeCluster.Client;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
+using SpadeCluster.Imaging.ImageSharp;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Managed;
 using SpadeCluster.Storage.Files;
@@ -110,14 +111,14 @@ internal sealed class RealSilos : IAsyncDisposable
     }
 }
 
-/// <summary>The embedded model in this process, as the silos have it.</summary>
+/// <summary>The embedded model in this process, and images read, as the silos do it.</summary>
 internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
 {
     private readonly ManagedExtractor _extractor = new(DefaultModel.Open());
 
-    public FeatureEngine Default => new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
+    public FeatureEngine Default => For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)));
+    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing), ImageFormats.Reader));
 
     public void Dispose() => _extractor.Dispose();
 }
