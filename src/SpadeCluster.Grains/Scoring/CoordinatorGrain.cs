@@ -89,7 +89,12 @@ internal sealed class CoordinatorGrain(
 
     /// <summary>The version that images are judged by while a version is the current one.</summary>
     private async ValueTask<GalleryManifest> JudgeAsync(int current, CancellationToken cancellationToken)
-        => await manifests.GetAsync(Category, options.Value.Steady ? await steady.ChooseAsync(Category, current, cancellationToken) : current, cancellationToken);
+    {
+        // The current one in any case: that it is damaged is to be an error, not a reason to judge by an older one.
+        var manifest = await manifests.GetAsync(Category, current, cancellationToken);
+        return manifest.Calibration is not null || !options.Value.Steady ? manifest
+            : await manifests.GetAsync(Category, await steady.ChooseAsync(Category, current, cancellationToken), cancellationToken);
+    }
 
     private async Task<ScoredImage> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
     {

@@ -48,6 +48,19 @@ public class GalleryCommandsTests : WorkFolder
     }
 
     [Fact]
+    public async Task An_addition_without_calibration_leaves_the_verdicts_to_the_version_before()
+    {
+        string plates = Plates(5), more = Plates(2, "more", seed: 60), galleries = At("galleries");
+        await Json("gallery", "add", "plates", plates, "--gallery", galleries);
+        Assert.Equal(3, (await Json("gallery", "add", "plates", more, "--no-calibrate", "--gallery", galleries)).GetProperty("version").GetInt32());
+        var (exit, output, error) = await Spade.RunAsync("score", "--category", "plates", "--gallery", galleries, "--json", Path.Combine(plates, "00.png"));
+        Assert.Equal(0, exit);
+        var score = JsonDocument.Parse(output).RootElement;
+        Assert.Equal((2, false), (score.GetProperty("version").GetInt32(), score.GetProperty("pred_label").GetBoolean()));
+        Assert.Contains("'plates' is not calibrated", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_an_addition_says_names_duplicates_and_the_normals_of_highest_score()
     {
         string plates = Plates(5), galleries = At("galleries");
