@@ -1,7 +1,8 @@
 namespace SpadeCluster.Galleries;
 
 /// <summary>Which versions compaction keeps: the newest <paramref name="Versions"/>, and all that were current within the last
-/// <paramref name="Age"/>. The current version is always kept, and so is any that a reader has pinned.</summary>
+/// <paramref name="Age"/>. The current version is always kept, the newest one with thresholds, by which images are judged until
+/// the current one has some, and any that a reader has pinned.</summary>
 /// <param name="Versions">At least 1.</param>
 /// <param name="Age">Null: age keeps nothing.</param>
 public sealed record Retention(int Versions = 20, TimeSpan? Age = null)
@@ -14,9 +15,10 @@ public sealed record Retention(int Versions = 20, TimeSpan? Age = null)
     {
         if (Versions < 1) throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep {Versions} versions: keep at least 1, the current one");
         if (Age < TimeSpan.Zero) throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep versions of the last {Age}: give an age of zero or more");
+        int judged = history.LastOrDefault(v => v.Calibrated)?.Version ?? 0;
         // A version was current until the next one was made, however old it is itself.
         return [.. history.Zip(history.Skip(1)).SkipLast(Versions - 1)
-            .Where(v => Age is not { } age || v.First.Problem is not null || v.Second.CreatedAt < now - age).Select(v => v.First.Version)];
+            .Where(v => Age is not { } age || v.First.Problem is not null || v.Second.CreatedAt < now - age).Select(v => v.First.Version).Where(v => v != judged)];
     }
 }
 

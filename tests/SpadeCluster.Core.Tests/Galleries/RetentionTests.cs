@@ -21,6 +21,13 @@ public sealed class RetentionTests
         => Assert.Equal(dropped, new Retention(versions, days is { } d ? TimeSpan.FromDays(d) : null).Drop(History, Start.AddDays(45)));
 
     [Fact]
+    public void Keeps_the_newest_version_with_thresholds()
+    {
+        GalleryVersion[] history = [.. History.Select(v => v with { Calibrated = v.Version is 1 or 2 })];
+        Assert.Equal([1, 3, 4], new Retention(1).Drop(history, Start.AddDays(45)));
+    }
+
+    [Fact]
     public void The_current_version_cannot_be_dropped()
     {
         Assert.Throws<SpadeException>(() => new Retention(0).Drop(History, Start));
