@@ -6,7 +6,7 @@ namespace SpadeCluster.Neighbors;
 /// <summary>Work done at one depth.</summary>
 internal struct SearchCounts
 {
-    public long Sketched, Bounded, Exact, Bytes;
+    public long Sketched, Projected, Bounded, Exact, Bytes;
 }
 
 /// <summary>

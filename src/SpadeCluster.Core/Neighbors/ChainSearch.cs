@@ -5,10 +5,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// The search over one chain of levels. Images go through in groups whose root bounds fit the scratch:
+/// The search over a chain of two levels or more. Images go through in groups whose root bounds fit the scratch:
 /// (1) root bounds of every pair of root cells; (2) seeds: per query root cell, the gallery cells of smallest bound are
 /// searched, only to learn limits; (3) every image, pruned by these limits, which shrink on the way.
-/// A chain of one level has no seeds: its root bounds are used tile by tile as they come.
 /// </summary>
 internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
 {
@@ -38,15 +37,12 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
             run.Found[t] = new PixelMatches(grid.Height, grid.Width, kappa);
         }
 
-        if (chain.Finest == 0) SearchTiles(run, images);
-        else
-        {
-            int size = (int)Math.Clamp(GroupBytes / (4L * _slots * _stride), 1, 1 << 20);
-            foreach (var group in images.Chunk(size)) SearchGroup(run, group);
-        }
+        int size = (int)Math.Clamp(GroupBytes / (4L * _slots * _stride), 1, 1 << 20);
+        foreach (var group in images.Chunk(size)) SearchGroup(run, group);
 
         for (int t = 1; t < threads; t++) run.Found[0].Merge(run.Found[t]);
-        statistics?.Add(chain, images.Length, scratch.Workers.Take(threads));
+        statistics?.Add(chain, images.Length);
+        foreach (var worker in scratch.Workers.Take(threads)) statistics?.Add(chain, worker.Counts);
         _pool.Add(scratch);
         return run.Found[0];
     }
@@ -54,28 +50,6 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
     private sealed record Run(SearchScratch Scratch, PixelMatches[] Found, int Threads, int Kappa, bool Dense, CancellationToken CancellationToken)
     {
         public int Parts(int images, int most) => Math.Clamp((ItemsPerThread * Threads + images - 1) / images, 1, most);
-    }
-
-    private void SearchTiles(Run run, (int Position, PackedPyramid Image)[] images)
-    {
-        if (images.Length == 0) return;
-        int parts = run.Threads == 1 ? 1 : run.Parts(images.Length, _tiles);
-        run.Scratch.EnsureRoot((long)run.Threads * RootKernel.TileRows * _stride, 0);
-        WorkSharing.Run(run.Threads, images.Length * parts, run.CancellationToken, (t, item) =>
-        {
-            var worker = run.Scratch.Workers[t];
-            var (position, image) = images[item / parts];
-            worker.Limits.Refresh(run.Scratch.Shared, run.Found[t], position);
-            worker.Enter(position, image, run.Found[t]);
-            float* bounds = run.Scratch.Root + (long)t * RootKernel.TileRows * _stride;
-            for (int tile = item % parts * _tiles / parts; tile < (item % parts + 1) * _tiles / parts; tile++)
-            {
-                run.CancellationToken.ThrowIfCancellationRequested();
-                int first = tile * RootKernel.TileRows, count = worker.BoundTile(first, bounds);
-                for (int r = 0; r < count; r++)
-                    if (chain.Depths[0].Cells[first + r] >= 0) worker.VisitRoot(first + r, bounds + (long)r * _stride, _stride);
-            }
-        });
     }
 
     private void SearchGroup(Run run, (int Position, PackedPyramid Image)[] images)

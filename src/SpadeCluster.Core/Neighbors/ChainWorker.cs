@@ -24,7 +24,7 @@ internal sealed unsafe class ChainWorker
     private readonly SimdPath _path;
     private readonly CandidateList[] _lists;
     private readonly SearchCounts[] _counts;
-    private readonly RootTile _tile;
+    private readonly LevelTile _tile;
     private bool _dense;
     private PackedPyramid _image = null!;
     private int _position;
@@ -35,7 +35,7 @@ internal sealed unsafe class ChainWorker
     {
         (_index, _chain, _query, _path) = (index, chain, query, index.Path);
         Limits = new Limits(chain);
-        _tile = new RootTile(index, chain, query);
+        _tile = new LevelTile(index, chain.Depths[0]);
         _lists = [.. chain.Depths.Select((d, i) => new CandidateList(d, i, index.Sketches[d.Level]?.Length ?? 0))];
         _counts = new SearchCounts[_lists.Length];
     }
@@ -57,7 +57,15 @@ internal sealed unsafe class ChainWorker
     public void Enter(int position, PackedPyramid image, PixelMatches matches) => (_position, _image, _matches) = (position, image, matches);
 
     /// <summary>Root bounds of the image's slots from <paramref name="first"/> on; returns how many.</summary>
-    public int BoundTile(int first, float* bounds) => _tile.Bound(_image, first, bounds, ref _counts[0]);
+    public int BoundTile(int first, float* bounds)
+    {
+        int stride = _query.RootGroups * RootKernel.Group;
+        _counts[0].Bytes += _tile.Load(_image.Features, first);
+        _counts[0].Bounded += (long)_tile.Count * _chain.Depths[0].Slots;
+        RootKernel.Bound(_query.RootCodes, _query.RootTerms, _query.RootTerms + stride, _query.RootGroups,
+            _tile.Rows, _tile.Terms, _tile.Count, _chain.Depths[0].RowLength / 2, bounds, stride, _path);
+        return _tile.Count;
+    }
 
     /// <summary>Visits a gallery root slot with every query root slot whose bound is below its limit.</summary>
     /// <param name="bounds">[query root slot], padded to <paramref name="padded"/>.</param>
@@ -68,7 +76,7 @@ internal sealed unsafe class ChainWorker
         int n = 0;
         for (int p = 0; p < padded; p += RootKernel.Group)
         {
-            uint live = _dense && _lists.Length > 1 ? 0xFFFF & Exists(limits + p) : Below(bounds + p, limits + p);
+            uint live = _dense ? 0xFFFF & Exists(limits + p) : Below(bounds + p, limits + p);
             for (; live != 0; live &= live - 1)
             {
                 int slot = p + BitOperations.TrailingZeroCount(live);

@@ -13,6 +13,9 @@ public sealed unsafe class PixelIndex
 {
     /// <summary>Sketch coordinates of a cell: few on the finest level, which has the most cells, more on the middle ones.</summary>
     private const int FinestDirections = 17, MiddleDirections = 31;
+
+    /// <summary>One coordinate of a projection per so many channels.</summary>
+    private const int ProjectedShare = 4;
     private const int MaximumSample = 64;
 
     private readonly AlignedBuffer<float>[] _means;
@@ -20,6 +23,7 @@ public sealed unsafe class PixelIndex
     private readonly float[] _losses;
     private readonly NestedOrder? _order;
     private readonly ConcurrentDictionary<string, ChainSearch> _searches = new();
+    private readonly ConcurrentDictionary<int, LevelSearch> _levels = new();
 
     /// <param name="space">What defines the distances.</param>
     /// <param name="sample">Some normals, at least a handful and typical; empty: results are the same, only slower.</param>
@@ -35,7 +39,7 @@ public sealed unsafe class PixelIndex
         _losses = [.. space.Shapes.Select(s => CentredRows.Loss(s.Channels))];
         _order = NestedOrder.TryCreate(space.Shapes);
         (_means, _rootWeights) = (new AlignedBuffer<float>[levels], new AlignedBuffer<float>?[levels]);
-        (Weights, Sketches) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels]);
+        (Weights, Sketches, Projections) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels], new LevelProjection?[levels]);
         for (int level = 0; level < levels; level++)
         {
             var shape = space.Shapes[level];
@@ -44,9 +48,13 @@ public sealed unsafe class PixelIndex
             _means[level] = CentredRows.Padded(sample.Count == 0 ? [] : SketchTraining.Mean(sample, level), padded);
             _rootWeights[level] = weights is null ? null : CentredRows.Padded([.. weights.Select(MathF.Sqrt)], padded);
             Weights[level] = weights is null ? null : CentredRows.Padded(weights, padded);
-            if (_order is null || sample.Count == 0 || level == levels - 1) continue;
-            var sketch = SketchTraining.Train(sample, level, weights, level == 0 ? FinestDirections : MiddleDirections);
-            if (sketch.Usable) Sketches[level] = sketch;
+            if (sample.Count == 0) continue;
+            int sketched = _order is null || level == levels - 1 ? 0 : level == 0 ? FinestDirections : MiddleDirections;
+            // Projecting a row costs as much as bounding it against as many cells as the level has channels.
+            int projected = shape.Cells < shape.Channels ? 0 : shape.Channels / ProjectedShare;
+            if (sketched + projected == 0) continue;
+            (var sketch, Projections[level]) = SketchTraining.Train(sample, level, weights, sketched, projected);
+            if (sketch is { Usable: true }) Sketches[level] = sketch;
         }
     }
 
@@ -56,6 +64,9 @@ public sealed unsafe class PixelIndex
 
     /// <summary>[level]; null where there is nothing to learn from.</summary>
     internal LevelSketch?[] Sketches { get; }
+
+    /// <summary>[level]; null where there is nothing to learn from, or the level too small to gain.</summary>
+    internal LevelProjection?[] Projections { get; }
 
     /// <summary>[level]: padded channel weights for the definition, or null.</summary>
     internal AlignedBuffer<float>?[] Weights { get; }
@@ -118,8 +129,10 @@ public sealed unsafe class PixelIndex
         int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
 
         int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
-        return [.. chains.Select(chain => chain.Length > 1 && _order is null
-            ? UnnestedSearch.Search(this, chain, query, images, options.Kappa, threads, cancellationToken)
+        return [.. chains.Select(chain =>
+            chain.Length == 1 ? _levels.GetOrAdd(chain[0], level => new LevelSearch(this, new LevelChain(Space, _order, [level])))
+                .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics)
+            : _order is null ? UnnestedSearch.Search(this, chain, query, images, options.Kappa, threads, cancellationToken)
             : _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, new LevelChain(Space, _order, chain)))
                 .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics))];
     }

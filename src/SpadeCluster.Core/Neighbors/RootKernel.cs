@@ -17,52 +17,70 @@ internal static unsafe class RootKernel
     public const int Group = 16;
 
     /// <param name="query">[group][pair][16][2].</param>
-    /// <param name="queryTerms">[group * 16]: terms, then as many factors.</param>
+    /// <param name="terms">[group * 16], as <paramref name="factors"/>.</param>
     /// <param name="rows">TileRows gallery rows of 2 * <paramref name="pairs"/> values.</param>
     /// <param name="rowTerms">[TileRows] terms, then as many factors.</param>
-    /// <param name="bounds">Receives [row][group * 16].</param>
-    public static void Bound(short* query, float* queryTerms, int groups, short* rows, float* rowTerms, int rowCount, int pairs, float* bounds, SimdPath path)
+    /// <param name="bounds">Receives [row][group * 16], rows <paramref name="stride"/> apart.</param>
+    public static void Bound(short* query, float* terms, float* factors, int groups, short* rows, float* rowTerms, int rowCount, int pairs, float* bounds, int stride, SimdPath path)
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
-        int stride = groups * Group;
-        if (path != SimdPath.Vector512)
+        for (int group = 0; group < groups; group += 2)
         {
-            for (int g = 0; g < groups; g++)
-            {
-                int* q = (int*)query + (long)g * pairs * Group;
-                for (int r = 0; r < rowCount; r++)
-                {
-                    if (path == SimdPath.Vector256) Row256(q, (int*)rows + r * pairs, pairs, sums + r * Group);
-                    else RowScalar((short*)q, rows + 2 * r * pairs, pairs, sums + r * Group);
-                }
-                Finish(sums, Group, queryTerms + g * Group, queryTerms + stride + g * Group, rowTerms, rowCount, bounds + g * Group, stride);
-            }
-            return;
-        }
-        int group = 0;
-        for (; group < groups - 1; group += 2)
-        {
-            int* q = (int*)query + (long)group * pairs * Group;
-            Tile2(q, q + pairs * Group, (int*)rows, pairs, sums);
-            Finish(sums, 2 * Group, queryTerms + group * Group, queryTerms + stride + group * Group, rowTerms, rowCount, bounds + group * Group, stride);
-        }
-        if (group < groups)
-        {
-            Tile1((int*)query + (long)group * pairs * Group, (int*)rows, pairs, sums);
-            Finish(sums, Group, queryTerms + group * Group, queryTerms + stride + group * Group, rowTerms, rowCount, bounds + group * Group, stride);
+            int width = Math.Min(2, groups - group) * Group;
+            Multiply((int*)query + (long)group * pairs * Group, width, rows, rowCount, pairs, sums, path);
+            for (int r = 0; r < rowCount; r++)
+                Finish(sums + r * width, width, terms + group * Group, factors + group * Group, rowTerms[r], rowTerms[TileRows + r], bounds + (long)r * stride + group * Group, path);
         }
     }
 
-    private static void Finish(int* sums, int width, float* terms, float* factors, float* rowTerms, int rowCount, float* bounds, int stride)
+    /// <summary>The products alone: coordinates of a tile's rows along directions, which lie in groups as query cells do.</summary>
+    /// <param name="scales">[row]: what a sum of this row is to be multiplied by.</param>
+    /// <param name="result">Receives [row][group * 16].</param>
+    public static void Project(short* directions, int groups, short* rows, float* scales, int rowCount, int pairs, float* result, SimdPath path)
     {
-        for (int r = 0; r < rowCount; r++, sums += width, bounds += stride)
+        int* sums = stackalloc int[TileRows * 2 * Group];
+        for (int group = 0; group < groups; group += 2)
         {
-            Vector256<float> rowTerm = Vector256.Create(rowTerms[r]), rowFactor = Vector256.Create(rowTerms[TileRows + r]);
-            for (int i = 0; i < width; i += 8)
+            int width = Math.Min(2, groups - group) * Group;
+            Multiply((int*)directions + (long)group * pairs * Group, width, rows, rowCount, pairs, sums, path);
+            for (int r = 0; r < rowCount; r++)
+                for (int i = 0; i < width; i += 8)
+                    (Vector256.ConvertToSingle(Vector256.Load(sums + r * width + i)) * scales[r]).Store(result + ((long)r * groups + group) * Group + i);
+        }
+    }
+
+    /// <summary>Sums of one or two groups (<paramref name="width"/> is 16 or 32): [row][width].</summary>
+    private static void Multiply(int* query, int width, short* rows, int rowCount, int pairs, int* sums, SimdPath path)
+    {
+        if (path == SimdPath.Vector512)
+        {
+            if (width == Group) Tile1(query, (int*)rows, pairs, sums);
+            else Tile2(query, query + pairs * Group, (int*)rows, pairs, sums);
+            return;
+        }
+        for (int i = 0; i < width; i += Group, query += pairs * Group)
+            for (int r = 0; r < rowCount; r++)
             {
-                var bound = Vector256.Load(terms + i) + rowTerm - Vector256.Load(factors + i) * rowFactor * Vector256.ConvertToSingle(Vector256.Load(sums + i));
-                Vector256.MaxNative(bound, Vector256<float>.Zero).Store(bounds + i);
+                if (path == SimdPath.Vector256) Row256(query, (int*)rows + r * pairs, pairs, sums + r * width + i);
+                else RowScalar((short*)query, rows + 2 * r * pairs, pairs, sums + r * width + i);
             }
+    }
+
+    private static void Finish(int* sums, int width, float* terms, float* factors, float rowTerm, float rowFactor, float* bounds, SimdPath path)
+    {
+        if (path == SimdPath.Vector512)
+        {
+            for (int i = 0; i < width; i += 16)
+            {
+                var bound = Vector512.Load(terms + i) + Vector512.Create(rowTerm) - Vector512.Load(factors + i) * Vector512.Create(rowFactor) * Vector512.ConvertToSingle(Vector512.Load(sums + i));
+                Vector512.MaxNative(bound, Vector512<float>.Zero).Store(bounds + i);
+            }
+            return;
+        }
+        for (int i = 0; i < width; i += 8)
+        {
+            var bound = Vector256.Load(terms + i) + Vector256.Create(rowTerm) - Vector256.Load(factors + i) * Vector256.Create(rowFactor) * Vector256.ConvertToSingle(Vector256.Load(sums + i));
+            Vector256.MaxNative(bound, Vector256<float>.Zero).Store(bounds + i);
         }
     }
 

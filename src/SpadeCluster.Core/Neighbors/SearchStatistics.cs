@@ -3,16 +3,17 @@ namespace SpadeCluster.Neighbors;
 /// <summary>What one or more searches did, level by level; add one up over queries by passing it again.</summary>
 public sealed class SearchStatistics
 {
-    private readonly long[] _all, _sketched, _bounded, _exact;
+    private readonly long[] _all, _sketched, _projected, _bounded, _exact;
     private readonly PixelSpace _space;
-    private readonly int[] _sketchLengths;
+    private readonly int[] _sketchLengths, _projectionLengths;
 
     public SearchStatistics(PixelIndex index)
     {
         _space = index.Space;
         _sketchLengths = [.. index.Sketches.Select(s => s?.Length ?? 0)];
+        _projectionLengths = [.. index.Projections.Select(p => p?.Length ?? 0)];
         int n = _space.Shapes.Count;
-        (_all, _sketched, _bounded, _exact) = (new long[n], new long[n], new long[n], new long[n]);
+        (_all, _sketched, _projected, _bounded, _exact) = (new long[n], new long[n], new long[n], new long[n], new long[n]);
     }
 
     /// <summary>[level]: pairs of cells that exist.</summary>
@@ -20,6 +21,9 @@ public sealed class SearchStatistics
 
     /// <summary>[level]: pairs whose sketches were compared.</summary>
     public IReadOnlyList<long> SketchedPairs => _sketched;
+
+    /// <summary>[level]: pairs whose projections were compared.</summary>
+    public IReadOnlyList<long> ProjectedPairs => _projected;
 
     /// <summary>[level]: pairs compared in all channels, in int16.</summary>
     public IReadOnlyList<long> BoundedPairs => _bounded;
@@ -37,7 +41,7 @@ public sealed class SearchStatistics
         {
             double sum = 0;
             for (int l = 0; l < _all.Length; l++)
-                sum += 2.0 * _sketched[l] * _sketchLengths[l] + 2.0 * _bounded[l] * _space.Shapes[l].Channels + 3.0 * _exact[l] * _space.Shapes[l].Channels;
+                sum += 2.0 * _sketched[l] * _sketchLengths[l] + 2.0 * _projected[l] * _projectionLengths[l] + 2.0 * _bounded[l] * _space.Shapes[l].Channels + 3.0 * _exact[l] * _space.Shapes[l].Channels;
             return sum / 1e9;
         }
     }
@@ -45,21 +49,25 @@ public sealed class SearchStatistics
     /// <summary>Gallery bytes read: sketches of visited cells and float16 rows that were widened.</summary>
     public long BytesTouched { get; private set; }
 
-    internal void Add(LevelChain chain, int images, IEnumerable<ChainWorker> workers)
+    internal void Add(LevelChain chain, int images)
+    {
+        lock (_all)
+            foreach (var d in chain.Depths) _all[d.Level] += (long)images * d.Shape.Cells * d.Shape.Cells;
+    }
+
+    /// <param name="counts">[depth]: one thread's work.</param>
+    internal void Add(LevelChain chain, ReadOnlySpan<SearchCounts> counts)
     {
         lock (_all)
         {
-            foreach (var d in chain.Depths) _all[d.Level] += (long)images * d.Shape.Cells * d.Shape.Cells;
-            foreach (var worker in workers)
+            for (int i = 0; i < counts.Length; i++)
             {
-                for (int i = 0; i < chain.Depths.Length; i++)
-                {
-                    int level = chain.Depths[i].Level;
-                    _sketched[level] += worker.Counts[i].Sketched;
-                    _bounded[level] += worker.Counts[i].Bounded;
-                    _exact[level] += worker.Counts[i].Exact;
-                    BytesTouched += worker.Counts[i].Bytes;
-                }
+                int level = chain.Depths[i].Level;
+                _sketched[level] += counts[i].Sketched;
+                _projected[level] += counts[i].Projected;
+                _bounded[level] += counts[i].Bounded;
+                _exact[level] += counts[i].Exact;
+                BytesTouched += counts[i].Bytes;
             }
         }
     }

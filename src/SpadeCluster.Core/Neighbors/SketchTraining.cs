@@ -12,8 +12,9 @@ internal static class SketchTraining
     private const int MaximumRows = 4096;
     private const int Iterations = 12;
 
-    /// <param name="directions">Principal directions to keep, at most the number of channels.</param>
-    public static LevelSketch Train(IReadOnlyList<FeaturePyramid> sample, int level, float[]? weights, int directions)
+    /// <param name="sketch">Principal directions of the level's sketch; 0 for none.</param>
+    /// <param name="projection">Principal directions of its projection; 0 for none.</param>
+    public static (LevelSketch? Sketch, LevelProjection? Projection) Train(IReadOnlyList<FeaturePyramid> sample, int level, float[]? weights, int sketch, int projection)
     {
         int channels = sample[0].Shapes[level].Channels;
         float[]? roots = weights is null ? null : [.. weights.Select(MathF.Sqrt)];
@@ -23,9 +24,11 @@ internal static class SketchTraining
             for (int c = 0; c < channels; c++)
                 row[c] = (row[c] - mean[c]) * (roots is null ? 1 : roots[c]);
 
-        var basis = LeadingDirections(Covariance(rows, channels), channels, Math.Min(directions, channels));
-        var (residualMean, deviation) = Spread(rows, basis);
-        return new LevelSketch(mean, roots, basis, residualMean, deviation);
+        var basis = LeadingDirections(Covariance(rows, channels), channels, Math.Min(Math.Max(sketch, projection), channels));
+        if (sketch == 0) return (null, new LevelProjection(basis));
+        var leading = basis[..Math.Min(sketch, basis.Length)];
+        var (residualMean, deviation) = Spread(rows, leading);
+        return (new LevelSketch(mean, roots, leading, residualMean, deviation), projection == 0 ? null : new LevelProjection(basis));
     }
 
     /// <summary>The mean alone, for levels whose bounds use all channels.</summary>

@@ -35,7 +35,8 @@ public unsafe class KernelBenchmarks
     }
 
     [Benchmark(Description = "root: 14 x 208 cells, 1024 channels")]
-    public void Root() => RootKernel.Bound(_rootQuery.Pointer, _rootTerms.Pointer, Groups, _rootRows.Pointer, _rowTerms.Pointer, RootKernel.TileRows, RootPairs, _rootBounds.Pointer, (SimdPath)Path);
+    public void Root() => RootKernel.Bound(_rootQuery.Pointer, _rootTerms.Pointer, _rootTerms.Pointer + Groups * RootKernel.Group, Groups, _rootRows.Pointer, _rowTerms.Pointer,
+        RootKernel.TileRows, RootPairs, _rootBounds.Pointer, Groups * RootKernel.Group, (SimdPath)Path);
 
     [Benchmark(Description = "block: 196 blocks, 32 coordinates")]
     public void Sketch() => Block(16);

@@ -60,38 +60,52 @@ public sealed unsafe class BoundTests
             }
     }
 
-    [Fact]
-    public void Root_bounds_never_exceed_the_distance_and_are_the_same_on_every_path()
+    [Theory]
+    [InlineData(false, false, 0.9)]
+    [InlineData(false, true, 0.9)]
+    [InlineData(true, false, 0.8)]
+    [InlineData(true, true, 0.8)]
+    public void Rows_and_projections_never_exceed_the_distance_and_are_the_same_on_every_path(bool projected, bool weighted, double reached)
     {
-        LevelShape[] shapes = [new(7, 9, 130)];
-        var space = new PixelSpace(shapes);
-        FeaturePyramid query = Random(shapes, 5), gallery = Random(shapes, 6);
-        float[]? first = null;
-        foreach (var path in SimdPaths.Supported)
+        LevelShape[] shapes = [new(7, 19, 130)];
+        var space = new PixelSpace(shapes, weighted ? Weights(shapes, 9) : null);
+        var depth = new LevelChain(space, null, [0]).Depths[0];
+        PixelIndex[] indexes = [.. SimdPaths.Supported.Select(path => new PixelIndex(space, [Random(shapes, 5), Random(shapes, 6)], path))];
+        foreach (var (queryKind, galleryKind) in Enum.GetValues<Kind>().SelectMany(a => Enum.GetValues<Kind>().Select(b => (a, b))))
         {
-            var index = new PixelIndex(space, [query, gallery], path);
-            var chain = new LevelChain(space, null, [0]);
-            var prepared = new PreparedQuery(index, chain);
-            prepared.Prepare(query, 1, default);
-            var tile = new RootTile(index, chain, prepared);
-            int stride = prepared.RootGroups * RootKernel.Group;
-            using var bounds = new AlignedBuffer<float>(RootKernel.TileRows * stride);
-            var counts = default(SearchCounts);
-            var all = new List<float>();
-            for (int start = 0; start < 63; start += RootKernel.TileRows)
+            FeaturePyramid query = Random(shapes, 5, queryKind), gallery = Random(shapes, 6, galleryKind);
+            double ratio = 0;
+            float[]? first = null;
+            foreach (var index in indexes)
             {
-                int rows = tile.Bound(index.Pack(gallery), start, bounds.Pointer, ref counts);
-                for (int r = 0; r < rows; r++)
-                    for (int p = 0; p < 63; p++)
-                    {
-                        float distance = Distance(space, 0, query, p, gallery, start + r);
-                        Assert.InRange(bounds.Pointer[r * stride + p], distance * 0.9f, distance);
-                        all.Add(bounds.Pointer[r * stride + p]);
-                    }
+                var prepared = new LevelQuery(index, depth);
+                prepared.Prepare(query, 2, default);
+                var rows = projected ? prepared.Projected : prepared.Full;
+                var tile = new LevelTile(index, depth, index.Projections[0]);
+                using var bounds = new AlignedBuffer<float>(RootKernel.TileRows * prepared.Slots);
+                var all = new List<float>();
+                for (int start = 0; start < 133; start += RootKernel.TileRows)
+                {
+                    tile.Load(gallery, start);
+                    tile.Project();
+                    RootKernel.Bound(rows.Codes, rows.Terms, rows.Factors, prepared.Slots / RootKernel.Group, projected ? tile.Codes : tile.Rows,
+                        projected ? tile.CodeTerms : tile.Terms, tile.Count, rows.Pairs, bounds.Pointer, prepared.Slots, index.Path);
+                    for (int r = 0; r < tile.Count; r++)
+                        for (int p = 0; p < 133; p++)
+                        {
+                            float bound = bounds.Pointer[r * prepared.Slots + p];
+                            all.Add(bound);
+                            if (first is not null) continue;
+                            float distance = Distance(space, 0, query, p, gallery, start + r);
+                            Assert.True(!(bound > distance), $"{queryKind} {galleryKind}: {bound} > {distance}");
+                            ratio += distance > 0 ? bound / distance : 1;
+                        }
+                }
+                first ??= [.. all];
+                Assert.Equal(first, all);
+                GC.KeepAlive(prepared);
             }
-            first ??= [.. all];
-            Assert.Equal(first, all);
-            GC.KeepAlive(prepared);
+            if (queryKind == Kind.Correlated && galleryKind == Kind.Correlated) Assert.InRange(ratio / first!.Length, reached, 1);
         }
     }
 

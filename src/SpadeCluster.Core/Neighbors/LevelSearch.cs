@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Neighbors;
+
+/// <summary>
+/// The search of one level alone, for per-level fusion: first, in a few images, the cells of least bound are evaluated to
+/// learn limits; then every image goes through tile by tile.
+/// </summary>
+internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
+{
+    /// <summary>Limits are learned from one image in so many, up to a maximum.</summary>
+    private const int ImagesPerSeed = 16, MaximumSeeds = 3;
+
+    /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
+    private const int ItemsPerThread = 4;
+
+    private readonly ConcurrentBag<Scratch> _pool = [];
+    private readonly LevelChain.Depth _depth = chain.Depths[0];
+    private readonly int _tiles = (chain.Depths[0].Slots + RootKernel.TileRows - 1) / RootKernel.TileRows;
+
+    /// <param name="images">Ascending by position.</param>
+    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
+    {
+        if (!_pool.TryTake(out var scratch)) scratch = new Scratch(new LevelQuery(index, _depth), new float[_depth.Slots], []);
+        scratch.Query.Prepare(query, threads, cancellationToken);
+        Array.Fill(scratch.Shared, float.PositiveInfinity);
+        while (scratch.Workers.Count < threads) scratch.Workers.Add(new LevelWorker(index, chain, scratch.Query));
+        var found = new PixelMatches[threads];
+        for (int t = 0; t < threads; t++)
+        {
+            scratch.Workers[t].Start(scratch.Shared, dense);
+            found[t] = new PixelMatches(_depth.Shape.Height, _depth.Shape.Width, kappa);
+        }
+
+        if (!dense && images.Length > 0 && index.Projections[_depth.Level] is not null) LearnLimits(scratch, images, found, cancellationToken);
+        int parts = threads == 1 ? 1 : Math.Clamp((ItemsPerThread * threads + images.Length - 1) / Math.Max(images.Length, 1), 1, _tiles);
+        WorkSharing.Run(threads, images.Length * parts, cancellationToken, (t, item) =>
+        {
+            scratch.Workers[t].Enter(images[item / parts].Position, images[item / parts].Image, found[t]);
+            VisitTiles(item % parts, parts, cancellationToken, scratch.Workers[t].Visit);
+        });
+
+        for (int t = 1; t < threads; t++) found[0].Merge(found[t]);
+        statistics?.Add(chain, images.Length);
+        foreach (var worker in scratch.Workers.Take(threads)) statistics?.Add(chain, worker.Counts);
+        _pool.Add(scratch);
+        return found[0];
+    }
+
+    private void VisitTiles(int part, int parts, CancellationToken cancellationToken, Action<int> visit)
+    {
+        for (int tile = part * _tiles / parts; tile < (part + 1) * _tiles / parts; tile++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            visit(tile * RootKernel.TileRows);
+        }
+    }
+
+    /// <summary>
+    /// Evaluates, per query slot, the gallery slot of least bound in each part of a few images. Only the distances are
+    /// kept: the matches themselves are found again later, in order.
+    /// </summary>
+    private void LearnLimits(Scratch scratch, (int Position, PackedPyramid Image)[] images, PixelMatches[] found, CancellationToken cancellationToken)
+    {
+        int threads = found.Length, kappa = found[0].Kappa, slots = scratch.Query.Slots;
+        int seeds = Math.Clamp(images.Length / ImagesPerSeed, 1, MaximumSeeds);
+        // Two parts for the balance of threads; more when a cell needs more distances.
+        int parts = Math.Clamp((kappa + seeds - 1) / seeds, 2, Math.Max(_tiles, 2)), candidates = seeds * parts;
+        using AlignedBuffer<float> least = new((long)candidates * slots);
+        using AlignedBuffer<int> leastAt = new((long)candidates * slots);
+        new Span<float>(least.Pointer, candidates * slots).Fill(float.PositiveInfinity);
+        WorkSharing.Run(threads, candidates, cancellationToken, (t, item) =>
+        {
+            var (position, image) = Seed(item / parts);
+            scratch.Workers[t].Enter(position, image, found[t]);
+            VisitTiles(item % parts, parts, cancellationToken, first => scratch.Workers[t].Seed(first, least.Pointer + (long)item * slots, leastAt.Pointer + (long)item * slots));
+        });
+        WorkSharing.Run(threads, _depth.Slots, cancellationToken, (t, slot) =>
+        {
+            if (_depth.Cells[slot] < 0) return;
+            var nearest = new PixelMatches(1, 1, kappa);
+            for (int item = 0; item < candidates; item++)
+            {
+                long at = (long)item * slots + slot;
+                if (least.Pointer[at] < float.PositiveInfinity)
+                    nearest.Offer(0, scratch.Workers[t].Distance(Seed(item / parts).Image, leastAt.Pointer[at], slot), item, 0);
+            }
+            scratch.Shared[slot] = nearest.Distances[kappa - 1];
+        });
+
+        (int Position, PackedPyramid Image) Seed(int seed) => images[(int)((seed + 0.5) / seeds * images.Length)];
+    }
+
+    /// <summary>The memory of one running search, reused by later ones.</summary>
+    /// <param name="Shared">[slot]: upper bounds of the final distances.</param>
+    private sealed record Scratch(LevelQuery Query, float[] Shared, List<LevelWorker> Workers);
+}

@@ -1,0 +1,190 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Neighbors;
+
+/// <summary>
+/// One thread's part of the search of one level. A tile of gallery rows is bounded against two groups of query cells at a
+/// time: by their projections, and where those rule out little, in all channels. What stays below its limit is queued,
+/// asked for, and evaluated by the definition when the tile is through.
+/// </summary>
+internal sealed unsafe class LevelWorker
+{
+    /// <summary>One in so many pairs left by the projections makes bounding all of them in all channels the cheaper way on.</summary>
+    private const int DenseShare = 24;
+
+    private readonly PixelIndex _index;
+    private readonly LevelChain.Depth _depth;
+    private readonly LevelQuery _query;
+    private readonly LevelTile _tile;
+    private readonly AlignedBuffer<float> _bounds, _rows;
+    private readonly AlignedBuffer<int> _queue;
+    private readonly SearchCounts[] _counts = new SearchCounts[1];
+    private readonly Limits _limits;
+    private bool _dense, _projecting;
+    private PackedPyramid _image = null!;
+    private int _position;
+    private float[] _shared = null!;
+    private PixelMatches _matches = null!;
+
+    public LevelWorker(PixelIndex index, LevelChain chain, LevelQuery query)
+    {
+        (_index, _depth, _query) = (index, chain.Depths[0], query);
+        _limits = new Limits(chain);
+        _tile = new LevelTile(index, _depth, index.Projections[_depth.Level]);
+        _bounds = new AlignedBuffer<float>(RootKernel.TileRows * 2 * RootKernel.Group);
+        _rows = new AlignedBuffer<float>((long)RootKernel.TileRows * _depth.RowLength);
+        _queue = new AlignedBuffer<int>(2L * RootKernel.TileRows * query.Slots);
+    }
+
+    /// <summary>[0]: what was done since <see cref="Start"/>.</summary>
+    public ReadOnlySpan<SearchCounts> Counts => _counts;
+
+    /// <param name="shared">[slot]: upper bounds of the final distances, shared by all threads.</param>
+    /// <param name="dense">Bound every pair in all channels, as if nothing could be pruned.</param>
+    public void Start(float[] shared, bool dense)
+    {
+        (_shared, _dense) = (shared, dense);
+        Array.Clear(_counts);
+    }
+
+    /// <summary>Turns to one gallery image; candidates go to <paramref name="matches"/>.</summary>
+    public void Enter(int position, PackedPyramid image, PixelMatches matches)
+    {
+        (_position, _image, _matches) = (position, image, matches);
+        _projecting = !_dense && _index.Projections[_depth.Level] is not null;
+        _limits.Refresh(_shared, matches, position);
+    }
+
+    /// <summary>Compares all query cells with the tile from <paramref name="first"/> on.</summary>
+    public void Visit(int first)
+    {
+        Load(first);
+        int queued = 0, dense = 0, groups = _query.Slots / RootKernel.Group;
+        for (int group = 0; group < groups; group += 2)
+        {
+            int width = Math.Min(2, groups - group);
+            int live = Bound(_projecting, group, width);
+            if (_projecting && live * DenseShare > _tile.Count * width * RootKernel.Group)
+            {
+                dense++;
+                live = Bound(false, group, width);
+            }
+            if (live > 0) queued = Enqueue(first, group, width, queued);
+        }
+        // The rest of the image is likely no better.
+        _projecting &= 4 * dense < groups;
+        Evaluate(first, queued);
+    }
+
+    /// <summary>The least bound of every query slot over a tile, and where it was.</summary>
+    public void Seed(int first, float* least, int* leastAt)
+    {
+        Load(first);
+        for (int group = 0; group < _query.Slots / RootKernel.Group; group++)
+        {
+            Bound(_projecting, group, 1);
+            int at = group * RootKernel.Group;
+            for (int r = 0; r < _tile.Count; r++)
+            {
+                if (_depth.Cells[first + r] < 0) continue;
+                for (int i = 0; i < RootKernel.Group; i += 8)
+                {
+                    Vector256<float> bound = Vector256.Load(_bounds.Pointer + r * RootKernel.Group + i), known = Vector256.Load(least + at + i);
+                    var less = Vector256.LessThan(bound, known);
+                    Vector256.ConditionalSelect(less, bound, known).Store(least + at + i);
+                    Vector256.ConditionalSelect(less.AsInt32(), Vector256.Create(first + r), Vector256.Load(leastAt + at + i)).Store(leastAt + at + i);
+                }
+            }
+        }
+    }
+
+    /// <summary>The distance of two slots.</summary>
+    public float Distance(PackedPyramid image, int gallerySlot, int slot)
+    {
+        Widen(image, gallerySlot, _rows.Pointer);
+        return Distance(_rows.Pointer, slot);
+    }
+
+    private void Load(int first)
+    {
+        _counts[0].Bytes += _tile.Load(_image.Features, first);
+        if (_projecting) _tile.Project();
+    }
+
+    /// <summary>Bounds the loaded tile against one or two groups; returns how many pairs are below their limits.</summary>
+    private int Bound(bool projected, int group, int width)
+    {
+        var query = projected ? _query.Projected : _query.Full;
+        int stride = width * RootKernel.Group, first = group * RootKernel.Group, live = 0;
+        RootKernel.Bound(query.Codes + (long)first * 2 * query.Pairs, query.Terms + first, query.Factors + first, width,
+            projected ? _tile.Codes : _tile.Rows, projected ? _tile.CodeTerms : _tile.Terms, _tile.Count, query.Pairs, _bounds.Pointer, stride, _index.Path);
+        (projected ? ref _counts[0].Projected : ref _counts[0].Bounded) += (long)_tile.Count * Math.Min(stride, _depth.Slots - first);
+        float* limits = _limits.At(0) + first;
+        for (int r = 0; r < _tile.Count; r++)
+            for (int i = 0; i < stride; i += RootKernel.Group)
+                live += BitOperations.PopCount(Below(_bounds.Pointer + r * stride + i, limits + i));
+        return live;
+    }
+
+    /// <summary>Queues the pairs below their limits; returns the new length of the queue.</summary>
+    private int Enqueue(int first, int group, int width, int queued)
+    {
+        int stride = width * RootKernel.Group;
+        for (int r = 0; r < _tile.Count; r++)
+        {
+            if (_depth.Cells[first + r] < 0) continue;
+            for (int i = 0; i < stride; i += RootKernel.Group)
+            {
+                int slots = group * RootKernel.Group + i;
+                for (uint live = Below(_bounds.Pointer + r * stride + i, _limits.At(0) + slots); live != 0; live &= live - 1, queued++)
+                    (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) = (r, slots + BitOperations.TrailingZeroCount(live));
+            }
+        }
+        return queued;
+    }
+
+    private void Evaluate(int first, int queued)
+    {
+        int* queue = _queue.Pointer;
+        int[] cells = _depth.Cells;
+        float* limits = _limits.At(0);
+        uint ready = 0;
+        for (int n = 0; n < queued; n++)
+        {
+            if (n + 1 < queued) Prefetch.Bytes(_query.Row(cells[queue[2 * n + 3]]), sizeof(float) * _depth.RowLength);
+            int r = queue[2 * n], slot = queue[2 * n + 1], cell = cells[slot];
+            float* row = _rows.Pointer + (long)r * _depth.RowLength;
+            if ((ready >> r & 1) == 0) Widen(_image, first + r, row);
+            ready |= 1u << r;
+            float distance = Distance(row, slot);
+            if (distance >= limits[slot]) continue;
+            _matches.Offer(cell, distance, _position, cells[first + r]);
+            float known = _matches.Distances[(cell + 1) * _matches.Kappa - 1];
+            if (known < _shared[slot]) _shared[slot] = known;
+            limits[slot] = MathF.Min(limits[slot], float.BitIncrement(known));
+        }
+    }
+
+    private float Distance(float* row, int slot)
+    {
+        _counts[0].Exact++;
+        float* weights = _index.Weights[_depth.Level] is { } w ? w.Pointer : null;
+        return PixelDistance.Squared(_query.Row(_depth.Cells[slot]), row, weights, _depth.RowLength, _index.Path);
+    }
+
+    private void Widen(PackedPyramid image, int slot, float* row)
+    {
+        int channels = _depth.Shape.Channels;
+        HalfConversion.Widen(image.Features.Level(_depth.Level).Slice(_depth.Cells[slot] * channels, channels), new Span<float>(row, channels));
+    }
+
+    /// <summary>Lanes of 16 whose bound is not at or above the limit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Below(float* bounds, float* limits) => Vector512.IsHardwareAccelerated
+        ? 0xFFFF & ~(uint)Vector512.GreaterThanOrEqual(Vector512.Load(bounds), Vector512.Load(limits)).ExtractMostSignificantBits()
+        : 0xFFFF & ~(Vector256.GreaterThanOrEqual(Vector256.Load(bounds), Vector256.Load(limits)).ExtractMostSignificantBits()
+            | Vector256.GreaterThanOrEqual(Vector256.Load(bounds + 8), Vector256.Load(limits + 8)).ExtractMostSignificantBits() << 8);
+}
