@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using SpadeCluster.Features;
 
@@ -21,6 +20,7 @@ internal sealed unsafe class LevelWorker
     private readonly LevelTile _tile;
     private readonly AlignedBuffer<float> _bounds, _rows;
     private readonly AlignedBuffer<int> _queue;
+    private readonly AlignedBuffer<uint> _live;
     private readonly SearchCounts[] _counts = new SearchCounts[1];
     private readonly Limits _limits;
     private bool _dense, _projecting;
@@ -34,7 +34,8 @@ internal sealed unsafe class LevelWorker
         (_index, _depth, _query) = (index, chain.Depths[0], query);
         _limits = new Limits(chain);
         _tile = new LevelTile(index, _depth, index.Projections[_depth.Level]);
-        _bounds = new AlignedBuffer<float>(RootKernel.TileRows * 2 * RootKernel.Group);
+        _bounds = new AlignedBuffer<float>(RootKernel.TileRows * RootKernel.Group);
+        _live = new AlignedBuffer<uint>(RootKernel.TileRows);
         _rows = new AlignedBuffer<float>((long)RootKernel.TileRows * _depth.RowLength);
         _queue = new AlignedBuffer<int>(2L * RootKernel.TileRows * query.Slots);
     }
@@ -66,36 +67,38 @@ internal sealed unsafe class LevelWorker
         for (int group = 0; group < groups; group += 2)
         {
             int width = Math.Min(2, groups - group);
-            int live = Bound(_projecting, group, width);
+            int live = Below(_projecting, group, width);
             if (_projecting && live * DenseShare > _tile.Count * width * RootKernel.Group)
             {
                 dense++;
-                live = Bound(false, group, width);
+                live = Below(false, group, width);
             }
-            if (live > 0) queued = Enqueue(first, group, width, queued);
+            if (live > 0) queued = Enqueue(first, group, queued);
         }
         // The rest of the image is likely no better.
         _projecting &= 4 * dense < groups;
         Evaluate(first, queued);
     }
 
-    /// <summary>The least bound of every query slot over a tile, and where it was.</summary>
+    /// <summary>The least bound by projections of every query slot over a tile, and where it was.</summary>
     public void Seed(int first, float* least, int* leastAt)
     {
         Load(first);
-        for (int group = 0; group < _query.Slots / RootKernel.Group; group++)
+        var query = _query.Projected;
+        for (int slot = 0; slot < _query.Slots; slot += RootKernel.Group)
         {
-            Bound(_projecting, group, 1);
-            int at = group * RootKernel.Group;
+            RootKernel.Bound(query.Codes + (long)slot * 2 * query.Pairs, query.Terms + slot, query.Factors + slot, 1,
+                _tile.Codes, _tile.CodeTerms, _tile.Count, query.Pairs, _bounds.Pointer, RootKernel.Group, _index.Path);
+            _counts[0].Projected += (long)_tile.Count * Math.Min(RootKernel.Group, _depth.Slots - slot);
             for (int r = 0; r < _tile.Count; r++)
             {
                 if (_depth.Cells[first + r] < 0) continue;
                 for (int i = 0; i < RootKernel.Group; i += 8)
                 {
-                    Vector256<float> bound = Vector256.Load(_bounds.Pointer + r * RootKernel.Group + i), known = Vector256.Load(least + at + i);
+                    Vector256<float> bound = Vector256.Load(_bounds.Pointer + r * RootKernel.Group + i), known = Vector256.Load(least + slot + i);
                     var less = Vector256.LessThan(bound, known);
-                    Vector256.ConditionalSelect(less, bound, known).Store(least + at + i);
-                    Vector256.ConditionalSelect(less.AsInt32(), Vector256.Create(first + r), Vector256.Load(leastAt + at + i)).Store(leastAt + at + i);
+                    Vector256.ConditionalSelect(less, bound, known).Store(least + slot + i);
+                    Vector256.ConditionalSelect(less.AsInt32(), Vector256.Create(first + r), Vector256.Load(leastAt + slot + i)).Store(leastAt + slot + i);
                 }
             }
         }
@@ -115,33 +118,23 @@ internal sealed unsafe class LevelWorker
     }
 
     /// <summary>Bounds the loaded tile against one or two groups; returns how many pairs are below their limits.</summary>
-    private int Bound(bool projected, int group, int width)
+    private int Below(bool projected, int group, int width)
     {
         var query = projected ? _query.Projected : _query.Full;
-        int stride = width * RootKernel.Group, first = group * RootKernel.Group, live = 0;
-        RootKernel.Bound(query.Codes + (long)first * 2 * query.Pairs, query.Terms + first, query.Factors + first, width,
-            projected ? _tile.Codes : _tile.Rows, projected ? _tile.CodeTerms : _tile.Terms, _tile.Count, query.Pairs, _bounds.Pointer, stride, _index.Path);
-        (projected ? ref _counts[0].Projected : ref _counts[0].Bounded) += (long)_tile.Count * Math.Min(stride, _depth.Slots - first);
-        float* limits = _limits.At(0) + first;
-        for (int r = 0; r < _tile.Count; r++)
-            for (int i = 0; i < stride; i += RootKernel.Group)
-                live += BitOperations.PopCount(Below(_bounds.Pointer + r * stride + i, limits + i));
-        return live;
+        int slot = group * RootKernel.Group, slots = width * RootKernel.Group;
+        (projected ? ref _counts[0].Projected : ref _counts[0].Bounded) += (long)_tile.Count * Math.Min(slots, _depth.Slots - slot);
+        return RootKernel.Below(query.Codes + (long)slot * 2 * query.Pairs, query.Terms + slot, query.Factors + slot, _limits.At(0) + slot, slots,
+            projected ? _tile.Codes : _tile.Rows, projected ? _tile.CodeTerms : _tile.Terms, _tile.Count, query.Pairs, _live.Pointer, _index.Path);
     }
 
-    /// <summary>Queues the pairs below their limits; returns the new length of the queue.</summary>
-    private int Enqueue(int first, int group, int width, int queued)
+    /// <summary>Queues the live pairs; returns the new length of the queue.</summary>
+    private int Enqueue(int first, int group, int queued)
     {
-        int stride = width * RootKernel.Group;
         for (int r = 0; r < _tile.Count; r++)
         {
             if (_depth.Cells[first + r] < 0) continue;
-            for (int i = 0; i < stride; i += RootKernel.Group)
-            {
-                int slots = group * RootKernel.Group + i;
-                for (uint live = Below(_bounds.Pointer + r * stride + i, _limits.At(0) + slots); live != 0; live &= live - 1, queued++)
-                    (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) = (r, slots + BitOperations.TrailingZeroCount(live));
-            }
+            for (uint live = _live.Pointer[r]; live != 0; live &= live - 1, queued++)
+                (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) = (r, group * RootKernel.Group + BitOperations.TrailingZeroCount(live));
         }
         return queued;
     }
@@ -180,11 +173,4 @@ internal sealed unsafe class LevelWorker
         int channels = _depth.Shape.Channels;
         HalfConversion.Widen(image.Features.Level(_depth.Level).Slice(_depth.Cells[slot] * channels, channels), new Span<float>(row, channels));
     }
-
-    /// <summary>Lanes of 16 whose bound is not at or above the limit.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Below(float* bounds, float* limits) => Vector512.IsHardwareAccelerated
-        ? 0xFFFF & ~(uint)Vector512.GreaterThanOrEqual(Vector512.Load(bounds), Vector512.Load(limits)).ExtractMostSignificantBits()
-        : 0xFFFF & ~(Vector256.GreaterThanOrEqual(Vector256.Load(bounds), Vector256.Load(limits)).ExtractMostSignificantBits()
-            | Vector256.GreaterThanOrEqual(Vector256.Load(bounds + 8), Vector256.Load(limits + 8)).ExtractMostSignificantBits() << 8);
 }

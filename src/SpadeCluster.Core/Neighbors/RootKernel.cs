@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -21,6 +23,7 @@ internal static unsafe class RootKernel
     /// <param name="rows">TileRows gallery rows of 2 * <paramref name="pairs"/> values.</param>
     /// <param name="rowTerms">[TileRows] terms, then as many factors.</param>
     /// <param name="bounds">Receives [row][group * 16], rows <paramref name="stride"/> apart.</param>
+    [SkipLocalsInit]
     public static void Bound(short* query, float* terms, float* factors, int groups, short* rows, float* rowTerms, int rowCount, int pairs, float* bounds, int stride, SimdPath path)
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
@@ -29,13 +32,64 @@ internal static unsafe class RootKernel
             int width = Math.Min(2, groups - group) * Group;
             Multiply((int*)query + (long)group * pairs * Group, width, rows, rowCount, pairs, sums, path);
             for (int r = 0; r < rowCount; r++)
-                Finish(sums + r * width, width, terms + group * Group, factors + group * Group, rowTerms[r], rowTerms[TileRows + r], bounds + (long)r * stride + group * Group, path);
+                Finish(sums + r * width, width, terms + group * Group, factors + group * Group, rowTerms[r], rowTerms[TileRows + r], bounds + (long)r * stride + group * Group);
         }
     }
+
+    /// <summary>Bounds of one or two groups that are not kept, only compared.</summary>
+    /// <param name="width">Query cells: 16 or 32.</param>
+    /// <param name="limits">[cell]: what a bound must stay below to matter.</param>
+    /// <param name="live">[row]: receives the cells whose bound is below their limit (or not comparable).</param>
+    /// <returns>How many those are.</returns>
+    [SkipLocalsInit]
+    public static int Below(short* query, float* terms, float* factors, float* limits, int width, short* rows, float* rowTerms, int rowCount, int pairs, uint* live, SimdPath path)
+    {
+        int* sums = stackalloc int[TileRows * 2 * Group];
+        Multiply((int*)query, width, rows, rowCount, pairs, sums, path);
+        uint any = 0;
+        for (int r = 0; r < rowCount; r++)
+        {
+            uint reached = 0;
+            int* sum = sums + r * width;
+            if (path == SimdPath.Vector512)
+            {
+                Vector512<float> term = Vector512.Create(rowTerms[r]), factor = Vector512.Create(rowTerms[TileRows + r]);
+                for (int i = 0; i < width; i += 16)
+                {
+                    var bound = Vector512.MaxNative(Bound(Vector512.Load(terms + i), term, Vector512.Load(factors + i), factor, Vector512.Load(sum + i)), Vector512<float>.Zero);
+                    reached |= (uint)Vector512.GreaterThanOrEqual(bound, Vector512.Load(limits + i)).ExtractMostSignificantBits() << i;
+                }
+            }
+            else
+            {
+                Vector256<float> term = Vector256.Create(rowTerms[r]), factor = Vector256.Create(rowTerms[TileRows + r]);
+                for (int i = 0; i < width; i += 8)
+                {
+                    var bound = Vector256.MaxNative(Bound(Vector256.Load(terms + i), term, Vector256.Load(factors + i), factor, Vector256.Load(sum + i)), Vector256<float>.Zero);
+                    reached |= Vector256.GreaterThanOrEqual(bound, Vector256.Load(limits + i)).ExtractMostSignificantBits() << i;
+                }
+            }
+            live[r] = ~reached & uint.MaxValue >> (32 - width);
+            any |= live[r];
+        }
+        if (any == 0) return 0;
+        int count = 0;
+        for (int r = 0; r < rowCount; r++) count += BitOperations.PopCount(live[r]);
+        return count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Bound(Vector512<float> term, Vector512<float> rowTerm, Vector512<float> factor, Vector512<float> rowFactor, Vector512<int> dot) =>
+        term + rowTerm - factor * rowFactor * Vector512.ConvertToSingle(dot);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Bound(Vector256<float> term, Vector256<float> rowTerm, Vector256<float> factor, Vector256<float> rowFactor, Vector256<int> dot) =>
+        term + rowTerm - factor * rowFactor * Vector256.ConvertToSingle(dot);
 
     /// <summary>The products alone: coordinates of a tile's rows along directions, which lie in groups as query cells do.</summary>
     /// <param name="scales">[row]: what a sum of this row is to be multiplied by.</param>
     /// <param name="result">Receives [row][group * 16].</param>
+    [SkipLocalsInit]
     public static void Project(short* directions, int groups, short* rows, float* scales, int rowCount, int pairs, float* result, SimdPath path)
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
@@ -66,20 +120,11 @@ internal static unsafe class RootKernel
             }
     }
 
-    private static void Finish(int* sums, int width, float* terms, float* factors, float rowTerm, float rowFactor, float* bounds, SimdPath path)
+    private static void Finish(int* sums, int width, float* terms, float* factors, float rowTerm, float rowFactor, float* bounds)
     {
-        if (path == SimdPath.Vector512)
-        {
-            for (int i = 0; i < width; i += 16)
-            {
-                var bound = Vector512.Load(terms + i) + Vector512.Create(rowTerm) - Vector512.Load(factors + i) * Vector512.Create(rowFactor) * Vector512.ConvertToSingle(Vector512.Load(sums + i));
-                Vector512.MaxNative(bound, Vector512<float>.Zero).Store(bounds + i);
-            }
-            return;
-        }
         for (int i = 0; i < width; i += 8)
         {
-            var bound = Vector256.Load(terms + i) + Vector256.Create(rowTerm) - Vector256.Load(factors + i) * Vector256.Create(rowFactor) * Vector256.ConvertToSingle(Vector256.Load(sums + i));
+            var bound = Bound(Vector256.Load(terms + i), Vector256.Create(rowTerm), Vector256.Load(factors + i), Vector256.Create(rowFactor), Vector256.Load(sums + i));
             Vector256.MaxNative(bound, Vector256<float>.Zero).Store(bounds + i);
         }
     }
