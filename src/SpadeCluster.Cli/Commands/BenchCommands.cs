@@ -50,13 +50,15 @@ internal static class BenchCommands
         var dataset = new Option<string?>("--dataset") { Description = "Dataset in MVTec's layout whose normals and test images are used. Without: random features of ResNet-50's shape, on which nothing can be pruned.", HelpName = "DIR" };
         var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k") { Description = "Gallery images; past the dataset's normals come their mirror images.", DefaultValueFactory = _ => 50 }, 1, 10_000);
         var kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest pixels kept.", DefaultValueFactory = _ => 1 }, 1, 64);
+        var fusion = new Option<string>("--fusion") { Description = "concatenated, or per-level: each level searched alone.", DefaultValueFactory = _ => "concatenated" };
+        fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         var dense = CommonOptions.Bounded(new Option<int>("--dense") { Description = "Dense searches timed in between, as the baseline; 0: none.", DefaultValueFactory = _ => 2 }, 0, 1000);
         var (model, threads, runs, peer, json) = (CommonOptions.Model(), CommonOptions.Threads(), Runs(5), Peer(), CommonOptions.Json());
-        var command = new Command("pixel-search", "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, threads, runs, dense, peer, json };
+        var command = new Command("pixel-search", "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, fusion, threads, runs, dense, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
-            var options = new PixelSearchOptions(Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
+            var options = new PixelSearchOptions(parsed.GetValue(fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated, Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
             var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options, parsed.GetValue(runs), parsed.GetValue(dense), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))
             {
@@ -65,7 +67,7 @@ internal static class BenchCommands
             }
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Features}, K {r.GalleryK}, {r.Threads} thread(s); {r.Processor}"));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"median {r.MedianMs:0.0} ms a query (min {r.MinMs:0.0}, {r.Queries} queries); {r.Gflop:0.0} GFLOP, {r.BytesTouched / 1e6:0} MB read, {r.ResidentBytesPerImage / 1e6:0.000} MB resident an image"));
-            Console.WriteLine($"share of pairs compared in full, finest level first: {string.Join(", ", r.ShareOfPairsPerLevel.Select(s => s.ToString("P3", CultureInfo.InvariantCulture)))}");
+            Console.WriteLine($"share of pairs compared in full, finest level first: {Shares(r.ShareOfPairsPerLevel)}; in sketches or projections: {Shares(r.SketchedShareOfPairsPerLevel)}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cancelled dense searches ended within {r.CancelledWithinMs:0.0} ms"));
             if (r.DenseRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"dense search: {r.DenseMedianMs:0} ms, {ratio:0.0} times as long"));
             if (r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peer: {r.PeerMedianMs:0} ms, {times:0.0} times as long"));
@@ -73,6 +75,8 @@ internal static class BenchCommands
         });
         return command;
     }
+
+    private static string Shares(IEnumerable<double> shares) => string.Join(", ", shares.Select(s => s.ToString("P3", CultureInfo.InvariantCulture)));
 
     private static Command ImageSearch()
     {

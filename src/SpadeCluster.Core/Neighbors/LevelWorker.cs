@@ -14,6 +14,9 @@ internal sealed unsafe class LevelWorker
     /// <summary>One in so many pairs left by the projections makes bounding all of them in all channels the cheaper way on.</summary>
     private const int DenseShare = 24;
 
+    /// <summary>Tiles bounded in all channels at once after one whose projections ruled out too little.</summary>
+    private const int DirectTiles = 8;
+
     private readonly PixelIndex _index;
     private readonly LevelChain.Depth _depth;
     private readonly LevelQuery _query;
@@ -23,7 +26,8 @@ internal sealed unsafe class LevelWorker
     private readonly AlignedBuffer<uint> _live;
     private readonly SearchCounts[] _counts = new SearchCounts[1];
     private readonly Limits _limits;
-    private bool _dense, _projecting;
+    /// <summary>How many tiles to come are not projected.</summary>
+    private int _direct;
     private PackedPyramid _image = null!;
     private int _position;
     private float[] _shared = null!;
@@ -47,7 +51,7 @@ internal sealed unsafe class LevelWorker
     /// <param name="dense">Bound every pair in all channels, as if nothing could be pruned.</param>
     public void Start(float[] shared, bool dense)
     {
-        (_shared, _dense) = (shared, dense);
+        (_shared, _direct) = (shared, dense || _index.Projections[_depth.Level] is null ? int.MaxValue : 0);
         Array.Clear(_counts);
     }
 
@@ -55,35 +59,35 @@ internal sealed unsafe class LevelWorker
     public void Enter(int position, PackedPyramid image, PixelMatches matches)
     {
         (_position, _image, _matches) = (position, image, matches);
-        _projecting = !_dense && _index.Projections[_depth.Level] is not null;
         _limits.Refresh(_shared, matches, position);
     }
 
     /// <summary>Compares all query cells with the tile from <paramref name="first"/> on.</summary>
     public void Visit(int first)
     {
-        Load(first);
+        bool projecting = _direct == 0;
+        if (_direct is > 0 and < int.MaxValue) _direct--;
+        Load(first, projecting);
         int queued = 0, dense = 0, groups = _query.Slots / RootKernel.Group;
         for (int group = 0; group < groups; group += 2)
         {
             int width = Math.Min(2, groups - group);
-            int live = Below(_projecting, group, width);
-            if (_projecting && live * DenseShare > _tile.Count * width * RootKernel.Group)
+            int live = Below(projecting, group, width);
+            if (projecting && live * DenseShare > _tile.Count * width * RootKernel.Group)
             {
                 dense++;
                 live = Below(false, group, width);
             }
             if (live > 0) queued = Enqueue(first, group, queued);
         }
-        // The rest of the image is likely no better.
-        _projecting &= 4 * dense < groups;
+        if (4 * dense > groups) _direct = DirectTiles;
         Evaluate(first, queued);
     }
 
     /// <summary>The least bound by projections of every query slot over a tile, and where it was.</summary>
     public void Seed(int first, float* least, int* leastAt)
     {
-        Load(first);
+        Load(first, project: true);
         var query = _query.Projected;
         for (int slot = 0; slot < _query.Slots; slot += RootKernel.Group)
         {
@@ -111,10 +115,10 @@ internal sealed unsafe class LevelWorker
         return Distance(_rows.Pointer, slot);
     }
 
-    private void Load(int first)
+    private void Load(int first, bool project)
     {
         _counts[0].Bytes += _tile.Load(_image.Features, first);
-        if (_projecting) _tile.Project();
+        if (project) _tile.Project();
     }
 
     /// <summary>Bounds the loaded tile against one or two groups; returns how many pairs are below their limits.</summary>

@@ -7,7 +7,7 @@ namespace SpadeCluster.Neighbors;
 /// <param name="MedianMs">Median over all timed searches.</param>
 /// <param name="DenseMedianMs">The same search bounding every pair in all channels, same queries, same run; NaN when not asked for.</param>
 /// <param name="SharePerLevel">[level, finest first]: pairs compared in all channels over all pairs.</param>
-/// <param name="SketchedPerLevel">[level, finest first]: pairs whose sketches were compared over all pairs.</param>
+/// <param name="SketchedPerLevel">[level, finest first]: pairs whose sketches or projections were compared over all pairs.</param>
 /// <param name="GigaOperations">Multiplications and additions, in 10^9.</param>
 /// <param name="BytesTouched">Gallery bytes read.</param>
 /// <param name="PeerMedianMs">What the peer said, run alternately; NaN without one.</param>
@@ -53,7 +53,7 @@ public static class PixelSearchBenchmark
             queries.Count, gallery.Count, options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             Median(times), times.Min(), Median(dense),
             [.. Enumerable.Range(0, levels).Select(statistics.Share)],
-            [.. Enumerable.Range(0, levels).Select(l => statistics.AllPairs[l] == 0 ? 0 : (double)statistics.SketchedPairs[l] / statistics.AllPairs[l])],
+            [.. Enumerable.Range(0, levels).Select(l => statistics.AllPairs[l] == 0 ? 0 : (double)(statistics.SketchedPairs[l] + statistics.ProjectedPairs[l]) / statistics.AllPairs[l])],
             statistics.GigaOperations / queries.Count, statistics.BytesTouched / queries.Count,
             gallery.Count == 0 ? 0 : gallery.Max(g => g.Image.ResidentBytes), Median(peers),
             Cancel(index, queries, gallery, options));

@@ -101,18 +101,14 @@ internal static class SketchTraining
     /// <summary>Gram-Schmidt in double, twice, so that the rows are orthonormal to float32's last bits.</summary>
     private static void Orthonormalise(float[][] basis, Random random)
     {
-        for (int k = 0; k < basis.Length; k++)
+        double[][] rows = [.. basis.Select(row => Array.ConvertAll(row, x => (double)x))];
+        for (int k = 0; k < rows.Length; k++)
         {
-            var v = Array.ConvertAll(basis[k], x => (double)x);
+            var v = rows[k];
             double norm = Scale(v);
             for (int pass = 0; pass < 2; pass++)
             {
-                for (int j = 0; j < k; j++)
-                {
-                    double dot = 0;
-                    for (int c = 0; c < v.Length; c++) dot += v[c] * basis[j][c];
-                    for (int c = 0; c < v.Length; c++) v[c] -= dot * basis[j][c];
-                }
+                for (int j = 0; j < k; j++) Subtract(v, rows[j]);
                 norm *= Scale(v);
                 if (!(norm > 1e-7))
                 {
@@ -122,8 +118,21 @@ internal static class SketchTraining
                     pass = -1;
                 }
             }
-            basis[k] = Array.ConvertAll(v, x => (float)x);
+            for (int c = 0; c < v.Length; c++) v[c] = basis[k][c] = (float)v[c];
         }
+    }
+
+    /// <summary>Takes the part along the unit vector <paramref name="u"/> away from <paramref name="v"/>.</summary>
+    private static void Subtract(double[] v, double[] u)
+    {
+        var sum = Vector256<double>.Zero;
+        int c = 0;
+        for (; c <= v.Length - 4; c += 4) sum += Vector256.Create(v, c) * Vector256.Create(u, c);
+        double dot = Vector256.Sum(sum);
+        for (int i = c; i < v.Length; i++) dot += v[i] * u[i];
+        var along = Vector256.Create(dot);
+        for (c = 0; c <= v.Length - 4; c += 4) (Vector256.Create(v, c) - along * Vector256.Create(u, c)).CopyTo(v, c);
+        for (; c < v.Length; c++) v[c] -= dot * u[c];
     }
 
     /// <summary>Divides by the norm and returns it.</summary>

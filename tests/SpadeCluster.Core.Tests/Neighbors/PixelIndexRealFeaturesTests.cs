@@ -30,6 +30,11 @@ public sealed class PixelIndexRealFeaturesTests
             Assert.InRange(pruned.Share(1), 0, 0.5);
             Assert.InRange(pruned.Share(0), 0, 0.05);
             if (kappa == 1) AssertBruteForce(query, gallery, found[0]);
+
+            (options, pruned) = (options with { Fusion = Fusion.PerLevel }, new SearchStatistics(index));
+            Pyramids.AssertSame(index.Search(query, packed, options, dense: true, default, null), index.Search(query, packed, options, default, pruned));
+            Assert.InRange(pruned.Share(1), 0, 0.5);
+            Assert.InRange(pruned.Share(0), 0, 0.5);
         }
     }
 

@@ -84,9 +84,17 @@ public sealed class PixelIndexTests
         foreach (var path in SimdPaths.Supported)
         {
             var index = new PixelIndex(space, gallery, path);
-            var (packed, options, statistics) = (Pack(index, gallery), new PixelSearchOptions(Kappa: 2), new SearchStatistics(index));
-            AssertSame(index.Search(query, packed, options), index.Search(query, packed, options, dense: true, default, statistics));
-            for (int level = 0; level < Shapes.Length; level++) Assert.True(statistics.BoundedPairs[level] >= statistics.AllPairs[level]);
+            var packed = Pack(index, gallery);
+            foreach (var fusion in Enum.GetValues<Fusion>())
+            {
+                var (options, statistics) = (new PixelSearchOptions(fusion, Kappa: 2), new SearchStatistics(index));
+                AssertSame(index.Search(query, packed, options), index.Search(query, packed, options, dense: true, default, statistics));
+                for (int level = 0; level < Shapes.Length; level++)
+                {
+                    Assert.True(statistics.BoundedPairs[level] >= statistics.AllPairs[level]);
+                    Assert.Equal(0, statistics.ProjectedPairs[level]);
+                }
+            }
         }
     }
 
@@ -95,12 +103,16 @@ public sealed class PixelIndexTests
     {
         var space = new PixelSpace(Shapes);
         var gallery = Gallery(Shapes, 31);
-        var (query, options) = (Random(Shapes, 32), new PixelSearchOptions(Kappa: 3));
-        var expected = BruteForcePixelSearch.Search(space, query, Number(gallery), options);
-        foreach (FeaturePyramid[] sample in new FeaturePyramid[][] { [], [gallery[2]], [gallery[4]], [gallery[5]], [gallery[0], gallery[1]], gallery })
+        var query = Random(Shapes, 32);
+        foreach (var fusion in Enum.GetValues<Fusion>())
         {
-            var index = new PixelIndex(space, sample);
-            AssertSame(expected, index.Search(query, Pack(index, gallery), options));
+            var options = new PixelSearchOptions(fusion, Kappa: 3);
+            var expected = BruteForcePixelSearch.Search(space, query, Number(gallery), options);
+            foreach (FeaturePyramid[] sample in new FeaturePyramid[][] { [], [gallery[2]], [gallery[4]], [gallery[5]], [gallery[0], gallery[1]], gallery })
+            {
+                var index = new PixelIndex(space, sample);
+                AssertSame(expected, index.Search(query, Pack(index, gallery), options));
+            }
         }
     }
 
