@@ -4,14 +4,11 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// The search of one level alone, for per-level fusion: first, in a few images, the cells of least bound are evaluated to
+/// The search of one level alone, for per-level fusion: first, in one image, the cells of least bound are evaluated to
 /// learn limits; then every image goes through tile by tile.
 /// </summary>
 internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
 {
-    /// <summary>Limits are learned from one image in so many, up to a maximum.</summary>
-    private const int ImagesPerSeed = 16, MaximumSeeds = 3;
-
     /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
     private const int ItemsPerThread = 4;
 
@@ -33,7 +30,7 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
             found[t] = new PixelMatches(_depth.Shape.Height, _depth.Shape.Width, kappa);
         }
 
-        if (!dense && images.Length > 0 && index.Projections[_depth.Level] is not null) LearnLimits(scratch, images, found, cancellationToken);
+        if (!dense && images.Length > 0 && index.Projections[_depth.Level] is not null) LearnLimits(scratch, images[images.Length / 2].Image, found, cancellationToken);
         int parts = threads == 1 ? 1 : Math.Clamp((ItemsPerThread * threads + images.Length - 1) / Math.Max(images.Length, 1), 1, _tiles);
         WorkSharing.Run(threads, images.Length * parts, cancellationToken, (t, item) =>
         {
@@ -58,38 +55,34 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
     }
 
     /// <summary>
-    /// Evaluates, per query slot, the gallery slot of least bound in each part of a few images. Only the distances are
-    /// kept: the matches themselves are found again later, in order.
+    /// Evaluates, per query slot, the gallery slot of least bound in each part of one image. Only the distances are kept:
+    /// the matches themselves are found again later, in order.
     /// </summary>
-    private void LearnLimits(Scratch scratch, (int Position, PackedPyramid Image)[] images, PixelMatches[] found, CancellationToken cancellationToken)
+    private void LearnLimits(Scratch scratch, PackedPyramid image, PixelMatches[] found, CancellationToken cancellationToken)
     {
         int threads = found.Length, kappa = found[0].Kappa, slots = scratch.Query.Slots;
-        int seeds = Math.Clamp(images.Length / ImagesPerSeed, 1, MaximumSeeds);
-        // Two parts for the balance of threads; more when a cell needs more distances.
-        int parts = Math.Clamp((kappa + seeds - 1) / seeds, 2, Math.Max(_tiles, 2)), candidates = seeds * parts;
-        using AlignedBuffer<float> least = new((long)candidates * slots);
-        using AlignedBuffer<int> leastAt = new((long)candidates * slots);
-        new Span<float>(least.Pointer, candidates * slots).Fill(float.PositiveInfinity);
-        WorkSharing.Run(threads, candidates, cancellationToken, (t, item) =>
+        // As many parts as distances are needed, and some for the balance of threads.
+        int parts = Math.Clamp(Math.Max(kappa, threads > 1 ? ItemsPerThread * threads : 1), 1, Math.Max(kappa, _tiles));
+        using AlignedBuffer<float> least = new((long)parts * slots);
+        using AlignedBuffer<int> leastAt = new((long)parts * slots);
+        new Span<float>(least.Pointer, parts * slots).Fill(float.PositiveInfinity);
+        WorkSharing.Run(threads, parts, cancellationToken, (t, part) =>
         {
-            var (position, image) = Seed(item / parts);
-            scratch.Workers[t].Enter(position, image, found[t]);
-            VisitTiles(item % parts, parts, cancellationToken, first => scratch.Workers[t].Seed(first, least.Pointer + (long)item * slots, leastAt.Pointer + (long)item * slots));
+            scratch.Workers[t].Enter(0, image, found[t]);
+            VisitTiles(part, parts, cancellationToken, first => scratch.Workers[t].Seed(first, least.Pointer + (long)part * slots, leastAt.Pointer + (long)part * slots));
         });
         WorkSharing.Run(threads, _depth.Slots, cancellationToken, (t, slot) =>
         {
             if (_depth.Cells[slot] < 0) return;
             var nearest = new PixelMatches(1, 1, kappa);
-            for (int item = 0; item < candidates; item++)
+            for (int part = 0; part < parts; part++)
             {
-                long at = (long)item * slots + slot;
+                long at = (long)part * slots + slot;
                 if (least.Pointer[at] < float.PositiveInfinity)
-                    nearest.Offer(0, scratch.Workers[t].Distance(Seed(item / parts).Image, leastAt.Pointer[at], slot), item, 0);
+                    nearest.Offer(0, scratch.Workers[t].Distance(image, leastAt.Pointer[at], slot), part, 0);
             }
             scratch.Shared[slot] = nearest.Distances[kappa - 1];
         });
-
-        (int Position, PackedPyramid Image) Seed(int seed) => images[(int)((seed + 0.5) / seeds * images.Length)];
     }
 
     /// <summary>The memory of one running search, reused by later ones.</summary>

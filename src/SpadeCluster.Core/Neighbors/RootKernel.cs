@@ -46,41 +46,54 @@ internal static unsafe class RootKernel
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
         Multiply((int*)query, width, rows, rowCount, pairs, sums, path);
-        uint any = 0;
-        for (int r = 0; r < rowCount; r++)
-        {
-            uint reached = 0;
-            int* sum = sums + r * width;
-            if (path == SimdPath.Vector512)
-            {
-                Vector512<float> term = Vector512.Create(rowTerms[r]), factor = Vector512.Create(rowTerms[TileRows + r]);
-                for (int i = 0; i < width; i += 16)
-                {
-                    var bound = Vector512.MaxNative(Bound(Vector512.Load(terms + i), term, Vector512.Load(factors + i), factor, Vector512.Load(sum + i)), Vector512<float>.Zero);
-                    reached |= (uint)Vector512.GreaterThanOrEqual(bound, Vector512.Load(limits + i)).ExtractMostSignificantBits() << i;
-                }
-            }
-            else
-            {
-                Vector256<float> term = Vector256.Create(rowTerms[r]), factor = Vector256.Create(rowTerms[TileRows + r]);
-                for (int i = 0; i < width; i += 8)
-                {
-                    var bound = Vector256.MaxNative(Bound(Vector256.Load(terms + i), term, Vector256.Load(factors + i), factor, Vector256.Load(sum + i)), Vector256<float>.Zero);
-                    reached |= Vector256.GreaterThanOrEqual(bound, Vector256.Load(limits + i)).ExtractMostSignificantBits() << i;
-                }
-            }
-            live[r] = ~reached & uint.MaxValue >> (32 - width);
-            any |= live[r];
-        }
+        uint any = path == SimdPath.Vector512 && width == 2 * Group ? Below512(sums, terms, factors, limits, rowTerms, rowCount, live) : BelowAny(sums, terms, factors, limits, width, rowTerms, rowCount, live);
         if (any == 0) return 0;
         int count = 0;
         for (int r = 0; r < rowCount; r++) count += BitOperations.PopCount(live[r]);
         return count;
     }
 
+    private static uint BelowAny(int* sums, float* terms, float* factors, float* limits, int width, float* rowTerms, int rowCount, uint* live)
+    {
+        uint any = 0;
+        for (int r = 0; r < rowCount; r++)
+        {
+            uint reached = 0;
+            int* sum = sums + r * width;
+            Vector256<float> term = Vector256.Create(rowTerms[r]), factor = Vector256.Create(rowTerms[TileRows + r]);
+            for (int i = 0; i < width; i += 8)
+            {
+                var bound = Bound(Vector256.Load(terms + i), term, Vector256.Load(factors + i), factor, Vector256.Load(sum + i));
+                reached |= Vector256.GreaterThanOrEqual(bound, Reachable(Vector256.Load(limits + i))).ExtractMostSignificantBits() << i;
+            }
+            live[r] = ~reached & uint.MaxValue >> (32 - width);
+            any |= live[r];
+        }
+        return any;
+    }
+
+    private static uint Below512(int* sums, float* terms, float* factors, float* limits, float* rowTerms, int rowCount, uint* live)
+    {
+        Vector512<float> t0 = Vector512.Load(terms), t1 = Vector512.Load(terms + 16), f0 = Vector512.Load(factors), f1 = Vector512.Load(factors + 16);
+        Vector512<float> l0 = Vector512.Load(limits), l1 = Vector512.Load(limits + 16), none = Vector512.Create(float.NegativeInfinity);
+        l0 = Vector512.ConditionalSelect(Vector512.GreaterThan(l0, Vector512<float>.Zero), l0, none);
+        l1 = Vector512.ConditionalSelect(Vector512.GreaterThan(l1, Vector512<float>.Zero), l1, none);
+        uint any = 0;
+        for (int r = 0; r < rowCount; r++, sums += 32)
+        {
+            Vector512<float> term = Vector512.Create(rowTerms[r]), factor = Vector512.Create(rowTerms[TileRows + r]);
+            var b0 = t0 + term - f0 * factor * Vector512.ConvertToSingle(Vector512.Load(sums));
+            var b1 = t1 + term - f1 * factor * Vector512.ConvertToSingle(Vector512.Load(sums + 16));
+            live[r] = ~((uint)Vector512.GreaterThanOrEqual(b0, l0).ExtractMostSignificantBits() | (uint)Vector512.GreaterThanOrEqual(b1, l1).ExtractMostSignificantBits() << 16);
+            any |= live[r];
+        }
+        return any;
+    }
+
+    /// <summary>A bound may be negative where a distance is not: nothing goes below a limit of 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Bound(Vector512<float> term, Vector512<float> rowTerm, Vector512<float> factor, Vector512<float> rowFactor, Vector512<int> dot) =>
-        term + rowTerm - factor * rowFactor * Vector512.ConvertToSingle(dot);
+    private static Vector256<float> Reachable(Vector256<float> limits) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThan(limits, Vector256<float>.Zero), limits, Vector256.Create(float.NegativeInfinity));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Bound(Vector256<float> term, Vector256<float> rowTerm, Vector256<float> factor, Vector256<float> rowFactor, Vector256<int> dot) =>
