@@ -83,6 +83,8 @@ public sealed partial class GalleryService(
 
     public async ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
     {
+        CheckReason(reason);
+        if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         var retired = new HashSet<ImageId>();
@@ -97,6 +99,8 @@ public sealed partial class GalleryService(
 
     public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
     {
+        CheckReason(reason);
+        if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         var all = current.Images.ToDictionary(i => i.Id);
@@ -118,6 +122,7 @@ public sealed partial class GalleryService(
 
     public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
     {
+        CheckReason(reason);
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         // The current version itself is not read: it may be what is damaged.
         var versions = await store.ListVersionsAsync(category, cancellationToken);
@@ -152,6 +157,11 @@ public sealed partial class GalleryService(
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var history = await HistoryAsync(category, cancellationToken);
         return await store.CompactAsync(category, retention.Drop(history, _clock.GetUtcNow()), cancellationToken);
+    }
+
+    private static void CheckReason(string reason)
+    {
+        if (string.IsNullOrWhiteSpace(reason)) throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record");
     }
 
     private static bool IsNamed(GalleryImage image, string name) => image.Source == name || (ImageId.TryParse(name, out var id) && image.Id == id);

@@ -24,17 +24,19 @@ public interface IGalleryService
 
     /// <summary>Publishes a version without the given images; their features stay for older versions.</summary>
     /// <param name="images">Ids or source names.</param>
-    /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.</exception>
+    /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.
+    /// InvalidArgument: no image or no reason is given.</exception>
     ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes a version with images that an older version has and the current one lacks: undoes a retirement.</summary>
     /// <param name="images">Ids or source names.</param>
-    /// <exception cref="SpadeException">NotFound: no kept version has one of them; nothing is changed.</exception>
+    /// <exception cref="SpadeException">NotFound: no kept version has one of them; nothing is changed.
+    /// InvalidArgument: no image or no reason is given.</exception>
     ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are again what they
     /// were, to the bit. Also the way out when the current version is damaged.</summary>
-    /// <exception cref="SpadeException">NotFound: no such version.</exception>
+    /// <exception cref="SpadeException">NotFound: no such version. InvalidArgument: no reason is given.</exception>
     ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Learns thresholds for the current images and publishes them as a version.</summary>

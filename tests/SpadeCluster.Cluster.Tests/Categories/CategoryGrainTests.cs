@@ -98,7 +98,7 @@ public sealed class CategoryGrainTests : IAsyncLifetime
         Assert.Equal(scored.Order(), scored);
         Assert.Equal((5, 4), await VersionAndCount(At(0).RollBackAsync("plate", 2, "test")));
         Assert.Equal(3, (await At(1).ReshardAsync("plate", 3)).Shards);
-        var missing = await Assert.ThrowsAsync<SpadeException>(async () => await At(1).RetireAsync("plate", ["nowhere.ppm"], ""));
+        var missing = await Assert.ThrowsAsync<SpadeException>(async () => await At(1).RetireAsync("plate", ["nowhere.ppm"], "gone"));
         Assert.Equal(SpadeError.NotFound, missing.Error);
         var none = await Assert.ThrowsAsync<SpadeException>(async () => await At(0).ReshardAsync("nothing", 2));
         Assert.Equal(SpadeError.NotFound, none.Error);

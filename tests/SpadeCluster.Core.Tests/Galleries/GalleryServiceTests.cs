@@ -169,6 +169,20 @@ public sealed class GalleryServiceTests
     }
 
     [Fact]
+    public async Task Changes_name_images_and_a_reason()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf(1, 2));
+        foreach (var attempt in new Func<Task>[]
+        {
+            async () => await service.RetireAsync("c", [], "x"), async () => await service.RetireAsync("c", ["1.png"], " "), async () => await service.RestoreAsync("c", [], "x"),
+            async () => await service.RestoreAsync("c", ["1.png"], ""), async () => await service.RollBackAsync("c", 1, ""),
+        })
+            Assert.Equal(SpadeError.InvalidArgument, (await Assert.ThrowsAsync<SpadeException>(attempt)).Error);
+        Assert.Single(await service.HistoryAsync("c"));
+    }
+
+    [Fact]
     public async Task A_second_writer_is_told_and_a_thumbnail_is_kept()
     {
         var service = new GalleryService(_store, _engine, "ann", thumbnail: image => image.Pixels[..10]);
