@@ -32,6 +32,8 @@ internal static class CommonOptions
 
     public static Option<double> Memory() => Bounded(new Option<double>("--memory-gb") { Description = "Memory one gallery may take, in GB; less makes it read more from the disk, and changes no result.", HelpName = "GB", DefaultValueFactory = _ => GalleryShard.DefaultMemory / 1e9 }, 0.001, 1e6);
 
+    public static Option<bool> NoCalibration() => new("--no-calibrate") { Description = "Do not learn thresholds now." };
+
     public static Option<T> Bounded<T>(Option<T> option, T low, T high) where T : IComparable<T>
     {
         option.Validators.Add(result =>
@@ -81,16 +83,20 @@ internal sealed class MethodOptions
         foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _alpha }) command.Add(option);
     }
 
-    public ScoringOptions Read(ParseResult parsed) => new()
+    /// <param name="known">Settings that hold where no option is given; null: the defaults.</param>
+    public ScoringOptions Read(ParseResult parsed, ScoringOptions? known = null)
     {
-        GateNeighbours = parsed.GetValue(_gateK),
-        GalleryNeighbours = parsed.GetValue(_galleryK),
-        Kappa = parsed.GetValue(_kappa),
-        Fusion = parsed.GetValue(_fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated,
-        GatePolicy = parsed.GetValue(_policy) switch { "gate" => GatePolicy.Gate, "gate-or-sample" => GatePolicy.GateOrSample, _ => GatePolicy.Always },
-        Levels = parsed.GetValue(_levels) is { } text ? ParseLevels(text) : null,
-        Alpha = parsed.GetValue(_alpha),
-    };
+        var o = known ?? Defaults;
+        bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
+        if (Given(_gateK)) o = o with { GateNeighbours = parsed.GetValue(_gateK) };
+        if (Given(_galleryK)) o = o with { GalleryNeighbours = parsed.GetValue(_galleryK) };
+        if (Given(_kappa)) o = o with { Kappa = parsed.GetValue(_kappa) };
+        if (Given(_fusion)) o = o with { Fusion = parsed.GetValue(_fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated };
+        if (Given(_policy)) o = o with { GatePolicy = parsed.GetValue(_policy) switch { "gate" => GatePolicy.Gate, "gate-or-sample" => GatePolicy.GateOrSample, _ => GatePolicy.Always } };
+        if (Given(_levels)) o = o with { Levels = ParseLevels(parsed.GetValue(_levels)!) };
+        if (Given(_alpha)) o = o with { Alpha = parsed.GetValue(_alpha) };
+        return o;
+    }
 
     private static int[] ParseLevels(string text)
     {

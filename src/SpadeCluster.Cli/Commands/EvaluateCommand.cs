@@ -20,7 +20,7 @@ internal static class EvaluateCommand
     {
         var dataset = new Argument<string>("DATASET") { Description = "Folder in MVTec's layout (train/good, test/<kind>, ground_truth/<kind>/<name>_mask.png), or a folder of such." };
         var model = CommonOptions.Model();
-        var protocol = new Option<string>("--protocol") { Description = "default, or paper: shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy gate.", DefaultValueFactory = _ => "default" };
+        var protocol = new Option<string>("--protocol") { Description = "default, or paper: shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy gate; options beside it change what they name.", DefaultValueFactory = _ => "default" };
         protocol.AcceptOnlyFromAmong("default", "paper");
         var output = new Option<string>("--out") { Description = "Folder for report.html.", HelpName = "DIR", DefaultValueFactory = _ => "evaluation" };
         var json = CommonOptions.Json();
@@ -29,9 +29,8 @@ internal static class EvaluateCommand
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var options = method.Read(parsed);
             bool paper = parsed.GetValue(protocol) == "paper";
-            if (paper) options = options with { GateNeighbours = 50, GalleryNeighbours = null, Kappa = 1, GatePolicy = GatePolicy.Gate };
+            var options = method.Read(parsed, paper ? new ScoringOptions { GateNeighbours = 50, GatePolicy = GatePolicy.Gate } : null);
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
             using var engines = new Engines(parsed.GetValue(model), paper ? Preprocessing.Paper.ToString() : null, extractor.Read(parsed));
             var clock = Stopwatch.StartNew();

@@ -36,7 +36,7 @@ internal static class GalleryCommands
         var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
         var preprocessing = new Option<string?>("--preprocessing") { Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'." };
         var noThumbnails = new Option<bool>("--no-thumbnails") { Description = "Do not keep a small picture of each image (at most 20 KB)." };
-        var noCalibration = new Option<bool>("--no-calibrate") { Description = "Do not learn thresholds now." };
+        var noCalibration = CommonOptions.NoCalibration();
         var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, noThumbnails, json };
         var extractor = new ExtractorOptions(command);
         var method = new MethodOptions(command);
@@ -49,8 +49,10 @@ internal static class GalleryCommands
             var existing = await store.ReadCurrentAsync(name, cancellation);
             var featureModel = existing?.Model ?? engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
+            // A gallery keeps its method: options change what they name.
+            var settings = method.Read(parsed, existing is null ? null : await service.LearntOptionsAsync(name, cancellation));
             // Settings that even all these images could not serve are refused before the first is added.
-            if (!parsed.GetValue(noCalibration)) Fitted(method.Read(parsed), (existing?.Images.Count ?? 0) + files.Count).Check((existing?.Images.Count ?? 0) + files.Count, featureModel.Levels.Count);
+            if (!parsed.GetValue(noCalibration)) Fitted(settings, (existing?.Images.Count ?? 0) + files.Count).Check((existing?.Images.Count ?? 0) + files.Count, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
             if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Place}'"));
 
@@ -64,8 +66,7 @@ internal static class GalleryCommands
                 }), cancellation);
                 bool wanted = !parsed.GetValue(noCalibration) && current is { Calibration: null, Images.Count: > 1 };
                 if (!wanted) return current;
-                var options = Fitted(existing?.Calibration?.Options ?? method.Read(parsed), current!.Images.Count);
-                return await service.CalibrateAsync(name, options, new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
+                return await service.CalibrateAsync(name, Fitted(settings, current!.Images.Count), new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
             var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration));
@@ -151,15 +152,16 @@ internal static class GalleryCommands
     {
         var category = Category();
         var (gallery, threads, json) = (CommonOptions.Gallery(), CommonOptions.Threads(), CommonOptions.Json());
-        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others.\n\nExample: spade gallery calibrate bottle --alpha 0.01") { category, gallery, threads, json };
+        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\nExample: spade gallery calibrate bottle --alpha 0.01") { category, gallery, threads, json };
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var service = Service(parsed, gallery, out _, threads: parsed.GetValue(threads));
             string name = parsed.GetRequiredValue(category);
             int images = (await service.GetAsync(name, cancellation)).Images.Count;
+            var settings = method.Read(parsed, await service.LearntOptionsAsync(name, cancellation));
             var m = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-                await service.CalibrateAsync(name, method.Read(parsed), new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation));
+                await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation));
             if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
             else
             {
@@ -175,16 +177,8 @@ internal static class GalleryCommands
     {
         var category = Category();
         var images = new Argument<string[]>("IMAGE") { Description = "Image ids or source names, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
-        var (reason, gallery, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("retire", "Take images out of a category. Older versions keep them.\n\nExample: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"") { category, images, reason, gallery, json };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            var m = await Service(parsed, gallery, out _).RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), parsed.GetRequiredValue(reason), cancellation);
-            if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
-            else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images; not calibrated: run 'spade gallery calibrate {m.Category}'");
-            return 0;
-        });
-        return command;
+        return GalleryVersionCommands.Change("retire", "Take images out of a category, then calibrate. Older versions keep them.\n\nExample: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"",
+            category, images, (service, parsed, reason, stop) => service.RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
     private static Command Verify()
@@ -216,6 +210,17 @@ internal static class GalleryCommands
     }
 
     /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>
+    /// <summary>A changed gallery counts once it has thresholds: they are learnt at once, with the settings of before.</summary>
+    public static async Task<GalleryManifest> CalibratedAsync(IGalleryService service, GalleryManifest m, ParseResult parsed, Option<bool> noCalibration, Option<bool> json, CancellationToken cancellation)
+    {
+        if (m.Calibration is not null || m.Images.Count < 2 || parsed.GetValue(noCalibration) || await service.LearntOptionsAsync(m.Category, cancellation) is not { } settings) return m;
+        return await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+            await service.CalibrateAsync(m.Category, Fitted(settings, m.Images.Count), new InlineProgress<int>(done => progress("calibrating", done, m.Images.Count)), cancellation));
+    }
+
+    public static string Thresholds(GalleryManifest m) => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
+        : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
+
     private static ScoringOptions Fitted(ScoringOptions options, int images)
         => options with { GateNeighbours = Math.Min(options.GateNeighbours, images) };
 

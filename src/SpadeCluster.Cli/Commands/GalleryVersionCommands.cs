@@ -78,21 +78,29 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var version = Version("VERSION");
-        var (reason, gallery, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("rollback", "Make an older version's images and thresholds current again, as a new version.\n\nExample: spade gallery rollback bottle 3 --reason \"lamp was broken\"") { category, version, reason, gallery, json };
-        command.SetAction(async (parsed, cancellation) => Print(parsed, json,
-            await Service(parsed, gallery).RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), parsed.GetRequiredValue(reason), cancellation)));
-        return command;
+        return Change("rollback", "Make an older version's images and thresholds current again, as a new version. One that had none is calibrated.\n\nExample: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
+            category, version, (service, parsed, reason, stop) => service.RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), reason, stop));
     }
 
     private static Command Restore()
     {
         var category = Category();
         var images = new Argument<string[]>("IMAGE") { Description = "Ids or source names of retired images.", Arity = ArgumentArity.OneOrMore };
-        var (reason, gallery, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("restore", "Take retired images back from older versions.\n\nExample: spade gallery restore bottle 17.png --reason \"not blurred after all\"") { category, images, reason, gallery, json };
-        command.SetAction(async (parsed, cancellation) => Print(parsed, json,
-            await Service(parsed, gallery).RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), parsed.GetRequiredValue(reason), cancellation)));
+        return Change("restore", "Take retired images back from older versions, then calibrate.\n\nExample: spade gallery restore bottle 17.png --reason \"not blurred after all\"",
+            category, images, (service, parsed, reason, stop) => service.RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
+    }
+
+    /// <summary>A command that changes which images a category has, for a reason.</summary>
+    public static Command Change(string name, string description, Argument<string> category, Argument what, Func<IGalleryService, ParseResult, string, CancellationToken, ValueTask<GalleryManifest>> changeAsync)
+    {
+        var (reason, gallery, noCalibration, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.NoCalibration(), CommonOptions.Json());
+        var command = new Command(name, description) { category, what, reason, gallery, noCalibration, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var service = Service(parsed, gallery);
+            var changed = await changeAsync(service, parsed, parsed.GetRequiredValue(reason), cancellation);
+            return Print(parsed, json, await GalleryCommands.CalibratedAsync(service, changed, parsed, noCalibration, json, cancellation));
+        });
         return command;
     }
 
@@ -145,7 +153,7 @@ internal static class GalleryVersionCommands
     private static int Print(ParseResult parsed, Option<bool> json, GalleryManifest m)
     {
         if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
-        else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images; {(m.Calibration is null ? $"not calibrated: run 'spade gallery calibrate {m.Category}'" : "calibrated")}");
+        else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images; {GalleryCommands.Thresholds(m)}");
         return 0;
     }
 }

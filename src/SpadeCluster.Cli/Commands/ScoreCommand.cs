@@ -59,7 +59,7 @@ internal static class ScoreCommand
                 if (json) CliJson.WriteLine(score, CliJson.Default.ImageScore);
                 else Console.WriteLine(Line(score));
             }
-            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && !File.Exists(file)))
+            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
             {
                 failed++;
                 if (json) CliJson.WriteLine(new FailedImage(file, e.Message), CliJson.Default.FailedImage);

@@ -37,6 +37,8 @@ internal static class ServeCommand
         {
             var store = GalleryPlace.Open(Folder(parsed.GetValue(gallery)));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
+            // Opened now: a model or a device that cannot be had is an error of the start, not of the first photograph.
+            _ = engines.Default;
             var options = defaults with
             {
                 Urls = parsed.GetValue(urls) is { Length: > 0 } some ? some : defaults.Urls,
@@ -65,7 +67,7 @@ internal static class ServeCommand
             {
                 throw new SpadeException(SpadeError.Unavailable, $"cannot listen on {string.Join(", ", options.Urls)}: {e.Message}", e);
             }
-            Console.WriteLine($"serving '{store.Place}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C");
+            Console.WriteLine($"serving '{store.Place}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C{((await store.ListCategoriesAsync(cancellation)).Count == 0 ? "\nno galleries are there yet: add one in the console, or with 'spade gallery add'" : "")}");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });

@@ -50,7 +50,7 @@ public sealed partial class GalleryService(
             progress?.Report(outcome);
         }
         if (added == 0) return current;
-        return await PublishAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} image{(added == 1 ? "" : "s")}", cancellationToken);
+        return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} image{(added == 1 ? "" : "s")}", cancellationToken), cancellationToken);
 
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {
@@ -94,7 +94,7 @@ public sealed partial class GalleryService(
             if (matches.Count == 0) throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
             retired.UnionWith(matches.Select(m => m.Id));
         }
-        return await PublishAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.Contains(i.Id)), $"retire {Names(images)}: {reason}", cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.Contains(i.Id)), $"retire {Names(images)}: {reason}", cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
@@ -117,7 +117,7 @@ public sealed partial class GalleryService(
         }
         if (missing.Count > 0)
             throw new SpadeException(SpadeError.NotFound, $"no kept version of category '{category}' has a retired image '{missing.First()}'; 'spade gallery diff' shows what a version removed");
-        return await PublishAsync(category, current, current.Model, current.Preprocessing, all.Values, $"restore {Names(images)}: {reason}", cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, all.Values, $"restore {Names(images)}: {reason}", cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
@@ -128,7 +128,7 @@ public sealed partial class GalleryService(
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
         var older = await store.ReadVersionAsync(category, version, cancellationToken);
-        return await PublishAsync(older with { Version = versions[^1] + 1, Reason = $"roll back to version {version}: {reason}" }, cancellationToken);
+        return await PublishWithKnownThresholdsAsync(older with { Version = versions[^1] + 1, Reason = $"roll back to version {version}: {reason}" }, cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
@@ -184,7 +184,7 @@ public sealed partial class GalleryService(
     }
 
     /// <summary>A version with other images: its weights are computed from them, in order of id, and it has no thresholds yet.</summary>
-    private async ValueTask<GalleryManifest> PublishAsync(string category, GalleryManifest? current, FeatureModel model, string preprocessing, IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
+    private async ValueTask<GalleryManifest> NextAsync(string category, GalleryManifest? current, FeatureModel model, string preprocessing, IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
     {
         GalleryImage[] ordered = [.. images.OrderBy(i => i.Id)];
         FeatureWeights? weights = null;
@@ -194,7 +194,7 @@ public sealed partial class GalleryService(
             foreach (var image in ordered) features.Add(await store.ReadFeaturesAsync(category, image.Id, model, cancellationToken));
             weights = FeatureWeights.From(model, features);
         }
-        return await PublishAsync(new GalleryManifest
+        return new GalleryManifest
         {
             Category = category,
             Version = (current?.Version ?? 0) + 1,
@@ -206,7 +206,20 @@ public sealed partial class GalleryService(
             Images = ordered,
             Weights = weights,
             Shards = current?.Shards ?? shards,
-        }, cancellationToken);
+        };
+    }
+
+    /// <summary>Publishes a version whose images an older one may have had: its thresholds still hold, since they depend on the
+    /// images alone. So a change that undoes a bad one counts at once.</summary>
+    private async ValueTask<GalleryManifest> PublishWithKnownThresholdsAsync(GalleryManifest next, CancellationToken cancellationToken)
+    {
+        var history = next.Calibration is null ? await HistoryAsync(next.Category, cancellationToken) : [];
+        foreach (var known in history.Where(v => v.Calibrated && v.Images == next.Images.Count && v.ModelDigest == next.Model.Digest && v.Preprocessing == next.Preprocessing).Reverse())
+        {
+            var older = await store.ReadVersionAsync(next.Category, known.Version, cancellationToken);
+            if (older.Images.Select(i => i.Id).SequenceEqual(next.Images.Select(i => i.Id))) return await PublishAsync(next with { Calibration = older.Calibration }, cancellationToken);
+        }
+        return await PublishAsync(next, cancellationToken);
     }
 
     private async ValueTask<GalleryManifest> PublishAsync(GalleryManifest next, CancellationToken cancellationToken)

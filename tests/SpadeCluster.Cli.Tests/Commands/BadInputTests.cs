@@ -59,6 +59,11 @@ public class BadInputTests : WorkFolder
 
         var (again, _, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "text.png"), At("plates", "01.png"));
         Assert.Equal(3, again);
+        // A link to nowhere is one bad file of the batch, too.
+        File.CreateSymbolicLink(At("plates", "00-link.png"), At("nowhere.png"));
+        var (linked, scored, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "00-link.png"), At("plates", "01.png"), "--json");
+        Assert.Equal((3, 2), (linked, scored.Trim().Split('\n').Length));
+        File.Delete(At("plates", "00-link.png"));
         var (fine, lines, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "01.png"), "--json");
         Assert.Equal(0, fine);
         Assert.Contains("\"pred_label\":false", lines, StringComparison.Ordinal);

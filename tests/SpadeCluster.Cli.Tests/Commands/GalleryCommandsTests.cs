@@ -1,4 +1,6 @@
 using System.Text.Json;
+using SpadeCluster.Neighbors;
+using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Cli.Tests.Commands;
 
@@ -24,13 +26,22 @@ public class GalleryCommandsTests : WorkFolder
         Assert.True(shown.GetProperty("theta").GetDouble() > 0);
         string id = shown.GetProperty("images")[0].GetProperty("image_id").GetString()!;
 
-        var retired = await Json("gallery", "retire", "plates", id, "--reason", "blurred", "--gallery", galleries);
+        var retired = await Json("gallery", "retire", "plates", id, "--reason", "blurred", "--no-calibrate", "--gallery", galleries);
         Assert.Equal(4, retired.GetProperty("images").GetArrayLength());
         Assert.Contains("blurred", retired.GetProperty("gallery").GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.Equal(JsonValueKind.Null, retired.GetProperty("theta").ValueKind);
 
         var calibrated = await Json("gallery", "calibrate", "plates", "--alpha", "0.2", "--gallery", galleries);
         Assert.Equal(0.2, calibrated.GetProperty("promised_false_reject_rate").GetDouble(), 9);
+
+        // Changes keep the settings, but for those that are given, and learn thresholds anew.
+        await Json("gallery", "calibrate", "plates", "--kappa", "3", "--levels", "1,2", "--gallery", galleries);
+        await Json("gallery", "retire", "plates", calibrated.GetProperty("images")[0].GetProperty("image_id").GetString()!, "--reason", "dark", "--gallery", galleries);
+        await Json("gallery", "add", "plates", Plates(1, "more", seed: 9), "--fusion", "per-level", "--gallery", galleries);
+        var options = (await new FileGalleryStore(galleries).ReadCurrentAsync("plates"))!.Calibration!.Options;
+        Assert.Equal((0.2, 3, Fusion.PerLevel), (options.Alpha, options.Kappa, options.Fusion));
+        Assert.Equal([0, 1], options.Levels!);
+        calibrated = await Json("gallery", "show", "plates", "--gallery", galleries);
 
         Assert.Equal(0, (await Spade.RunAsync("gallery", "verify", "plates", "--gallery", galleries)).Exit);
         string kept = calibrated.GetProperty("images")[1].GetProperty("image_id").GetString()!;

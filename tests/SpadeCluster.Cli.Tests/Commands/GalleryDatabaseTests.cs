@@ -22,7 +22,7 @@ public sealed class GalleryDatabaseTests : WorkFolder
         await Run("gallery", "retire", "plates", Path.Combine(plates, "01.png"), "--reason", "blurred");
         await Run("gallery", "restore", "plates", Path.Combine(plates, "01.png"), "--reason", "it was not");
         await Run("gallery", "calibrate", "plates");
-        Assert.Equal(7, Parse(await Run("gallery", "history", "plates", "--json")).GetArrayLength());
+        Assert.Equal(8, Parse(await Run("gallery", "history", "plates", "--json")).GetArrayLength());
         Assert.Contains("0 images added, 1 removed", (await Run("gallery", "diff", "plates", "4", "5")).Out);
         Assert.Contains("3 images, all intact", (await Run("gallery", "verify", "plates")).Out);
 
@@ -34,7 +34,7 @@ public sealed class GalleryDatabaseTests : WorkFolder
         string elsewhere = postgres.NewSchema();
         Assert.Equal(0, (await Spade.RunAsync("gallery", "import", file, "--gallery", elsewhere)).Exit);
         Assert.Equal(raw, await ScoreAsync(elsewhere));
-        Assert.Equal(5, Parse(await Run("gallery", "compact", "plates", "--keep-versions", "2", "--json")).GetProperty("dropped").GetArrayLength());
+        Assert.Equal(6, Parse(await Run("gallery", "compact", "plates", "--keep-versions", "2", "--json")).GetProperty("dropped").GetArrayLength());
 
         async Task<(int Exit, string Out, string Error)> Run(params string[] args)
         {

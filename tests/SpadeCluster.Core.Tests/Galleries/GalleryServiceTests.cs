@@ -56,7 +56,7 @@ public sealed class GalleryServiceTests
         Assert.Equal(["add 3 images", "calibrate at alpha 0.01", "retire 2.png: blurred", "restore 2.png: it was not", "roll back to version 2: start again"], history.Select(v => v.Reason));
         Assert.Equal([1, 2, 3, 4, 5], history.Select(v => v.Version));
         Assert.Equal([3, 3, 2, 3, 3], history.Select(v => v.Images));
-        Assert.Equal([false, true, false, false, true], history.Select(v => v.Calibrated));
+        Assert.Equal([false, true, false, true, true], history.Select(v => v.Calibrated));
         Assert.All(history, v => Assert.Equal(("ann", _engine.Model.Digest, "synthetic", null), (v.CreatedBy, v.ModelDigest, v.Preprocessing, v.Problem)));
         Assert.Equal([0, 1, 1, 1, 1], history.Select(v => (v.CreatedAt - DateTimeOffset.UnixEpoch).TotalHours));
 
@@ -166,6 +166,26 @@ public sealed class GalleryServiceTests
         })
             Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(attempt)).Error);
         Assert.Single(await service.HistoryAsync("c"));
+    }
+
+    [Fact]
+    public async Task A_change_that_undoes_a_bad_one_has_its_thresholds_back()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf(1, 2, 3));
+        var options = new ScoringOptions { Alpha = 0.3, GateNeighbours = 2 };
+        var good = await service.CalibrateAsync("c", options);
+        await service.AddAsync("c", ImagesOf(4));
+        Assert.Equal(options, await service.LearntOptionsAsync("c"));
+        var bad = await service.CalibrateAsync("c", new ScoringOptions { Alpha = 0.2, GateNeighbours = 1 });
+        Assert.NotEqual(good.Calibration!.Theta, bad.Calibration!.Theta);
+
+        var retired = await service.RetireAsync("c", ["4.png"], "not good");
+        Assert.Equal((5, good.Calibration.Theta, good.Calibration.Tau), (retired.Version, retired.Calibration!.Theta, retired.Calibration.Tau));
+        Assert.Equal(bad.Calibration.Theta, (await service.RestoreAsync("c", ["4.png"], "good after all")).Calibration!.Theta);
+        // Version 1 had no thresholds itself; 2 had its images.
+        Assert.Equal(good.Calibration.Theta, (await service.RollBackAsync("c", 1, "no")).Calibration!.Theta);
+        Assert.Null((await service.RetireAsync("c", ["1.png"], "blurred")).Calibration);
     }
 
     [Fact]
