@@ -29,6 +29,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
+[JsonSerializable(typeof(KeyRow))]
+[JsonSerializable(typeof(IReadOnlyList<KeyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     public static void WriteLine<T>(T value, JsonTypeInfo<T> type) => Console.Out.WriteLine(JsonSerializer.Serialize(value, type));
