@@ -103,7 +103,7 @@ internal static class GalleryVersionCommands
         var versions = CommonOptions.Bounded(new Option<int>("--keep-versions") { Description = "Newest versions to keep.", DefaultValueFactory = _ => defaults.Versions }, 1, 1_000_000);
         var days = CommonOptions.Bounded(new Option<double>("--keep-days") { Description = "Also keep versions that were current within so many days." }, 0, 1_000_000);
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("compact", "Drop old versions and the images only they need.\n\nExample: spade gallery compact bottle --keep-versions 10 --keep-days 90") { category, versions, days, gallery, json };
+        var command = new Command("compact", "Drop old versions and the images only they need. The current version and the newest one with thresholds stay.\n\nExample: spade gallery compact bottle --keep-versions 10 --keep-days 90") { category, versions, days, gallery, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
