@@ -48,7 +48,6 @@ public sealed class ManifestTests
             Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));
             Assert.Equal("pod-1", options.SiloName);
             Assert.Contains("POD_IP", values.Keys);
-            foreach (string name in values.Keys.Where(k => k.StartsWith("Spade__", StringComparison.Ordinal))) Assert.True(IsSetting(name), $"{role}: the program has no setting {name}");
 
             // Ports: the defaults of the options, since no variable changes them.
             var ports = container["ports"]!.AsArray().ToDictionary(p => (string)p!["name"]!, p => (int)p!["containerPort"]!);
@@ -129,24 +128,8 @@ public sealed class ManifestTests
     private static SiloOptions Options(Dictionary<string, string> variables)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(variables.Select(v => KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value))).Build();
-        var options = configuration.GetSection(SiloOptions.Section).Get<SiloOptions>()!;
-        Assert.Empty(options.Validate(new(options)));
-        return options;
-    }
-
-    /// <summary>Whether Spade__A__B names a property that the program binds.</summary>
-    private static bool IsSetting(string variable)
-    {
-        string[] path = variable.Split("__")[1..];
-        Type? section = path.Length == 1 ? typeof(SiloOptions) : path[0] switch
-        {
-            "Cluster" => typeof(Grains.ClusterOptions),
-            "Extractor" => typeof(Grains.Extraction.ExtractorOptions),
-            "Door" => typeof(SpadeCluster.Grpc.GrpcDoorOptions),
-            "OnnxRuntime" => typeof(SpadeCluster.Inference.OnnxRuntime.OnnxRuntimeOptions),
-            _ => null,
-        };
-        return section?.GetProperty(path[^1]) is not null;
+        Assert.Empty(SiloSettings.Problems(configuration));
+        return configuration.GetSection(SiloOptions.Section).Get<SiloOptions>()!;
     }
 
     private static string Kind(JsonNode document) => (string)document["kind"]!;
