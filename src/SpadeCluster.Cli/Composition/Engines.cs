@@ -40,6 +40,9 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
         return Compose(_extractors.Get(model.Digest, () => Extractors.Open(Find(model), _settings)), Preprocessing.Parse(preprocessing));
     }
 
+    /// <summary>Health of every extractor that is open.</summary>
+    public IReadOnlyList<ExtractorHealth> Health() => [.. _extractors.All.Select(e => e.Health)];
+
     /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
     /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
     public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true)
