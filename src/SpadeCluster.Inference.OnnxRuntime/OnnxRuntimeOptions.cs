@@ -23,7 +23,8 @@ public sealed record OnnxRuntimeOptions
 
     /// <summary>Images per run. On the CPU a run takes as many as there are, up to this. On CUDA every run takes exactly this
     /// many, the last one padded with black images: cuDNN chooses its algorithms by shape, and an image's features may not
-    /// depend on the batch it came in. 1 suits single photographs, 8 to 32 a busy GPU.</summary>
+    /// depend on the batch it came in. 1 suits single photographs, 8 to 32 a busy GPU. A silo's CPU devices take their
+    /// queue's Spade:Extractor:MaxBatch where this is not set.</summary>
     [Range(1, 1024)]
     public int Batch { get; init; } = 1;
 

@@ -13,10 +13,11 @@ namespace SpadeCluster.Silo.Hosting;
 /// What this silo's devices can run: the embedded model and those in the models folder, opened on a device when a gallery asks
 /// for them. Slots of the same device share its extractors.
 /// </summary>
-internal sealed partial class DeviceEngines(IOptions<SiloOptions> options, IOptions<OnnxRuntimeOptions> onnxRuntime, IImagePreparers preparers, ILogger<DeviceEngines> logger) : IDeviceEngines, IDisposable
+internal sealed partial class DeviceEngines(IOptions<SiloOptions> options, IOptions<ExtractorOptions> queue, IConfiguration configuration, IImagePreparers preparers, ILogger<DeviceEngines> logger) : IDeviceEngines, IDisposable
 {
     public const string Managed = "managed";
 
+    private readonly IConfigurationSection _onnxRuntime = configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime");
     private readonly OpenExtractors<(string Device, string Model)> _extractors = new();
     // A model that cannot be opened is tried again by the next call; one that two calls open at once is the same.
     private readonly Lazy<InferenceModel> _default = new(() => options.Value.DefaultModel is { } folder ? ModelFolder.Open(folder) : DefaultModel.Open(), LazyThreadSafetyMode.PublicationOnly);
@@ -64,7 +65,15 @@ internal sealed partial class DeviceEngines(IOptions<SiloOptions> options, IOpti
     private IFeatureExtractor Extractor(string device, string digest, Func<InferenceModel> find)
         => _extractors.Get((device, digest), () => device == Managed
             ? new ManagedExtractor(find(), options.Value.Threads)
-            : new OnnxRuntimeExtractor(find(), onnxRuntime.Value with { Device = OnnxRuntimeDevice.Parse(device), Threads = options.Value.Threads }));
+            : new OnnxRuntimeExtractor(find(), OnnxRuntime(OnnxRuntimeDevice.Parse(device))));
+
+    /// <summary>Settings of ONNX Runtime on a device. Where no batch is named, the CPU takes the images that were gathered
+    /// together in one run, which changes no result; on CUDA it would, so that it has to be named there.</summary>
+    internal OnnxRuntimeOptions OnnxRuntime(OnnxRuntimeDevice device)
+    {
+        var named = _onnxRuntime.Get<OnnxRuntimeOptions>() ?? new();
+        return named with { Device = device, Threads = options.Value.Threads, Batch = device.Cuda is null && _onnxRuntime[nameof(named.Batch)] is null ? queue.Value.MaxBatch : named.Batch };
+    }
 
     private IImagePreparer Preparer(string preprocessing) => preparers.For(preprocessing);
 

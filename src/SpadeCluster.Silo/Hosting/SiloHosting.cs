@@ -9,7 +9,6 @@ using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grpc;
 using SpadeCluster.Imaging;
-using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
@@ -35,7 +34,6 @@ internal static partial class SiloHosting
         services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
         services.AddSingleton<IGalleryStore>(s => s.GetRequiredService<GalleryStore>());
         services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
-        services.Configure<OnnxRuntimeOptions>(configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime"));
         services.AddSingleton<DeviceEngines>();
         services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<DeviceEngines>());
         services.AddSingleton<IImagePreparers, ImagePreparers>();

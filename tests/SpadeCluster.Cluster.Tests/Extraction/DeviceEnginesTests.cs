@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using SpadeCluster.Grains.Extraction;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Silo.Hosting;
@@ -15,7 +17,7 @@ public sealed class DeviceEnginesTests : IDisposable
     [Fact]
     public void A_broken_model_folder_does_not_disable_another_and_a_missing_one_may_come_later()
     {
-        using var engines = new DeviceEngines(Options.Create(new SiloOptions { Models = _models, Threads = 1 }), Options.Create(new OnnxRuntimeOptions()), new ImagePreparers(), NullLogger<DeviceEngines>.Instance);
+        using var engines = Engines();
         Directory.CreateDirectory(Path.Combine(_models, "bad"));
         File.WriteAllText(Path.Combine(_models, "bad", "model.json"), "{}");
         var slot = engines.On(0);
@@ -33,4 +35,20 @@ public sealed class DeviceEnginesTests : IDisposable
         Assert.Equal(digest, slot.For(model, "stretch 224x224").Extractor.Model.Digest);
         Assert.Equal(2, engines.Health.Count());
     }
+
+    [Fact]
+    public void ONNX_Runtime_computes_what_the_queue_gathers_where_that_changes_no_result()
+    {
+        var (cpu, cuda) = (OnnxRuntimeDevice.Cpu, OnnxRuntimeDevice.Parse("cuda:0"));
+        using var unnamed = Engines();
+        Assert.Equal((6, 1), (unnamed.OnnxRuntime(cpu).Batch, unnamed.OnnxRuntime(cuda).Batch));
+        Assert.Equal((1, cuda), (unnamed.OnnxRuntime(cuda).Threads, unnamed.OnnxRuntime(cuda).Device));
+        using var named = Engines(("Spade:OnnxRuntime:Batch", "4"), ("Spade:OnnxRuntime:HalfLevels", "true"));
+        Assert.Equal((4, 4), (named.OnnxRuntime(cpu).Batch, named.OnnxRuntime(cuda).Batch));
+        Assert.True(named.OnnxRuntime(cpu).HalfLevels);
+    }
+
+    private DeviceEngines Engines(params (string Key, string Value)[] settings)
+        => new(Options.Create(new SiloOptions { Models = _models, Threads = 1 }), Options.Create(new ExtractorOptions { MaxBatch = 6 }),
+            new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build(), new ImagePreparers(), NullLogger<DeviceEngines>.Instance);
 }
