@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace SpadeCluster.Inference.OnnxRuntime;
 
 /// <summary>How cuDNN chooses a convolution's algorithm.</summary>
@@ -21,7 +23,9 @@ public sealed record OnnxRuntimeOptions
 
     /// <summary>Images per run. On the CPU a run takes as many as there are, up to this. On CUDA every run takes exactly this
     /// many, the last one padded with black images: cuDNN chooses its algorithms by shape, and an image's features may not
-    /// depend on the batch it came in. 1 suits single photographs, 8 to 32 a busy GPU.</summary>
+    /// depend on the batch it came in. 1 suits single photographs, 8 to 32 a busy GPU. A silo's CPU devices take their
+    /// queue's Spade:Extractor:MaxBatch where this is not set.</summary>
+    [Range(1, 1024)]
     public int Batch { get; init; } = 1;
 
     /// <summary>Levels leave the session as float16: half the copying, and the same pyramid, since galleries round to
@@ -29,6 +33,7 @@ public sealed record OnnxRuntimeOptions
     public bool HalfLevels { get; init; }
 
     /// <summary>Bytes of GPU memory the session may take; null: what the device has.</summary>
+    [Range(1L, long.MaxValue)]
     public long? GpuMemoryLimit { get; init; }
 
     public CudnnSearch CudnnSearch { get; init; } = CudnnSearch.Heuristic;

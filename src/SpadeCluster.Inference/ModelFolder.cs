@@ -14,6 +14,16 @@ public static class ModelFolder
     public static InferenceModel Open(string directory)
     {
         if (!Directory.Exists(directory)) throw new SpadeException(SpadeError.NotFound, $"there is no model folder {directory}; import or create one with 'spade model'");
+        var manifest = ReadManifest(directory);
+        string networkPath = Path.Combine(directory, NetworkFile);
+        CheckMemory(networkPath, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        return InferenceModel.Create(manifest, ReadBounded(networkPath, LargestNetwork), directory);
+    }
+
+    /// <summary>What a folder says of its model, which the network's bytes may belie.</summary>
+    /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: unreadable, or it makes no sense.</exception>
+    internal static ModelManifest ReadManifest(string directory)
+    {
         string manifestPath = Path.Combine(directory, ManifestFile);
         ModelManifest? manifest;
         try
@@ -26,9 +36,7 @@ public static class ModelFolder
         }
         if (manifest is null) throw new SpadeException(SpadeError.InvalidArgument, $"{manifestPath} is empty");
         manifest.Validate(manifestPath);
-        string networkPath = Path.Combine(directory, NetworkFile);
-        CheckMemory(networkPath, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-        return InferenceModel.Create(manifest, ReadBounded(networkPath, LargestNetwork), directory);
+        return manifest;
     }
 
     /// <summary>The file itself, its tensors, and what an extractor makes of them are in memory together.</summary>

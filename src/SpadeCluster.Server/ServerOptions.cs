@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace SpadeCluster.Server;
 
 /// <summary>Which decisions keep their photograph and map.</summary>
@@ -31,28 +33,36 @@ public sealed record ServerOptions
     public IReadOnlyList<string> Hosts { get; init; } = [];
 
     /// <summary>Images scored at once.</summary>
+    [Range(1, 1024)]
     public int Slots { get; init; } = Environment.ProcessorCount;
 
     /// <summary>Images admitted beyond those being scored; one more is told to come back (429).</summary>
+    [Range(0, 100_000)]
     public int Queue { get; init; } = 64;
 
     /// <summary>Largest request body.</summary>
+    [Range(1024L, long.MaxValue)]
     public long MaxBodyBytes { get; init; } = 64L << 20;
 
     /// <summary>Bodies held in memory at once, all together.</summary>
+    [Range(1024L, long.MaxValue)]
     public long MaxBytesInFlight { get; init; } = 512L << 20;
 
     /// <summary>Images of one batch request.</summary>
+    [Range(1, 100_000)]
     public int MaxBatch { get; init; } = 256;
 
     /// <summary>Requests per second and caller, on average.</summary>
+    [Range(1, 1_000_000)]
     public int RequestsPerSecond { get; init; } = 1000;
 
     public KeepPictures Keep { get; init; } = KeepPictures.All;
 
     /// <summary>Bytes of photographs and maps kept, the newest; decisions themselves stay <see cref="KeepDays"/>.</summary>
+    [Range(0L, long.MaxValue)]
     public long KeepBytes { get; init; } = 4L << 30;
 
+    [Range(1, 36_500)]
     public int KeepDays { get; init; } = 90;
 
     /// <summary>The host exports telemetry and measures the stages of an image itself, as a cluster's gateway does.</summary>

@@ -1,4 +1,5 @@
-using Microsoft.Extensions.Options;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using SpadeCluster;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Silo.Clustering;
@@ -6,13 +7,15 @@ using SpadeCluster.Silo.Hosting;
 
 // appsettings.json lies beside the program, wherever it is started from; paths in options are relative to where that is.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+// Before anything is made or contacted: one sentence for each mistake.
+var problems = SiloSettings.Problems(builder.Configuration);
+foreach (string problem in problems) Console.Error.WriteLine($"spade-silo: {problem}");
+if (problems.Count > 0) return 2;
 var options = builder.Configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
 try
 {
     builder.AddSilo(options);
     var app = builder.Build();
-    // Before anything is contacted: one sentence per mistake.
-    app.Services.GetRequiredService<IStartupValidator>().Validate();
     // Before the silo is a member: a device that cannot be had, or a door that may not be opened, is an error now.
     if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
     app.Services.GetService<HttpDoor>();
@@ -21,15 +24,22 @@ try
     await app.RunAsync();
     return 0;
 }
-catch (OptionsValidationException e)
-{
-    foreach (string failure in e.Failures) Console.Error.WriteLine($"spade-silo: {failure}");
-    return 2;
-}
 catch (SpadeException e)
 {
     Console.Error.WriteLine($"spade-silo: {e.Message}");
     return e.Error == SpadeError.Unavailable ? 5 : 3;
+}
+catch (IOException e)
+{
+    // Kestrel's, where a port is taken.
+    Console.Error.WriteLine($"spade-silo: {e.Message}");
+    return 5;
+}
+catch (Exception e) when (e is AddressInUseException or SocketException)
+{
+    // Orleans', of the same.
+    Console.Error.WriteLine($"spade-silo: cannot listen on port {options.SiloPort} for other silos: {e.Message}");
+    return 5;
 }
 catch (OrleansException e)
 {

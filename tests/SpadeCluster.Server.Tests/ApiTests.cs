@@ -77,8 +77,10 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         Assert.Equal(3, (await Json(await client.PostAsJsonAsync("/v1/galleries/made/retire", new { images = new[] { "n0.png" }, reason = "blurred" }))).GetProperty("images").GetInt32());
         var back = await Json(await client.PostAsJsonAsync("/v1/galleries/made/rollback", new { version = 2, reason = "it was fine" }));
         Assert.Equal((4, true), (back.GetProperty("images").GetInt32(), back.GetProperty("calibrated").GetBoolean()));
+        var spread = await Json(await client.PostAsJsonAsync("/v1/galleries/made/reshard", new { shards = 2 }));
+        Assert.Equal(("reshard from 1 to 2", true), (spread.GetProperty("reason").GetString(), spread.GetProperty("calibrated").GetBoolean()));
         string audit = await client.GetStringAsync("/v1/audit");
-        foreach (string action in new[] { "add", "calibrate", "retire", "roll back" }) Assert.Contains($"\"action\":\"{action}\",\"subject\":\"made\"", audit, StringComparison.Ordinal);
+        foreach (string action in new[] { "add", "calibrate", "retire", "roll back", "reshard" }) Assert.Contains($"\"action\":\"{action}\",\"subject\":\"made\"", audit, StringComparison.Ordinal);
     }
 
     [Fact]

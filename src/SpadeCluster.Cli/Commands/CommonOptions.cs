@@ -57,8 +57,10 @@ internal sealed class ExtractorOptions
     {
         _threads = threads ?? CommonOptions.Threads();
         _extractor.AcceptOnlyFromAmong(Extractors.Managed, Extractors.OnnxRuntime);
-        foreach (Option option in new Option[] { _threads, _extractor, _device }) command.Add(option);
+        foreach (var option in All) command.Add(option);
     }
+
+    public IReadOnlyList<Option> All => [_threads, _extractor, _device];
 
     public ExtractorSettings Read(ParseResult parsed) => new(parsed.GetValue(_extractor), parsed.GetRequiredValue(_device), parsed.GetValue(_threads));
 }

@@ -9,10 +9,10 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery history|diff|rollback|restore|compact|export|import</summary>
+/// <summary>spade gallery history|diff|rollback|restore|reshard|compact|export|import</summary>
 internal static class GalleryVersionCommands
 {
-    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), Compact(), Export(), Import()];
+    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), Reshard(), Compact(), Export(), Import()];
 
     private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category." };
 
@@ -100,6 +100,22 @@ internal static class GalleryVersionCommands
             var service = Service(parsed, gallery);
             var changed = await changeAsync(service, parsed, parsed.GetRequiredValue(reason), cancellation);
             return Print(parsed, json, await GalleryCommands.CalibratedAsync(service, changed, parsed, noCalibration, json, cancellation));
+        });
+        return command;
+    }
+
+    private static Command Reshard()
+    {
+        var category = Category();
+        var shards = new Argument<int>("SHARDS") { Description = $"Parts that a cluster's gallery silos share, 1 to {GalleryService.MaxShards}." };
+        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var command = new Command("reshard", "Spread a category over another number of shards, for clusters: a new version with the same images, thresholds and scores.\n\nExample: spade gallery reshard bottle 4") { category, shards, gallery, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var m = await Service(parsed, gallery).ReshardAsync(parsed.GetRequiredValue(category), parsed.GetValue(shards), cancellation);
+            if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images in {m.Shards} {(m.Shards == 1 ? "shard" : "shards")}");
+            return 0;
         });
         return command;
     }

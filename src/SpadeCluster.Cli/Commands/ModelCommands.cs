@@ -29,17 +29,29 @@ internal static class ModelCommands
         command.SetAction(parsed =>
         {
             var models = new List<ModelSummary> { Summarise(Embedded, DefaultModel.Open()) };
-            models.AddRange(Engines.Local().Select(m => Summarise(m.Folder, m.Model)));
+            int broken = 0;
+            foreach (string folder in ModelFolders.In(Engines.ModelsFolder))
+            {
+                try
+                {
+                    models.Add(Summarise(folder, ModelFolder.Open(folder)));
+                }
+                catch (SpadeException e)
+                {
+                    broken++;
+                    Console.Error.WriteLine($"spade: {folder}: {e.Message}");
+                }
+            }
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(models, CliJson.Default.IReadOnlyListModelSummary);
-                return 0;
+                return broken > 0 ? ExitCodes.BadData : 0;
             }
             var table = new Table().Border(TableBorder.Rounded).AddColumns("name", "folder", "input", "levels", "pooled", "digest");
             foreach (var m in models)
                 table.AddRow([.. new[] { m.Name, m.Folder, $"{m.InputWidth}x{m.InputHeight}", string.Join(' ', m.Levels), m.PooledLength.ToString(CultureInfo.InvariantCulture), m.Digest[..12] }.Select(Markup.Escape)]);
             AnsiConsole.Write(table);
-            return 0;
+            return broken > 0 ? ExitCodes.BadData : 0;
         });
         return command;
     }

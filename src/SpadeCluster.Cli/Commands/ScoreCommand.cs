@@ -24,7 +24,8 @@ internal static class ScoreCommand
             var files = Files.Expand(parsed.GetRequiredValue(paths));
             if (parsed.GetValue(server) is { } address)
             {
-                if (parsed.GetValue(output) is not null) throw new SpadeException(SpadeError.InvalidArgument, "--out draws pictures here, so it does not go with --server; leave one out");
+                string[] local = [.. new Option[] { gallery, model, memory, output }.Concat(extractor.All).Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
+                if (local.Length > 0) throw new SpadeException(SpadeError.InvalidArgument, $"with --server the cluster scores, by its own galleries, models and devices: leave out {string.Join(", ", local)}, or --server");
                 using var remote = FullBuild.Connect(address);
                 return await ScoreAllAsync(files, parsed.GetValue(json), (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
             }

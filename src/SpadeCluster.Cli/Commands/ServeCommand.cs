@@ -57,7 +57,7 @@ internal static class ServeCommand
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
             var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: (long)(parsed.GetValue(memory) * 1e9), steady: true);
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
-                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader);
+                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader, engines.Health);
             await using var server = SpadeServer.Create(options, parts);
             try
             {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
@@ -15,8 +14,9 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
 {
     public const string ModelsFolder = "models";
 
-    private readonly ConcurrentDictionary<string, Lazy<IFeatureExtractor>> _extractors = new(StringComparer.Ordinal);
-    private readonly Lazy<InferenceModel> _named = new(() => modelFolder is null ? DefaultModel.Open() : ModelFolder.Open(modelFolder));
+    private readonly OpenExtractors<string> _extractors = new();
+    // A model that cannot be opened is tried again by the next call; one that two calls open at once is the same.
+    private readonly Lazy<InferenceModel> _named = new(() => modelFolder is null ? DefaultModel.Open() : ModelFolder.Open(modelFolder), LazyThreadSafetyMode.PublicationOnly);
 
     private readonly ExtractorSettings _settings = extractor ?? new();
 
@@ -33,38 +33,51 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
         }
     }
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => Compose(Extractor(Find(model)), Preprocessing.Parse(preprocessing));
+    public FeatureEngine For(FeatureModel model, string preprocessing)
+    {
+        if (modelFolder is not null && _named.Value.Digest != model.Digest)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery was built with model '{model.Name}' (digest {model.Digest[..12]}), but '{modelFolder}' is '{_named.Value.Manifest.Name}' ({_named.Value.Digest[..12]}): use that model, or build a new category");
+        return Compose(_extractors.Get(model.Digest, () => Extractors.Open(Find(model), _settings)), Preprocessing.Parse(preprocessing));
+    }
+
+    /// <summary>Health of every extractor that is open.</summary>
+    public IReadOnlyList<ExtractorHealth> Health() => [.. _extractors.All.Select(e => e.Health)];
 
     /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
     /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
     public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true)
         => new(store, this, author, Threads, thumbnail: thumbnails ? image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null);
 
-    public void Dispose()
+    public void Dispose() => _extractors.Dispose();
+
+    /// <summary>Models that new galleries can be built with: the default one and those below ./models that can be run.</summary>
+    public IReadOnlyList<FeatureModel> Models()
     {
-        foreach (var extractor in _extractors.Values)
-            if (extractor.IsValueCreated) extractor.Value.Dispose();
+        var models = new List<FeatureModel> { Extractor(_named.Value).Model };
+        foreach (string folder in ModelFolders.In(ModelsFolder))
+        {
+            try
+            {
+                models.Add(Extractor(ModelFolder.Open(folder)).Model);
+            }
+            catch (SpadeException e)
+            {
+                Warn($"model folder '{folder}' is left out: {e.Message}");
+            }
+        }
+        return [.. models.DistinctBy(m => m.Digest)];
     }
-
-    /// <summary>Models below ./models that can be opened, by folder.</summary>
-    public static IEnumerable<(string Folder, InferenceModel Model)> Local()
-        => (Directory.Exists(ModelsFolder) ? Directory.EnumerateDirectories(ModelsFolder) : []).Order(StringComparer.Ordinal)
-            .Where(d => File.Exists(Path.Combine(d, ModelFolder.ManifestFile))).Select(d => (d, ModelFolder.Open(d)));
-
-    /// <summary>Models that new galleries can be built with: the default one and those below ./models.</summary>
-    public IReadOnlyList<FeatureModel> Models() => [.. Local().Select(m => m.Model).Prepend(_named.Value).DistinctBy(m => m.Digest).Select(m => Extractor(m).Model)];
 
     private InferenceModel Find(FeatureModel model)
     {
-        if (modelFolder is not null && _named.Value.Digest != model.Digest)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery was built with model '{model.Name}' (digest {model.Digest[..12]}), but '{modelFolder}' is '{_named.Value.Manifest.Name}' ({_named.Value.Digest[..12]}): use that model, or build a new category");
         if (_named.Value.Digest == model.Digest) return _named.Value;
-        return Local().Select(m => m.Model).FirstOrDefault(m => m.Digest == model.Digest)
+        return ModelFolders.Find(ModelsFolder, model.Digest, Warn)
             ?? throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below ./{ModelsFolder}: name its folder with --model");
     }
 
-    private IFeatureExtractor Extractor(InferenceModel model)
-        => _extractors.GetOrAdd(model.Digest, _ => new Lazy<IFeatureExtractor>(() => Extractors.Open(model, _settings))).Value;
+    private IFeatureExtractor Extractor(InferenceModel model) => _extractors.Get(model.Digest, () => Extractors.Open(model, _settings));
+
+    private static void Warn(string warning) => Console.Error.WriteLine($"spade: {warning}");
 
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
     {

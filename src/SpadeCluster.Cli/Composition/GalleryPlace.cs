@@ -12,7 +12,7 @@ internal static partial class GalleryPlace
     /// <exception cref="SpadeException">InvalidArgument: a connection string that is none.</exception>
     public static GalleryStore Open(string place)
     {
-        if (place.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || place.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase))
+        if (IsUrl(place))
             throw new SpadeException(SpadeError.InvalidArgument, "--gallery takes a database as \"Host=...;Port=...;Database=...;Username=...;Password=...\", not as a URL");
         if (!IsDatabase(place)) return new FileGalleryStore(place) { Warning = Warn };
         try
@@ -26,7 +26,9 @@ internal static partial class GalleryPlace
         }
     }
 
-    public static bool IsDatabase(string place) => HostOption().IsMatch(place);
+    public static bool IsDatabase(string place) => IsUrl(place) || HostOption().IsMatch(place);
+
+    private static bool IsUrl(string place) => place.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || place.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     [GeneratedRegex(@"(^|;)\s*(host|server|data source)\s*=", RegexOptions.IgnoreCase)]
     private static partial Regex HostOption();

@@ -35,6 +35,9 @@ internal static class GalleryEndpoints
             ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) => g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
         change.MapPost("/{category}/rollback", (string category, RollBackRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) => g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/reshard", (string category, ReshardRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct))).Produces<GallerySummary>()
+            .WithSummary("Spread the category over another number of shards, for clusters. Changes no score, and keeps the thresholds.");
         change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>();
     }
 
@@ -168,6 +171,7 @@ internal static class GalleryEndpoints
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
 internal sealed record ImagesRequest(IReadOnlyList<string> Images, string? Reason);
 internal sealed record RollBackRequest(int Version, string? Reason);
+internal sealed record ReshardRequest(int Shards);
 internal sealed record CalibrateRequest(double? Alpha = null, ScoringOptions? Options = null);
 internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);
 internal sealed record CalibrateLine(int Calibrated, int Of);

@@ -19,11 +19,13 @@ internal static class ServerEndpoints
         app.MapGet("/health/ready", ReadyAsync).WithTags("server");
     }
 
-    /// <summary>Ready: the galleries can be read and the log can be written.</summary>
+    /// <summary>Ready: the galleries can be read, the log can be written, and no device is lost.</summary>
+    /// <exception cref="SpadeException">Unavailable: a device is lost; it stays so until this process is started again.</exception>
     public static async Task<IResult> ReadyAsync(ServerParts parts, Storage.ServerDatabase database, CancellationToken cancellation)
     {
         await parts.Galleries("health").ListAsync(cancellation);
         await database.WriteAsync(_ => { });
+        if (parts.Health.FirstOrDefault(e => !e.IsHealthy) is { } lost) throw new SpadeException(SpadeError.Unavailable, $"{lost.Device}: {lost.Problem}; start this server again");
         return Results.Text("ok");
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using SpadeCluster.Features;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Storage;
@@ -9,12 +10,13 @@ namespace SpadeCluster.Server.Telemetry;
 /// <param name="PerSecond">Decisions per second over the last minute.</param>
 /// <param name="Milliseconds">Percentiles of the last decisions, arrival to logged.</param>
 /// <param name="Stages">Median milliseconds per stage.</param>
+/// <param name="Extractors">Provider, device and model of each that is open, and what is wrong with it.</param>
 public sealed record ServerState(
     TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds, IReadOnlyDictionary<string, double> Stages,
-    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap);
+    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap, IReadOnlyList<ExtractorHealth> Extractors);
 
 /// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
-internal sealed class ServerStatistics(ServerOptions options, Admission admission, ServerDatabase database, SpadeTelemetry telemetry)
+internal sealed class ServerStatistics(ServerOptions options, ServerParts parts, Admission admission, ServerDatabase database, SpadeTelemetry telemetry)
 {
     private const int Window = 1024;
 
@@ -44,7 +46,7 @@ internal sealed class ServerStatistics(ServerOptions options, Admission admissio
             {
                 ["decode"] = Median(s => s.Prepare), ["extract"] = Median(s => s.Extract), ["retrieve"] = Median(s => s.Retrieve), ["match"] = Median(s => s.Match), ["smooth"] = Median(s => s.Map),
             },
-            admission.Admitted, admission.Scoring, options.Slots, options.Queue, admission.Refused, database.Waiting, admission.BytesInFlight, Environment.WorkingSet, GC.GetTotalMemory(false));
+            admission.Admitted, admission.Scoring, options.Slots, options.Queue, admission.Refused, database.Waiting, admission.BytesInFlight, Environment.WorkingSet, GC.GetTotalMemory(false), parts.Health);
 
         double Median(Func<StageTimes, double> stage) => At([.. last.Select(l => stage(l.Stages)).Order()], 0.5);
     }

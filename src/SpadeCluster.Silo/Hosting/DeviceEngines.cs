@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using SpadeCluster.Features;
 using SpadeCluster.Grains.Extraction;
@@ -14,12 +13,14 @@ namespace SpadeCluster.Silo.Hosting;
 /// What this silo's devices can run: the embedded model and those in the models folder, opened on a device when a gallery asks
 /// for them. Slots of the same device share its extractors.
 /// </summary>
-internal sealed class DeviceEngines(IOptions<SiloOptions> options, IOptions<OnnxRuntimeOptions> onnxRuntime, IImagePreparers preparers) : IDeviceEngines, IDisposable
+internal sealed partial class DeviceEngines(IOptions<SiloOptions> options, IOptions<ExtractorOptions> queue, IConfiguration configuration, IImagePreparers preparers, ILogger<DeviceEngines> logger) : IDeviceEngines, IDisposable
 {
     public const string Managed = "managed";
 
-    private readonly ConcurrentDictionary<(string Device, string Model), Lazy<IFeatureExtractor>> _extractors = new();
-    private readonly Lazy<InferenceModel> _default = new(() => options.Value.DefaultModel is { } folder ? ModelFolder.Open(folder) : DefaultModel.Open());
+    private readonly IConfigurationSection _onnxRuntime = configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime");
+    private readonly OpenExtractors<(string Device, string Model)> _extractors = new();
+    // A model that cannot be opened is tried again by the next call; one that two calls open at once is the same.
+    private readonly Lazy<InferenceModel> _default = new(() => options.Value.DefaultModel is { } folder ? ModelFolder.Open(folder) : DefaultModel.Open(), LazyThreadSafetyMode.PublicationOnly);
 
     public static bool IsDevice(string text)
     {
@@ -35,7 +36,7 @@ internal sealed class DeviceEngines(IOptions<SiloOptions> options, IOptions<Onnx
     }
 
     /// <summary>Health of every extractor that is open, by device.</summary>
-    public IEnumerable<ExtractorHealth> Health => _extractors.Where(e => e.Value.IsValueCreated).OrderBy(e => e.Key).Select(e => e.Value.Value.Health);
+    public IEnumerable<ExtractorHealth> Health => _extractors.All.Select(e => e.Health).OrderBy(h => h.Device, StringComparer.Ordinal).ThenBy(h => h.ModelDigest, StringComparer.Ordinal);
 
     /// <summary>Opens the default model on every device, and warms it up.</summary>
     /// <exception cref="SpadeException">Unavailable: a device is not there. As the model, otherwise.</exception>
@@ -46,25 +47,33 @@ internal sealed class DeviceEngines(IOptions<SiloOptions> options, IOptions<Onnx
 
     public IFeatureEngines On(int slot) => new Slot(this, options.Value.DeviceList[slot]);
 
-    public void Dispose()
-    {
-        foreach (var extractor in _extractors.Values)
-            if (extractor.IsValueCreated) extractor.Value.Dispose();
-    }
+    public void Dispose() => _extractors.Dispose();
 
     private InferenceModel Find(FeatureModel model)
     {
         if (_default.Value.Digest == model.Digest) return _default.Value;
+        if (DefaultModel.Open() is var embedded && embedded.Digest == model.Digest) return embedded;
         string folder = options.Value.Models;
-        return (Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : []).Order(StringComparer.Ordinal)
-            .Where(d => File.Exists(Path.Combine(d, ModelFolder.ManifestFile))).Select(ModelFolder.Open).Append(DefaultModel.Open()).FirstOrDefault(m => m.Digest == model.Digest)
+        return ModelFolders.Find(folder, model.Digest, warning => LogModel(logger, warning))
             ?? throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which the extractor silo does not have; put its folder into '{folder}'");
     }
 
     private IFeatureExtractor Extractor(string device, InferenceModel model)
-        => _extractors.GetOrAdd((device, model.Digest), _ => new Lazy<IFeatureExtractor>(() => device == Managed
-            ? new ManagedExtractor(model, options.Value.Threads)
-            : new OnnxRuntimeExtractor(model, onnxRuntime.Value with { Device = OnnxRuntimeDevice.Parse(device), Threads = options.Value.Threads }))).Value;
+        => Extractor(device, model.Digest, () => model);
+
+    /// <param name="find">Asked for the model where its extractor is not open yet.</param>
+    private IFeatureExtractor Extractor(string device, string digest, Func<InferenceModel> find)
+        => _extractors.Get((device, digest), () => device == Managed
+            ? new ManagedExtractor(find(), options.Value.Threads)
+            : new OnnxRuntimeExtractor(find(), OnnxRuntime(OnnxRuntimeDevice.Parse(device))));
+
+    /// <summary>Settings of ONNX Runtime on a device. Where no batch is named, the CPU takes the images that were gathered
+    /// together in one run, which changes no result; on CUDA it would, so that it has to be named there.</summary>
+    internal OnnxRuntimeOptions OnnxRuntime(OnnxRuntimeDevice device)
+    {
+        var named = _onnxRuntime.Get<OnnxRuntimeOptions>() ?? new();
+        return named with { Device = device, Threads = options.Value.Threads, Batch = device.Cuda is null && _onnxRuntime[nameof(named.Batch)] is null ? queue.Value.MaxBatch : named.Batch };
+    }
 
     private IImagePreparer Preparer(string preprocessing) => preparers.For(preprocessing);
 
@@ -80,6 +89,9 @@ internal sealed class DeviceEngines(IOptions<SiloOptions> options, IOptions<Onnx
         }
 
         public FeatureEngine For(FeatureModel model, string preprocessing)
-            => new(engines._extractors.TryGetValue((device, model.Digest), out var open) ? open.Value : engines.Extractor(device, engines.Find(model)), engines.Preparer(preprocessing));
+            => new(engines.Extractor(device, model.Digest, () => engines.Find(model)), engines.Preparer(preprocessing));
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Models: {Warning}")]
+    private static partial void LogModel(ILogger logger, string warning);
 }

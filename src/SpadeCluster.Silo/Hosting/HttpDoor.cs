@@ -22,14 +22,14 @@ internal sealed class HttpDoor : IHostedService, IAsyncDisposable
 
     /// <summary>Made before any service starts: what may not be opened keeps the silo out of the cluster.</summary>
     /// <exception cref="SpadeException">As <see cref="SpadeServer.Create(ServerOptions, ServerParts)"/>.</exception>
-    public HttpDoor(IConfiguration configuration, IScoringService scoring, IGalleryServices galleries, IFeatureEngines engines, GalleryStore store)
+    public HttpDoor(IConfiguration configuration, IScoringService scoring, IGalleryServices galleries, IFeatureEngines engines, DeviceEngines devices, GalleryStore store)
     {
         var section = configuration.GetSection(SiloOptions.Section);
         _urls = section.Get<SiloOptions>()!.HttpUrlList;
         var options = (section.GetSection("Http").Get<ServerOptions>() ?? new()) with { Urls = _urls, HostTelemetry = true };
         if (section["Http:Slots"] is null) options = options with { Slots = Slots };
         _server = SpadeServer.Create(options, new ServerParts(scoring, galleries.For, () => [engines.Default.Extractor.Model],
-            (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), ImageFormats.Reader));
+            (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), ImageFormats.Reader, () => [.. devices.Health]));
     }
 
     public async Task StartAsync(CancellationToken cancellationToken)

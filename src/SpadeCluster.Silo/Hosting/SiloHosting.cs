@@ -9,7 +9,6 @@ using SpadeCluster.Grains.Galleries;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grpc;
 using SpadeCluster.Imaging;
-using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
@@ -26,7 +25,7 @@ internal static partial class SiloHosting
     public static void AddSilo(this WebApplicationBuilder builder, SiloOptions options)
     {
         var (services, configuration) = (builder.Services, builder.Configuration);
-        services.AddOptionsWithValidateOnStart<SiloOptions>().BindConfiguration(SiloOptions.Section).ValidateDataAnnotations();
+        services.Configure<SiloOptions>(configuration.GetSection(SiloOptions.Section));
         services.Configure<SpadeClusterOptions>(configuration.GetSection($"{SiloOptions.Section}:Cluster"));
         services.Configure<ExtractorOptions>(configuration.GetSection($"{SiloOptions.Section}:Extractor"));
         services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
@@ -35,7 +34,6 @@ internal static partial class SiloHosting
         services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
         services.AddSingleton<IGalleryStore>(s => s.GetRequiredService<GalleryStore>());
         services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
-        services.Configure<OnnxRuntimeOptions>(configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime"));
         services.AddSingleton<DeviceEngines>();
         services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<DeviceEngines>());
         services.AddSingleton<IImagePreparers, ImagePreparers>();
@@ -59,7 +57,6 @@ internal static partial class SiloHosting
 
     private static ISiloBuilder Join(this ISiloBuilder silo, SiloOptions options)
     {
-        string? address = options.Address ?? Environment.GetEnvironmentVariable("POD_IP");
         if (options.Clustering == ClusteringKind.Localhost)
         {
             silo.UseLocalhostClustering(options.SiloPort, gatewayPort: 0, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort), serviceId: "spade", clusterId: options.ClusterId);
@@ -68,7 +65,7 @@ internal static partial class SiloHosting
         {
             silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.ConnectionString));
             // No Orleans clients: the cluster's door is gRPC.
-            if (address is not null) silo.ConfigureEndpoints(IPAddress.Parse(address), options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(IPAddress.Parse(address)));
+            if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address) silo.ConfigureEndpoints(address, options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
             else silo.ConfigureEndpoints(options.SiloPort, gatewayPort: 0);
         }
         silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));

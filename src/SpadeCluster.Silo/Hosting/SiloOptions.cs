@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
+using Npgsql;
 using SpadeCluster.Grains.Placement;
 
 namespace SpadeCluster.Silo.Hosting;
@@ -20,7 +22,7 @@ public enum StoreKind
 }
 
 /// <summary>Section "Spade" of the configuration: appsettings.json, or environment variables such as Spade__Roles=gallery.</summary>
-public sealed class SiloOptions : IValidatableObject
+public sealed class SiloOptions
 {
     public const string Section = "Spade";
 
@@ -90,6 +92,7 @@ public sealed class SiloOptions : IValidatableObject
 
     /// <summary>Interval of the probes by which silos notice that another one is lost; three missed ones count. Shorter finds
     /// losses sooner, and takes a silo whose processors are all busy for lost sooner.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long requests in work may take to end when this process is asked to stop.</summary>
@@ -101,20 +104,42 @@ public sealed class SiloOptions : IValidatableObject
 
     public IReadOnlyList<string> DeviceList => Devices.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
+    private const string PodIp = "POD_IP";
+
+    /// <summary>See <see cref="Address"/>.</summary>
+    internal string? SiloAddress => Address ?? Environment.GetEnvironmentVariable(PodIp);
+
     public string SiloName => Name ?? $"{Environment.MachineName}-{SiloPort}";
 
     public bool Has(string role) => RoleList.Contains(role);
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    /// <summary>What is wrong with these settings together, one sentence each; <see cref="SiloSettings"/> looks at each by itself.</summary>
+    internal IEnumerable<string> Problems()
     {
         foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
-            yield return new ValidationResult($"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}");
-        if (RoleList.Count == 0) yield return new ValidationResult($"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}");
-        if (DeviceList.Count == 0) yield return new ValidationResult($"{Section}:Devices is empty; name at least one, such as {DeviceEngines.Managed} or cuda:0");
+            yield return $"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}";
+        if (RoleList.Count == 0) yield return $"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}";
+        if (DeviceList.Count == 0) yield return $"{Section}:Devices is empty; name at least one, such as {DeviceEngines.Managed} or cuda:0";
         foreach (string device in DeviceList.Where(d => !DeviceEngines.IsDevice(d)))
-            yield return new ValidationResult($"{Section}:Devices: '{device}' is no device; {DeviceEngines.Managed}, cpu, cuda and cuda:N (N from 0) are");
-        if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && string.IsNullOrWhiteSpace(ConnectionString))
-            yield return new ValidationResult($"{Section}:ConnectionString is missing; PostgreSql needs one, such as Host=db;Database=spade;Username=spade");
-        if (SiloName.Contains('@')) yield return new ValidationResult($"{Section}:Name '{SiloName}' must not hold '@'");
+            yield return $"{Section}:Devices: '{device}' is no device; {DeviceEngines.Managed}, cpu, cuda and cuda:N (N from 0) are";
+        if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && ConnectionProblem() is { } problem)
+            yield return $"{Section}:ConnectionString {problem}; PostgreSql needs one such as Host=db;Database=spade;Username=spade";
+        if (SiloAddress is { } address && !IPAddress.TryParse(address, out _))
+            yield return $"{(Address is null ? PodIp : $"{Section}:Address")} is '{address}', which is not an IP address such as 10.0.0.7; names are not looked up";
+        if (SiloName.Contains('@')) yield return $"{Section}:Name '{SiloName}' must not hold '@'";
+    }
+
+    private string? ConnectionProblem()
+    {
+        if (string.IsNullOrWhiteSpace(ConnectionString)) return "is missing";
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(ConnectionString).Host is null ? "names no Host" : null;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            // Its message names the word, never a value: there may be a password among them.
+            return $"is not one that PostgreSQL's driver understands ({e.Message.ReplaceLineEndings(" ")})";
+        }
     }
 }

@@ -29,7 +29,9 @@ public class BadInputTests : WorkFolder
     [InlineData(3, "not a category name", "gallery", "show", "../etc")]
     [InlineData(3, "not a category name", "gallery", "show", "a/b")]
     [InlineData(3, "not a category name", "gallery", "show", ".")]
-    public async Task Missing_and_forbidden_names(int code, string sentence, params string[] args)
+    [InlineData(3, "leave out --gallery, --device, or --server", "score", "--category", "c", "--server", "127.0.0.1:1", "--device", "cpu", "--gallery", "g", "x.png")]
+    [InlineData(3, "leave out --out, or --server", "score", "--category", "c", "--server", "127.0.0.1:1", "--out", "o", "x.png")]
+    public async Task Missing_and_forbidden_names_and_combinations(int code, string sentence, params string[] args)
     {
         var (exit, _, error) = await Spade.InAsync(Root, args);
         Assert.Equal(code, exit);

@@ -31,6 +31,14 @@ public class GalleryVersionCommandsTests : WorkFolder
         Assert.Equal(3, (await Spade.RunAsync("gallery", "import", file, "--gallery", At("elsewhere"))).Exit);
         Assert.Equal(0, (await Spade.RunAsync("gallery", "verify", "plates", "--gallery", At("elsewhere"))).Exit);
 
+        // The same, in other parts.
+        var (exit, output, error) = await Spade.RunAsync("gallery", "reshard", "plates", "3", "--gallery", At("elsewhere"));
+        Assert.True(exit == 0, error);
+        Assert.Equal("plates: version 8 with 3 images in 3 shards", output.Trim());
+        var spread = await Json("gallery", "reshard", "plates", "2", "--gallery", At("elsewhere"));
+        Assert.Equal("reshard from 3 to 2", spread.GetProperty("gallery").GetProperty("reason").GetString());
+        Assert.Equal(3, (await Spade.RunAsync("gallery", "reshard", "plates", "0", "--gallery", At("elsewhere"))).Exit);
+
         var compacted = await Json("gallery", "compact", "plates", "--keep-versions", "1", "--gallery", galleries);
         Assert.Equal((6, 2), (compacted.GetProperty("dropped").GetArrayLength(), compacted.GetProperty("images").GetInt32()));
         Assert.Equal(4, (await Spade.RunAsync("gallery", "rollback", "plates", "2", "--reason", "too late", "--gallery", galleries)).Exit);

@@ -16,6 +16,7 @@ public class HelpTests
     [InlineData("gallery diff")]
     [InlineData("gallery rollback")]
     [InlineData("gallery restore")]
+    [InlineData("gallery reshard")]
     [InlineData("gallery compact")]
     [InlineData("gallery export")]
     [InlineData("gallery import")]

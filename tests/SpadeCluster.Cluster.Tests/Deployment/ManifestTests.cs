@@ -19,6 +19,9 @@ public sealed class ManifestTests
     /// <summary>Extractors with CUDA devices: a deployment of its own, since the image and the settings differ.</summary>
     private const string Gpu = "extractor-gpu";
 
+    /// <summary>A gateway with the HTTP API: a deployment of its own, since it has a volume.</summary>
+    private const string Console = "console";
+
     private static readonly string Root = FindRoot();
     private static readonly string Folder = Path.Combine(Root, "deploy", "kubernetes");
 
@@ -27,7 +30,7 @@ public sealed class ManifestTests
     {
         var all = Read();
         var deployments = all.Where(d => Kind(d) == "Deployment").ToList();
-        Assert.Equal(SiloRole.All.Append(Gpu).Order(), deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
+        Assert.Equal(SiloRole.All.Append(Gpu).Append(Console).Order(), deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
         var config = (JsonObject)all.Single(d => Kind(d) == "ConfigMap")["data"]!;
         foreach (var deployment in deployments)
         {
@@ -42,18 +45,19 @@ public sealed class ManifestTests
             foreach (var variable in container["env"]!.AsArray()) values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
             values["Spade__ConnectionString"] = "Host=db";
             var options = Options(values);
-            Assert.Equal([role == Gpu ? SiloRole.Extractor : role], options.RoleList);
+            Assert.Equal([role switch { Gpu => SiloRole.Extractor, Console => SiloRole.Gateway, _ => role }], options.RoleList);
             Assert.Equal(role == Gpu ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["managed"], options.DeviceList);
             Assert.Equal(role == Gpu ? "spade-silo-gpu:0.1.0" : "spade-silo:0.1.0", (string)container["image"]!);
             Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));
             Assert.Equal("pod-1", options.SiloName);
             Assert.Contains("POD_IP", values.Keys);
-            foreach (string name in values.Keys.Where(k => k.StartsWith("Spade__", StringComparison.Ordinal))) Assert.True(IsSetting(name), $"{role}: the program has no setting {name}");
 
             // Ports: the defaults of the options, since no variable changes them.
             var ports = container["ports"]!.AsArray().ToDictionary(p => (string)p!["name"]!, p => (int)p!["containerPort"]!);
             var expected = new Dictionary<string, int> { ["health"] = options.HealthPort, ["silo"] = options.SiloPort };
-            if (role == SiloRole.Gateway) expected["grpc"] = options.GrpcPort;
+            if (options.Has(SiloRole.Gateway)) expected["grpc"] = options.GrpcPort;
+            foreach (string url in options.HttpUrlList) expected["https"] = new Uri(url).Port;
+            Assert.Equal(role == Console, options.HttpUrlList.Count > 0);
             Assert.Equal(expected.OrderBy(p => p.Key), ports.OrderBy(p => p.Key));
 
             // Probes: paths that the program maps, on the health port.
@@ -70,22 +74,52 @@ public sealed class ManifestTests
     }
 
     [PythonFact("yaml")]
+    public void Folders_that_settings_name_lie_on_volumes_which_exist_or_are_said_to_be_made()
+    {
+        var all = Read();
+        string config = File.ReadAllText(Path.Combine(Folder, "config.yaml")), console = File.ReadAllText(Path.Combine(Folder, "console", "gateway-console.yaml"));
+        foreach (var pod in all.Where(d => Kind(d) == "Deployment").Select(d => d["spec"]!["template"]!["spec"]!))
+        {
+            var container = pod["containers"]![0]!;
+            var volumes = (pod["volumes"]?.AsArray() ?? []).ToDictionary(v => (string)v!["name"]!, v => v!);
+            var mounts = (container["volumeMounts"]?.AsArray() ?? []).ToDictionary(m => (string)m!["mountPath"]!, m => m!);
+            Assert.All(mounts.Values.Concat((pod["initContainers"]?.AsArray() ?? []).SelectMany(i => i!["volumeMounts"]!.AsArray())), m => Assert.Contains((string)m!["name"]!, volumes.Keys));
+            string? Value(string setting) => (string?)container["env"]!.AsArray().SingleOrDefault(v => (string)v!["name"]! == setting)?["value"];
+
+            foreach (string path in new[] { "Spade__Models", "Spade__Http__Certificate", "Spade__Http__CertificateKey", "Spade__Http__DataFolder" }.Select(Value).OfType<string>())
+                Assert.Contains(mounts.Keys, m => path == m || path.StartsWith(m + "/", StringComparison.Ordinal));
+            if (Value("Spade__Roles") == SiloRole.Extractor) Assert.True((bool)mounts[Value("Spade__Models")!]["readOnly"]!);
+            if (volumes.ContainsKey("models")) Assert.Contains("PersistentVolumeClaim spade-models", config);
+            foreach (var volume in volumes.Values)
+            {
+                if (volume["secret"] is { } secret) Assert.Matches($"kubectl create secret (tls|generic) {secret["secretName"]} ", console);
+                if (volume["persistentVolumeClaim"] is { } claim) Assert.Contains(all, d => Kind(d) == "PersistentVolumeClaim" && (string)d["metadata"]!["name"]! == (string)claim["claimName"]!);
+            }
+        }
+    }
+
+    [PythonFact("yaml")]
     public void Services_and_policies_speak_of_ports_and_labels_that_pods_have()
     {
         var all = Read();
         var pods = all.Where(d => Kind(d) == "Deployment").Select(d => d["spec"]!["template"]!).ToList();
         var options = new SiloOptions();
-        var service = all.Single(d => Kind(d) == "Service");
-        Assert.Equal(options.GrpcPort, (int)service["spec"]!["ports"]![0]!["port"]!);
-        Assert.Single(pods, p => Matches(service["spec"]!["selector"]!, p));
+        foreach (var service in all.Where(d => Kind(d) == "Service"))
+        {
+            var pod = Assert.Single(pods, p => Matches(service["spec"]!["selector"]!, p));
+            var port = service["spec"]!["ports"]![0]!;
+            // By name, or by the same number.
+            Assert.Contains(pod["spec"]!["containers"]![0]!["ports"]!.AsArray(), p => port["targetPort"] is { } name ? (string)p!["name"]! == (string)name! : (int)p!["containerPort"]! == (int)port["port"]!);
+        }
         foreach (var policy in all.Where(d => Kind(d) == "NetworkPolicy"))
         {
-            Assert.Contains(pods, p => Matches(policy["spec"]!["podSelector"]!["matchLabels"]!, p));
+            var concerned = pods.Where(p => Matches(policy["spec"]!["podSelector"]!["matchLabels"]!, p)).ToList();
+            Assert.NotEmpty(concerned);
             foreach (var rule in policy["spec"]!["ingress"]!.AsArray())
                 foreach (var port in rule!["ports"]!.AsArray())
                 {
                     int number = (int)port!["port"]!;
-                    Assert.Contains(number, new[] { options.SiloPort, options.HealthPort, options.GrpcPort });
+                    Assert.All(concerned, p => Assert.Contains(p["spec"]!["containers"]![0]!["ports"]!.AsArray(), c => (int)c!["containerPort"]! == number));
                     // The silo port only for silos.
                     if (number == options.SiloPort) Assert.Equal("spade", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app"]!);
                 }
@@ -129,24 +163,8 @@ public sealed class ManifestTests
     private static SiloOptions Options(Dictionary<string, string> variables)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(variables.Select(v => KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value))).Build();
-        var options = configuration.GetSection(SiloOptions.Section).Get<SiloOptions>()!;
-        Assert.Empty(options.Validate(new(options)));
-        return options;
-    }
-
-    /// <summary>Whether Spade__A__B names a property that the program binds.</summary>
-    private static bool IsSetting(string variable)
-    {
-        string[] path = variable.Split("__")[1..];
-        Type? section = path.Length == 1 ? typeof(SiloOptions) : path[0] switch
-        {
-            "Cluster" => typeof(Grains.ClusterOptions),
-            "Extractor" => typeof(Grains.Extraction.ExtractorOptions),
-            "Door" => typeof(SpadeCluster.Grpc.GrpcDoorOptions),
-            "OnnxRuntime" => typeof(SpadeCluster.Inference.OnnxRuntime.OnnxRuntimeOptions),
-            _ => null,
-        };
-        return section?.GetProperty(path[^1]) is not null;
+        Assert.Empty(SiloSettings.Problems(configuration));
+        return configuration.GetSection(SiloOptions.Section).Get<SiloOptions>()!;
     }
 
     private static string Kind(JsonNode document) => (string)document["kind"]!;

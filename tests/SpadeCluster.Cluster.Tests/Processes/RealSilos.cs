@@ -84,8 +84,7 @@ internal sealed class RealSilos : IAsyncDisposable
     public async Task StopAsync(string name)
     {
         var process = _running[name].Process;
-        using var kill = System.Diagnostics.Process.Start("kill", ["-TERM", process.Id.ToString()])!;
-        await kill.WaitForExitAsync();
+        SiloProcess.Terminate(process);
         await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
     }
 

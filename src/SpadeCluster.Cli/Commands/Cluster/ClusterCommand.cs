@@ -1,27 +1,38 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Inference;
 
 namespace SpadeCluster.Cli.Commands.Cluster;
 
 /// <summary>spade cluster up|down: a cluster of processes on this machine, for trying it.</summary>
 internal static class ClusterCommand
 {
+    /// <summary>Spade:DrainTime, as silos have it by default, the time their host adds, and some for a busy machine.</summary>
+    private static readonly TimeSpan Drain = TimeSpan.FromSeconds(40);
+
     public static Command Create() => new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, their members in a private PostgreSQL.") { Up(), Down() };
 
     private static Option<string> Folder() => new("--folder") { Description = "Folder for the cluster's database, logs and process ids.", HelpName = "DIR", DefaultValueFactory = _ => ".spade-cluster" };
 
     private static Command Up()
     {
-        var (folder, gallery) = (Folder(), CommonOptions.Gallery());
+        var folder = Folder();
+        var gallery = new Option<string>("--gallery") { Description = "Folder of the galleries, which all silos share.", HelpName = "DIR", DefaultValueFactory = _ => CommonOptions.GalleryFolder };
+        var model = new Option<string?>("--model") { Description = $"Model folder for new categories; those beside it serve galleries that were built with them. Default: the embedded model, and those below ./{Engines.ModelsFolder}.", HelpName = "DIR" };
         var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway, one extractor, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
         var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
         var devices = new Option<string>("--devices") { Description = "Devices of the extractor silo, separated by commas: managed, or with ONNX Runtime cpu, cuda:N.", DefaultValueFactory = _ => "managed" };
-        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, folder, gallery };
+        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, model, folder, gallery };
         command.SetAction(async (parsed, cancellation) =>
         {
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder)), state = Path.Combine(root, "silos.json");
             if (File.Exists(state)) throw new SpadeException(SpadeError.FailedPrecondition, $"a cluster is up already in '{root}': 'spade cluster down' stops it");
+            if (GalleryPlace.IsDatabase(parsed.GetRequiredValue(gallery)))
+                throw new SpadeException(SpadeError.InvalidArgument, "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a folder with --gallery");
+            // Silos would say it too, each in its log.
+            if (parsed.GetValue(model) is { } named) ModelFolder.Open(named);
             string program = Program();
             Directory.CreateDirectory(root);
             string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
@@ -30,11 +41,13 @@ internal static class ClusterCommand
                 ["Spade:Clustering"] = "PostgreSql",
                 ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(root, "postgres")),
                 ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
+                ["Spade:Models"] = Path.GetFullPath(parsed.GetValue(model) is { } some ? Path.Combine(some, "..") : Engines.ModelsFolder),
                 ["Spade:Cluster:Shards"] = parsed.GetValue(shards).ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Spade:Devices"] = parsed.GetRequiredValue(devices),
                 ["Spade:HttpUrls"] = console,
                 ["Spade:Http:DataFolder"] = Path.Combine(root, "server-data"),
             };
+            if (parsed.GetValue(model) is { } chosen) settings["Spade:DefaultModel"] = Path.GetFullPath(chosen);
             var running = new List<(SiloProcess Silo, Process Process, string Log)>();
             try
             {
@@ -48,7 +61,8 @@ internal static class ClusterCommand
             }
             catch
             {
-                Stop(root);
+                // Nothing has begun that could be finished.
+                await StopAsync(root, TimeSpan.Zero);
                 throw;
             }
             foreach (var (silo, process, log) in running) Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
@@ -62,13 +76,13 @@ internal static class ClusterCommand
     private static Command Down()
     {
         var folder = Folder();
-        var command = new Command("down", "Stop it; galleries stay.") { folder };
-        command.SetAction(parsed =>
+        var command = new Command("down", "Stop it: silos finish what they have; galleries stay.") { folder };
+        command.SetAction(async (parsed, _) =>
         {
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder));
             if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is up in '{root}'");
-            int stopped = Stop(root);
-            Console.WriteLine($"stopped {stopped} silo(s) and the database");
+            var (stopped, killed) = await StopAsync(root, Drain);
+            Console.WriteLine($"stopped {stopped} silo(s){(killed > 0 ? $", {killed} of them killed since they took longer than {Drain.TotalSeconds} s," : "")} and the database");
         });
         return command;
     }
@@ -80,23 +94,44 @@ internal static class ClusterCommand
         _ => [SiloProcess.New("gateway", "gateway"), SiloProcess.New("extractor", "extractor"), .. Enumerable.Range(1, silos - 2).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))],
     };
 
-    private static int Stop(string root)
+    /// <param name="patience">How long silos may finish what they have.</param>
+    private static async Task<(int Stopped, int Killed)> StopAsync(string root, TimeSpan patience)
     {
         string state = Path.Combine(root, "silos.json");
-        int stopped = 0;
-        foreach (int id in JsonSerializer.Deserialize<int[]>(File.ReadAllText(state)) ?? [])
-        {
-            // A process id may have a new owner by now: only what runs the silo is stopped.
-            if (!File.Exists($"/proc/{id}/cmdline") || !File.ReadAllText($"/proc/{id}/cmdline").Contains("SpadeCluster.Silo", StringComparison.Ordinal)) continue;
-            using var process = Process.GetProcessById(id);
-            process.Kill();
-            process.WaitForExit();
-            stopped++;
-        }
+        // A process id may have a new owner by now: only what runs the silo is stopped.
+        Process[] silos = [.. (JsonSerializer.Deserialize<int[]>(File.ReadAllText(state)) ?? [])
+            .Where(id => File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").Contains("SpadeCluster.Silo", StringComparison.Ordinal)).Select(Process.GetProcessById)];
+        // The gateway, which is first, before those that it still needs for what it has.
+        int killed = await EndAsync(silos[..Math.Min(1, silos.Length)], patience) + await EndAsync(silos[Math.Min(1, silos.Length)..], patience);
         PrivatePostgres.Stop(Path.Combine(root, "postgres"));
         Directory.Delete(Path.Combine(root, "postgres"), recursive: true);
         File.Delete(state);
-        return stopped;
+        return (silos.Length, killed);
+    }
+
+    /// <returns>How many had to be killed.</returns>
+    private static async Task<int> EndAsync(Process[] silos, TimeSpan patience)
+    {
+        if (patience > TimeSpan.Zero) foreach (var silo in silos) SiloProcess.Terminate(silo);
+        using var limit = new CancellationTokenSource(patience);
+        int killed = 0;
+        foreach (var silo in silos)
+        {
+            using (silo)
+            {
+                try
+                {
+                    await silo.WaitForExitAsync(limit.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    killed++;
+                    silo.Kill();
+                    silo.WaitForExit();
+                }
+            }
+        }
+        return killed;
     }
 
     /// <summary>The silo beside this program, or where the sources build it.</summary>

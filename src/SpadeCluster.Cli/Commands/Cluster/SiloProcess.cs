@@ -34,6 +34,13 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
         return Process.Start(start)!;
     }
 
+    /// <summary>SIGTERM: the silo finishes what it has, and leaves the cluster.</summary>
+    public static void Terminate(Process process)
+    {
+        using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
     /// <summary>Waits until the silo is an active member.</summary>
     /// <exception cref="SpadeException">Unavailable: it ended, or is not ready in time; with the end of its log.</exception>
     public async Task WaitReadyAsync(Process process, string log, CancellationToken cancellationToken)

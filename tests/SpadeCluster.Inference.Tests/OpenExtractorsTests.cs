@@ -1,0 +1,23 @@
+using SpadeCluster.Features;
+using SpadeCluster.Inference.Managed;
+
+namespace SpadeCluster.Inference.Tests;
+
+public class OpenExtractorsTests
+{
+    [Fact]
+    public void A_failed_start_is_not_kept_and_a_good_one_is()
+    {
+        using var extractors = new OpenExtractors<string>();
+        var model = SmallModels.Of(g => g.Node("Relu", "level", ["image"]));
+        int calls = 0;
+        IFeatureExtractor Open() => ++calls == 1 ? throw new SpadeException(SpadeError.Unavailable, "the device is away") : new ManagedExtractor(model, 1);
+
+        Assert.Throws<SpadeException>(() => extractors.Get("a", Open));
+        Assert.Empty(extractors.All);
+        var first = extractors.Get("a", Open);
+        Assert.Same(first, extractors.Get("a", Open));
+        Assert.NotSame(first, extractors.Get("b", Open));
+        Assert.Equal((3, 2), (calls, extractors.All.Count()));
+    }
+}
