@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
@@ -15,6 +16,7 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     public const string ModelsFolder = "models";
 
     private readonly OpenExtractors<string> _extractors = new();
+    private readonly ConcurrentDictionary<(string Folder, DateTime Written), FeatureModel> _described = new();
     // A model that cannot be opened is tried again by the next call; one that two calls open at once is the same.
     private readonly Lazy<InferenceModel> _named = new(() => modelFolder is null ? DefaultModel.Open() : ModelFolder.Open(modelFolder), LazyThreadSafetyMode.PublicationOnly);
 
@@ -58,7 +60,7 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
         {
             try
             {
-                models.Add(Extractor(ModelFolder.Open(folder)).Model);
+                models.Add(_described.GetOrAdd((folder, File.GetLastWriteTimeUtc(Path.Combine(folder, ModelFolder.ManifestFile))), _ => Describe(folder)));
             }
             catch (SpadeException e)
             {
@@ -66,6 +68,13 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
             }
         }
         return [.. models.DistinctBy(m => m.Digest)];
+    }
+
+    /// <summary>Opened for a look only: weights stay in memory for what is scored with.</summary>
+    private FeatureModel Describe(string folder)
+    {
+        using var extractor = Extractors.Open(ModelFolder.Open(folder), _settings);
+        return extractor.Model;
     }
 
     private InferenceModel Find(FeatureModel model)
