@@ -34,7 +34,7 @@ public static class SpadeServer
         var database = new ServerDatabase(options.DataFolder);
         try
         {
-            var urls = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).Any());
+            var urls = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).AnyValid());
             return Create(options, parts, database, urls);
         }
         catch

@@ -22,7 +22,7 @@ public static class Binding
             if (url.Scheme != Uri.UriSchemeHttps && !options.Insecure)
                 throw Invalid($"'{url}' can be reached from other machines without encryption: use https with --cert and --cert-key, or say --insecure if the network is trusted");
             if (!anyKey)
-                throw Invalid($"'{url}' can be reached from other machines, and there is no key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
+                throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
         }
         return urls;
     }
