@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -59,7 +60,7 @@ public static class SpadeServer
         app.Services.GetRequiredService<SpadeTelemetry>();
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
         app.UseExceptionHandler();
-        app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, "nothing here takes this request; /v1/openapi.json says what there is"));
+        app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext));
         app.UseRouting();
         app.UseAuthentication();
         app.UseRateLimiter();
@@ -88,7 +89,8 @@ public static class SpadeServer
         services.AddRoutingCore();
         services.AddProblemDetails();
         services.AddExceptionHandler<ProblemWriter>();
-        services.ConfigureHttpJsonOptions(json => ServerJson.Configure(json.SerializerOptions));
+        services.ConfigureHttpJsonOptions(json => ServerJson.ConfigureRequests(json.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(binding => binding.ThrowOnBadRequest = true);
         services.AddOpenApi();
         services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.DataFolder, "cookie-keys"))).SetApplicationName("spade");
         services.AddAntiforgery(antiforgery => antiforgery.Cookie.SameSite = SameSiteMode.Strict);

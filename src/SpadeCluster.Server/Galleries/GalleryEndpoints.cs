@@ -41,9 +41,19 @@ internal static class GalleryEndpoints
     private static async Task<IResult> ListAsync(HttpContext context, ServerParts parts)
     {
         var galleries = parts.Galleries(context.User.CallerName());
-        var rows = new List<GallerySummary>();
+        var rows = new List<object>();
         foreach (string category in (await galleries.ListAsync(context.RequestAborted)).Where(context.User.May))
-            rows.Add(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted)));
+        {
+            try
+            {
+                rows.Add(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted)));
+            }
+            catch (SpadeException e) when (e.Error != SpadeError.Unavailable)
+            {
+                // One that cannot be read hides none of the others.
+                rows.Add(new UnreadableGallery(category, Problems.DetailOf(e, category)));
+            }
+        }
         return Results.Json(rows, ServerJson.Options);
     }
 
@@ -165,9 +175,11 @@ internal static class GalleryEndpoints
     }
 }
 
+/// <summary>A category of the list that cannot be read, and why.</summary>
+internal sealed record UnreadableGallery(string Category, string Problem);
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
-internal sealed record ImagesRequest(IReadOnlyList<string> Images, string? Reason);
-internal sealed record RollBackRequest(int Version, string? Reason);
+internal sealed record ImagesRequest(IReadOnlyList<string> Images, string Reason);
+internal sealed record RollBackRequest(int Version, string Reason);
 internal sealed record CalibrateRequest(double? Alpha = null, ScoringOptions? Options = null);
 internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);
 internal sealed record CalibrateLine(int Calibrated, int Of);
