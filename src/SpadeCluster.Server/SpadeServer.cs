@@ -47,7 +47,7 @@ public static class SpadeServer
 
     private static WebApplication Create(ServerOptions options, ServerParts parts, ServerDatabase database, IReadOnlyList<Uri> urls)
     {
-        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : null;
+        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : default;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
             // Cookie keys lie in the data folder, which is its owner's alone.
@@ -83,6 +83,7 @@ public static class SpadeServer
         // By a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackDesk>();
+        services.AddHostedService<DecisionSweep>();
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<FailedSignIns>().AddSingleton<Recalibration>();
         services.AddSingleton<Admission>().AddSingleton<ScoringDesk>().AddSingleton<SpadeTelemetry>().AddSingleton<ServerStatistics>();
 
@@ -116,7 +117,7 @@ public static class SpadeServer
         });
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls, X509Certificate2? certificate)
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls, (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -131,7 +132,7 @@ public static class SpadeServer
         {
             void Secure(ListenOptions listen)
             {
-                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(certificate!);
+                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
             }
             if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Secure);
             else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Secure);
