@@ -54,6 +54,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         And("d.time >= $since", filter.Since);
         And("d.time < $until", filter.Until);
         And("d.id < $before", filter.Before);
+        And("d.id > $after", filter.After);
         // Category names hold no commas.
         And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null, "$among");
         values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
@@ -89,6 +90,9 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     /// <summary>The lines that sent photographs of these categories; null: of any.</summary>
     public IReadOnlyList<string> Lines(IReadOnlyList<string>? categories) => database.Read(c => c.Query(
         "SELECT DISTINCT line FROM decisions WHERE $among IS NULL OR instr(',' || $among || ',', ',' || category || ',') > 0 ORDER BY line", r => r.GetString(0), ("$among", categories is null ? null : string.Join(',', categories))));
+
+    /// <summary>The id of the newest decision; 0: there is none.</summary>
+    public long Newest() => database.Read(c => c.Scalar<long>("SELECT coalesce(max(id), 0) FROM decisions"));
 
     public long Count() => database.Read(c => c.Scalar<long>("SELECT count(*) FROM decisions"));
 
