@@ -74,6 +74,7 @@ public static class SpadeServer
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
+        app.Lifetime.ApplicationStarted.Register(() => _ = app.Services.GetRequiredService<Recalibration>().ResumeAsync());
         return app;
     }
 

@@ -93,8 +93,7 @@ internal static class GalleryEndpoints
         var galleries = For(context, parts, category);
         using var ticket = admission.Admit(context.Request);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
-        var before = await CurrentAsync(galleries, category, cancellation);
-        var known = await recalibration.StopAsync(category) ?? before?.Calibration?.Options;
+        var known = await recalibration.StopAsync(category) ?? await SettingsAsync(galleries, category, cancellation);
         // Lines are written as images become durable; a change that has begun goes on when the client is gone.
         var lines = Channel.CreateUnbounded<object>();
         var work = Task.Run(async () =>
@@ -154,7 +153,7 @@ internal static class GalleryEndpoints
     {
         var galleries = For(context, parts, category);
         var current = await galleries.GetAsync(category, context.RequestAborted);
-        var options = Recalibration.Fitted(request.Options ?? current.Calibration?.Options, current.Images.Count);
+        var options = Recalibration.Fitted(request.Options ?? await SettingsAsync(galleries, category, context.RequestAborted), current.Images.Count);
         if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
         options.Check(current.Images.Count, current.Model.Levels.Count);
         await recalibration.StopAsync(category);
@@ -163,8 +162,9 @@ internal static class GalleryEndpoints
         return Results.Json(GalleryDetails.Of(after), ServerJson.Options);
     }
 
-    private static async Task<GalleryManifest?> CurrentAsync(IGalleryService galleries, string category, CancellationToken cancellationToken)
-        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? await galleries.GetAsync(category, cancellationToken) : null;
+    /// <summary>The settings that the category's thresholds were learnt with; null: it has none, or is not there yet.</summary>
+    private static async Task<ScoringOptions?> SettingsAsync(IGalleryService galleries, string category, CancellationToken cancellationToken)
+        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? (await Judging.ReadAsync(galleries, category, cancellationToken))?.Calibration!.Options : null;
 
     private static string Reason(string? reason) => string.IsNullOrWhiteSpace(reason) ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
 

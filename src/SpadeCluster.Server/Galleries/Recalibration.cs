@@ -27,7 +27,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)
     {
         var galleries = parts.Galleries(caller);
-        var options = await StopAsync(category) ?? (await galleries.GetAsync(category, life.ApplicationStopping)).Calibration?.Options;
+        var options = await StopAsync(category) ?? (await Judging.ReadAsync(galleries, category, life.ApplicationStopping))?.Calibration!.Options;
         try
         {
             return await change();
@@ -36,6 +36,36 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         {
             // After a failed change too: what was stopped has to be done all the same.
             if ((await galleries.GetAsync(category, life.ApplicationStopping)) is { Calibration: null, Images.Count: > 1 }) Start(category, options, caller);
+        }
+    }
+
+    /// <summary>Goes on where a server before this one ended: thresholds for categories that had some before their last change.</summary>
+    public async Task ResumeAsync()
+    {
+        try
+        {
+            var galleries = parts.Galleries("server");
+            foreach (string category in await galleries.ListAsync(life.ApplicationStopping))
+            {
+                try
+                {
+                    var current = await galleries.GetAsync(category, life.ApplicationStopping);
+                    if (current is not { Calibration: null, Images.Count: > 1 }) continue;
+                    if (await Judging.ReadAsync(galleries, category, life.ApplicationStopping) is { Calibration: { } before }) Start(category, before.Options, current.CreatedBy);
+                }
+                catch (SpadeException e)
+                {
+                    LogFailed(e, category);
+                }
+            }
+        }
+        catch (Exception e) when (!life.ApplicationStopping.IsCancellationRequested)
+        {
+            LogNotResumed(e);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server ends again already; the next one goes on.
         }
     }
 
@@ -50,6 +80,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         }
         await run.Stop.CancelAsync();
         await run.Work;
+        _states.TryRemove(category, out _);
         return run.Options;
     }
 
@@ -94,6 +125,9 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         options ??= ScoringOptions.DefaultFor(images);
         return options with { GateNeighbours = Math.Min(options.GateNeighbours, images), GalleryNeighbours = options.GalleryNeighbours is { } k ? Math.Min(k, images) : null };
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the galleries could not be looked through for thresholds that are missing")]
+    private partial void LogNotResumed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated")]
     private partial void LogFailed(Exception exception, string category);
