@@ -89,12 +89,4 @@ public sealed class OpenServerTests(OpenServerFixture server) : IClassFixture<Op
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.DoesNotContain(keys.List(), k => k.Name == "late");
     }
-
-    [Fact]
-    public void A_key_says_what_it_opens_and_how_long()
-    {
-        var key = new ApiKey("0123456789ab", "line3", Role.Operator, ["bottle", "cap"], default, DateTimeOffset.UnixEpoch, null);
-        Assert.Equal("line3, Operator, bottle, cap, until 1970-01-01 00:00:00Z", key.Summary);
-        Assert.Equal("line3, Operator, all categories, no end", (key with { Categories = [], Expires = null }).Summary);
-    }
 }

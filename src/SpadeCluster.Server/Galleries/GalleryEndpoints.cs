@@ -153,7 +153,7 @@ internal static class GalleryEndpoints
     {
         var galleries = For(context, parts, category);
         var current = await galleries.GetAsync(category, context.RequestAborted);
-        var options = Recalibration.Fitted(request.Options ?? await SettingsAsync(galleries, category, context.RequestAborted), current.Images.Count);
+        var options = Recalibration.Fitted(request.Options ?? await galleries.LearntOptionsAsync(category, context.RequestAborted), current.Images.Count);
         if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
         options.Check(current.Images.Count, current.Model.Levels.Count);
         await recalibration.StopAsync(category);
@@ -164,7 +164,7 @@ internal static class GalleryEndpoints
 
     /// <summary>The settings that the category's thresholds were learnt with; null: it has none, or is not there yet.</summary>
     private static async Task<ScoringOptions?> SettingsAsync(IGalleryService galleries, string category, CancellationToken cancellationToken)
-        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? (await Judging.ReadAsync(galleries, category, cancellationToken))?.Calibration!.Options : null;
+        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? await galleries.LearntOptionsAsync(category, cancellationToken) : null;
 
     private static string Reason(string? reason) => string.IsNullOrWhiteSpace(reason) ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
 

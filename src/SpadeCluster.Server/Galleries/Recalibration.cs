@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Security;
 
@@ -27,7 +28,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)
     {
         var galleries = parts.Galleries(caller);
-        var options = await StopAsync(category) ?? (await Judging.ReadAsync(galleries, category, life.ApplicationStopping))?.Calibration!.Options;
+        var options = await StopAsync(category) ?? await LearntAsync(galleries, category);
         try
         {
             return await change();
@@ -51,7 +52,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
                 {
                     var current = await galleries.GetAsync(category, life.ApplicationStopping);
                     if (current is not { Calibration: null, Images.Count: > 1 }) continue;
-                    if (await Judging.ReadAsync(galleries, category, life.ApplicationStopping) is { Calibration: { } before }) Start(category, before.Options, current.CreatedBy);
+                    if (await galleries.LearntOptionsAsync(category, life.ApplicationStopping) is { } options) Start(category, options, current.CreatedBy);
                 }
                 catch (SpadeException e)
                 {
@@ -82,6 +83,19 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         await run.Work;
         _states.TryRemove(category, out _);
         return run.Options;
+    }
+
+    private async Task<ScoringOptions?> LearntAsync(IGalleryService galleries, string category)
+    {
+        try
+        {
+            return await galleries.LearntOptionsAsync(category, life.ApplicationStopping);
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
+        {
+            // A damaged version must not stop its being rolled back.
+            return null;
+        }
     }
 
     private void Start(string category, ScoringOptions? options, string caller)

@@ -8,9 +8,6 @@ namespace SpadeCluster.Server.Security;
 /// <param name="Categories">The categories it is limited to; empty: all.</param>
 public sealed record ApiKey(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created, DateTimeOffset? Expires, DateTimeOffset? Revoked)
 {
-    /// <summary>What it opens and how long, for the audit log.</summary>
-    public string Summary => $"{Name}, {Role}, {(Categories.Count == 0 ? "all categories" : string.Join(", ", Categories))}, {(Expires is { } end ? $"until {end:u}" : "no end")}";
-
     public bool Valid(DateTimeOffset now) => Revoked is null && (Expires is null || now < Expires);
 }
 
