@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -34,7 +35,7 @@ public static class SpadeServer
         var database = new ServerDatabase(options.DataFolder);
         try
         {
-            var urls = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).Any());
+            var urls = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).AnyValid());
             return Create(options, parts, database, urls);
         }
         catch
@@ -46,7 +47,7 @@ public static class SpadeServer
 
     private static WebApplication Create(ServerOptions options, ServerParts parts, ServerDatabase database, IReadOnlyList<Uri> urls)
     {
-        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : null;
+        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : default;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
             // Cookie keys lie in the data folder, which is its owner's alone.
@@ -59,7 +60,7 @@ public static class SpadeServer
         app.Services.GetRequiredService<SpadeTelemetry>();
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
         app.UseExceptionHandler();
-        app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, "nothing here takes this request; /v1/openapi.json says what there is"));
+        app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext));
         app.UseRouting();
         app.UseAuthentication();
         app.UseRateLimiter();
@@ -73,6 +74,7 @@ public static class SpadeServer
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
+        app.Lifetime.ApplicationStarted.Register(() => _ = app.Services.GetRequiredService<Recalibration>().ResumeAsync());
         return app;
     }
 
@@ -82,13 +84,15 @@ public static class SpadeServer
         // By a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackDesk>();
+        services.AddHostedService<DecisionSweep>();
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<FailedSignIns>().AddSingleton<Recalibration>();
         services.AddSingleton<Admission>().AddSingleton<ScoringDesk>().AddSingleton<SpadeTelemetry>().AddSingleton<ServerStatistics>();
 
         services.AddRoutingCore();
         services.AddProblemDetails();
         services.AddExceptionHandler<ProblemWriter>();
-        services.ConfigureHttpJsonOptions(json => ServerJson.Configure(json.SerializerOptions));
+        services.ConfigureHttpJsonOptions(json => ServerJson.ConfigureRequests(json.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(binding => binding.ThrowOnBadRequest = true);
         services.AddOpenApi();
         services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.DataFolder, "cookie-keys"))).SetApplicationName("spade");
         services.AddAntiforgery(antiforgery => antiforgery.Cookie.SameSite = SameSiteMode.Strict);
@@ -114,7 +118,7 @@ public static class SpadeServer
         });
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls, X509Certificate2? certificate)
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls, (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -129,7 +133,7 @@ public static class SpadeServer
         {
             void Secure(ListenOptions listen)
             {
-                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(certificate!);
+                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
             }
             if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Secure);
             else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Secure);

@@ -119,6 +119,47 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         Assert.Equal(JsonValueKind.Null, (await Json(await client.GetAsync($"/v1/results/{id}"))).GetProperty("feedback").ValueKind);
     }
 
+    [Fact]
+    public async Task Of_words_given_at_once_one_stands_and_one_normal_is_added()
+    {
+        using var client = server.Client(server.Operator);
+        long id = (await Json(await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Good(90))))).GetProperty("id").GetInt64();
+        int before = await NormalsAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = i % 2 == 0 ? "good" : "defect" })));
+        Assert.Equal(1, answers.Count(a => a.StatusCode == HttpStatusCode.OK));
+        Assert.Equal(5, answers.Count(a => a.StatusCode == HttpStatusCode.Conflict));
+        var stands = (await Json(await client.GetAsync($"/v1/results/{id}/feedback"))).EnumerateArray().Single();
+        bool good = stands.GetProperty("kind").GetString() == "good";
+        Assert.Equal(before + (good ? 1 : 0), await NormalsAsync());
+        Assert.Equal(good, stands.GetProperty("image_id").GetString() is not null);
+        (await client.DeleteAsync($"/v1/results/{id}/feedback/{stands.GetProperty("id").GetInt64()}")).EnsureSuccessStatusCode();
+        Assert.Equal(before, await NormalsAsync());
+
+        async Task<int> NormalsAsync() => (await Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details").GetProperty("images").GetArrayLength();
+    }
+
+    [Fact]
+    public async Task A_key_of_some_categories_reads_of_those_only()
+    {
+        using var everything = server.Client(server.Engineer);
+        await everything.PostAsync("/v1/score?category=discs&line=concealed", ServerFixture.Image(Part.Good(1)));
+        await everything.PostAsync("/v1/score?category=other&line=seen", ServerFixture.Image(Part.Good(1)));
+        foreach (string category in new[] { "discs", "other" })
+            (await everything.PostAsJsonAsync($"/v1/galleries/{category}/rollback", new { version = 2, reason = "for the record" })).EnsureSuccessStatusCode();
+        using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(server.Address) };
+        await SessionTests.SignInAsync(browser, server.Scoped);
+        foreach (string audit in new[] { await browser.GetStringAsync("/v1/audit"), await browser.GetStringAsync("/audit") })
+        {
+            Assert.Contains("roll back", audit, StringComparison.Ordinal);
+            Assert.DoesNotContain("discs", audit, StringComparison.Ordinal);
+            Assert.DoesNotContain("sign in", audit, StringComparison.Ordinal);
+        }
+        Assert.Contains("sign in", await everything.GetStringAsync("/v1/audit"), StringComparison.Ordinal);
+        string results = await browser.GetStringAsync("/results");
+        Assert.Contains(">seen<", results, StringComparison.Ordinal);
+        Assert.DoesNotContain("concealed", results, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("/v1/openapi.json"), InlineData("/v1/models"), InlineData("/v1/state"), InlineData("/v1/health/ready"), InlineData("/v1/galleries/discs/history")]
     public async Task Answers(string url)

@@ -97,6 +97,19 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
     }
 
     [ChromiumFact]
+    public async Task Many_photographs_are_sent_in_parts_and_calibrated_once()
+    {
+        var page = await SignInAsync(server.Engineer);
+        var sent = new List<string>();
+        page.Request += (_, request) => { if (request.Method == "POST") lock (sent) sent.Add(new Uri(request.Url).PathAndQuery); };
+        await page.GotoAsync("/galleries/many");
+        await page.Locator("#files").SetInputFilesAsync(Enumerable.Range(0, 18).Select(i => new FilePayload { Name = $"n{i}.png", MimeType = "image/png", Buffer = Part.Good(300 + i) }));
+        await page.Locator("#normals figure >> nth=17").WaitForAsync();
+        await Expect(page, ".head p", "calibrate at alpha");
+        Assert.Equal(["/v1/galleries/many/images?calibrate=false", "/v1/galleries/many/images?calibrate=true"], sent);
+    }
+
+    [ChromiumFact]
     public async Task An_operator_gives_a_good_part_to_the_normals_and_takes_it_back()
     {
         using var client = server.Client(server.Operator);

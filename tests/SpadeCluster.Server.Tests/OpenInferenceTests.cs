@@ -43,6 +43,42 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
     }
 
     [Fact]
+    public async Task The_version_that_judges_is_served_until_a_newer_one_has_thresholds()
+    {
+        using var client = server.Client(server.Engineer);
+        object Request() => new { inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 }, data = new[] { Convert.ToBase64String(Part.Good(4)) } } } };
+        var details = (await ApiTests.Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details");
+        int judging = details.GetProperty("gallery").GetProperty("version").GetInt32();
+        (await client.PostAsync("/v1/galleries/other/images?calibrate=false", ServerFixture.Image(Part.Good(200)))).EnsureSuccessStatusCode();
+
+        Assert.Equal($"{judging}", (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
+        Assert.Equal($"{judging}", (await ApiTests.Json(await client.PostAsJsonAsync($"/v2/models/other/versions/{judging}/infer", Request()))).GetProperty("model_version").GetString());
+        var newer = await client.PostAsJsonAsync($"/v2/models/other/versions/{judging + 1}/infer", Request());
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, newer.StatusCode);
+        Assert.Equal("{\"error\":\"'other' is served in its version " + judging + " only\"}", await newer.Content.ReadAsStringAsync());
+
+        // The console says the same, and thresholds are learnt as they were before.
+        using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new System.Net.CookieContainer() }) { BaseAddress = new Uri(server.Address) };
+        await SessionTests.SignInAsync(browser, server.Viewer);
+        Assert.Contains($"Version {judging + 1} is not calibrated: decisions are made by version {judging}", await browser.GetStringAsync("/galleries/other"), StringComparison.Ordinal);
+        Assert.Contains($"not calibrated: version {judging} judges", await browser.GetStringAsync("/galleries"), StringComparison.Ordinal);
+        var after = await ApiTests.Json(await client.PostAsJsonAsync("/v1/galleries/other/calibrate", new { }));
+        Assert.Equal(details.GetProperty("options").GetRawText(), after.GetProperty("options").GetRawText());
+        Assert.Equal($"{judging + 2}", (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
+    }
+
+    [Fact]
+    public async Task Without_thresholds_there_is_no_verdict_to_give()
+    {
+        using var client = server.Client(server.Engineer);
+        (await client.PostAsync("/v1/galleries/raw/images?calibrate=false", ServerFixture.Image(Part.Good(1)))).EnsureSuccessStatusCode();
+        var answer = await client.PostAsJsonAsync("/v2/models/raw/infer", new { inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 }, data = new[] { Convert.ToBase64String(Part.Good(4)) } } } });
+        Assert.Equal(System.Net.HttpStatusCode.Conflict, answer.StatusCode);
+        Assert.StartsWith("{\"error\":\"'raw' has no thresholds yet", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.False((await ApiTests.Json(await client.GetAsync("/v2/models/raw/ready"))).GetProperty("ready").GetBoolean());
+    }
+
+    [Fact]
     public async Task A_model_describes_itself_in_its_current_version_only()
     {
         using var client = server.Client(server.Viewer);

@@ -5,6 +5,7 @@ using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Snapshots;
 
@@ -53,7 +54,8 @@ public class ServerFixture : IAsyncLifetime
             Operator = (await keys.CreateAsync("operator", Role.Operator, [])).Text;
             Engineer = (await keys.CreateAsync("engineer", Role.Engineer, [])).Text;
             Scoped = (await keys.CreateAsync("scoped", Role.Engineer, ["other"])).Text;
-            Expired = (await keys.CreateAsync("expired", Role.Engineer, [], DateTimeOffset.UtcNow.AddSeconds(-1))).Text;
+            var yesterday = new ApiKeyStore(App.Services.GetRequiredService<ServerDatabase>(), new SetClock(DateTimeOffset.UtcNow.AddDays(-1)));
+            Expired = (await yesterday.CreateAsync("expired", Role.Engineer, [], DateTimeOffset.UtcNow.AddSeconds(-1))).Text;
             (Revoked, var revoked) = await keys.CreateAsync("revoked", Role.Engineer, []);
             await keys.RevokeAsync(revoked.Id);
         }

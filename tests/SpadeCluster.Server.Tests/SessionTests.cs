@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -63,8 +64,29 @@ public sealed class OpenServerTests(OpenServerFixture server) : IClassFixture<Op
         using var client = server.Client(null);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/audit")).StatusCode);
-        await server.App.Services.GetRequiredService<ApiKeyStore>().CreateAsync("first", Role.Engineer, []);
-        Assert.Equal(HttpStatusCode.Redirect, (await client.GetAsync("/")).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/v1/audit")).StatusCode);
+        var keys = server.App.Services.GetRequiredService<ApiKeyStore>();
+        var (_, first) = await keys.CreateAsync("first", Role.Engineer, []);
+        await StaysClosedAsync();
+        // For good: who revokes the last key locks everybody out and lets nobody in.
+        await keys.RevokeAsync(first.Id);
+        Assert.False(keys.AnyValid());
+        await StaysClosedAsync();
+
+        async Task StaysClosedAsync()
+        {
+            Assert.Equal(HttpStatusCode.Redirect, (await client.GetAsync("/")).StatusCode);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/v1/audit")).StatusCode);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await client.PostAsync("/v1/galleries/discs/retire", null)).StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_that_has_expired_already_is_not_made()
+    {
+        var clock = new SetClock(DateTimeOffset.UnixEpoch);
+        var keys = new ApiKeyStore(server.App.Services.GetRequiredService<ServerDatabase>(), clock);
+        var e = await Assert.ThrowsAsync<SpadeException>(() => keys.CreateAsync("late", Role.Viewer, [], clock.GetUtcNow().AddDays(-1)));
+        Assert.Equal(SpadeError.InvalidArgument, e.Error);
+        Assert.DoesNotContain(keys.List(), k => k.Name == "late");
     }
 }

@@ -40,6 +40,34 @@ public sealed class TlsTests : IDisposable
         await Assert.ThrowsAsync<HttpRequestException>(() => plain.GetAsync("/v1/galleries"));
     }
 
+    [Fact]
+    public async Task The_certificates_between_the_root_and_the_servers_are_sent()
+    {
+        using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var middleKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var ownKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var root = Authority("CN=test root", rootKey).CreateSelfSigned(from, to);
+        using var middle = Authority("CN=test middle", middleKey).Create(root.SubjectName, X509SignatureGenerator.CreateForECDsa(rootKey), from, to, [1]);
+        using var own = new CertificateRequest("CN=line-server", ownKey, HashAlgorithmName.SHA256).Create(middle.SubjectName, X509SignatureGenerator.CreateForECDsa(middleKey), from, to, [2]);
+        var (certificate, key) = (Path.Combine(_folder, "chain.pem"), Path.Combine(_folder, "chain.key"));
+        await File.WriteAllTextAsync(certificate, own.ExportCertificatePem() + "\n" + middle.ExportCertificatePem());
+        await File.WriteAllTextAsync(key, ownKey.ExportPkcs8PrivateKeyPem());
+        await using var app = SpadeServer.Create(Options("https://127.0.0.1:0") with { Certificate = certificate, CertificateKey = key }, Parts());
+        await app.StartAsync();
+
+        string[] sent = [];
+        using var client = Client(app.Urls.Single(), (_, _, chain, _) =>
+        {
+            sent = [.. chain!.ChainPolicy.ExtraStore.Select(c => c.Subject)];
+            return true;
+        });
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/health/live")).StatusCode);
+        Assert.Contains("CN=test middle", sent);
+
+        static CertificateRequest Authority(string name, ECDsa key) => new(name, key, HashAlgorithmName.SHA256) { CertificateExtensions = { new X509BasicConstraintsExtension(true, false, 0, true) } };
+    }
+
     [Theory]
     [InlineData("missing.pem", "missing.pem")]
     [InlineData("words.pem", "words.pem")]

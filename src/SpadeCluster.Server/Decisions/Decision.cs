@@ -16,8 +16,9 @@ public sealed record Decision(
 /// <summary>Which decisions are asked for; the newest first.</summary>
 /// <param name="Before">Only ids below this one: the next page.</param>
 /// <param name="Categories">Null: all.</param>
+/// <param name="After">Only ids above this one.</param>
 public sealed record DecisionFilter(
-    string? Category = null, string? Line = null, bool? Anomalous = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null, long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null)
+    string? Category = null, string? Line = null, bool? Anomalous = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null, long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null)
 {
     public const int MaxLimit = 1000;
 }

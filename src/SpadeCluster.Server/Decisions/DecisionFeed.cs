@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 
 namespace SpadeCluster.Server.Decisions;
@@ -16,17 +15,19 @@ public sealed class DecisionFeed
         foreach (var listener in _listeners.Keys) listener.Writer.TryWrite(decision);
     }
 
-    public async IAsyncEnumerable<Decision> ListenAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    /// <summary>Hears everything from now on; dispose to stop.</summary>
+    public Listener Listen()
     {
         var channel = Channel.CreateBounded<Decision>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropOldest });
         _listeners.TryAdd(channel, true);
-        try
-        {
-            await foreach (var decision in channel.Reader.ReadAllAsync(cancellationToken)) yield return decision;
-        }
-        finally
-        {
-            _listeners.TryRemove(channel, out _);
-        }
+        return new Listener(channel.Reader, () => _listeners.TryRemove(channel, out _));
+    }
+
+    /// <summary>One who listens.</summary>
+    public sealed class Listener(ChannelReader<Decision> decisions, Action end) : IDisposable
+    {
+        public ChannelReader<Decision> Decisions => decisions;
+
+        public void Dispose() => end();
     }
 }

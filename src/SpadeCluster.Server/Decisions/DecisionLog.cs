@@ -11,7 +11,8 @@ namespace SpadeCluster.Server.Decisions;
 /// <summary>Every decision, in the order it was made, and as many of their photographs and maps as retention allows.</summary>
 public sealed class DecisionLog(ServerDatabase database, ServerOptions options, DecisionFeed feed, TimeProvider clock)
 {
-    private const int SweepEvery = 500;
+    /// <summary>Rows dropped in one transaction: no decision waits for more.</summary>
+    private const int DroppedAtOnce = 200;
 
     private const string Columns = """
         d.id, d.time, d.line, d.caller, d.digest, d.preprocessing, d.score, p.decision IS NOT NULL,
@@ -19,9 +20,8 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         FROM decisions d LEFT JOIN pictures p ON p.decision = d.id
         """;
 
-    // Only the database's writer touches these two.
+    // Only the database's writer touches it; negative: not counted yet.
     private long _pictureBytes = -1;
-    private int _sinceSweep;
 
     /// <summary>Logs a decision. The task completes when it is on the disk: only then may it be acknowledged.</summary>
     public async Task<Decision> AppendAsync(ScoredImage scored, byte[] file, string line, string caller)
@@ -38,7 +38,6 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
                 ("$time", decision.Time), ("$line", line), ("$caller", caller), ("$category", score.Category), ("$version", score.Version), ("$digest", decision.Digest), ("$preprocessing", decision.Preprocessing),
                 ("$label", score.PredLabel), ("$pred", score.PredScore), ("$raw", score.RawScore), ("$score", json));
             if (keep) Keep(c, row, file, map, evidence);
-            if (++_sinceSweep >= SweepEvery) DropOld(c);
             return row;
         });
         decision = decision with { Id = id };
@@ -55,6 +54,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         And("d.time >= $since", filter.Since);
         And("d.time < $until", filter.Until);
         And("d.id < $before", filter.Before);
+        And("d.id > $after", filter.After);
         // Category names hold no commas.
         And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null, "$among");
         values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
@@ -87,7 +87,12 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         $"SELECT d.raw_score, {Columns} WHERE d.category = $category AND d.raw_score IS NOT NULL ORDER BY d.id DESC LIMIT $count".Replace("d.score,", "NULL,", StringComparison.Ordinal),
         r => new LoggedScore(r.GetInt64(1), r.GetDouble(0), Kind(r.Text(9))), ("$category", category), ("$count", count)));
 
-    public IReadOnlyList<string> Lines() => database.Read(c => c.Query("SELECT DISTINCT line FROM decisions ORDER BY line", r => r.GetString(0)));
+    /// <summary>The lines that sent photographs of these categories; null: of any.</summary>
+    public IReadOnlyList<string> Lines(IReadOnlyList<string>? categories) => database.Read(c => c.Query(
+        "SELECT DISTINCT line FROM decisions WHERE $among IS NULL OR instr(',' || $among || ',', ',' || category || ',') > 0 ORDER BY line", r => r.GetString(0), ("$among", categories is null ? null : string.Join(',', categories))));
+
+    /// <summary>The id of the newest decision; 0: there is none.</summary>
+    public long Newest() => database.Read(c => c.Scalar<long>("SELECT coalesce(max(id), 0) FROM decisions"));
 
     public long Count() => database.Read(c => c.Scalar<long>("SELECT count(*) FROM decisions"));
 
@@ -99,20 +104,35 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     private void Keep(SqliteConnection c, long decision, byte[] image, byte[]? map, byte[]? evidence)
     {
         long bytes = image.LongLength + (map?.Length ?? 0) + (evidence?.Length ?? 0);
-        if (_pictureBytes < 0) _pictureBytes = c.Scalar<long>("SELECT coalesce(sum(bytes), 0) FROM pictures");
         c.Execute("INSERT INTO pictures (decision, bytes, image, map, evidence) VALUES ($decision, $bytes, $image, $map, $evidence)",
             ("$decision", decision), ("$bytes", bytes), ("$image", image), ("$map", map), ("$evidence", evidence));
-        _pictureBytes += bytes;
-        // The newest stay; freed pages of the file are used again, so it does not grow beyond the budget.
-        while (_pictureBytes > options.KeepBytes && c.Query("DELETE FROM pictures WHERE decision = (SELECT min(decision) FROM pictures WHERE decision < $newest) RETURNING bytes", r => r.GetInt64(0), ("$newest", decision)) is [var freed])
-            _pictureBytes -= freed;
+        if (_pictureBytes >= 0) _pictureBytes += bytes;
+        Trim(c);
     }
 
-    private void DropOld(SqliteConnection c)
+    /// <summary>Drops what is older, or more, than is to be kept.</summary>
+    public async Task DropOldAsync()
     {
-        _sinceSweep = 0;
-        c.Execute("DELETE FROM decisions WHERE time < $oldest", ("$oldest", clock.GetUtcNow().AddDays(-options.KeepDays)));
-        _pictureBytes = -1;
+        var oldest = clock.GetUtcNow().AddDays(-options.KeepDays);
+        while (await database.WriteAsync(c => c.Execute("DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE time < $oldest LIMIT $count)", ("$oldest", oldest), ("$count", DroppedAtOnce))) > 0) { }
+        // Pictures went with their decisions.
+        await database.WriteAsync(_ => _pictureBytes = -1);
+        while (await database.WriteAsync(Trim)) { }
+    }
+
+    /// <summary>Drops the oldest pictures beyond the budget; freed pages of the file are used again, so it does not grow beyond it.</summary>
+    /// <returns>Whether there are more to drop.</returns>
+    private bool Trim(SqliteConnection c)
+    {
+        if (_pictureBytes < 0) _pictureBytes = c.Scalar<long>("SELECT coalesce(sum(bytes), 0) FROM pictures");
+        for (int i = 0; i < DroppedAtOnce; i++)
+        {
+            if (_pictureBytes <= options.KeepBytes) return false;
+            // The newest stays, however large.
+            if (c.Query("DELETE FROM pictures WHERE decision = (SELECT min(decision) FROM pictures) AND decision < (SELECT max(decision) FROM pictures) RETURNING bytes", r => r.GetInt64(0)) is not [var freed]) return false;
+            _pictureBytes -= freed;
+        }
+        return true;
     }
 
     private static Decision Row(SqliteDataReader r) => new(

@@ -11,6 +11,8 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
 {
     private const string Columns = "id, decision, time, caller, kind, note, image_id, undone, undone_by FROM feedback";
 
+    private readonly SemaphoreSlim _one = new(1);
+
     public IReadOnlyList<Feedback> Of(long decision) => database.Read(c => c.Query($"SELECT {Columns} WHERE decision = $decision ORDER BY id DESC", Row, ("$decision", decision)));
 
     /// <summary>Takes feedback. Good: the photograph becomes a normal, and thresholds are learnt anew in the background.</summary>
@@ -18,29 +20,35 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
     /// photograph is no longer kept.</exception>
     public async Task<Feedback> GiveAsync(Decision decision, FeedbackKind kind, string note, string caller, CancellationToken cancellationToken)
     {
-        if (decision.Feedback is { } said) throw new SpadeException(SpadeError.FailedPrecondition, $"decision {decision.Id} already has the feedback '{said}': take that back first");
+        using var turn = await TurnAsync(cancellationToken);
         string category = decision.Score.Category;
-        string? added = null;
-        if (kind == FeedbackKind.Good)
+        byte[]? photograph = kind == FeedbackKind.Good ? log.Image(decision.Id) : null;
+        var feedback = new Feedback(0, decision.Id, clock.GetUtcNow(), caller, kind, note, null, null, null);
+        // First the word, then the normal: only one word can stand, so that of two at once only one reaches the gallery.
+        feedback = feedback with { Id = await InsertAsync(feedback) };
+        if (photograph is not null)
         {
-            var galleries = parts.Galleries(caller);
-            AddOutcome? outcome = null;
-            var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", log.Image(decision.Id));
-            await recalibration.AfterAsync(category, caller, () => galleries.AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken));
-            if (outcome?.Status == AddStatus.Failed) throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
-            if (outcome?.Status == AddStatus.Added) added = outcome.Id.ToString();
+            try
+            {
+                feedback = feedback with { ImageId = await AddAsync(decision, photograph, caller, cancellationToken) };
+            }
+            catch
+            {
+                // It was never acknowledged.
+                await database.WriteAsync(c => c.Execute("DELETE FROM feedback WHERE id = $id", ("$id", feedback.Id)));
+                throw;
+            }
+            await database.WriteAsync(c => c.Execute("UPDATE feedback SET image_id = $image WHERE id = $id", ("$image", feedback.ImageId), ("$id", feedback.Id)));
         }
-        var feedback = new Feedback(0, decision.Id, clock.GetUtcNow(), caller, kind, note, added, null, null);
-        long id = await database.WriteAsync(c => c.Scalar<long>("INSERT INTO feedback (decision, time, caller, kind, note, image_id) VALUES ($decision, $time, $caller, $kind, $note, $image) RETURNING id",
-            ("$decision", decision.Id), ("$time", feedback.Time), ("$caller", caller), ("$kind", kind.ToString()), ("$note", note), ("$image", added)));
-        await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category, $"decision {decision.Id}{(added is null ? "" : $", added {added}")}");
-        return feedback with { Id = id };
+        await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category, $"decision {decision.Id}{(feedback.ImageId is { } added ? $", added {added}" : "")}");
+        return feedback;
     }
 
     /// <summary>Takes feedback back; a normal that it added is retired.</summary>
     /// <exception cref="SpadeException">NotFound: no such feedback that stands.</exception>
     public async Task<Feedback> UndoAsync(Decision decision, long id, string caller, CancellationToken cancellationToken)
     {
+        using var turn = await TurnAsync(cancellationToken);
         var feedback = Of(decision.Id).SingleOrDefault(f => f.Id == id && f.Undone is null)
             ?? throw new SpadeException(SpadeError.NotFound, $"decision {decision.Id} has no standing feedback {id}");
         string category = decision.Score.Category;
@@ -55,6 +63,43 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
         await database.WriteAsync(c => c.Execute("UPDATE feedback SET undone = $now, undone_by = $caller WHERE id = $id AND undone IS NULL", ("$now", feedback.Undone), ("$caller", caller), ("$id", id)));
         await audit.WriteAsync(caller, "feedback undo", category, $"decision {decision.Id}, feedback {id}");
         return feedback;
+    }
+
+    /// <summary>One word at a time: a gallery has one writer, and what is being added cannot be taken back yet.</summary>
+    private async Task<IDisposable> TurnAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        return new Turn(_one);
+    }
+
+    private async Task<long> InsertAsync(Feedback feedback)
+    {
+        try
+        {
+            return await database.WriteAsync(c => c.Scalar<long>("INSERT INTO feedback (decision, time, caller, kind, note) VALUES ($decision, $time, $caller, $kind, $note) RETURNING id",
+                ("$decision", feedback.Decision), ("$time", feedback.Time), ("$caller", feedback.Caller), ("$kind", feedback.Kind.ToString()), ("$note", feedback.Note)));
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
+        {
+            var said = Of(feedback.Decision).FirstOrDefault(f => f.Undone is null)?.Kind;
+            throw new SpadeException(SpadeError.FailedPrecondition, $"decision {feedback.Decision} already has the feedback '{said}': take that back first", e);
+        }
+    }
+
+    /// <returns>The id of the normal; null: it was one already.</returns>
+    private async Task<string?> AddAsync(Decision decision, byte[] photograph, string caller, CancellationToken cancellationToken)
+    {
+        string category = decision.Score.Category;
+        AddOutcome? outcome = null;
+        var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", photograph);
+        await recalibration.AfterAsync(category, caller, () => parts.Galleries(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken));
+        if (outcome?.Status == AddStatus.Failed) throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
+        return outcome?.Status == AddStatus.Added ? outcome.Id.ToString() : null;
+    }
+
+    private sealed class Turn(SemaphoreSlim one) : IDisposable
+    {
+        public void Dispose() => one.Release();
     }
 
     private static Feedback Row(SqliteDataReader r) => new(r.GetInt64(0), r.GetInt64(1), r.Time(2)!.Value, r.GetString(3), DecisionLog.Kind(r.GetString(4))!.Value, r.GetString(5), r.Text(6), r.Time(7), r.Text(8));

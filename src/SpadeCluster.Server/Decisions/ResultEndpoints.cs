@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net.ServerSentEvents;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -20,7 +18,7 @@ internal static class ResultEndpoints
     {
         var results = app.MapGroup("/results").RequireAuthorization(nameof(Role.Viewer)).WithTags("results");
         results.MapGet("/", Find).Produces<IReadOnlyList<Decision>>().WithSummary("Recent decisions, the newest first; 'before' an id gives the next page.");
-        results.MapGet("/live", Live).WithSummary("Decisions as they are made (server-sent events).");
+        results.MapGet("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream").WithSummary("Decisions as they are made (server-sent events); Last-Event-ID brings those missed since.");
         results.MapGet("/{id:long}", (long id, HttpContext context, DecisionLog log) => Results.Json(Visible(id, context, log), ServerJson.Options)).Produces<Decision>();
         results.MapGet("/{id:long}/image", (long id, HttpContext context, DecisionLog log) => Immutable(context, $"{Visible(id, context, log).Digest}", () => File(context, log.Image(id))));
         results.MapGet("/{id:long}/input.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) => Immutable(context, $"{id}-input", () => Png(pictures.Input(Visible(id, context, log)))));
@@ -48,22 +46,6 @@ internal static class ResultEndpoints
         };
         if (limit is < 1 or > DecisionFilter.MaxLimit) throw new SpadeException(SpadeError.InvalidArgument, $"limit is 1 to {DecisionFilter.MaxLimit}");
         return Results.Json(log.Find(new DecisionFilter(category, line, anomalous, since, until, before, limit, context.User.Scope())), ServerJson.Options);
-    }
-
-    private static IResult Live(HttpContext context, DecisionFeed feed, CancellationToken cancellation, string? category = null, string? line = null)
-    {
-        if (category is not null) context.User.Require(category);
-        var user = context.User;
-        return TypedResults.ServerSentEvents(Events(cancellation));
-
-        async IAsyncEnumerable<SseItem<Decision?>> Events([EnumeratorCancellation] CancellationToken stop)
-        {
-            // At once, so that a browser knows it is connected before the first part comes along.
-            yield return new SseItem<Decision?>(null, "hello");
-            await foreach (var decision in feed.ListenAsync(stop))
-                if (user.May(decision.Score.Category) && (category ?? decision.Score.Category) == decision.Score.Category && (line ?? decision.Line) == decision.Line)
-                    yield return new SseItem<Decision?>(decision, "decision") { EventId = decision.Id.ToString(CultureInfo.InvariantCulture) };
-        }
     }
 
     private static IResult Map(long id, HttpContext context, DecisionLog log)

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Galleries;
+using SpadeCluster.Neighbors;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Hosting;
@@ -44,9 +45,19 @@ internal static class GalleryEndpoints
     private static async Task<IResult> ListAsync(HttpContext context, ServerParts parts)
     {
         var galleries = parts.Galleries(context.User.CallerName());
-        var rows = new List<GallerySummary>();
+        var rows = new List<object>();
         foreach (string category in (await galleries.ListAsync(context.RequestAborted)).Where(context.User.May))
-            rows.Add(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted)));
+        {
+            try
+            {
+                rows.Add(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted)));
+            }
+            catch (SpadeException e) when (e.Error != SpadeError.Unavailable)
+            {
+                // One that cannot be read hides none of the others.
+                rows.Add(new UnreadableGallery(category, Problems.DetailOf(e, category)));
+            }
+        }
         return Results.Json(rows, ServerJson.Options);
     }
 
@@ -86,8 +97,7 @@ internal static class GalleryEndpoints
         var galleries = For(context, parts, category);
         using var ticket = admission.Admit(context.Request);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
-        var before = await CurrentAsync(galleries, category, cancellation);
-        var known = await recalibration.StopAsync(category) ?? before?.Calibration?.Options;
+        var known = await recalibration.StopAsync(category) ?? await SettingsAsync(galleries, category, cancellation);
         // Lines are written as images become durable; a change that has begun goes on when the client is gone.
         var lines = Channel.CreateUnbounded<object>();
         var work = Task.Run(async () =>
@@ -147,7 +157,8 @@ internal static class GalleryEndpoints
     {
         var galleries = For(context, parts, category);
         var current = await galleries.GetAsync(category, context.RequestAborted);
-        var options = Recalibration.Fitted(request.Options ?? current.Calibration?.Options, current.Images.Count);
+        var options = Recalibration.Fitted(await galleries.LearntOptionsAsync(category, context.RequestAborted), current.Images.Count);
+        if (request.Options is { } given) options = given.Over(options);
         if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
         options.Check(current.Images.Count, current.Model.Levels.Count);
         await recalibration.StopAsync(category);
@@ -156,8 +167,9 @@ internal static class GalleryEndpoints
         return Results.Json(GalleryDetails.Of(after), ServerJson.Options);
     }
 
-    private static async Task<GalleryManifest?> CurrentAsync(IGalleryService galleries, string category, CancellationToken cancellationToken)
-        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? await galleries.GetAsync(category, cancellationToken) : null;
+    /// <summary>The settings that the category's thresholds were learnt with; null: it has none, or is not there yet.</summary>
+    private static async Task<ScoringOptions?> SettingsAsync(IGalleryService galleries, string category, CancellationToken cancellationToken)
+        => (await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal) ? await galleries.LearntOptionsAsync(category, cancellationToken) : null;
 
     private static string Reason(string? reason) => string.IsNullOrWhiteSpace(reason) ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
 
@@ -168,12 +180,33 @@ internal static class GalleryEndpoints
     }
 }
 
+/// <summary>A category of the list that cannot be read, and why.</summary>
+internal sealed record UnreadableGallery(string Category, string Problem);
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
-internal sealed record ImagesRequest(IReadOnlyList<string> Images, string? Reason);
-internal sealed record RollBackRequest(int Version, string? Reason);
+internal sealed record ImagesRequest(IReadOnlyList<string> Images, string Reason);
+internal sealed record RollBackRequest(int Version, string Reason);
 internal sealed record ReshardRequest(int Shards);
-internal sealed record CalibrateRequest(double? Alpha = null, ScoringOptions? Options = null);
+internal sealed record CalibrateRequest(double? Alpha = null, GivenOptions? Options = null);
 internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);
 internal sealed record CalibrateLine(int Calibrated, int Of);
 internal sealed record AddedLine(string Category, int? Version, int Added, int Images, bool Calibrated, double? Theta);
 internal sealed record ErrorLine(string Error);
+
+/// <summary>Settings of the method; what is not given stays as the category has it.</summary>
+internal sealed record GivenOptions(
+    int? GateNeighbours = null, int? GalleryNeighbours = null, int? Kappa = null, Fusion? Fusion = null, IReadOnlyList<int>? Levels = null,
+    GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null)
+{
+    public ScoringOptions Over(ScoringOptions known) => known with
+    {
+        GateNeighbours = GateNeighbours ?? known.GateNeighbours,
+        GalleryNeighbours = GalleryNeighbours ?? known.GalleryNeighbours,
+        Kappa = Kappa ?? known.Kappa,
+        Fusion = Fusion ?? known.Fusion,
+        Levels = Levels ?? known.Levels,
+        GatePolicy = GatePolicy ?? known.GatePolicy,
+        AuditShare = AuditShare ?? known.AuditShare,
+        Alpha = Alpha ?? known.Alpha,
+        Sigma = Sigma ?? known.Sigma,
+    };
+}

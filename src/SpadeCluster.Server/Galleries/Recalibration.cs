@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Security;
 
@@ -27,7 +28,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)
     {
         var galleries = parts.Galleries(caller);
-        var options = await StopAsync(category) ?? (await galleries.GetAsync(category, life.ApplicationStopping)).Calibration?.Options;
+        var options = await StopAsync(category) ?? await LearntAsync(galleries, category);
         try
         {
             return await change();
@@ -36,6 +37,36 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         {
             // After a failed change too: what was stopped has to be done all the same.
             if ((await galleries.GetAsync(category, life.ApplicationStopping)) is { Calibration: null, Images.Count: > 1 }) Start(category, options, caller);
+        }
+    }
+
+    /// <summary>Goes on where a server before this one ended: thresholds for categories that had some before their last change.</summary>
+    public async Task ResumeAsync()
+    {
+        try
+        {
+            var galleries = parts.Galleries("server");
+            foreach (string category in await galleries.ListAsync(life.ApplicationStopping))
+            {
+                try
+                {
+                    var current = await galleries.GetAsync(category, life.ApplicationStopping);
+                    if (current is not { Calibration: null, Images.Count: > 1 }) continue;
+                    if (await galleries.LearntOptionsAsync(category, life.ApplicationStopping) is { } options) Start(category, options, current.CreatedBy);
+                }
+                catch (SpadeException e)
+                {
+                    LogFailed(e, category);
+                }
+            }
+        }
+        catch (Exception e) when (!life.ApplicationStopping.IsCancellationRequested)
+        {
+            LogNotResumed(e);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server ends again already; the next one goes on.
         }
     }
 
@@ -50,7 +81,21 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         }
         await run.Stop.CancelAsync();
         await run.Work;
+        _states.TryRemove(category, out _);
         return run.Options;
+    }
+
+    private async Task<ScoringOptions?> LearntAsync(IGalleryService galleries, string category)
+    {
+        try
+        {
+            return await galleries.LearntOptionsAsync(category, life.ApplicationStopping);
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
+        {
+            // A damaged version must not stop its being rolled back.
+            return null;
+        }
     }
 
     private void Start(string category, ScoringOptions? options, string caller)
@@ -94,6 +139,9 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         options ??= ScoringOptions.DefaultFor(images);
         return options with { GateNeighbours = Math.Min(options.GateNeighbours, images), GalleryNeighbours = options.GalleryNeighbours is { } k ? Math.Min(k, images) : null };
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the galleries could not be looked through for thresholds that are missing")]
+    private partial void LogNotResumed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated")]
     private partial void LogFailed(Exception exception, string category);

@@ -20,14 +20,34 @@ internal static class Problems
         SpadeError.ResourceExhausted when e.InnerException is IOException => StatusCodes.Status507InsufficientStorage,
         SpadeError.ResourceExhausted => StatusCodes.Status413PayloadTooLarge,
         SpadeError.Unavailable => StatusCodes.Status503ServiceUnavailable,
+        // DataLoss: nothing that a client can do.
         _ => StatusCodes.Status500InternalServerError,
     };
+
+    /// <summary>The sentence that a client may read: what is damaged is named to those who run the server, in its log.</summary>
+    public static string DetailOf(SpadeException e, string category = "CATEGORY")
+        => e.Error == SpadeError.DataLoss ? $"what is stored of this is damaged; 'spade gallery verify {category}' says what, and so does the server's log" : e.Message;
+
+    /// <summary>For a request that ended in a bare status.</summary>
+    public static Task WriteAsync(HttpContext context) => WriteAsync(context, context.Response.StatusCode, context.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => "there is nothing at this address; /v1/openapi.json says what there is",
+        StatusCodes.Status405MethodNotAllowed => $"this address takes {context.Response.Headers.Allow}, not {context.Request.Method}",
+        StatusCodes.Status415UnsupportedMediaType => BadRequests.ContentType,
+        _ => "the server does not take this request; /v1/openapi.json says what it takes",
+    });
 
     public static async Task WriteAsync(HttpContext context, int status, string detail, int? retryAfter = null)
     {
         if (context.Response.HasStarted) return;
         context.Response.StatusCode = status;
         if (retryAfter is { } seconds) context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        if (context.Request.Path.StartsWithSegments("/v2"))
+        {
+            // The form of the Open Inference Protocol; the request's id is in the header.
+            await context.Response.WriteAsJsonAsync(new { error = detail }, context.RequestAborted);
+            return;
+        }
         var problem = new ProblemDetails { Status = status, Title = Title(status), Detail = detail, Extensions = { ["request_id"] = context.TraceIdentifier } };
         await context.Response.WriteAsJsonAsync(problem, ServerJson.Options, "application/problem+json", context.RequestAborted);
     }
@@ -42,11 +62,11 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
     {
         var (status, detail, retry) = exception switch
         {
-            SpadeException e => (Problems.StatusOf(e), e.Message, RetryAfter(e)),
+            SpadeException e => (Problems.StatusOf(e), Problems.DetailOf(e), RetryAfter(e)),
             OutOfScopeException e => (StatusCodes.Status403Forbidden, e.Message, null),
-            BadHttpRequestException e => (e.StatusCode, Plain(e), null),
+            BadHttpRequestException e => (e.StatusCode, BadRequests.Sentence(e), null),
             OperationCanceledException when context.RequestAborted.IsCancellationRequested => (StatusCodes.Status499ClientClosedRequest, "the client is gone", null),
-            JsonException e => (StatusCodes.Status400BadRequest, $"the body is not the JSON that is expected here: {e.Message}", null),
+            JsonException e => (StatusCodes.Status400BadRequest, BadRequests.Sentence(e), null),
             Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException => (StatusCodes.Status400BadRequest, "this form has expired: load the page again", null),
             InvalidDataException e => (StatusCodes.Status400BadRequest, $"the body cannot be read: {e.Message}", null),
             _ => (StatusCodes.Status500InternalServerError, "an unexpected error; the server's log has it under this request id", null),
@@ -58,14 +78,6 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
 
     /// <summary>Whole seconds, at least one.</summary>
     private static int? RetryAfter(SpadeException e) => e.RetryAfter is { } time ? (int)Math.Max(1, Math.Ceiling(time.TotalSeconds)) : e.Error == SpadeError.Unavailable ? 5 : null;
-
-    private static string Plain(BadHttpRequestException e) => e.StatusCode switch
-    {
-        StatusCodes.Status413PayloadTooLarge => "the body is larger than this server takes",
-        StatusCodes.Status408RequestTimeout => "the body came too slowly",
-        StatusCodes.Status415UnsupportedMediaType => "the content type is not one that is taken here",
-        _ => e.InnerException is JsonException json ? $"the body is not the JSON that is expected here: {json.Message}" : e.Message,
-    };
 
     [LoggerMessage(Level = LogLevel.Error, Message = "request {RequestId} failed unexpectedly")]
     private partial void LogUnexpected(Exception exception, string requestId);

@@ -14,7 +14,7 @@ internal static class ServerEndpoints
     {
         app.MapGet("/models", (ServerParts parts) => Results.Json(parts.Models(), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer)).Produces<IReadOnlyList<FeatureModel>>().WithTags("server");
         app.MapGet("/state", (ServerStatistics statistics) => Results.Json(statistics.Now(), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer)).Produces<ServerState>().WithTags("server");
-        app.MapGet("/audit", (AuditLog audit, int limit = 200) => Results.Json(audit.Read(Math.Clamp(limit, 1, 1000)), ServerJson.Options)).RequireAuthorization(nameof(Role.Engineer)).Produces<IReadOnlyList<AuditEntry>>().WithTags("server");
+        app.MapGet("/audit", (HttpContext context, AuditLog audit, int limit = 200) => Results.Json(audit.Read(Math.Clamp(limit, 1, 1000), context.User.Scope()), ServerJson.Options)).RequireAuthorization(nameof(Role.Engineer)).Produces<IReadOnlyList<AuditEntry>>().WithTags("server");
         app.MapGet("/health/live", () => Results.Text("ok")).WithTags("server");
         app.MapGet("/health/ready", ReadyAsync).WithTags("server");
     }

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
@@ -35,14 +36,14 @@ internal static class OpenInferenceEndpoints
         {
             v2.MapGet(path, ModelAsync).RequireAuthorization(nameof(Role.Viewer));
             v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, ServerParts parts) =>
-                Results.Json(new { name = category, ready = (await CurrentAsync(category, version, context, parts)).Images.Count > 0 })).RequireAuthorization(nameof(Role.Viewer));
+                Results.Json(new { name = category, ready = (await JudgingAsync(category, version, context, parts)).Calibration is not null })).RequireAuthorization(nameof(Role.Viewer));
             v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator));
         }
     }
 
     private static async Task<IResult> ModelAsync(string category, int? version, HttpContext context, ServerParts parts)
     {
-        var m = await CurrentAsync(category, version, context, parts);
+        var m = await JudgingAsync(category, version, context, parts);
         return Results.Json(new
         {
             name = m.Category,
@@ -58,11 +59,13 @@ internal static class OpenInferenceEndpoints
         });
     }
 
-    /// <summary>Photographs are judged by the current version; another one asked for is refused, never silently replaced.</summary>
-    private static async Task<GalleryManifest> CurrentAsync(string category, int? version, HttpContext context, ServerParts parts)
+    /// <summary>The version that photographs are judged by; another one asked for is refused, never silently replaced. Of a
+    /// category without thresholds the current one: it can be described, but judges nothing.</summary>
+    private static async Task<GalleryManifest> JudgingAsync(string category, int? version, HttpContext context, ServerParts parts)
     {
         context.User.Require(CategoryName.Check(category));
-        var m = await parts.Galleries(context.User.CallerName()).GetAsync(category, context.RequestAborted);
+        var galleries = parts.Galleries(context.User.CallerName());
+        var m = await Judging.ReadAsync(galleries, category, context.RequestAborted) ?? await galleries.GetAsync(category, context.RequestAborted);
         return version is null || version == m.Version ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in its version {m.Version} only");
     }
 
@@ -78,14 +81,20 @@ internal static class OpenInferenceEndpoints
             throw InferImages.Invalid($"{HeaderLength} is the number of bytes of the JSON before the tensors");
         var request = JsonSerializer.Deserialize<InferRequest>(bytes.Span[..head], ServerJson.Options);
         if (request?.Inputs is not [var input]) throw InferImages.Invalid("one input is expected: 'image'");
-        await CurrentAsync(category, version, context, parts);
+        var m = await JudgingAsync(category, version, context, parts);
+        if (m.Calibration is null) throw NotCalibrated(category);
         var images = InferImages.Read(input, bytes.Span[head..], options.MaxBatch);
 
         var scored = new List<ScoredImage>(images.Count);
         foreach (var image in images)
             scored.Add((await desk.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]), context.User.CallerName(), cancellation)).Scored);
+        // The cluster may be told to judge by the current version whatever it lacks.
+        if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
         await WriteAsync(context, request, scored, cancellation);
     }
+
+    private static SpadeException NotCalibrated(string category)
+        => new(SpadeError.FailedPrecondition, $"'{category}' has no thresholds yet, and so no verdicts: calibrate it first");
 
     private static async Task WriteAsync(HttpContext context, InferRequest request, IReadOnlyList<ScoredImage> scored, CancellationToken cancellation)
     {
@@ -98,7 +107,7 @@ internal static class OpenInferenceEndpoints
             switch (wanted.Name)
             {
                 case "anomaly_score":
-                    Add("FP32", [scored.Count], [.. scored.Select(s => (float)(s.Result.NormalisedScore ?? s.Result.Map?.Score ?? s.Result.GateDistance))], binary);
+                    Add("FP32", [scored.Count], [.. scored.Select(s => (float)s.Result.NormalisedScore!.Value)], binary);
                     break;
                 case "is_anomalous":
                     Add("BOOL", [scored.Count], [.. scored.Select(s => s.Result.Anomalous == true)], binary);

@@ -38,7 +38,7 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
                 return Task.FromResult(AuthenticateResult.Fail("unknown, expired or revoked key"));
             }
         }
-        else if (IsLocal && !keys.Any())
+        else if (IsLocal && !keys.AnyEver())
         {
             key = Caller.Local;
         }

@@ -10,10 +10,11 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
     private const string Columns = "id, name, role, categories, created, expires, revoked FROM keys";
 
     /// <returns>The key's text, which is shown this once and kept nowhere.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: no name, or a category name that cannot be.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: no name, a category name that cannot be, or a key that has expired already.</exception>
     public async Task<(string Text, ApiKey Key)> CreateAsync(string name, Role role, IReadOnlyList<string> categories, DateTimeOffset? expires = null)
     {
         if (name.Length is 0 or > 64 || name.Any(char.IsControl)) throw new SpadeException(SpadeError.InvalidArgument, "a key needs a name of 1 to 64 printable characters: who or what will use it");
+        if (expires <= clock.GetUtcNow()) throw new SpadeException(SpadeError.InvalidArgument, $"a key that expired {expires:u} opens nothing: let it expire later");
         foreach (string category in categories) CategoryName.Check(category);
         var (text, parsed) = ApiKeyText.Create();
         var key = new ApiKey(parsed.Id, name, role, categories, clock.GetUtcNow(), expires, null);
@@ -37,8 +38,11 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 
     public IReadOnlyList<ApiKey> List() => database.Read(c => c.Query($"SELECT {Columns} ORDER BY created", r => Row(r, 0)));
 
-    /// <summary>Whether there is any valid key: then every request needs one.</summary>
-    public bool Any() => database.Read(c => c.Scalar<long>("SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > $now))", ("$now", clock.GetUtcNow()))) != 0;
+    /// <summary>Whether a key was ever made: from then on every request needs one, also when the last has been revoked or has expired.</summary>
+    public bool AnyEver() => database.Read(c => c.Scalar<long>("SELECT EXISTS (SELECT 1 FROM keys)")) != 0;
+
+    /// <summary>Whether anybody could sign in now.</summary>
+    public bool AnyValid() => database.Read(c => c.Scalar<long>("SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > $now))", ("$now", clock.GetUtcNow()))) != 0;
 
     /// <exception cref="SpadeException">NotFound.</exception>
     public async Task RevokeAsync(string id)

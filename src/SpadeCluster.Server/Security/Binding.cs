@@ -22,17 +22,23 @@ public static class Binding
             if (url.Scheme != Uri.UriSchemeHttps && !options.Insecure)
                 throw Invalid($"'{url}' can be reached from other machines without encryption: use https with --cert and --cert-key, or say --insecure if the network is trusted");
             if (!anyKey)
-                throw Invalid($"'{url}' can be reached from other machines, and there is no key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
+                throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
         }
         return urls;
     }
 
+    /// <returns>The server's certificate, the first of the file, and the rest: those that signed it, which clients that know
+    /// only the root need to be sent.</returns>
     /// <exception cref="SpadeException">InvalidArgument: the files are no certificate with its key.</exception>
-    public static X509Certificate2 ReadCertificate(ServerOptions options)
+    public static (X509Certificate2 Own, X509Certificate2Collection Chain) ReadCertificate(ServerOptions options)
     {
         try
         {
-            return X509Certificate2.CreateFromPemFile(options.Certificate!, options.CertificateKey);
+            var own = X509Certificate2.CreateFromPemFile(options.Certificate!, options.CertificateKey);
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPemFile(options.Certificate!);
+            chain.RemoveAt(0);
+            return (own, chain);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {

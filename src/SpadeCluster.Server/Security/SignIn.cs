@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Builder;
@@ -15,9 +14,9 @@ internal static class SignIn
 {
     private const string CookieName = "spade-console";
 
-    /// <summary>Whether a request is a browser's that has signed in, or has to: not one with a key, nor any while there is no key.</summary>
+    /// <summary>Whether a request is a browser's that has signed in, or has to: not one with a key, nor any while no key was ever made.</summary>
     public static bool Concerns(HttpContext context)
-        => ApiKeyAuthentication.KeyOf(context.Request) is null && (context.Request.Cookies.ContainsKey(CookieName) || !context.Request.IsApi()) && context.RequestServices.GetRequiredService<ApiKeyStore>().Any();
+        => ApiKeyAuthentication.KeyOf(context.Request) is null && (context.Request.Cookies.ContainsKey(CookieName) || !context.Request.IsApi()) && context.RequestServices.GetRequiredService<ApiKeyStore>().AnyEver();
 
     public static void Configure(CookieAuthenticationOptions options)
     {
@@ -51,10 +50,6 @@ internal static class SignIn
         app.MapPost("/sign-in", EnterAsync).ExcludeFromDescription();
         app.MapPost("/sign-out", LeaveAsync).ExcludeFromDescription();
     }
-
-    /// <summary>Where no key was ever made, whoever sits at this machine is let in without one.</summary>
-    public static bool IsOpen(HttpContext context, ApiKeyStore keys)
-        => context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) && !keys.Any();
 
     private static async Task<IResult> EnterAsync([FromForm] string? key, [FromForm] string? to, HttpContext context, ApiKeyStore keys, FailedSignIns failures, AuditLog audit)
     {

@@ -28,6 +28,10 @@ internal static class Schema
             created INTEGER NOT NULL, expires INTEGER, revoked INTEGER);
         CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, caller TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
         """,
+        """
+        UPDATE feedback SET undone = time, undone_by = 'a later word' WHERE undone IS NULL AND id NOT IN (SELECT max(id) FROM feedback WHERE undone IS NULL GROUP BY decision);
+        CREATE UNIQUE INDEX feedback_standing ON feedback (decision) WHERE undone IS NULL;
+        """,
     ];
 
     /// <exception cref="SpadeException">FailedPrecondition: written by a later version of this program.</exception>

@@ -69,9 +69,14 @@ function live() {
     if (!$(`[href="/results/${d.id}"]`, cards)) cards.prepend(card(d));
     while (cards.children.length > 12) cards.lastChild.remove();
   };
+  // After a break the browser says which event was its last, and the server sends what was missed.
   const events = new EventSource('/v1/results/live');
   events.onopen = () => $('#connection').textContent = 'connected: decisions appear as they are made';
-  events.onerror = () => $('#connection').textContent = 'connection lost; trying again';
+  events.onerror = () => {
+    $('#connection').textContent = 'connection lost; trying again';
+    // Refused for good, as by a proxy in front of a server that starts: the whole page anew.
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  };
   events.addEventListener('decision', e => show(JSON.parse(e.data)));
 }
 
@@ -119,13 +124,32 @@ function decision() {
   for (const b of $$('[data-undo]')) b.onclick = () => run(b, 'working', async () => { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
 }
 
-// Adding normals: one photograph a line as the server has made it durable.
+// A request takes a limited number of files and bytes.
+function chunks(files, most = 16, bytes = 32 << 20) {
+  const all = [];
+  let size = Infinity;
+  for (const f of files) {
+    if (size + f.size > bytes || all.at(-1).length >= most) { all.push([]); size = 0; }
+    all.at(-1).push(f);
+    size += f.size;
+  }
+  return all;
+}
+
+// Adding normals: one photograph a line as the server has made it durable. Thresholds are learnt after the last.
 async function add(category, files) {
+  const bar = $('#upload'), all = chunks(files);
+  Object.assign(bar, { hidden: false, max: files.length, value: 0 });
+  $('#outcomes').replaceChildren();
+  let failed = false;
+  for (const [i, chunk] of all.entries()) failed = await addChunk(category, chunk, i === all.length - 1) || failed;
+  if (!failed) location.reload();
+}
+
+async function addChunk(category, files, calibrate) {
   const form = new FormData(), bar = $('#upload'), list = $('#outcomes');
   for (const f of files) form.append('image', f, f.name);
-  Object.assign(bar, { hidden: false, max: files.length, value: 0 });
-  list.replaceChildren();
-  const answer = await fetch(`/v1/galleries/${encodeURIComponent(category)}/images`, { method: 'POST', body: form });
+  const answer = await fetch(`/v1/galleries/${encodeURIComponent(category)}/images?calibrate=${calibrate}`, { method: 'POST', body: form });
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `the server answered ${answer.status}`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '', failed = false;
@@ -142,7 +166,7 @@ async function add(category, files) {
       list.scrollTop = list.scrollHeight;
     }
   }
-  if (!failed) location.reload();
+  return failed;
 }
 
 function gallery() {
@@ -164,7 +188,7 @@ function gallery() {
   if (data.calibrating === 'True' || data.calibrating === '') {
     const look = async () => {
       const { calibrating } = await send('GET', url);
-      if (!calibrating) return location.reload();
+      if (!calibrating || calibrating.problem) return location.reload();
       const bar = $('#calibrating progress');
       if (bar && calibrating.of) Object.assign(bar, { max: calibrating.of, value: calibrating.done });
       setTimeout(look, 700);

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>Drops old decisions and pictures: when the server starts, and every hour, whether or not photographs come.</summary>
+public sealed partial class DecisionSweep(DecisionLog log, TimeProvider clock, ILogger<DecisionSweep> logger) : IHostedService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromHours(1);
+
+    private ITimer? _timer;
+
+    /// <summary>The sweep that is under way, or the last one.</summary>
+    internal Task Last { get; private set; } = Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _timer = clock.CreateTimer(_ => Last = SweepAsync(), null, TimeSpan.Zero, Period);
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_timer is not null) await _timer.DisposeAsync();
+        await Last;
+    }
+
+    private async Task SweepAsync()
+    {
+        try
+        {
+            await log.DropOldAsync();
+        }
+        catch (SpadeException e)
+        {
+            LogFailed(e);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "old decisions could not be dropped; the next attempt is in an hour")]
+    private partial void LogFailed(Exception exception);
+}

@@ -1,0 +1,43 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+
+namespace SpadeCluster.Server.Hosting;
+
+/// <summary>What the framework says of a request that it cannot bind, as a sentence for a person: which parameter, and why.</summary>
+internal static partial class BadRequests
+{
+    public const string ContentType = "the content type is not one that is taken here: send JSON as application/json, a photograph as image/* or multipart/form-data";
+
+    public static string Sentence(BadHttpRequestException e) => e.StatusCode switch
+    {
+        StatusCodes.Status413PayloadTooLarge => "the body is larger than this server takes",
+        StatusCodes.Status408RequestTimeout => "the body came too slowly",
+        StatusCodes.Status415UnsupportedMediaType => ContentType,
+        _ when e.InnerException is JsonException json => Sentence(json),
+        _ when Missing().Match(e.Message) is { Success: true } m => $"the parameter '{m.Groups[1].Value}' is needed",
+        _ when e.Message.Contains("no body was provided", StringComparison.Ordinal) => "a JSON body is needed",
+        _ when Unusable().Match(e.Message) is { Success: true } m => $"the parameter '{m.Groups[1].Value}' cannot be '{m.Groups[2].Value}'",
+        _ => e.Message,
+    };
+
+    public static string Sentence(JsonException e)
+    {
+        if (Unknown().Match(e.Message) is { Success: true } unknown) return $"the body has a member '{unknown.Groups[1].Value}', which is not known here";
+        if (Lacking().Match(e.Message) is { Success: true } lacking) return $"the body lacks {lacking.Groups[1].Value}";
+        if (e.Path is { Length: > 2 } path) return $"the body's member '{path[2..]}' has a value that is not taken here";
+        return $"the body is not the JSON that is expected here (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})";
+    }
+
+    [GeneratedRegex("^Required parameter \"\\S+ (\\w+)\" was not provided from ")]
+    private static partial Regex Missing();
+
+    [GeneratedRegex("^Failed to bind parameter \"\\S+ (\\w+)\" from \"(.*)\"\\.$", RegexOptions.Singleline)]
+    private static partial Regex Unusable();
+
+    [GeneratedRegex("^The JSON property '(.*?)' could not be mapped", RegexOptions.Singleline)]
+    private static partial Regex Unknown();
+
+    [GeneratedRegex("missing required properties including: (.+?)\\.( |$)")]
+    private static partial Regex Lacking();
+}

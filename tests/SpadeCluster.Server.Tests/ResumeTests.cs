@@ -1,0 +1,39 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server.Tests;
+
+public sealed class ResumeTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("spade-resume-").FullName;
+    private readonly TestEngines _engines = new();
+
+    /// <summary>The store as a server leaves it that is killed between a change and the thresholds after it.</summary>
+    [Fact]
+    public async Task Thresholds_that_a_killed_server_did_not_learn_are_learnt_by_the_next()
+    {
+        var store = new InMemoryGalleryStore();
+        GalleryService Galleries(string author) => new(store, _engines, author, 1);
+        foreach (string category in new[] { "changed", "never" })
+            await Galleries("ann").AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
+        await Galleries("ann").CalibrateAsync("changed", ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
+        await Galleries("ben").RetireAsync("changed", ["good-0.png"], "blurred");
+
+        await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, new ServerParts(new ScoringService(store, _engines, steady: true), Galleries, () => []));
+        await app.StartAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        // Answers are the pace.
+        while (!(await ApiTests.Json(await client.GetAsync("/v1/galleries/changed", limit.Token))).GetProperty("details").GetProperty("gallery").GetProperty("calibrated").GetBoolean()) { }
+        var current = await Galleries("test").GetAsync("changed");
+        Assert.Equal((4, 0.3, "ben"), (current.Version, current.Calibration!.Options.Alpha, current.CreatedBy));
+        // What never had thresholds was left so on purpose.
+        Assert.Null((await Galleries("test").GetAsync("never")).Calibration);
+    }
+
+    public void Dispose()
+    {
+        _engines.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

@@ -1,0 +1,58 @@
+namespace SpadeCluster.Server.Tests;
+
+/// <summary>A clock that a test moves; timers fire while it is moved, on the test's thread.</summary>
+internal sealed class SetClock(DateTimeOffset now) : TimeProvider
+{
+    private readonly List<Timer> _timers = [];
+    private DateTimeOffset _now = now;
+
+    public override DateTimeOffset GetUtcNow() => _now;
+
+    public void Advance(TimeSpan time)
+    {
+        var end = _now + time;
+        while (_timers.Where(t => t.Due <= end).MinBy(t => t.Due) is { } next)
+        {
+            _now = next.Due;
+            next.Fire();
+        }
+        _now = end;
+    }
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = new Timer(this, () => callback(state));
+        _timers.Add(timer);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    private sealed class Timer(SetClock clock, Action callback) : ITimer
+    {
+        private TimeSpan _period;
+
+        public DateTimeOffset Due { get; private set; }
+
+        public void Fire()
+        {
+            Due = _period > TimeSpan.Zero ? Due + _period : DateTimeOffset.MaxValue;
+            callback();
+        }
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            _period = period;
+            Due = dueTime < TimeSpan.Zero ? DateTimeOffset.MaxValue : clock._now + dueTime;
+            if (dueTime == TimeSpan.Zero) Fire();
+            return true;
+        }
+
+        public void Dispose() => clock._timers.Remove(this);
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
