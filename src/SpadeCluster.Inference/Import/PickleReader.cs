@@ -24,6 +24,8 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
 
     private const string RebuildTensor = "torch._utils._rebuild_tensor_v2", RebuildParameter = "torch._utils._rebuild_parameter", OrderedDict = "collections.OrderedDict";
 
+    private const string StateDict = "; if it holds a whole model, save model.state_dict() instead";
+
     private static readonly string[] StorageTypes = ["Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool"];
 
     /// <summary>Every name a pickle may use.</summary>
@@ -81,7 +83,7 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
                 case 'Q': Push(Storage(Pop())); break;
                 case 'R': { object?[] call = Pop(2); Push(Reduce(call[0], call[1])); break; }
                 case 'b': Pop(); break; // attributes of an object, such as a state dict's _metadata: of no use here
-                default: throw Bad($"uses pickle operation 0x{op:x2}, which a dictionary of tensors does not need");
+                default: throw Bad($"uses pickle operation 0x{op:x2}, which a dictionary of tensors does not need{StateDict}");
             }
         }
     }
@@ -91,7 +93,7 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
     private object Reduce(object? function, object? arguments)
     {
         string name = (function as PickleGlobal)?.Name ?? throw Bad("calls what is no function");
-        if (!Allowed.Contains(name)) throw Bad($"wants to call the Python function '{name}'; only dictionaries of tensors are read, and nothing in the file is run");
+        if (!Allowed.Contains(name)) throw Bad($"wants to call the Python function '{name}'; only dictionaries of tensors are read, and nothing in the file is run{StateDict}");
         object?[] given = arguments as object?[] ?? throw Bad("calls a function without arguments");
         switch (name)
         {

@@ -14,7 +14,11 @@ internal static class WeightsFile
         int read;
         using (var file = OpenRead(path)) read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
         bool torch = head.AsSpan(0, read).SequenceEqual(OlderTorch) || head.AsSpan(0, read).StartsWith("PK\x3\x4"u8);
-        return torch ? new TorchFile(path) : new SafetensorsFile(path);
+        if (torch) return new TorchFile(path);
+        // Behind its length, the header of safetensors begins as JSON does.
+        if (read <= 8 || head[8] != '{')
+            throw new SpadeException(SpadeError.InvalidArgument, $"{path} holds no weights that can be read: it begins neither as safetensors nor as torch.save's zip archive or older format; it is damaged, or of another format");
+        return new SafetensorsFile(path);
     }
 
     internal static bool IsZip(FileStream file)

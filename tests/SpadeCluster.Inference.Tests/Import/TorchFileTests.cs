@@ -76,8 +76,12 @@ public class TorchFileTests
     }
 
     [TorchFact]
-    public void A_pickled_model_is_refused() =>
-        Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => new TorchFile(Files.Value.In("model.pth")).Dispose()).Error);
+    public void A_pickled_model_is_refused()
+    {
+        var e = Assert.Throws<SpadeException>(() => new TorchFile(Files.Value.In("model.pth")).Dispose());
+        Assert.Equal(SpadeError.InvalidArgument, e.Error);
+        Assert.Contains("save model.state_dict() instead", e.Message);
+    }
 
     [TorchTheory]
     [InlineData("zip.pth")]
@@ -113,6 +117,7 @@ public class TorchFileTests
     [InlineData("ccollections\nOrderedDict\n(K\u0001tR.", "unusual arguments")]
     [InlineData("(ios\nsystem\n.", "operation 0x69")]
     [InlineData("cos\nsystem\n)\u0081.", "operation 0x81")]
+    [InlineData("c__main__\nNet\n)\u0081.", "save model.state_dict() instead")]
     [InlineData("h\u0005.", "has not stored")]
     [InlineData("t.", "did not begin")]
     [InlineData("}K\u0001K\u0002s.", "keys are not names")]
@@ -137,5 +142,12 @@ public class TorchFileTests
         using (var zip = ZipFile.Open(folder.In("w"), ZipArchiveMode.Create)) zip.CreateEntry("readme.txt");
         Assert.Contains("no data.pkl", Assert.Throws<SpadeException>(() => WeightsFile.Open(folder.In("w"))).Message);
         Assert.Equal(SpadeError.NotFound, Assert.Throws<SpadeException>(() => WeightsFile.Open(folder.In("none"))).Error);
+        foreach (byte[] damaged in new byte[][] { [], [.. "PX\u0003\u0004 whatever follows"u8] })
+        {
+            File.WriteAllBytes(folder.In("w.pth"), damaged);
+            var e = Assert.Throws<SpadeException>(() => WeightsFile.Open(folder.In("w.pth")));
+            Assert.Equal(SpadeError.InvalidArgument, e.Error);
+            Assert.Contains("begins neither as safetensors nor as torch.save's", e.Message);
+        }
     }
 }
