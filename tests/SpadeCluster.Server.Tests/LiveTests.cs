@@ -26,8 +26,9 @@ public sealed class LiveTests(ServerFixture server) : IClassFixture<ServerFixtur
 
         async Task<long> NextAsync()
         {
-            while (await events.ReadLineAsync() != "event: decision") { }
-            return long.Parse((await events.ReadLineAsync())!["id: ".Length..], System.Globalization.CultureInfo.InvariantCulture);
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            while (await events.ReadLineAsync(limit.Token) != "event: decision") { }
+            return long.Parse((await events.ReadLineAsync(limit.Token))!["id: ".Length..], System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 

@@ -96,6 +96,18 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
         }
     }
 
+    [Fact]
+    public async Task A_category_whose_current_version_is_damaged_can_be_rolled_back()
+    {
+        using var client = server.Client(server.Engineer);
+        (await client.PostAsync("/v1/galleries/mended/images?calibrate=false", ServerFixture.Image(Part.Good(1)))).EnsureSuccessStatusCode();
+        await File.WriteAllTextAsync(Path.Combine(server.Folder, "galleries", "mended", "CURRENT"), "torn");
+        Assert.Equal(HttpStatusCode.InternalServerError, (await client.GetAsync("/v1/galleries/mended")).StatusCode);
+        (await client.PostAsJsonAsync("/v1/galleries/mended/rollback", new { version = 1, reason = "torn" })).EnsureSuccessStatusCode();
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/galleries/mended")).StatusCode);
+        Directory.Delete(Path.Combine(server.Folder, "galleries", "mended"), recursive: true);
+    }
+
     private static async Task<string> IsRefusedAsync(HttpResponseMessage answer, int status, string sentence)
     {
         string text = await answer.Content.ReadAsStringAsync();
