@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace SpadeCluster.Client;
@@ -9,24 +10,26 @@ internal sealed class Gateways : IDisposable
     private readonly SpadeClientOptions _options;
     private readonly TimeProvider _clock;
     private readonly GrpcChannel[] _channels;
+    private readonly CallInvoker[] _invokers;
     private int _preferred;
 
-    public Gateways(SpadeClientOptions options, TimeProvider clock, Func<Uri, GrpcChannel>? connect = null)
+    public Gateways(SpadeClientOptions options, TimeProvider clock)
     {
         if (options.Addresses.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "a client needs the address of a gateway, such as http://localhost:5000");
         (_options, _clock) = (options, clock);
-        _channels = [.. options.Addresses.Select(connect ?? Connect)];
+        _channels = [.. options.Addresses.Select(Connect)];
+        _invokers = [.. _channels.Select(c => c.Intercept(WithHeaders))];
     }
 
     /// <summary>Runs a call until it succeeds, fails for good, or the deadline passes.</summary>
-    public Task<T> CallAsync<T>(Func<ChannelBase, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
-        => CallAsync((channel, limit, _) => call(channel, limit), cancellationToken);
+    /// <exception cref="SpadeException">The call's failure, or Unavailable: the deadline passed.</exception>
+    public Task<T> CallAsync<T>(Func<CallInvoker, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+        => FollowAsync((gateway, limit) => call(gateway, limit.Token), cancellationToken);
 
-    /// <summary>The same for long calls, which report progress: the deadline counts from the last one.</summary>
-    public async Task<T> CallAsync<T>(Func<ChannelBase, CancellationToken, Action, Task<T>> call, CancellationToken cancellationToken)
+    /// <summary>The same for long calls, which say when their limit is to begin anew.</summary>
+    public async Task<T> FollowAsync<T>(Func<CallInvoker, CallLimit, Task<T>> call, CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(_options.Deadline, _clock);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        using var limit = new CallLimit(_options.Deadline, _clock, cancellationToken);
         var wait = _options.FirstWait;
         while (true)
         {
@@ -34,9 +37,17 @@ internal sealed class Gateways : IDisposable
             SpadeException last;
             try
             {
-                return await call(_channels[at], limit.Token, () => deadline.CancelAfter(_options.Deadline));
+                return await call(_invokers[at], limit);
             }
-            catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (e is RpcException or OperationCanceledException && cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(null, e, cancellationToken);
+            }
+            catch (Exception e) when (e is RpcException { StatusCode: StatusCode.DeadlineExceeded } || (e is RpcException or OperationCanceledException && limit.HasPassed))
+            {
+                throw new SpadeException(SpadeError.Unavailable, $"the gateway at {_channels[at].Target} did not answer within the deadline of {_options.Deadline.TotalSeconds:0.###} s ({nameof(SpadeClientOptions)}.{nameof(SpadeClientOptions.Deadline)}); allow more time, or see what keeps it busy", e);
+            }
+            catch (RpcException e)
             {
                 last = Mapping.ToException(e);
                 // Our own side's failure, not a server's answer: its words say nothing of where.
@@ -45,10 +56,6 @@ internal sealed class Gateways : IDisposable
                 if (!IsTransient(e, last)) throw last;
                 // Lost, not merely busy: try the next gateway from now on.
                 if (e.StatusCode != StatusCode.ResourceExhausted) Interlocked.CompareExchange(ref _preferred, (at + 1) % _channels.Length, at);
-            }
-            catch (RpcException)
-            {
-                throw new OperationCanceledException(cancellationToken);
             }
             catch (SpadeException e) when (e.RetryAfter is not null || e.Error == SpadeError.Unavailable)
             {
@@ -66,8 +73,6 @@ internal sealed class Gateways : IDisposable
         }
     }
 
-    public ChannelBase Preferred => _channels[_preferred];
-
     public void Dispose()
     {
         foreach (var channel in _channels) channel.Dispose();
@@ -77,17 +82,23 @@ internal sealed class Gateways : IDisposable
     private static bool IsTransient(RpcException e, SpadeException translated)
         => e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown || translated.RetryAfter is not null;
 
-    private static GrpcChannel Connect(Uri address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    private Metadata WithHeaders(Metadata metadata)
     {
-        // Images may come and go in large messages; the server has its own limits.
-        MaxReceiveMessageSize = null,
-        MaxSendMessageSize = null,
-        HttpHandler = new SocketsHttpHandler
+        foreach (var (name, value) in _options.Headers) metadata.Add(name, value);
+        return metadata;
+    }
+
+    private GrpcChannel Connect(Uri address)
+    {
+        var handler = new SocketsHttpHandler
         {
             EnableMultipleHttp2Connections = true,
             ConnectTimeout = TimeSpan.FromSeconds(2),
             KeepAlivePingDelay = TimeSpan.FromSeconds(10),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
-        },
-    });
+        };
+        _options.ConfigureHandler?.Invoke(handler);
+        // Images may come and go in large messages; the server has its own limits.
+        return GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null, HttpHandler = handler, DisposeHttpClient = true });
+    }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Google.Protobuf;
 using Grpc.Core;
 using Spade.V1;
 using SpadeCluster.Galleries;
@@ -75,8 +74,6 @@ internal static class Mapping
         message.Levels.Add(o.Levels ?? []);
         return message;
     }
-
-    public static Image Encoded(string name, ReadOnlyMemory<byte> file) => new() { Format = PixelFormat.Encoded, Name = name, Data = UnsafeByteOperations.UnsafeWrap(file) };
 
     /// <summary>A failure in the core's terms, so that callers handle local and remote scoring alike.</summary>
     public static SpadeException ToException(RpcException e) => new(ToError(e.StatusCode), e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}", e) { RetryAfter = RetryAfter(e) };

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Spade.V1;
 using SpadeCluster.Galleries;
@@ -10,48 +12,108 @@ public sealed partial class SpadeClient
 {
     /// <summary>
     /// Adds normal images, creating the category if need be. A stream that breaks is repeated from its start: images are
-    /// known by content, so what was durable already is only confirmed. Each image is reported once.
+    /// known by content, so what was durable already is only confirmed. Each image is reported once, in their order; one that
+    /// cannot be read has failed, and the rest goes on.
     /// </summary>
     /// <returns>The version that is current now; null when nothing was added and there is no gallery.</returns>
     public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, cancellationToken);
+
+    /// <summary>The same for images given as pixels.</summary>
+    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, cancellationToken);
+
+    private Task<RemoteGallery?> AddAsync(string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, CancellationToken cancellationToken)
     {
         int reported = 0;
-        return _gateways.CallAsync(async (channel, limit, progressed) =>
+        return _gateways.FollowAsync(async (gateway, limit) =>
         {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit);
-            using var call = new GalleriesClient(channel).AddNormals(cancellationToken: stop.Token);
-            var sending = SendAsync(call, stop.Token);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
+            using var call = new GalleriesClient(gateway).AddNormals(cancellationToken: stop.Token);
+            var unread = new ConcurrentDictionary<int, AddOutcome>();
+            Exception? fault = null;
+            // The image that the next answer is about.
+            int next = 0;
+            var sending = SendAsync();
             try
             {
-                int seen = 0;
                 while (await call.ResponseStream.MoveNext(stop.Token))
                 {
-                    progressed();
+                    limit.Restart();
+                    ReportUnread();
                     var answer = call.ResponseStream.Current;
                     if (answer.AnswerCase == AddNormalsResponse.AnswerOneofCase.Gallery)
                         return answer.Gallery.Version == 0 ? null : Mapping.ToGallery(answer.Gallery);
-                    if (++seen <= reported) continue;
-                    reported = seen;
-                    progress?.Report(Mapping.ToOutcome(answer.Image));
+                    Report(Mapping.ToOutcome(answer.Image));
                 }
                 throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
+            }
+            catch (Exception e) when (e is RpcException or OperationCanceledException && fault is not null)
+            {
+                ExceptionDispatchInfo.Throw(fault);
+                throw;
+            }
+            catch (RpcException) when (images.Length > 0 && unread.Count == images.Length)
+            {
+                // Nothing was sent, which the server does not take for an addition.
+                ReportUnread();
+                return await FindAsync(category, cancellationToken);
             }
             finally
             {
                 await stop.CancelAsync();
                 await sending.ContinueWith(_ => { }, TaskScheduler.Default);
             }
-        }, cancellationToken);
 
-        async Task SendAsync(AsyncDuplexStreamingCall<AddNormalsRequest, AddNormalsResponse> call, CancellationToken stop)
-        {
-            foreach (var source in sources)
+            async Task SendAsync()
             {
-                byte[] file = await source.ReadAsync(stop);
-                foreach (var (image, more) in Chunks(source.Name, file))
-                    await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = author, Image = image, More = more }, stop);
+                for (int i = 0; i < images.Length; i++)
+                {
+                    Image image;
+                    try
+                    {
+                        image = await images[i].ReadAsync(stop.Token);
+                    }
+                    catch (SpadeException e)
+                    {
+                        unread[i] = new AddOutcome(images[i].Name, null, AddStatus.Failed, e.Message);
+                        continue;
+                    }
+                    catch (Exception e)
+                    {
+                        if (!stop.IsCancellationRequested) fault = e;
+                        await stop.CancelAsync();
+                        throw;
+                    }
+                    foreach (var (chunk, more) in Outgoing.Chunks(image, _options.ChunkBytes))
+                        await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = author, Image = chunk, More = more }, stop.Token);
+                }
+                await call.RequestStream.CompleteAsync();
             }
-            await call.RequestStream.CompleteAsync();
+
+            void ReportUnread()
+            {
+                while (unread.TryGetValue(next, out var outcome)) Report(outcome);
+            }
+
+            void Report(AddOutcome outcome)
+            {
+                if (++next <= reported) return;
+                reported = next;
+                progress?.Report(outcome);
+            }
+        }, cancellationToken);
+    }
+
+    private async Task<RemoteGallery?> FindAsync(string category, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GetGalleryAsync(category, cancellationToken: cancellationToken);
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+        {
+            return null;
         }
     }
 
@@ -72,25 +134,31 @@ public sealed partial class SpadeClient
 
     /// <summary>Learns thresholds; takes about as long as scoring every normal. No deadline but the caller's.</summary>
     /// <param name="options">Null: the server's defaults.</param>
-    public async Task<RemoteGallery> CalibrateAsync(string category, Scoring.ScoringOptions? options, string author, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public Task<RemoteGallery> CalibrateAsync(string category, Scoring.ScoringOptions? options, string author, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         var request = new CalibrateRequest { Category = category, Options = options is null ? null : Mapping.ToMessage(options), Author = author };
-        using var call = new GalleriesClient(_gateways.Preferred).Calibrate(request, cancellationToken: cancellationToken);
-        try
+        return _gateways.FollowAsync(async (gateway, limit) =>
         {
-            while (await call.ResponseStream.MoveNext(cancellationToken))
+            limit.Restart();
+            using var call = new GalleriesClient(gateway).Calibrate(request, cancellationToken: limit.Token);
+            try
             {
-                var answer = call.ResponseStream.Current;
-                if (answer.AnswerCase == CalibrateResponse.AnswerOneofCase.Gallery) return Mapping.ToGallery(answer.Gallery);
-                progress?.Report(answer.Done);
+                // Once a gateway has taken it on it takes its time; one that is gone is noticed by the connection.
+                await call.ResponseHeadersAsync;
+                limit.Lift();
+                while (await call.ResponseStream.MoveNext(limit.Token))
+                {
+                    var answer = call.ResponseStream.Current;
+                    if (answer.AnswerCase == CalibrateResponse.AnswerOneofCase.Gallery) return Mapping.ToGallery(answer.Gallery);
+                    progress?.Report(answer.Done);
+                }
+                throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the calibration early; try again"));
             }
-            throw new SpadeException(SpadeError.Unavailable, "the server ended the calibration early; try again");
-        }
-        catch (RpcException e)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw Mapping.ToException(e);
-        }
+            finally
+            {
+                limit.Restart();
+            }
+        }, cancellationToken);
     }
 
     /// <summary>The current version's number, now and whenever it changes. Ends only with an error or the caller's token.</summary>
@@ -99,11 +167,19 @@ public sealed partial class SpadeClient
         int? seen = null;
         while (true)
         {
-            var (call, version) = await _gateways.CallAsync(async (channel, limit) =>
+            var (call, version) = await _gateways.CallAsync(async (gateway, limit) =>
             {
-                var open = new GalleriesClient(channel).WatchVersion(new WatchVersionRequest { Category = category }, cancellationToken: cancellationToken);
-                return await open.ResponseStream.MoveNext(limit) ? (open, open.ResponseStream.Current.Version)
-                    : throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
+                var open = new GalleriesClient(gateway).WatchVersion(new WatchVersionRequest { Category = category }, cancellationToken: cancellationToken);
+                try
+                {
+                    return await open.ResponseStream.MoveNext(limit) ? (open, open.ResponseStream.Current.Version)
+                        : throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
+                }
+                catch
+                {
+                    open.Dispose();
+                    throw;
+                }
             }, cancellationToken);
             using (call)
             {
@@ -115,8 +191,10 @@ public sealed partial class SpadeClient
                     {
                         if (!await call.ResponseStream.MoveNext(cancellationToken)) break;
                     }
-                    catch (RpcException e) when (e.StatusCode != StatusCode.NotFound && !cancellationToken.IsCancellationRequested)
+                    catch (RpcException)
                     {
+                        cancellationToken.ThrowIfCancellationRequested();
+                        // Broken: the next call says whether it can go on.
                         break;
                     }
                     version = call.ResponseStream.Current.Version;

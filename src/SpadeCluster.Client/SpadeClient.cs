@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using Grpc.Net.Client;
 using Spade.V1;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -9,14 +8,22 @@ namespace SpadeCluster.Client;
 
 /// <summary>
 /// A SpadeCluster server. Calls are repeated with backoff while gateways or silos come and go, within
-/// <see cref="SpadeClientOptions.Deadline"/>. Failures are <see cref="SpadeException"/>, as they would be in this process.
-/// Safe for concurrent calls.
+/// <see cref="SpadeClientOptions.Deadline"/>. Failures are <see cref="SpadeException"/>, as they would be in this process, or
+/// <see cref="OperationCanceledException"/> when the caller's token says so. Safe for concurrent calls.
 /// </summary>
 /// <example>
 /// <code>
-/// using var spade = new SpadeClient("http://localhost:5000");
-/// ImageScore score = await spade.ScoreAsync("bottle", new ImageSource("a.png", File.ReadAllBytes("a.png")));
-/// Console.WriteLine($"{score.PredLabel} {score.PredScore}");
+/// builder.Services.AddSpadeClient(o =>
+/// {
+///     o.Addresses.Add(new Uri("https://gateway:5000"));
+///     o.Headers["authorization"] = $"Bearer {token}";
+/// });
+///
+/// sealed class Inspection(SpadeClient spade)
+/// {
+///     public async Task&lt;bool?> IsDefectiveAsync(string file, CancellationToken stop)
+///         => (await spade.ScoreAsync("bottle", new ImageSource(file, await File.ReadAllBytesAsync(file, stop)), stop)).PredLabel;
+/// }
 /// </code>
 /// </example>
 public sealed partial class SpadeClient : IDisposable
@@ -26,18 +33,24 @@ public sealed partial class SpadeClient : IDisposable
 
     public SpadeClient(params string[] addresses) : this(Options(addresses)) { }
 
-    public SpadeClient(SpadeClientOptions options, TimeProvider? clock = null) : this(options, clock, null) { }
-
-    internal SpadeClient(SpadeClientOptions options, TimeProvider? clock, Func<Uri, GrpcChannel>? connect)
-        => (_options, _gateways) = (options, new Gateways(options, clock ?? TimeProvider.System, connect));
+    public SpadeClient(SpadeClientOptions options, TimeProvider? clock = null)
+        => (_options, _gateways) = (options, new Gateways(options, clock ?? TimeProvider.System));
 
     /// <summary>Scores one photograph.</summary>
     public async Task<ImageScore> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
-        => Mapping.ToScore((await ScoreAsync(category, source, false, cancellationToken)).Result);
+        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), false, cancellationToken)).Result);
+
+    /// <summary>Scores one photograph, given as pixels.</summary>
+    public async Task<ImageScore> ScoreAsync(string category, RawImage image, CancellationToken cancellationToken = default)
+        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), false, cancellationToken)).Result);
 
     /// <summary>Scores one photograph and fetches its map.</summary>
     public async Task<RemoteMap> ScoreWithMapAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
-        => Mapping.ToMap((await ScoreAsync(category, source, true, cancellationToken)).Result);
+        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), true, cancellationToken)).Result);
+
+    /// <summary>Scores one photograph, given as pixels, and fetches its map.</summary>
+    public async Task<RemoteMap> ScoreWithMapAsync(string category, RawImage image, CancellationToken cancellationToken = default)
+        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), true, cancellationToken)).Result);
 
     /// <summary>
     /// Scores photographs, several at a time, and yields what became of each, in their order. One that fails carries its
@@ -96,11 +109,10 @@ public sealed partial class SpadeClient : IDisposable
         return options;
     }
 
-    private async Task<ScoreResponse> ScoreAsync(string category, ImageSource source, bool includeMap, CancellationToken cancellationToken)
+    private Task<ScoreResponse> ScoreAsync(string category, Image image, bool includeMap, CancellationToken cancellationToken)
     {
-        byte[] file = await source.ReadAsync(cancellationToken);
-        var request = new ScoreRequest { Category = category, Image = Mapping.Encoded(source.Name, file), IncludeMap = includeMap };
-        return await _gateways.CallAsync((c, ct) => new Spade.V1.Scoring.ScoringClient(c).ScoreAsync(request, Call(ct)).ResponseAsync, cancellationToken);
+        var request = new ScoreRequest { Category = category, Image = image, IncludeMap = includeMap };
+        return _gateways.CallAsync((c, ct) => new Spade.V1.Scoring.ScoringClient(c).ScoreAsync(request, Call(ct)).ResponseAsync, cancellationToken);
     }
 
     private global::Grpc.Core.CallOptions Call(CancellationToken cancellationToken) => new(deadline: DateTime.UtcNow + _options.Deadline, cancellationToken: cancellationToken);

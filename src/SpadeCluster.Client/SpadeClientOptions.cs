@@ -1,10 +1,17 @@
 namespace SpadeCluster.Client;
 
-/// <summary>How a <see cref="SpadeClient"/> calls.</summary>
+/// <summary>How a <see cref="SpadeClient"/> calls. Not to be changed once a client has been made with it.</summary>
 public sealed class SpadeClientOptions
 {
     /// <summary>Gateways, such as http://gateway:5000. Calls go to the first one that answers.</summary>
     public IList<Uri> Addresses { get; } = [];
+
+    /// <summary>Sent with each call, such as authorization for a proxy in front of the gateways.</summary>
+    public IDictionary<string, string> Headers { get; } = new Dictionary<string, string>();
+
+    /// <summary>Changes how connections are made, for each gateway: <c>h.SslOptions.ClientCertificates</c> has a TLS client's
+    /// certificate, <c>h.Proxy</c> a proxy.</summary>
+    public Action<SocketsHttpHandler>? ConfigureHandler { get; set; }
 
     /// <summary>Time for one call with all its retries.</summary>
     public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(30);
@@ -14,7 +21,7 @@ public sealed class SpadeClientOptions
 
     public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> on their way at a time.</summary>
+    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> or of a stream on their way at a time.</summary>
     public int Concurrency { get; set; } = 8;
 
     /// <summary>Images larger than this travel in chunks.</summary>

@@ -45,6 +45,7 @@ public static class ClusterHosting
         services.AddSingleton<SteadyVersions>();
         services.AddSingleton<ClusterGalleries>();
         services.AddSingleton<ExtractorPool>();
+        services.AddSingleton<BoundedDecoding>();
         services.AddSingleton<ClusterEngines>();
         services.AddSingleton<IFeatureEngines>(s => s.GetRequiredService<ClusterEngines>());
         services.AddSingleton<ClusterGalleryServices>();

@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -13,8 +15,7 @@ namespace SpadeCluster.Grpc;
 /// <summary>spade.v1 over gRPC, with health and reflection. Needs, from the host: IScoringService, IGalleryServices, IVersionWatch.</summary>
 public static class GrpcHosting
 {
-    // Room for what stands around an image in its message.
-    private const int MessageOverhead = 64 << 10;
+    private const int StreamWindow = 256 << 10;
 
     public static IServiceCollection AddSpadeGrpc(this IServiceCollection services)
     {
@@ -23,16 +24,26 @@ public static class GrpcHosting
         services.AddSingleton<AdmissionControl>();
         services.AddGrpc(o => o.Interceptors.Add<ErrorInterceptor>());
         services.AddSingleton<IConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>>(s => new ConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>(
-            o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcDoorOptions>>().Value.MaxImageBytes + MessageOverhead));
-        services.AddGrpcHealthChecks();
+            o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcDoorOptions>>().Value.MaxMessageBytes));
+        services.AddGrpcHealthChecks(o =>
+        {
+            foreach (string service in new[] { Spade.V1.Scoring.Descriptor.FullName, Spade.V1.Galleries.Descriptor.FullName }) o.Services.Map(service, _ => true);
+        });
         services.AddGrpcReflection();
+        // What streams that wait have sent must not use up their connection's window, or all other calls on it would wait too.
+        services.Configure<KestrelServerOptions>(o =>
+        {
+            o.Limits.Http2.InitialStreamWindowSize = StreamWindow;
+            o.Limits.Http2.InitialConnectionWindowSize = StreamWindow * o.Limits.Http2.MaxStreamsPerConnection;
+        });
         return services;
     }
 
     public static IEndpointRouteBuilder MapSpadeGrpc(this IEndpointRouteBuilder routes)
     {
-        routes.MapGrpcService<ScoringGrpcService>();
-        routes.MapGrpcService<GalleriesGrpcService>();
+        // Kestrel's own limit of a request, 30 MB, is less than an image may have; the door's options bound them instead.
+        routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute()).AdmitUnaryCalls();
+        routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         routes.MapGrpcHealthChecksService();
         routes.MapGrpcReflectionService();
         return routes;

@@ -4,7 +4,7 @@ using SpadeCluster.Grains.Extraction;
 namespace SpadeCluster.Grains.Galleries;
 
 /// <summary>The cluster's extractors as a gateway's gallery service sees them: one engine like any other.</summary>
-internal sealed class ClusterEngines(ExtractorPool pool, IImagePreparers preparers) : IFeatureEngines
+internal sealed class ClusterEngines(ExtractorPool pool, BoundedDecoding decoding) : IFeatureEngines
 {
     private DefaultEngine? _default;
 
@@ -19,7 +19,7 @@ internal sealed class ClusterEngines(ExtractorPool pool, IImagePreparers prepare
         }
     }
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => new(new ClusterExtractor(pool, model, preprocessing), preparers.For(preprocessing));
+    public FeatureEngine For(FeatureModel model, string preprocessing) => new(new ClusterExtractor(pool, model, preprocessing), decoding.For(preprocessing));
 
     private sealed class ClusterExtractor(ExtractorPool pool, FeatureModel model, string preprocessing) : IFeatureExtractor
     {

@@ -18,7 +18,7 @@ namespace SpadeCluster.Grains.Scoring;
 /// </summary>
 [StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
 internal sealed class CoordinatorGrain(
-    ManifestCache manifests, ClusterGalleries galleries, IImagePreparers preparers, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions,
+    ManifestCache manifests, ClusterGalleries galleries, BoundedDecoding decoding, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions,
     SteadyVersions steady, TimeProvider clock)
     : Grain, ICoordinatorGrain
 {
@@ -99,7 +99,7 @@ internal sealed class CoordinatorGrain(
     private async Task<ScoredImage> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        var prepared = preparers.For(manifest.Preprocessing).Prepare(image.Bytes, image.Name);
+        var prepared = await decoding.PrepareAsync(manifest.Preprocessing, image.Bytes, image.Name, cancellationToken);
         double prepare = Lap("decode", ref start);
 
         var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);

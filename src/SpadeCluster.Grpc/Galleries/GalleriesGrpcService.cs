@@ -4,33 +4,44 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Spade.V1;
 using SpadeCluster.Galleries;
+using SpadeCluster.Grpc.Admission;
 using SpadeCluster.Grpc.Images;
 
 namespace SpadeCluster.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
-internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionWatch versions, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Galleries.GalleriesBase
+internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionWatch versions, AdmissionControl admission, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Galleries.GalleriesBase
 {
     private const string Anonymous = "grpc";
 
     public override async Task AddNormals(IAsyncStreamReader<AddNormalsRequest> requestStream, IServerStreamWriter<AddNormalsResponse> responseStream, ServerCallContext context)
     {
-        var cancellation = context.CancellationToken;
-        if (!await requestStream.MoveNext(cancellation)) throw new SpadeException(SpadeError.InvalidArgument, "the stream ended before its first image");
-        var first = requestStream.Current;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        // One place for all of its images, taken before its turn comes: additions that wait must not keep out the one in front.
+        using var requests = new AdmittedStream<AddNormalsRequest>(requestStream, context, admission, options.Value, stopping: default);
+        if (!await requests.MoveNextAsync(open: false, stop.Token)) throw new SpadeException(SpadeError.InvalidArgument, "the stream ended before its first image");
+        var first = requests.Current;
         // The writer of the gallery reports each image as it becomes durable; answers leave in that order.
         var outcomes = Channel.CreateUnbounded<AddOutcome>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var adding = AddAsync();
-        await foreach (var outcome in outcomes.Reader.ReadAllAsync(cancellation))
-            await responseStream.WriteAsync(new AddNormalsResponse { Image = GalleryMapping.ToMessage(outcome) }, cancellation);
-        var manifest = await adding;
-        await responseStream.WriteAsync(new AddNormalsResponse { Gallery = manifest is null ? new Gallery { Category = first.Category } : GalleryMapping.ToMessage(manifest, false) }, cancellation);
+        try
+        {
+            await foreach (var outcome in outcomes.Reader.ReadAllAsync(stop.Token))
+                await responseStream.WriteAsync(new AddNormalsResponse { Image = GalleryMapping.ToMessage(outcome) }, stop.Token);
+            var manifest = await adding;
+            await responseStream.WriteAsync(new AddNormalsResponse { Gallery = manifest is null ? new Gallery { Category = first.Category } : GalleryMapping.ToMessage(manifest, false) }, stop.Token);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await adding.ContinueWith(_ => { }, TaskScheduler.Default);
+        }
 
         async Task<GalleryManifest?> AddAsync()
         {
             try
             {
-                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requestStream, cancellation), new Relay<AddOutcome>(outcomes.Writer), cancellation);
+                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requests, first.Category, stop.Token), new Relay<AddOutcome>(outcomes.Writer), stop.Token);
             }
             finally
             {
@@ -55,6 +66,8 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         var current = await service.GetAsync(request.Category, cancellation);
         var done = Channel.CreateBounded<int>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         var calibrating = CalibrateAsync();
+        // At once: a client that hears nothing would try another gateway.
+        await context.WriteResponseHeadersAsync([]);
         await foreach (int n in done.Reader.ReadAllAsync(cancellation)) await responseStream.WriteAsync(new CalibrateResponse { Done = n }, cancellation);
         await responseStream.WriteAsync(new CalibrateResponse { Gallery = GalleryMapping.ToMessage(await calibrating, false) }, cancellation);
 
@@ -100,34 +113,35 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
 
     /// <summary>The stream's images, its first message already read. One that cannot be put together fails when it is read, so
     /// that it is reported like any other bad image.</summary>
-    private async IAsyncEnumerable<ImageSource> ReadAsync(IAsyncStreamReader<AddNormalsRequest> requests, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<ImageSource> ReadAsync(AdmittedStream<AddNormalsRequest> requests, string category, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var image = new ChunkedImage(options.Value.MaxImageBytes);
-        bool skipping = false;
+        string name = "image";
+        bool more = false, skipping = false;
         do
         {
             var request = requests.Current;
-            if (skipping)
-            {
-                skipping = request.More;
-                continue;
-            }
-            ImageSource source;
-            string name = request.Image?.Name ?? "";
+            if (request.Category.Length > 0 && request.Category != category)
+                throw new SpadeException(SpadeError.InvalidArgument, $"the stream adds to '{category}', but an image came for '{request.Category}'; use a stream for each category");
+            if (!more) name = request.Image?.Name is { Length: > 0 } given ? given : "image";
+            more = request.More;
+            ImageSource? source = null;
             try
             {
-                if (!image.Add(request.Image, request.More)) continue;
-                (source, _) = image.Take();
+                if (!skipping && image.Add(request.Image, more)) source = image.Take();
             }
             catch (SpadeException e)
             {
                 image.Reset();
-                skipping = request.More;
-                source = new ImageSource(name.Length > 0 ? name : "image", _ => ValueTask.FromException<byte[]>(e));
+                skipping = true;
+                source = new ImageSource(name, _ => ValueTask.FromException<byte[]>(e));
             }
-            yield return source;
+            if (source is not null) yield return source;
+            // Durable, or failed, or skipped.
+            if (skipping || !more) requests.Forget();
+            skipping &= more;
         }
-        while (await requests.MoveNext(cancellationToken));
+        while (await requests.MoveNextAsync(more, cancellationToken));
     }
 
     /// <summary>Reports in the reporter's turn; Progress of T would hop through the thread pool and lose the order.</summary>

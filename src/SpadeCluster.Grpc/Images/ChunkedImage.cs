@@ -27,11 +27,11 @@ internal sealed class ChunkedImage(int maxBytes)
     }
 
     /// <summary>The complete image; makes room for the next one.</summary>
-    public (ImageSource Source, int Bytes) Take()
+    public ImageSource Take()
     {
         var (image, data) = (_first!, _data is null ? _first!.Data.Memory : _data.GetBuffer().AsMemory(0, (int)_data.Length));
         Reset();
-        return (ImageSources.From(image, data), data.Length);
+        return ImageSources.From(image, data);
     }
 
     public void Reset() => (_first, _data) = (null, null);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using Spade.V1;
 using SpadeCluster.Galleries;
@@ -19,7 +20,7 @@ internal static class ImageSources
         string name = image.Name.Length > 0 ? image.Name : "image";
         return new ImageSource(name, image.Format switch
         {
-            PixelFormat.Encoded => data.ToArray(),
+            PixelFormat.Encoded => ToFile(data),
             PixelFormat.Rgb8 => ToPnm(image, name, data.Span, 3, static (row, target) => row.CopyTo(target)),
             PixelFormat.Bgr8 => ToPnm(image, name, data.Span, 3, SwapRedAndBlue),
             PixelFormat.Gray8 => ToPnm(image, name, data.Span, 1, static (row, target) => row.CopyTo(target)),
@@ -30,6 +31,10 @@ internal static class ImageSources
 
     public static ImageSource From(Image? image)
         => image is null ? throw new SpadeException(SpadeError.InvalidArgument, "the request has no image") : From(image, image.Data.Memory);
+
+    /// <summary>Messages are not written to, so an array that is all of the data need not be copied.</summary>
+    private static byte[] ToFile(ReadOnlyMemory<byte> data)
+        => MemoryMarshal.TryGetArray(data, out var array) && array.Count == array.Array!.Length ? array.Array : data.ToArray();
 
     private delegate void CopyRow(ReadOnlySpan<byte> row, Span<byte> target);
 

@@ -18,7 +18,6 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
     {
         var source = ImageSources.From(request.Image);
         CheckSize(request.Image);
-        using var place = admission.Admit(request.Image.Data.Length);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         if (context.Deadline == DateTime.MaxValue) limit.CancelAfter(options.Value.DefaultDeadline);
         return new ScoreResponse { Result = ScoreMapping.ToMessage(await scoring.ScoreAsync(request.Category, source, limit.Token), request.IncludeMap) };
@@ -29,7 +28,8 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         // Answers in the order of the requests. Full: reading pauses, and with it the client, by HTTP/2's flow control.
         var answers = Channel.CreateBounded<Task<ScoreStreamResponse>>(new BoundedChannelOptions(options.Value.StreamConcurrency) { SingleReader = true, SingleWriter = true });
-        var reading = ReadAsync(requestStream, answers.Writer, stop.Token);
+        using var requests = new AdmittedStream<ScoreStreamRequest>(requestStream, context, admission, options.Value, lifetime.ApplicationStopping);
+        var reading = ReadAsync(requests, answers.Writer, stop.Token);
         try
         {
             await foreach (var answer in answers.Reader.ReadAllAsync(stop.Token)) await responseStream.WriteAsync(await answer, stop.Token);
@@ -44,37 +44,38 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         }
     }
 
-    private async Task ReadAsync(IAsyncStreamReader<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers, CancellationToken cancellationToken)
+    private async Task ReadAsync(AdmittedStream<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers, CancellationToken cancellationToken)
     {
         try
         {
             var image = new ChunkedImage(options.Value.MaxImageBytes);
             ScoreStreamRequest? first = null;
-            bool skipping = false;
-            while (await MoveNextAsync(requests, cancellationToken))
+            bool more = false, skipping = false;
+            while (await requests.MoveNextAsync(more, cancellationToken))
             {
                 var request = requests.Current;
-                if (first is null || !(image.IsOpen || skipping)) CheckOrder(first, first = request);
-                else if (request.RequestId != first.RequestId) throw new SpadeException(SpadeError.InvalidArgument, $"request {request.RequestId} began before the last chunk of request {first.RequestId}; send 'more' in all but the last chunk");
-                if (skipping)
-                {
-                    skipping = request.More;
-                    continue;
-                }
+                if (!more) CheckOrder(first, first = request);
+                else if (request.RequestId != first!.RequestId) throw new SpadeException(SpadeError.InvalidArgument, $"request {request.RequestId} began before the last chunk of request {first.RequestId}; send 'more' in all but the last chunk");
+                more = request.More;
                 try
                 {
-                    if (!image.Add(request.Image, request.More)) continue;
-                    var (source, bytes) = image.Take();
-                    var place = await admission.AdmitInTurnAsync(bytes, cancellationToken);
-                    await answers.WriteAsync(AnswerAsync(first, source, place, cancellationToken), cancellationToken);
+                    if (!skipping && image.Add(request.Image, more))
+                    {
+                        var source = image.Take();
+                        var place = requests.TakePlace();
+                        await answers.WriteAsync(AnswerAsync(first, source, place, cancellationToken), cancellationToken);
+                    }
                 }
                 catch (SpadeException e)
                 {
                     // This image's fault: its remaining chunks are skipped and the stream goes on.
                     image.Reset();
-                    skipping = request.More;
+                    skipping = true;
                     await answers.WriteAsync(Task.FromResult(new ScoreStreamResponse { RequestId = first.RequestId, Error = GrpcStatus.ToError(e) }), cancellationToken);
                 }
+                if (skipping) requests.Forget();
+                if (!more) requests.TakePlace()?.Dispose();
+                skipping &= more;
             }
             answers.Complete();
         }
@@ -85,22 +86,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         }
     }
 
-    /// <summary>The next message, unless this server is to stop: then what was read is still answered, and the client told to
-    /// go on elsewhere.</summary>
-    private async Task<bool> MoveNextAsync(IAsyncStreamReader<ScoreStreamRequest> requests, CancellationToken cancellationToken)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
-        try
-        {
-            return await requests.MoveNext(either.Token);
-        }
-        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            throw new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one");
-        }
-    }
-
-    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable place, CancellationToken cancellationToken)
+    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable? place, CancellationToken cancellationToken)
     {
         using (place)
         {

@@ -149,8 +149,7 @@ public sealed class DoorTests : IAsyncLifetime
         hold.SetResult();
         // The next image gets a place only when the stream has given up its own.
         using var place = await admission.AdmitInTurnAsync(1, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
-        using var second = await admission.AdmitInTurnAsync(1, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
-        Assert.Equal((2, 2L), (admission.Requests, admission.Bytes));
+        Assert.Equal((1, 1L), (admission.Requests, admission.Bytes));
     }
 
     [Theory]
@@ -212,7 +211,45 @@ public sealed class DoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Health_answers() => Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await new Health.HealthClient(_gateway.Channel).CheckAsync(new HealthCheckRequest())).Status);
+    public async Task Normals_for_another_category_in_the_same_stream_are_invalid()
+    {
+        using var call = _galleries.AddNormals();
+        foreach (string category in (string[])["new", "", "plate"])
+            await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = "eve", Image = Request("", Photos.Ppm(category.Length, false)).Image });
+        await call.RequestStream.CompleteAsync();
+        var e = await Assert.ThrowsAsync<RpcException>(async () => { await foreach (var _ in call.ResponseStream.ReadAllAsync()) { } });
+        Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+        Assert.Contains("'new'", e.Status.Detail);
+        Assert.Contains("'plate'", e.Status.Detail);
+        Assert.Equal(0, _gateway.Services.GetRequiredService<AdmissionControl>().Requests);
+    }
+
+    [Fact]
+    public async Task Additions_are_admitted()
+    {
+        var admission = _gateway.Services.GetRequiredService<AdmissionControl>();
+        var (reached, hold) = (new SemaphoreSlim(0), new TaskCompletionSource());
+        _extractor.Gate = () =>
+        {
+            reached.Release();
+            return hold.Task;
+        };
+        var file = Photos.Ppm(77, false);
+        var adding = _gateway.Client.AddNormalsAsync("new", [Photos.Source("a", file)], "eve");
+        Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(30)), "the normal should be with the extractor");
+        Assert.Equal(1, admission.Requests);
+        Assert.InRange(admission.Bytes, file.Length, file.Length + 100);
+        hold.SetResult();
+        await adding;
+        Assert.Equal((0, 0L), (admission.Requests, admission.Bytes));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("spade.v1.Scoring")]
+    [InlineData("spade.v1.Galleries")]
+    public async Task Health_answers(string service)
+        => Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await new Health.HealthClient(_gateway.Channel).CheckAsync(new HealthCheckRequest { Service = service })).Status);
 
     private static ScoreRequest Request(string category, byte[] data) => new() { Category = category, Image = new Image { Format = PixelFormat.Encoded, Data = ByteString.CopyFrom(data), Name = "test" } };
 
