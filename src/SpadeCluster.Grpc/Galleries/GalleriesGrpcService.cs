@@ -64,6 +64,7 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         var cancellation = context.CancellationToken;
         var service = Service(request.Author);
         var current = await service.GetAsync(request.Category, cancellation);
+        var options = GalleryMapping.ToOptions(request.Options, await service.LearntOptionsAsync(request.Category, cancellation), current.Images.Count);
         var done = Channel.CreateBounded<int>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         var calibrating = CalibrateAsync();
         // At once: a client that hears nothing would try another gateway.
@@ -75,7 +76,7 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         {
             try
             {
-                return await service.CalibrateAsync(request.Category, GalleryMapping.ToOptions(request.Options, current.Images.Count), new Relay<int>(done.Writer), cancellation);
+                return await service.CalibrateAsync(request.Category, options, new Relay<int>(done.Writer), cancellation);
             }
             finally
             {

@@ -28,9 +28,11 @@ internal static class GalleryMapping
         return gallery;
     }
 
-    public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, int images)
+    /// <param name="known">Settings that hold where the message names none; null: the defaults.</param>
+    public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, Core.Scoring.ScoringOptions? known, int images)
     {
-        var d = Core.Scoring.ScoringOptions.DefaultFor(images);
+        var d = known ?? Core.Scoring.ScoringOptions.DefaultFor(images);
+        d = d with { GateNeighbours = Math.Min(d.GateNeighbours, Math.Max(images, 1)) };
         return m is null ? d : new Core.Scoring.ScoringOptions
         {
             GateNeighbours = m.HasGateNeighbours ? m.GateNeighbours : d.GateNeighbours,
@@ -38,14 +40,16 @@ internal static class GalleryMapping
             Kappa = m.HasKappa ? m.Kappa : d.Kappa,
             Fusion = m.Fusion switch
             {
-                Fusion.Unspecified or Fusion.Concatenated => Core.Neighbors.Fusion.Concatenated,
+                Fusion.Unspecified => d.Fusion,
+                Fusion.Concatenated => Core.Neighbors.Fusion.Concatenated,
                 Fusion.PerLevel => Core.Neighbors.Fusion.PerLevel,
                 _ => throw new SpadeException(SpadeError.InvalidArgument, $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
             },
-            Levels = m.Levels.Count > 0 ? [.. m.Levels] : null,
+            Levels = m.Levels.Count > 0 ? [.. m.Levels] : d.Levels,
             GatePolicy = m.GatePolicy switch
             {
-                GatePolicy.Unspecified or GatePolicy.Always => Core.Scoring.GatePolicy.Always,
+                GatePolicy.Unspecified => d.GatePolicy,
+                GatePolicy.Always => Core.Scoring.GatePolicy.Always,
                 GatePolicy.Gate => Core.Scoring.GatePolicy.Gate,
                 GatePolicy.GateOrSample => Core.Scoring.GatePolicy.GateOrSample,
                 _ => throw new SpadeException(SpadeError.InvalidArgument, $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),

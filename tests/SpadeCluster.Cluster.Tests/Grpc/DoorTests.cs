@@ -204,6 +204,8 @@ public sealed class DoorTests : IAsyncLifetime
         Assert.Equal(3, (await client.ReshardAsync("new", 3, "eve")).Shards);
         Assert.Equal(5, (await client.GetGalleryAsync("new", includeImages: true)).Images.Count);
         Assert.Contains("new", await client.ListGalleriesAsync());
+        // Settings that a calibration does not name stay.
+        Assert.Equal(0.2, (await client.CalibrateAsync("new", null, "eve")).Calibration!.Alpha);
         var map = await client.ScoreWithMapAsync("new", Photos.Mixed(1)[0]);
         Assert.Equal(FakeExtractor.Side * FakeExtractor.Side, map.Map!.Length);
         var missing = await Assert.ThrowsAsync<SpadeException>(() => client.GetGalleryAsync("nowhere"));
