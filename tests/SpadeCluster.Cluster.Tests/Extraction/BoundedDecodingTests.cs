@@ -8,22 +8,25 @@ public sealed class BoundedDecodingTests
     [Fact]
     public async Task No_more_images_are_decoded_at_a_time_than_there_are_processors()
     {
-        var preparer = new CountingPreparer();
+        var preparer = new HeldPreparer();
         var decoding = new BoundedDecoding(preparer);
         var addition = decoding.For("");
-        // Each decoder that gets in waits until as many as may are in with it.
-        await Task.WhenAll(Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(i => Task.Factory.StartNew(
-            () => i % 2 == 0 ? Task.FromResult(addition.Prepare([], "a")) : decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "b", default).AsTask(),
-            default, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap()));
-        Assert.Equal(Environment.ProcessorCount, preparer.Most);
+        var first = Enumerable.Range(0, Environment.ProcessorCount).Select(i => Task.Factory.StartNew(() => addition.Prepare([], "a"), TaskCreationOptions.LongRunning)).ToList();
+        foreach (var _ in first) Assert.True(await preparer.Entered.WaitAsync(TimeSpan.FromSeconds(30)), "as many as there are processors should decode at a time");
+        // One more than may would throw in the preparer, at once.
+        var next = decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "b", default).AsTask();
+        Assert.False(next.IsCompleted, next.Exception?.ToString());
+        preparer.Release.Set();
+        await Task.WhenAll([.. first, next]);
     }
 
-    private sealed class CountingPreparer : IImagePreparers, IImagePreparer
+    private sealed class HeldPreparer : IImagePreparers, IImagePreparer
     {
-        private readonly Barrier _full = new(Environment.ProcessorCount);
         private int _now;
 
-        public int Most { get; private set; }
+        public SemaphoreSlim Entered { get; } = new(0);
+
+        public ManualResetEventSlim Release { get; } = new();
 
         public string Description => "";
 
@@ -31,9 +34,10 @@ public sealed class BoundedDecodingTests
 
         public PreparedImage Prepare(ReadOnlySpan<byte> file, string name)
         {
-            lock (_full) Most = Math.Max(Most, ++_now);
-            Assert.True(_full.SignalAndWait(TimeSpan.FromSeconds(30)), "as many as there are processors should decode at a time");
-            lock (_full) _now--;
+            Assert.True(Interlocked.Increment(ref _now) <= Environment.ProcessorCount, "too many decode at a time");
+            Entered.Release();
+            Release.Wait();
+            Interlocked.Decrement(ref _now);
             return new PreparedImage(new RgbImage(1, 1), 1, 1, p => p);
         }
     }
