@@ -84,13 +84,15 @@ internal static class BenchCommands
         var length = CommonOptions.Bounded(new Option<int>("--length") { Description = "Values of a pooled feature.", DefaultValueFactory = _ => 2048 }, 1, 65_536);
         var queries = CommonOptions.Bounded(new Option<int>("--queries") { Description = "Queries answered by one pass over the rows.", DefaultValueFactory = _ => 1 }, 1, 1000);
         var neighbours = CommonOptions.Bounded(new Option<int>("--neighbours") { Description = "Nearest images kept.", DefaultValueFactory = _ => 50 }, 1, 1000);
-        var (threads, runs, json) = (CommonOptions.Threads(), Runs(10), CommonOptions.Json());
-        var command = new Command("image-search", "Time the exact image search against this machine's memory bandwidth.\n\nExample: spade bench image-search --rows 200000 --length 2048") { rows, length, queries, neighbours, threads, runs, json };
+        var (threads, runs, peer, json) = (CommonOptions.Threads(), Runs(10), Peer(), CommonOptions.Json());
+        var command = new Command("image-search", "Time the exact image search against this machine's memory bandwidth.\n\nExample: spade bench image-search --rows 200000 --length 2048") { rows, length, queries, neighbours, threads, runs, peer, json };
         command.SetAction((parsed, cancellation) =>
         {
-            var r = ImageSearchBenchmark.Run(parsed.GetValue(rows), parsed.GetValue(length), parsed.GetValue(queries), parsed.GetValue(neighbours), parsed.GetValue(threads), parsed.GetValue(runs), cancellation);
+            var r = ImageSearchBenchmark.Run(parsed.GetValue(rows), parsed.GetValue(length), parsed.GetValue(queries), parsed.GetValue(neighbours), parsed.GetValue(threads), parsed.GetValue(runs),
+                parsed.GetValue(peer) is { } c ? () => Timing.Of("", 0, new PeerCommand(c).RunAsync(cancellation).GetAwaiter().GetResult()).MedianMs : null, cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(r, CliJson.Default.ImageSearchBenchmarkResult);
             else Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Rows} x {r.Length}, {r.Queries} queries, {r.Threads} thread(s); {Machine.Describe()}\nmedian {r.MedianMs:0.0} ms (min {r.MinMs:0.0}): rows read at {r.ReadGigabytesPerSecond:0.0} GB/s, {r.BandwidthShare:P0} of a copy's {r.CopyGigabytesPerSecond:0.0} GB/s"));
+            if (!parsed.GetValue(json) && r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peer: {r.PeerMedianMs:0.0} ms, {times:0.00} times as long"));
             return Task.FromResult(0);
         });
         return command;

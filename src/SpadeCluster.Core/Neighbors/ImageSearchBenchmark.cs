@@ -4,9 +4,12 @@ namespace SpadeCluster.Neighbors;
 /// <param name="MedianMs">Median of one call with all queries.</param>
 /// <param name="ReadGigabytesPerSecond">Bytes of the rows over that time: every call reads all rows once.</param>
 /// <param name="CopyGigabytesPerSecond">Bytes read plus bytes written by a plain copy on as many threads, same run, alternating.</param>
+/// <param name="PeerMedianMs">The peer's median, in turns with ours; null without one.</param>
 public sealed record ImageSearchBenchmarkResult(
-    int Rows, int Length, int Queries, int Neighbours, int Threads, double MedianMs, double MinMs, double ReadGigabytesPerSecond, double CopyGigabytesPerSecond)
+    int Rows, int Length, int Queries, int Neighbours, int Threads, double MedianMs, double MinMs, double ReadGigabytesPerSecond, double CopyGigabytesPerSecond, double? PeerMedianMs = null)
 {
+    public double? PeerRatio => PeerMedianMs / MedianMs;
+
     public double BandwidthShare => ReadGigabytesPerSecond / CopyGigabytesPerSecond;
 }
 
@@ -15,7 +18,8 @@ public static unsafe class ImageSearchBenchmark
 {
     private const long CopyFloats = 64 << 20;
 
-    public static ImageSearchBenchmarkResult Run(int rows, int length, int queries, int neighbours, int threads, int rounds, CancellationToken cancellationToken = default)
+    /// <param name="peer">Does the same work in another program and returns its milliseconds.</param>
+    public static ImageSearchBenchmarkResult Run(int rows, int length, int queries, int neighbours, int threads, int rounds, Func<double>? peer = null, CancellationToken cancellationToken = default)
     {
         threads = threads > 0 ? threads : Environment.ProcessorCount;
         using var index = new ImageIndex(length);
@@ -30,7 +34,7 @@ public static unsafe class ImageSearchBenchmark
         ReadOnlyMemory<float>[] wanted = [.. Enumerable.Range(0, queries).Select(q => (ReadOnlyMemory<float>)index.Row((int)((long)q * rows / queries)).ToArray())];
         using AlignedBuffer<float> from = new(CopyFloats), to = new(CopyFloats);
 
-        List<double> searches = [], copies = [];
+        List<double> searches = [], copies = [], peers = [];
         for (int round = -1; round < rounds; round++)
         {
             double search = PixelSearchBenchmark.Time(() => index.Search(wanted, neighbours, threads, cancellationToken));
@@ -40,9 +44,10 @@ public static unsafe class ImageSearchBenchmark
             if (round < 0) continue;
             searches.Add(search);
             copies.Add(copy);
+            if (peer is not null) peers.Add(peer());
         }
         double median = PixelSearchBenchmark.Median(searches);
         return new ImageSearchBenchmarkResult(rows, length, queries, neighbours, threads, median, searches[0],
-            4.0 * rows * length / median / 1e6, 2 * 4.0 * CopyFloats / PixelSearchBenchmark.Median(copies) / 1e6);
+            4.0 * rows * length / median / 1e6, 2 * 4.0 * CopyFloats / PixelSearchBenchmark.Median(copies) / 1e6, peer is null ? null : PixelSearchBenchmark.Median(peers));
     }
 }
