@@ -5,6 +5,7 @@ using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Grains.Placement;
+using SpadeCluster.Grains.Resilience;
 using SpadeCluster.Grains.Shards;
 using SpadeCluster.Neighbors;
 
@@ -81,9 +82,16 @@ public sealed class GalleryShardGrainTests : IDisposable
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
         var silo = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery)[0];
         var grain = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IGalleryShardGrain>(GrainKeys.Shard("plate", 0, 1, silo.Name));
+        // Repeated, as by every caller: a silo that has just started may not know the others' roles yet.
+        await silos.Gateway.GetRequiredService<SiloCalls>().CallAsync(SiloRole.Gallery, async (_, _) =>
+        {
+            await grain.LoadAsync(1, _limit.Token);
+            return true;
+        }, _limit.Token);
         Hold();
         var search = grain.MatchAsync(1, query, ShardPicks.From(picks), new PixelSearchOptions(), default);
-        await _reached.WaitAsync(_limit.Token);
+        // A call that failed would never get there.
+        await Task.WhenAny(search, _reached.WaitAsync(_limit.Token)).Unwrap();
 
         await grain.LoadAsync(2, default);
         byte[] pooled = MemoryMarshal.AsBytes<float>(new float[manifest.Model.PooledLength]).ToArray();
