@@ -20,6 +20,9 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     private readonly PyramidLeases _leases;
     private readonly TimeSpan _leaseTime;
 
+    // Only the grain's scheduler touches it.
+    private int _inWork;
+
     public ExtractorGrain(IServiceProvider services, IOptions<ExtractorOptions> options, TimeProvider clock)
     {
         // Asked for here, not in the signature: silos without the role build their grain types without having devices.
@@ -46,10 +49,20 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     {
         var (extractor, _) = _engines.For(request.Model, request.Preprocessing);
         var image = new RgbImage(request.Model.InputWidth, request.Model.InputHeight, request.Pixels);
-        var (pooled, pyramid) = await _queue.ExtractAsync(extractor, image, cancellationToken);
-        byte[] bytes = MemoryMarshal.AsBytes<float>(pooled).ToArray();
-        return request.WithPyramid ? new ExtractReply(bytes, Guid.Empty, pyramid) : new ExtractReply(bytes, _leases.Add(pyramid), null);
+        _inWork++;
+        try
+        {
+            var (pooled, pyramid) = await _queue.ExtractAsync(extractor, image, cancellationToken);
+            byte[] bytes = MemoryMarshal.AsBytes<float>(pooled).ToArray();
+            return request.WithPyramid ? new ExtractReply(bytes, Guid.Empty, pyramid) : new ExtractReply(bytes, _leases.Add(pyramid), null);
+        }
+        finally
+        {
+            _inWork--;
+        }
     }
+
+    public Task<int> CountInWorkAsync() => Task.FromResult(_inWork);
 
     public Task<PyramidReply> TakePyramidAsync(Guid lease, CancellationToken cancellationToken)
     {

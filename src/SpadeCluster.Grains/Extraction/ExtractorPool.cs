@@ -6,15 +6,15 @@ using SpadeCluster.Grains.Resilience;
 
 namespace SpadeCluster.Grains.Extraction;
 
-/// <summary>All extractor slots of the cluster, as a gateway uses them: the least busy first, by its own count.</summary>
-internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
+/// <summary>All extractor slots of the cluster, as a gateway uses them: the least busy first.</summary>
+internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeProvider clock)
 {
     /// <summary>Images a slot of this silo may have more than the least busy other one. With one, an image waits for at most
     /// about one extraction longer than abroad, and sending it costs part of that. With more, other devices would idle
-    /// whenever all clients come through one gateway, which cannot know whether others keep theirs busy.</summary>
+    /// when all clients come through one gateway.</summary>
     internal const int OwnLead = 1;
 
-    private readonly ConcurrentDictionary<string, int> _outstanding = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SlotLoad> _loads = new(StringComparer.Ordinal);
     private int _turn;
 
     /// <exception cref="SpadeException">Unavailable: no extractor silo, or all of them lost their devices. ResourceExhausted: every
@@ -23,7 +23,9 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
         => calls.CallAsync(SiloRole.Extractor, async (silos, _) =>
         {
             SpadeException? refused = null;
-            foreach (var slot in InOrder(silos))
+            var slots = Slots(silos);
+            await AskAsync(slots);
+            foreach (var slot in InOrder(slots))
             {
                 try
                 {
@@ -39,24 +41,32 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
         }, cancellationToken);
 
     public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
-        => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(silos).First()).GetDefaultAsync(cancellationToken), cancellationToken);
+        => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(Slots(silos)).First()).GetDefaultAsync(cancellationToken), cancellationToken);
 
     internal IExtractorGrain Grain(ExtractorSlot slot) => grains.GetGrain<IExtractorGrain>(slot.Key);
 
     internal void CountSent(ExtractorSlot slot, string kind, long bytes) => calls.CountSent(slot.Silo, kind, bytes);
 
-    private IEnumerable<ExtractorSlot> InOrder(IReadOnlyList<KnownSilo> silos)
-        => InOrder([.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => new ExtractorSlot(GrainKeys.Extractor(i, s.Name), s.Address)))],
-            Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => _outstanding.GetValueOrDefault(s.Key));
+    private static ExtractorSlot[] Slots(IReadOnlyList<KnownSilo> silos)
+        => [.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => new ExtractorSlot(GrainKeys.Extractor(i, s.Name), s.Address)))];
+
+    private SlotLoad Load(ExtractorSlot slot) => _loads.GetOrAdd(slot.Key, static (_, clock) => new SlotLoad(clock), clock);
+
+    /// <summary>An image that would have to wait is worth the question where it would not; the others go by what is known.</summary>
+    private Task AskAsync(ExtractorSlot[] slots)
+        => slots.Length > 1 && Array.Exists(slots, s => Load(s).Own > OwnLead) ? Task.WhenAll(slots.Select(s => Load(s).AskAsync(Grain(s).CountInWorkAsync))) : Task.CompletedTask;
+
+    private IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots)
+        => InOrder(slots, Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => Load(s).InWork);
 
     /// <summary>Least busy first, and a slot of this silo before others: to it the image, 150 KB and more, need not be sent.</summary>
     /// <param name="turn">Where to begin among equals, another one each time.</param>
-    internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere, Func<ExtractorSlot, int> outstanding)
-        => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => outstanding(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
+    internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere, Func<ExtractorSlot, int> inWork)
+        => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => inWork(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
 
     private async Task<ExtractReply> CountedAsync(ExtractorSlot slot, Func<IExtractorGrain, Task<ExtractReply>> call, long bytes)
     {
-        _outstanding.AddOrUpdate(slot.Key, 1, (_, n) => n + 1);
+        Load(slot).Begin();
         try
         {
             CountSent(slot, "image", bytes);
@@ -67,7 +77,7 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls)
         }
         finally
         {
-            _outstanding.AddOrUpdate(slot.Key, 0, (_, n) => n - 1);
+            Load(slot).End();
         }
     }
 }

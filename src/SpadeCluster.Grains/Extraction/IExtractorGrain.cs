@@ -19,6 +19,10 @@ public interface IExtractorGrain : IGrainWithStringKey
     [Alias("release"), OneWay]
     Task ReleaseAsync(Guid lease);
 
+    /// <summary>Images in work here, of all gateways.</summary>
+    [Alias("in-work")]
+    Task<int> CountInWorkAsync();
+
     /// <summary>The model that new categories are built with.</summary>
     [Alias("default-model")]
     Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken);

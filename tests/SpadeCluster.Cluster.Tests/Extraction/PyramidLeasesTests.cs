@@ -1,3 +1,4 @@
+using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Grains.Extraction;
 
@@ -33,17 +34,11 @@ public sealed class PyramidLeasesTests
     {
         var leases = new PyramidLeases(1000, TimeSpan.FromSeconds(1), _clock);
         var id = leases.Add(Pyramid(10));
-        _clock.Now += TimeSpan.FromSeconds(1);
+        _clock.Advance(TimeSpan.FromSeconds(1));
         leases.Expire();
         Assert.Equal(0, leases.Count);
         Assert.Null(leases.Take(id));
     }
 
     private static FeaturePyramid Pyramid(int halves) => new([new LevelShape(1, 1, halves)], [new Half[halves]]);
-
-    private sealed class ManualClock : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
-        public override DateTimeOffset GetUtcNow() => Now;
-    }
 }

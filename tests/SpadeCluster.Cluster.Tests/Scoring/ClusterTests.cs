@@ -9,6 +9,7 @@ using SpadeCluster.Galleries;
 using SpadeCluster.Grains.Extraction;
 using SpadeCluster.Grains.Placement;
 using SpadeCluster.Grains.Shards;
+using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 using GatePolicy = SpadeCluster.Scoring.GatePolicy;
 using ScoringOptions = SpadeCluster.Scoring.ScoringOptions;
@@ -146,6 +147,40 @@ public sealed class ClusterTests
         }
         Assert.Contains(true, kept);
         Assert.Contains(false, kept);
+    }
+
+    [Fact]
+    public async Task Busy_gateways_keep_their_images_from_each_others_devices()
+    {
+        const int each = 8;
+        var (store, _) = await CalibratedAsync(GatePolicy.Gate);
+        var hold = new TaskCompletionSource();
+        await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "gateway,extractor,gallery"], extractor: _ => new FakeExtractor { Gate = () => hold.Task });
+        var slots = Enumerable.Range(0, 2).Select(s => silos.Services(s).GetRequiredService<IGrainFactory>()
+            .GetGrain<IExtractorGrain>(GrainKeys.Extractor(0, silos.Cluster.Silos[s].Name))).ToArray();
+        var request = new ExtractRequest(FakeExtractor.SmallModel, Preprocessing.Stretch(FakeExtractor.Side, FakeExtractor.Side).ToString(), new byte[3 * FakeExtractor.Side * FakeExtractor.Side], WithPyramid: false);
+        async Task<int[]> InWorkAsync(int all)
+        {
+            for (; ; )
+            {
+                int[] counts = [await slots[0].CountInWorkAsync(), await slots[1].CountInWorkAsync()];
+                if (counts.Sum() == all) return counts;
+            }
+        }
+
+        List<Task> work = [.. Enumerable.Range(0, each).Select(_ => slots[1].ExtractAsync(request, default))];
+        Assert.Equal(new[] { 0, each }, await InWorkAsync(each).WaitAsync(TimeSpan.FromSeconds(30)));
+        var pool = silos.Gateway.GetRequiredService<ExtractorPool>();
+        for (int i = 1; i <= each; i++)
+        {
+            work.Add(pool.ExtractAsync(request, default));
+            await InWorkAsync(each + i).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        // One may go abroad where the other silo took longer to answer than an image waits for it.
+        Assert.InRange((await InWorkAsync(2 * each))[0], each - 1, each);
+        hold.SetResult();
+        await Task.WhenAll(work).WaitAsync(TimeSpan.FromSeconds(30));
+        await InWorkAsync(0).WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     /// <summary>Separate extractors have the image sent to them; what is sent beside it, counted above, stays under 50 KB for

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans;
 using Orleans.Hosting;
+using Orleans.Metadata;
 using Orleans.Runtime;
 using Orleans.TestingHost;
 using SpadeCluster.Galleries;
@@ -63,13 +64,16 @@ internal sealed class TestSilos : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
-    /// <summary>Silo metadata spreads after a silo is active: waits until every silo has seen every role.
-    /// Orleans announces members but not the arrival of their metadata, so this one looks again and again.</summary>
+    /// <summary>What silos can do spreads after they are active: waits until every silo knows every other one's grain types,
+    /// without which it would place nothing there, and roles. Orleans announces members and grain types, but not the arrival
+    /// of the metadata, so for roles this one looks again and again.</summary>
     private async Task WaitForRolesAsync(string[] roles)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         foreach (var silo in _cluster.Silos)
         {
+            await foreach (var manifest in silo.ServiceProvider.GetRequiredService<IClusterManifestProvider>().Updates.WithCancellation(limit.Token))
+                if (_cluster.Silos.All(s => manifest.Silos.ContainsKey(s.SiloAddress))) break;
             var directory = silo.ServiceProvider.GetRequiredService<ISiloDirectory>();
             foreach (string role in SiloRole.All)
             {

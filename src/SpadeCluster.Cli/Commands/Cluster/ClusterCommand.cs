@@ -21,9 +21,9 @@ internal static class ClusterCommand
         var folder = Folder();
         var gallery = new Option<string>("--gallery") { Description = "Folder of the galleries, which all silos share.", HelpName = "DIR", DefaultValueFactory = _ => CommonOptions.GalleryFolder };
         var model = new Option<string?>("--model") { Description = $"Model folder for new categories; those beside it serve galleries that were built with them. Default: the embedded model, and those below ./{Engines.ModelsFolder}.", HelpName = "DIR" };
-        var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway, one extractor, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
+        var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway with the extractors, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
         var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
-        var devices = new Option<string>("--devices") { Description = "Devices of the extractor silo, separated by commas: managed, or with ONNX Runtime cpu, cuda:N.", DefaultValueFactory = _ => "managed" };
+        var devices = new Option<string>("--devices") { Description = "Devices of the gateway's extractors, separated by commas: managed, or with ONNX Runtime cpu, cuda:N.", DefaultValueFactory = _ => "managed" };
         var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, model, folder, gallery };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -87,12 +87,10 @@ internal static class ClusterCommand
         return command;
     }
 
-    private static IEnumerable<SiloProcess> Plan(int silos) => silos switch
-    {
-        1 => [SiloProcess.New("silo-1", "gateway,gallery,extractor")],
-        2 => [SiloProcess.New("gateway", "gateway,extractor"), SiloProcess.New("gallery-1", "gallery")],
-        _ => [SiloProcess.New("gateway", "gateway"), SiloProcess.New("extractor", "extractor"), .. Enumerable.Range(1, silos - 2).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))],
-    };
+    /// <summary>As deploy/kubernetes has them: with an extractor of the gateway's own, images stay where they were decoded.</summary>
+    private static IEnumerable<SiloProcess> Plan(int silos)
+        => silos == 1 ? [SiloProcess.New("silo-1", "gateway,gallery,extractor")]
+            : [SiloProcess.New("gateway", "gateway,extractor"), .. Enumerable.Range(1, silos - 1).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))];
 
     /// <param name="patience">How long silos may finish what they have.</param>
     private static async Task<(int Stopped, int Killed)> StopAsync(string root, TimeSpan patience)
