@@ -12,7 +12,8 @@ namespace SpadeCluster.Server;
 /// <param name="Snapshot">Writes a category as one file; null: this host cannot.</param>
 /// <param name="Images">Decodes kept photographs for the console.</param>
 /// <param name="Extractors">The extractors that are open in this process, and whether their devices still work.</param>
-public sealed record ServerParts(IScoringService Scoring, Func<string, IGalleryService> Galleries, Func<IReadOnlyList<FeatureModel>> Models, Func<string, string, CancellationToken, Task>? Snapshot = null, ImageReader? Images = null, Func<IReadOnlyList<ExtractorHealth>>? Extractors = null)
+/// <param name="Open">The galleries that are open in this process; null: they are open elsewhere.</param>
+public sealed record ServerParts(IScoringService Scoring, Func<string, IGalleryService> Galleries, Func<IReadOnlyList<FeatureModel>> Models, Func<string, string, CancellationToken, Task>? Snapshot = null, ImageReader? Images = null, Func<IReadOnlyList<ExtractorHealth>>? Extractors = null, OpenGalleries? Open = null)
 {
     public IReadOnlyList<ExtractorHealth> Health => Extractors?.Invoke() ?? [];
 }

@@ -30,7 +30,14 @@ internal static class CommonOptions
         return option;
     }
 
-    public static Option<double> Memory() => Bounded(new Option<double>("--memory-gb") { Description = "Memory one gallery may take, in GB; less makes it read more from the disk, and changes no result.", HelpName = "GB", DefaultValueFactory = _ => GalleryShard.DefaultMemory / 1e9 }, 0.001, 1e6);
+    public static Option<double> Memory() => Memory("Memory the gallery may take, in GB; less makes it read more from the disk, and changes no result.", GalleryShard.DefaultMemory);
+
+    /// <param name="usual">Bytes, where nothing is said.</param>
+    public static Option<double> Memory(string description, long usual)
+        => Bounded(new Option<double>("--memory-gb") { Description = description, HelpName = "GB", DefaultValueFactory = _ => Math.Max(0.1, Math.Round(usual / 1e9, 1)) }, 0.001, 1e6);
+
+    /// <summary>The option's value in bytes.</summary>
+    public static long Bytes(this ParseResult parsed, Option<double> gigabytes) => (long)(parsed.GetValue(gigabytes) * 1e9);
 
     public static Option<bool> NoCalibration() => new("--no-calibrate") { Description = "Do not learn thresholds now." };
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.Extensions.Hosting;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server;
 using SpadeCluster.Storage.Snapshots;
@@ -29,7 +30,9 @@ internal static class ServeCommand
         keep.AcceptOnlyFromAmong("all", "flagged", "none");
         var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb") { Description = "Photographs and maps kept, at most, in GB; the newest.", DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30) }, 0.001, 1_000_000);
         var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
-        var (data, model, memory) = (Data(), CommonOptions.Model(), CommonOptions.Memory());
+        var (data, model) = (Data(), CommonOptions.Model());
+        var memory = CommonOptions.Memory("Memory all open galleries may take together, in GB, one at most half of it; what was used least recently is closed for others. Less makes them read more from the disk, and changes no result. Default: half of this machine's.",
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
         var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, keep, keepGigabytes, keepDays, model, memory };
         var extractor = new ExtractorOptions(command, threads);
@@ -55,9 +58,11 @@ internal static class ServeCommand
             };
             // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
-            var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: (long)(parsed.GetValue(memory) * 1e9), steady: true);
-            var parts = new ServerParts(scoring, author => engines.Galleries(store, author), engines.Models,
-                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader, engines.Health);
+            // Half of it at most for one: the next version's thresholds can be learnt beside the one that judges.
+            var galleries = new OpenGalleries(store, parsed.Bytes(memory), parsed.Bytes(memory) / 2, engines.Threads);
+            using var scoring = new ScoringService(store, engines, steady: true, galleries: galleries);
+            var parts = new ServerParts(scoring, author => engines.Galleries(store, author, open: galleries.RentAloneAsync), engines.Models,
+                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader, engines.Health, galleries);
             await using var server = SpadeServer.Create(options, parts);
             try
             {

@@ -47,8 +47,9 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
 
     /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
     /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
-    public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true)
-        => new(store, this, author, Threads, thumbnail: thumbnails ? image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null);
+    /// <param name="open">How a version is opened for calibration; null: by itself.</param>
+    public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true, Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null)
+        => new(store, this, author, Threads, thumbnail: thumbnails ? image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open);
 
     public void Dispose() => _extractors.Dispose();
 

@@ -33,10 +33,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids, long memory = DefaultMemory, CancellationToken cancellationToken = default)
     {
         ImageId[] mine = [.. ids];
-        long needed = LeastMemory(manifest.Model, mine.Length);
-        if (memory < needed)
-            throw new SpadeException(SpadeError.InvalidArgument, $"category '{manifest.Category}' was given {memory / 1e6:0.0} MB of memory for {mine.Length} images, but needs {needed / 1e6:0.0} MB: allow more");
-        var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled);
+        CheckMemory(manifest, mine.Length, memory);
+        var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled, mine.Length);
         // In portions: all of them at once, on their way into the index, would take the same memory again.
         foreach (var portion in mine.Chunk(256))
             foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken)) images.Add(pooled);
@@ -75,10 +73,35 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         return merged ?? throw new ArgumentException("nothing to search", nameof(picks));
     }
 
+    /// <summary>Bytes for a gallery in one shard: all that it can make use of, but no more than its share, unless it cannot be
+    /// opened with that.</summary>
+    /// <param name="memory">Bytes there are.</param>
+    /// <param name="share">Bytes that one gallery shall take at most.</param>
+    /// <exception cref="SpadeException">InvalidArgument: it cannot be opened with all of <paramref name="memory"/>.</exception>
+    internal static long MemoryFor(GalleryManifest manifest, long memory, long share)
+    {
+        CheckMemory(manifest, manifest.Images.Count, memory);
+        return Math.Max(LeastMemory(manifest.Model, manifest.Images.Count), Math.Min(WholeMemory(manifest.Model, manifest.Images.Count), share));
+    }
+
+    private static void CheckMemory(GalleryManifest manifest, int images, long memory)
+    {
+        long needed = LeastMemory(manifest.Model, images);
+        if (memory < needed)
+            throw new SpadeException(SpadeError.InvalidArgument, $"category '{manifest.Category}' was given {memory / 1e6:0.0} MB of memory for {images} images, but needs {needed / 1e6:0.0} MB: allow more");
+    }
+
+    /// <summary>Bytes with which a shard keeps all its images' level data, as <see cref="TrainAsync"/> divides them.</summary>
+    internal static long WholeMemory(FeatureModel model, int images)
+    {
+        long pages = images * PixelIndex.MostResidentBytes(model.Levels);
+        return PooledBytes(model, images) + pages + Math.Max(SearchBytes(model), Math.Min(pages / 3, SearchMemory));
+    }
+
     /// <summary>Bytes below which a shard is refused: pooled features, one search, and the level data of two images.</summary>
     internal static long LeastMemory(FeatureModel model, int images) => PooledBytes(model, images) + SearchBytes(model) + 2 * PyramidBytes(model);
 
-    private static long PooledBytes(FeatureModel model, int images) => 4L * model.PooledLength * images;
+    private static long PooledBytes(FeatureModel model, int images) => ImageIndex.ResidentBytes(model.PooledLength, images);
 
     private static long PyramidBytes(FeatureModel model) => model.Levels.Sum(s => 2L * s.Length);
 

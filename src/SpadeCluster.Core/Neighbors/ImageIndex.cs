@@ -27,19 +27,26 @@ public sealed unsafe class ImageIndex : IDisposable
 
     /// <param name="length">Values of a pooled feature.</param>
     /// <param name="weights">Channel weights, positive and finite; null: all 1.</param>
-    public ImageIndex(int length, float[]? weights = null)
+    /// <param name="rows">Rows that are expected: a block is no larger than they need.</param>
+    public ImageIndex(int length, float[]? weights = null, int rows = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
         if (weights is not null && (weights.Length != length || weights.Any(w => !float.IsFinite(w) || w <= 0)))
             throw new SpadeException(SpadeError.InvalidArgument, $"pooled features need {length} positive, finite channel weights");
         Length = length;
-        _padded = (length + PixelDistance.Lanes - 1) / PixelDistance.Lanes * PixelDistance.Lanes;
-        _rowsPerBlock = (int)Math.Max(1, BlockBytes / (4L * _padded));
+        (_padded, _rowsPerBlock) = Layout(length, rows);
         _weights = weights is null ? null : CentredRows.Padded(weights, _padded);
     }
 
     /// <summary>Values of a pooled feature.</summary>
     public int Length { get; }
+
+    /// <summary>Bytes that an index takes which was told how many rows to expect.</summary>
+    public static long ResidentBytes(int length, int rows)
+    {
+        var (padded, perBlock) = Layout(length, rows);
+        return 4L * padded * perBlock * ((rows + perBlock - 1) / perBlock);
+    }
 
     /// <summary>Rows added so far.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -105,6 +112,12 @@ public sealed unsafe class ImageIndex : IDisposable
         }
         GC.KeepAlive(this);
         return found;
+    }
+
+    private static (int Padded, int RowsPerBlock) Layout(int length, int rows)
+    {
+        int padded = (length + PixelDistance.Lanes - 1) / PixelDistance.Lanes * PixelDistance.Lanes;
+        return (padded, (int)Math.Clamp(BlockBytes / (4L * padded), 1, Math.Max(1, rows)));
     }
 
     /// <summary>Frees the rows; no search may be running.</summary>

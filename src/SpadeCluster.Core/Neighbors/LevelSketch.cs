@@ -27,7 +27,7 @@ internal sealed unsafe class LevelSketch
         _mean = CentredRows.Padded(mean, _padded);
         _rootWeights = rootWeights is null ? null : CentredRows.Padded(rootWeights, _padded);
         Directions = basis.Length;
-        Length = (Directions + 2) / 2 * 2;
+        Length = CodeLength(Directions);
         _basis = new AlignedBuffer<float>(_padded * ((Directions + 3) / 4 * 4));
         for (int k = 0; k < Directions; k++)
             basis[k].CopyTo(new Span<float>(_basis.Pointer + k * _padded, _channels));
@@ -60,6 +60,8 @@ internal sealed unsafe class LevelSketch
 
     /// <summary>Coordinates of a sketch, even (an odd one out is always 0).</summary>
     public int Length { get; }
+
+    public static int CodeLength(int directions) => (directions + 2) / 2 * 2;
 
     /// <summary>False when the normals had no variance (or too much for float32) to scale by: then it bounds nothing.</summary>
     public bool Usable { get; }

@@ -49,7 +49,7 @@ public sealed unsafe class PixelIndex
             _rootWeights[level] = weights is null ? null : CentredRows.Padded([.. weights.Select(MathF.Sqrt)], padded);
             Weights[level] = weights is null ? null : CentredRows.Padded(weights, padded);
             if (sample.Count == 0) continue;
-            int sketched = _order is null || level == levels - 1 ? 0 : level == 0 ? FinestDirections : MiddleDirections;
+            int sketched = _order is null ? 0 : Directions(level, levels);
             // Projecting a row costs as much as bounding it against as many cells as the level has channels.
             int projected = shape.Cells < shape.Channels ? 0 : shape.Channels / ProjectedShare;
             if (sketched + projected == 0) continue;
@@ -70,6 +70,20 @@ public sealed unsafe class PixelIndex
 
     /// <summary>[level]: padded channel weights for the definition, or null.</summary>
     internal AlignedBuffer<float>?[] Weights { get; }
+
+    /// <summary>Bytes that <see cref="PackedPyramid.ResidentBytes"/> is at most.</summary>
+    /// <param name="shapes">The levels, the finest first.</param>
+    public static long MostResidentBytes(IReadOnlyList<LevelShape> shapes)
+    {
+        long bytes = shapes.Sum(s => 2L * s.Length);
+        var order = NestedOrder.TryCreate(shapes);
+        for (int level = 0; level < shapes.Count - 1 && order is not null; level++)
+            bytes += order.Cells(level).LongLength * (LevelSketch.CodeLength(Math.Min(Directions(level, shapes.Count), shapes[level].Channels)) + 2);
+        return bytes;
+    }
+
+    /// <summary>Sketch coordinates of a level; none of the coarsest.</summary>
+    private static int Directions(int level, int levels) => level == levels - 1 ? 0 : level == 0 ? FinestDirections : MiddleDirections;
 
     /// <summary>Makes one gallery image ready to be searched.</summary>
     /// <exception cref="SpadeException">InvalidArgument: other shapes, or values that are not finite.</exception>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
@@ -9,17 +8,14 @@ namespace SpadeCluster.Scoring;
 /// <param name="store">Where galleries live.</param>
 /// <param name="engines">How photographs become features.</param>
 /// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
-/// <param name="shards">Shards per gallery: any number gives the same bits.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-/// <param name="memory">Bytes one open gallery may take.</param>
 /// <param name="steady">Whether <see cref="SteadyVersions"/> chooses the version, or it is the current one, calibrated or not.</param>
+/// <param name="galleries">Those that are open, and the memory they may take; closed with this service. Null: its own.</param>
 public sealed class ScoringService(
-    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory,
-    bool steady = false) : IScoringService, IDisposable
+    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0, bool steady = false, OpenGalleries? galleries = null) : IScoringService, IDisposable
 {
-    private readonly ConcurrentDictionary<string, OpenGallery> _open = new(StringComparer.Ordinal);
+    private readonly OpenGalleries _galleries = galleries ?? new OpenGalleries(store, threads: threads);
     private readonly SteadyVersions? _steady = steady ? new SteadyVersions(store) : null;
-    private readonly SemaphoreSlim _opening = new(1);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
@@ -45,51 +41,28 @@ public sealed class ScoringService(
     }
 
     /// <summary>Lets go of the galleries; images being scored still finish with theirs.</summary>
-    public void Dispose()
-    {
-        foreach (string category in _open.Keys)
-            if (_open.TryRemove(category, out var gallery)) gallery.Dispose();
-    }
+    public void Dispose() => _galleries.Dispose();
 
-    /// <summary>The version to score with, shared with the caller, who disposes it.</summary>
+    /// <summary>The version to score with, for the caller to dispose.</summary>
     private async ValueTask<OpenGallery> OpenAsync(string category, CancellationToken cancellationToken)
     {
         int version = await ChooseAsync(CategoryName.Check(category), cancellationToken);
-        if (_open.TryGetValue(category, out var open) && open.Manifest.Version == version && open.TryShare()) return open;
-        // One at a time: opening reads every image's pooled feature, and many callers may ask for the same gallery at once.
-        await _opening.WaitAsync(cancellationToken);
-        try
-        {
-            if (_open.TryGetValue(category, out open) && open.Manifest.Version >= version && open.TryShare()) return open;
-            var opened = await LoadAsync(category, cancellationToken);
-            // The old version stays pinned until the last image being scored with it is done.
-            _open.TryRemove(category, out var old);
-            old?.Dispose();
-            opened.TryShare();
-            return _open[category] = opened;
-        }
-        finally
-        {
-            _opening.Release();
-        }
-    }
-
-    private async ValueTask<OpenGallery> LoadAsync(string category, CancellationToken cancellationToken)
-    {
         while (true)
         {
-            int version = await ChooseAsync(category, cancellationToken);
+            if (_galleries.TryRent(category, version) is { } open) return open;
             try
             {
                 var manifest = await store.ReadCurrentAsync(category, cancellationToken) ?? throw NoCategory(category);
                 if (_steady is not null && manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
-                return await OpenGallery.LoadAsync(store, manifest, shards, threads, memory, cancellationToken);
+                return await _galleries.RentAsync(manifest, cancellationToken);
             }
             catch (SpadeException e) when (e.Error == SpadeError.NotFound)
             {
                 // Replaced and compacted away between choosing and pinning it; then there is a newer one.
                 _steady?.Forget(category);
-                if (await ChooseAsync(category, cancellationToken) == version) throw;
+                int newer = await ChooseAsync(category, cancellationToken);
+                if (newer == version) throw;
+                version = newer;
             }
         }
     }

@@ -10,10 +10,12 @@ namespace SpadeCluster.Server.Telemetry;
 /// <param name="PerSecond">Decisions per second over the last minute.</param>
 /// <param name="Milliseconds">Percentiles of the last decisions, arrival to logged.</param>
 /// <param name="Stages">Median milliseconds per stage.</param>
+/// <param name="GalleriesOpen">Categories open in this process.</param>
+/// <param name="GalleryMemory">Bytes they may take.</param>
 /// <param name="Extractors">Provider, device and model of each that is open, and what is wrong with it.</param>
 public sealed record ServerState(
     TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds, IReadOnlyDictionary<string, double> Stages,
-    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap, IReadOnlyList<ExtractorHealth> Extractors);
+    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap, int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors);
 
 /// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
 internal sealed class ServerStatistics(ServerOptions options, ServerParts parts, Admission admission, ServerDatabase database, SpadeTelemetry telemetry)
@@ -46,7 +48,8 @@ internal sealed class ServerStatistics(ServerOptions options, ServerParts parts,
             {
                 ["decode"] = Median(s => s.Prepare), ["extract"] = Median(s => s.Extract), ["retrieve"] = Median(s => s.Retrieve), ["match"] = Median(s => s.Match), ["smooth"] = Median(s => s.Map),
             },
-            admission.Admitted, admission.Scoring, options.Slots, options.Queue, admission.Refused, database.Waiting, admission.BytesInFlight, Environment.WorkingSet, GC.GetTotalMemory(false), parts.Health);
+            admission.Admitted, admission.Scoring, options.Slots, options.Queue, admission.Refused, database.Waiting, admission.BytesInFlight, Environment.WorkingSet, GC.GetTotalMemory(false),
+            parts.Open?.Count ?? 0, parts.Open?.Bytes ?? 0, parts.Health);
 
         double Median(Func<StageTimes, double> stage) => At([.. last.Select(l => stage(l.Stages)).Order()], 0.5);
     }

@@ -25,7 +25,7 @@ public sealed class SpadeTelemetry : IDisposable
     private readonly bool _hostMeasures;
 
     /// <summary>Exports by OTLP where the standard variables say where to.</summary>
-    public SpadeTelemetry(ServerOptions options, Admission admission, ServerDatabase database)
+    public SpadeTelemetry(ServerOptions options, ServerParts parts, Admission admission, ServerDatabase database)
     {
         _hostMeasures = options.HostTelemetry;
         _stages = _meter.CreateHistogram<double>("spade.stage.duration", "ms", "Time per stage of an image");
@@ -35,6 +35,12 @@ public sealed class SpadeTelemetry : IDisposable
         _meter.CreateObservableGauge("spade.admitted", () => admission.Admitted, "{image}");
         _meter.CreateObservableCounter("spade.refused", () => (long)admission.Refused, "{image}");
         _meter.CreateObservableGauge("spade.log.queue", () => database.Waiting);
+        if (parts.Open is { } open)
+        {
+            _meter.CreateObservableGauge("spade.galleries.open", () => open.Count, "{gallery}");
+            _meter.CreateObservableGauge("spade.galleries.memory", () => open.Bytes, "By", "Memory that open galleries may take");
+            _meter.CreateObservableCounter("spade.galleries.opened", () => open.Opened, "{gallery}");
+        }
         if (options.HostTelemetry || Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is not { Length: > 0 }) return;
         var resource = ResourceBuilder.CreateDefault().AddService("spade-server");
         _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel").AddOtlpExporter().Build();

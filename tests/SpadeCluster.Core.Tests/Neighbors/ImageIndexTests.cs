@@ -33,6 +33,14 @@ public sealed class ImageIndexTests
         Assert.Equal(rows[7], index.Row(7).ToArray());
     }
 
+    [Theory]
+    [InlineData(10, 30, 30 * 64 * 4)]
+    [InlineData(2048, 30, 30 * 2048 * 4)]
+    [InlineData(2048, 1025, 2 * (8 << 20))]
+    [InlineData(2048, 0, 0)]
+    public void An_index_takes_no_more_than_the_rows_it_was_told_to_expect_need(int length, int rows, long bytes)
+        => Assert.Equal(bytes, ImageIndex.ResidentBytes(length, rows));
+
     [Fact]
     public async Task Rows_can_be_added_while_others_search()
     {

@@ -27,6 +27,7 @@ public sealed class PixelIndexTests
             var gallery = Gallery(Shapes, 10 * threads);
             var index = new PixelIndex(space, gallery, (SimdPath)path);
             var packed = Pack(index, gallery);
+            Assert.All(packed, p => Assert.Equal(PixelIndex.MostResidentBytes(Shapes), p.Item2.ResidentBytes));
             foreach (var kind in Enum.GetValues<Kind>())
                 foreach (var fusion in Enum.GetValues<Fusion>())
                 {
