@@ -13,10 +13,6 @@ public sealed class ClusterOptions
     [Range(1, 16)]
     public int Replicas { get; set; } = 1;
 
-    /// <summary>Whether a changed gallery counts only once it is calibrated: until then images are judged by the newest version that
-    /// is, and a line is never without verdicts. False: by the current version, calibrated or not.</summary>
-    public bool Steady { get; set; } = true;
-
     /// <summary>Bytes one shard may take: pooled features, level data, and what a search works in.</summary>
     [Range(1L << 20, long.MaxValue)]
     public long ShardMemory { get; set; } = SpadeCluster.Galleries.GalleryShard.DefaultMemory;

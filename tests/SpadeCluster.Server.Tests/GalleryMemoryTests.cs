@@ -33,7 +33,7 @@ public sealed class GalleryMemoryTests : IDisposable
     private async Task RunAsync(long memory, Func<HttpClient, OpenGalleries, Task> use)
     {
         var open = new OpenGalleries(_store, memory, threads: 1);
-        using var scoring = new ScoringService(_store, _engines, steady: true, galleries: open);
+        using var scoring = new ScoringService(_store, _engines, galleries: open);
         var parts = new ServerParts(scoring, author => new GalleryService(_store, _engines, author, 1, open: open.RentAloneAsync), () => [], Open: open);
         await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder, Slots = 4 }, parts);
         await app.StartAsync();

@@ -19,7 +19,7 @@ public sealed class ResumeTests : IDisposable
         await Galleries("ann").CalibrateAsync("changed", ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
         await Galleries("ben").RetireAsync("changed", ["good-0.png"], "blurred");
 
-        await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, new ServerParts(new ScoringService(store, _engines, steady: true), Galleries, () => []));
+        await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, new ServerParts(new ScoringService(store, _engines), Galleries, () => []));
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));

@@ -43,7 +43,7 @@ public class ServerFixture : IAsyncLifetime
             await galleries.CalibrateAsync(category, ScoringOptions.DefaultFor(3) with { Alpha = 0.1 });
         }
         var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), Slots = 2, MaxBodyBytes = 4 << 20 };
-        var parts = new ServerParts(new ScoringService(store, _engines, threads: 1, steady: true), Galleries, () => [_engines.Default.Extractor.Model], (c, p, stop) => Snapshot.ExportAsync(store, c, p, stop));
+        var parts = new ServerParts(new ScoringService(store, _engines, threads: 1), Galleries, () => [_engines.Default.Extractor.Model], (c, p, stop) => Snapshot.ExportAsync(store, c, p, stop));
         App = SpadeServer.Create(options, parts);
         await App.StartAsync();
         Address = App.Urls.Single();

@@ -85,11 +85,12 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         await service.CalibrateAsync("c", new ScoringOptions());
         double[] before = await Stores.ScoresAsync(store, "c", 1, 80, 81);
         await service.AddAsync("c", Stores.Images(80, 90, 91));
+        await service.CalibrateAsync("c", new ScoringOptions());
         Assert.NotEqual(before, await Stores.ScoresAsync(store, "c", 1, 80, 81));
         var back = await service.RollBackAsync("c", 2, "bad add");
         Assert.Equal(before, await Stores.ScoresAsync(store, "c", 1, 80, 81));
         Assert.Equal((await service.GetVersionAsync("c", 2)).Calibration!.Scores, back.Calibration!.Scores);
-        Assert.Equal([1, 2, 3, 4], (await service.HistoryAsync("c")).Select(v => v.Version));
+        Assert.Equal([1, 2, 3, 4, 5], (await service.HistoryAsync("c")).Select(v => v.Version));
     }
 
     [Theory, MemberData(nameof(Media))]

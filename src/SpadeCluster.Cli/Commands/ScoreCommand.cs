@@ -32,7 +32,7 @@ internal static class ScoreCommand
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
-            using var scoring = new ScoringService(store, engines, steady: true, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
+            using var scoring = new ScoringService(store, engines, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
             if (manifest.Calibration is null) Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are judged by its newest version that is, or get raw scores only; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 

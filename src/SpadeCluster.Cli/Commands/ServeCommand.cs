@@ -60,7 +60,7 @@ internal static class ServeCommand
             ThreadPool.SetMinThreads(options.Slots + 16, 16);
             // Half of it at most for one: the next version's thresholds can be learnt beside the one that judges.
             var galleries = new OpenGalleries(store, parsed.Bytes(memory), parsed.Bytes(memory) / 2, engines.Threads);
-            using var scoring = new ScoringService(store, engines, steady: true, galleries: galleries);
+            using var scoring = new ScoringService(store, engines, galleries: galleries);
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author, open: galleries.RentAloneAsync), engines.Models,
                 (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader, engines.Health, galleries);
             await using var server = SpadeServer.Create(options, parts);

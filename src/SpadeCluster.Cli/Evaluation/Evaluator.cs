@@ -34,7 +34,7 @@ internal static class Evaluator
         manifest = await galleries.CalibrateAsync(dataset.Name, options, new InlineProgress<int>(done => progress($"{dataset.Name}: calibration", done, manifest.Images.Count)), cancellationToken);
         double calibrationSeconds = clock.Elapsed.TotalSeconds;
 
-        var scoring = new ScoringService(store, engines, options with { GatePolicy = GatePolicy.Always }, threads: engines.Threads);
+        using var scoring = new ScoringService(store, engines, options with { GatePolicy = GatePolicy.Always }, threads: engines.Threads);
         var images = new List<EvaluatedImage>();
         foreach (var test in dataset.Test)
         {

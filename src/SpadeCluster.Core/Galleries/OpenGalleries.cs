@@ -19,6 +19,7 @@ public sealed class OpenGalleries : IDisposable
 
     /// <summary>Who waits for room, in order of arrival: else a large gallery would wait as long as small ones are busy.</summary>
     private readonly Queue<Waiting> _waiting = new();
+    private readonly HashSet<Task> _closings = [];
     private readonly SemaphoreSlim _alone = new(1);
     private long _bytes, _closing, _working, _opened;
 
@@ -76,11 +77,17 @@ public sealed class OpenGalleries : IDisposable
         }
     }
 
-    /// <summary>Closes the galleries; those in use when their last user leaves.</summary>
+    /// <summary>Closes the galleries, files and all, before it returns; those in use when their last user leaves.</summary>
     public void Dispose()
     {
+        Task[] closing;
         lock (_lock)
+        {
             foreach (var entry in _entries.Values.ToArray()) Retire(entry);
+            closing = [.. _closings];
+        }
+        // What goes wrong while closing, such as a database that is gone, is nothing that who leaves could mend.
+        Task.WhenAll(closing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
     }
 
     private async ValueTask<OpenGallery> RentAsync(Waiting waiting, CancellationToken cancellationToken)
@@ -222,16 +229,25 @@ public sealed class OpenGalleries : IDisposable
     private void Close(Entry entry)
     {
         _closing += entry.Bytes;
-        Task.Run(() =>
+        Task? closing = null;
+        closing = Task.Run(() =>
         {
-            entry.Gallery?.Dispose();
-            lock (_lock)
+            try
             {
-                _bytes -= entry.Bytes;
-                _closing -= entry.Bytes;
-                Admit();
+                entry.Gallery?.Dispose();
+            }
+            finally
+            {
+                lock (_lock)
+                {
+                    _closings.Remove(closing!);
+                    _bytes -= entry.Bytes;
+                    _closing -= entry.Bytes;
+                    Admit();
+                }
             }
         });
+        _closings.Add(closing);
     }
 
     /// <summary>A gallery and its users. Touched under the lock.</summary>

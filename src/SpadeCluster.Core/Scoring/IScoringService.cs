@@ -9,8 +9,8 @@ public sealed record ScoredImage(string Source, ImageId Id, PreparedImage Prepar
 /// <summary>Photographs in, verdicts out, in this process or behind a cluster's gateway. Safe for concurrent calls.</summary>
 public interface IScoringService
 {
-    /// <summary>Scores a photograph with the category's current version - or, where <see cref="SteadyVersions"/> is heeded, with
-    /// the newest that has thresholds - and the settings it was calibrated with.</summary>
+    /// <summary>Scores a photograph with the category's newest version that has thresholds (<see cref="SteadyVersions"/>) and the
+    /// settings these were learnt with; with the current one, and no verdict, where none has any.</summary>
     /// <exception cref="SpadeException">NotFound: no such category. InvalidArgument: not a usable image.
     /// FailedPrecondition: empty gallery, or its model is not at hand.</exception>
     ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default);

@@ -9,13 +9,12 @@ namespace SpadeCluster.Scoring;
 /// <param name="engines">How photographs become features.</param>
 /// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-/// <param name="steady">Whether <see cref="SteadyVersions"/> chooses the version, or it is the current one, calibrated or not.</param>
 /// <param name="galleries">Those that are open, and the memory they may take; closed with this service. Null: its own.</param>
 public sealed class ScoringService(
-    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0, bool steady = false, OpenGalleries? galleries = null) : IScoringService, IDisposable
+    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0, OpenGalleries? galleries = null) : IScoringService, IDisposable
 {
     private readonly OpenGalleries _galleries = galleries ?? new OpenGalleries(store, threads: threads);
-    private readonly SteadyVersions? _steady = steady ? new SteadyVersions(store) : null;
+    private readonly SteadyVersions _steady = new(store);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
@@ -53,13 +52,13 @@ public sealed class ScoringService(
             try
             {
                 var manifest = await store.ReadCurrentAsync(category, cancellationToken) ?? throw NoCategory(category);
-                if (_steady is not null && manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
+                if (manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
                 return await _galleries.RentAsync(manifest, cancellationToken);
             }
             catch (SpadeException e) when (e.Error == SpadeError.NotFound)
             {
                 // Replaced and compacted away between choosing and pinning it; then there is a newer one.
-                _steady?.Forget(category);
+                _steady.Forget(category);
                 int newer = await ChooseAsync(category, cancellationToken);
                 if (newer == version) throw;
                 version = newer;
@@ -71,7 +70,7 @@ public sealed class ScoringService(
     private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)
     {
         int current = await store.ReadCurrentVersionAsync(category, cancellationToken) ?? throw NoCategory(category);
-        return _steady is null ? current : await _steady.ChooseAsync(category, current, cancellationToken);
+        return await _steady.ChooseAsync(category, current, cancellationToken);
     }
 
     private static SpadeException NoCategory(string category) => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");

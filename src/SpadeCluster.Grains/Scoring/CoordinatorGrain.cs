@@ -92,7 +92,7 @@ internal sealed class CoordinatorGrain(
     {
         // The current one in any case: that it is damaged is to be an error, not a reason to judge by an older one.
         var manifest = await manifests.GetAsync(Category, current, cancellationToken);
-        return manifest.Calibration is not null || !options.Value.Steady ? manifest
+        return manifest.Calibration is not null ? manifest
             : await manifests.GetAsync(Category, await steady.ChooseAsync(Category, current, cancellationToken), cancellationToken);
     }
 

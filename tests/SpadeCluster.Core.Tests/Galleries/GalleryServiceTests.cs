@@ -76,10 +76,11 @@ public sealed class GalleryServiceTests
         await service.CalibrateAsync("c", new ScoringOptions());
         double[] before = await ScoresAsync(1, 50, 51);
         await service.AddAsync("c", ImagesOf(50, 60, 61));
+        await service.CalibrateAsync("c", new ScoringOptions());
         Assert.NotEqual(before, await ScoresAsync(1, 50, 51));
         var back = await service.RollBackAsync("c", 2, "bad add");
         Assert.Equal(before, await ScoresAsync(1, 50, 51));
-        Assert.Equal(4, back.Version);
+        Assert.Equal(5, back.Version);
         Assert.NotNull(back.Calibration);
     }
 
@@ -118,11 +119,10 @@ public sealed class GalleryServiceTests
     }
 
     [Fact]
-    public async Task A_steady_service_keeps_to_the_version_with_thresholds_until_the_next_has_some()
+    public async Task The_version_with_thresholds_judges_until_the_next_has_some()
     {
         var service = Service();
-        using var steady = new ScoringService(_store, _engine, steady: true);
-        using var current = new ScoringService(_store, _engine);
+        using var scoring = new ScoringService(_store, _engine);
         async Task<(int, bool)> Of(ScoringService s)
         {
             var scored = await s.ScoreAsync("c", Image(77));
@@ -130,18 +130,17 @@ public sealed class GalleryServiceTests
         }
 
         await service.AddAsync("c", ImagesOf(1, 2, 3));
-        Assert.Equal((1, false), await Of(steady));
+        Assert.Equal((1, false), await Of(scoring));
         await service.CalibrateAsync("c", new ScoringOptions { GateNeighbours = 2 });
-        Assert.Equal((2, true), await Of(steady));
+        Assert.Equal((2, true), await Of(scoring));
         await service.AddAsync("c", ImagesOf(4));
         await service.RetireAsync("c", ["1.png"], "blurred");
-        Assert.Equal((2, true), await Of(steady));
-        Assert.Equal((4, false), await Of(current));
+        Assert.Equal((2, true), await Of(scoring));
         // One that starts now finds the same version.
-        using var started = new ScoringService(_store, _engine, steady: true);
+        using var started = new ScoringService(_store, _engine);
         Assert.Equal((2, true), await Of(started));
         await service.CalibrateAsync("c", new ScoringOptions { GateNeighbours = 2 });
-        Assert.Equal((5, true), await Of(steady));
+        Assert.Equal((5, true), await Of(scoring));
     }
 
     [Fact]

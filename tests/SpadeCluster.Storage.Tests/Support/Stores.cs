@@ -46,7 +46,7 @@ public sealed class Stores(PostgresCluster postgres) : IDisposable
 
     public static ImageSource[] ImageRange(int start, int count) => Images([.. Enumerable.Range(start, count)]);
 
-    /// <summary>Scores of some images by the current version.</summary>
+    /// <summary>Scores of some images, by the version that judges.</summary>
     public static async Task<double[]> ScoresAsync(IGalleryStore store, string category, params int[] queries)
     {
         using var scoring = new ScoringService(store, new SyntheticEngine(), threads: 1);
