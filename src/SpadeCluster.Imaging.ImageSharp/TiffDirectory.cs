@@ -3,22 +3,31 @@ using System.Buffers.Binary;
 namespace SpadeCluster.Imaging.ImageSharp;
 
 /// <summary>
-/// As much of a TIFF file's first directory as it takes to see whether all its pixel data is there: ImageSharp fills what
-/// is missing of an uncompressed file with black. Classic TIFF and BigTIFF, both byte orders.
+/// As much of a TIFF file's first directory as it takes to see whether all its pixel data is there, since ImageSharp fills what
+/// is missing of an uncompressed file with black, and whether ImageSharp misreads its alpha. Classic TIFF and BigTIFF, both
+/// byte orders.
 /// </summary>
 internal readonly ref struct TiffDirectory
 {
+    private const int BitsPerSample = 258, PlanarConfiguration = 284, ExtraSamples = 338;
     private const int StripOffsets = 273, StripByteCounts = 279, TileOffsets = 324, TileByteCounts = 325;
     private const int Short = 3, Long = 4, Long8 = 16;
 
     private readonly ReadOnlySpan<byte> _data;
     private readonly bool _bigEndian, _big;
+    private readonly long _first, _count;
 
     private TiffDirectory(ReadOnlySpan<byte> data)
     {
         _data = data;
         (_bigEndian, _big) = (data[0] == 'M', data[2] + data[3] == '+'); // + marks BigTIFF, * the classic
+        long directory = (long)Number(_big ? 8 : 4, _big ? 8 : 4);
+        _count = (long)Number(directory, _big ? 8 : 2);
+        _first = directory + (_big ? 8 : 2);
+        if (_count < 0 || _count > data.Length / EntryBytes) throw Truncated();
     }
+
+    private int EntryBytes => _big ? 20 : 12;
 
     public static bool IsTiff(ReadOnlySpan<byte> head) =>
         head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8) || head.StartsWith("II+\0"u8) || head.StartsWith("MM\0+"u8);
@@ -27,25 +36,7 @@ internal readonly ref struct TiffDirectory
     public static void CheckComplete(ReadOnlySpan<byte> data)
     {
         var file = new TiffDirectory(data);
-        long directory = (long)file.Number(file._big ? 8 : 4, file._big ? 8 : 4);
-        long count = (long)file.Number(directory, file._big ? 8 : 2);
-        directory += file._big ? 8 : 2;
-        int size = file._big ? 20 : 12;
-        if (count < 0 || count > data.Length / size) throw Truncated();
-        long offsets = -1, lengths = -1;
-        for (long i = 0; i < count; i++)
-        {
-            long entry = directory + (i * size);
-            switch ((int)file.Number(entry, 2))
-            {
-                case StripOffsets or TileOffsets:
-                    offsets = entry;
-                    break;
-                case StripByteCounts or TileByteCounts:
-                    lengths = entry;
-                    break;
-            }
-        }
+        long offsets = file.Find(StripOffsets, TileOffsets), lengths = file.Find(StripByteCounts, TileByteCounts);
         if (offsets < 0 || lengths < 0) throw Undecodable.Because("the TIFF file does not say where its pixels are");
         long pieces = Math.Min(file.Values(offsets), file.Values(lengths));
         for (long i = 0; i < pieces; i++)
@@ -53,6 +44,25 @@ internal readonly ref struct TiffDirectory
             ulong at = file.Value(offsets, i), length = file.Value(lengths, i);
             if (at > (ulong)data.Length || length > (ulong)data.Length - at) throw Truncated();
         }
+    }
+
+    /// <summary>True where colours are multiplied by alpha already, so are as they look on black, but ImageSharp 3.1.12 would
+    /// multiply them again. In planes, and with 16 bits of Motorola's byte order, it divides by alpha, as it should.</summary>
+    public static bool IsMultipliedAgain(ReadOnlySpan<byte> data)
+    {
+        var file = new TiffDirectory(data);
+        long extra = file.Find(ExtraSamples), bits = file.Find(BitsPerSample), planes = file.Find(PlanarConfiguration);
+        return extra >= 0 && file.Value(extra, 0) == 1 && bits >= 0 && (planes < 0 || file.Value(planes, 0) == 1)
+            && (file.Value(bits, 0) == 8 || (file.Value(bits, 0) == 16 && !file._bigEndian));
+    }
+
+    /// <returns>The place of the last entry with one of the tags; -1: there is none.</returns>
+    private long Find(int tag, int or = -1)
+    {
+        long found = -1;
+        for (long entry = _first; entry < _first + (_count * EntryBytes); entry += EntryBytes)
+            if ((int)Number(entry, 2) is var t && (t == tag || t == or)) found = entry;
+        return found;
     }
 
     private long Values(long entry)
@@ -64,7 +74,7 @@ internal readonly ref struct TiffDirectory
     /// <summary>Value <paramref name="index"/> of an entry: in the entry itself where all fit, else where it points.</summary>
     private ulong Value(long entry, long index)
     {
-        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Short => 2, Long => 4, Long8 => 8, _ => throw Undecodable.Because($"the TIFF file's strip table has values of type {kind}") };
+        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Short => 2, Long => 4, Long8 => 8, _ => throw Undecodable.Because($"the TIFF file's directory has values of type {kind} where integers belong") };
         long place = entry + 4 + room;
         long start = Values(entry) * width <= room ? place : (long)Math.Min(Number(place, room), long.MaxValue);
         return Number(start + (index * width), width);
