@@ -26,6 +26,8 @@ public sealed class ImageSharpDecoder : IImageDecoder
     private static readonly Configuration Readers = new(new TiffConfigurationModule(), new WebpConfigurationModule(), new PngConfigurationModule(), new JpegConfigurationModule(), new BmpConfigurationModule(), new PbmConfigurationModule());
     private static readonly MemoryAllocator DefaultMemory = Memory(ImageLimits.Default);
 
+    private static readonly SpadeCluster.Imaging.PngDecoder Png = new();
+
     private readonly MemoryAllocator? _memory;
 
     public ImageSharpDecoder()
@@ -48,7 +50,7 @@ public sealed class ImageSharpDecoder : IImageDecoder
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (!CanDecode(data)) throw Undecodable.Because("it is of no format that this decoder reads");
-        var samples = Check(data, limits);
+        Check(data, limits);
         var configuration = Readers.Clone();
         configuration.MemoryAllocator = new PixelAllocator(_memory ?? (limits == ImageLimits.Default ? DefaultMemory : Memory(limits)), Megabytes(limits));
         var options = new DecoderOptions { Configuration = configuration, MaxFrames = 1, SkipMetadata = true };
@@ -57,11 +59,11 @@ public sealed class ImageSharpDecoder : IImageDecoder
             var info = Image.Identify(options, data);
             limits.CheckSize(info.Width, info.Height);
             if (IsJpeg(data)) return DecodeJpeg(options, data);
-            var image = IsBmp(data) ? LoadBmp(options, data)
-                : TiffDirectory.IsTiff(data) && TiffDirectory.IsMultipliedAgain(data) ? Load<Rgb24>(options, data)
-                : Load<OnBlack>(options, data);
-            samples?.Apply(image.Pixels);
-            return image;
+            if (IsBmp(data)) return LoadBmp(options, data);
+            if (TiffDirectory.IsTiff(data) && TiffDirectory.IsDividedInPlace(data)) return Load<Rgb24>(options, data);
+            var image = Load<OnBlack>(options, data);
+            // Black is also what ImageSharp leaves where a PNG lacks rows.
+            return IsPng(data) && EndsBlack(image) ? Png.Decode(data, limits) : image;
         }
         catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException)
         {
@@ -70,21 +72,30 @@ public sealed class ImageSharpDecoder : IImageDecoder
         // Damaged files take its decoders to many an exception that it does not document: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)
         {
+            // What is only odd, Imaging's own decoder reads: an empty first chunk of pixels, a palette without its size...
+            foreach (IImageDecoder own in (IImageDecoder[])[Png, new SpadeCluster.Imaging.BmpDecoder(), new PnmDecoder()])
+                if (own.CanDecode(data)) return own.Decode(data, limits);
             throw Undecodable.Because($"the file is damaged or of an unsupported kind (ImageSharp: {(e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name)})", e);
         }
     }
 
     /// <summary>Refuses what is incomplete, where ImageSharp would leave the rest black.</summary>
-    /// <returns>What ImageSharp's samples are to be, or null: as they are.</returns>
-    private static SampleTables? Check(ReadOnlySpan<byte> data, ImageLimits limits)
+    private static void Check(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        if (TiffDirectory.IsTiff(data)) TiffDirectory.CheckComplete(data);
+        if (TiffDirectory.IsTiff(data)) TiffDirectory.CheckComplete(data, limits);
         else if (IsWebp(data)) CheckComplete(data);
         else if (IsJpeg(data)) JpegScans.Check(data);
-        else if (IsBmp(data)) return SampleTables.Bmp(BmpHeader.Parse(data, limits));
+        else if (IsBmp(data)) BmpHeader.Parse(data, limits);
         else if (IsPng(data)) PngFile.Parse(data, limits);
-        else if (PnmHeader.IsPnm(data)) return SampleTables.Pnm(PnmHeader.Parse(data, limits));
-        return null;
+        else if (PnmHeader.IsPnm(data)) PnmHeader.Parse(data, limits);
+    }
+
+    /// <summary>The last row, or of interlaced images the last that comes in a file, which may be the one before.</summary>
+    private static bool EndsBlack(RgbImage image)
+    {
+        int row = 3 * image.Width;
+        return !image.Pixels.AsSpan(image.Pixels.Length - row).ContainsAnyExcept((byte)0)
+            || (image.Height > 1 && !image.Pixels.AsSpan(image.Pixels.Length - (2 * row), row).ContainsAnyExcept((byte)0));
     }
 
     private static RgbImage DecodeJpeg(DecoderOptions options, ReadOnlySpan<byte> data)

@@ -30,19 +30,16 @@ internal static class Misread
         return false;
     }
 
-    /// <summary>Bit fields other than 5 or 6 bits of 16 and 8 bits of 32, which it does not scale or scales in floats.</summary>
-    public static bool Bmp(ReadOnlySpan<byte> data)
-    {
-        if (!TryRead(data, BmpHeader.Parse, out var header) || header.Bits < 16 || header.Bits == 24) return false;
-        var (r, g, b) = header.Masks;
-        foreach (uint mask in (ReadOnlySpan<uint>)[r, g, b])
-            if (header.Bits == 16 ? BitOperations.PopCount(mask) is not (5 or 6) : BitOperations.PopCount(mask) != 8) return true;
-        return false;
-    }
+    /// <summary>Bit fields, of which it scales those of 5 and 6 bits only, and not to the nearest value.</summary>
+    public static bool Bmp(ReadOnlySpan<byte> data) => TryRead(data, BmpHeader.Parse, out var header)
+        && (header.Bits == 16 || (header.Bits == 32 && (IsOdd(header.Masks.R) || IsOdd(header.Masks.G) || IsOdd(header.Masks.B))));
 
-    /// <summary>Plain bitmaps; samples above 255, of which it swaps raw ones; a first sample that looks like white space or a comment.</summary>
+    private static bool IsOdd(uint mask) => BitOperations.PopCount(mask) != 8;
+
+    /// <summary>Plain samples, of which it takes any character for one; maxima other than 255, beyond which it reads on and to which
+    /// it does not round; a first sample that looks like white space or a comment.</summary>
     public static bool Pnm(ReadOnlySpan<byte> data) => TryRead(data, PnmHeader.Parse, out var header)
-        && (header.Kind == 1 || header.Max > 255 || (!header.Plain && " \t\r\n#"u8.Contains(data[header.RasterOffset])));
+        && (header.Plain || (!header.Bitmap && header.Max != 255) || " \t\r\n#"u8.Contains(data[header.RasterOffset]));
 
     private delegate T Parse<T>(ReadOnlySpan<byte> data, ImageLimits limits);
 

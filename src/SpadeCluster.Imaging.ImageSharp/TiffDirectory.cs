@@ -4,13 +4,15 @@ namespace SpadeCluster.Imaging.ImageSharp;
 
 /// <summary>
 /// As much of a TIFF file's first directory as it takes to see whether all its pixel data is there, since ImageSharp fills what
-/// is missing of an uncompressed file with black, and whether ImageSharp misreads its alpha. Classic TIFF and BigTIFF, both
+/// is missing of an uncompressed file with black, and how ImageSharp treats its alpha. Classic TIFF and BigTIFF, both
 /// byte orders.
 /// </summary>
 internal readonly ref struct TiffDirectory
 {
-    private const int BitsPerSample = 258, PlanarConfiguration = 284, ExtraSamples = 338;
-    private const int StripOffsets = 273, StripByteCounts = 279, TileOffsets = 324, TileByteCounts = 325;
+    private const int ImageWidth = 256, ImageLength = 257, BitsPerSample = 258, Compression = 259, PhotometricInterpretation = 262;
+    private const int SamplesPerPixel = 277, PlanarConfiguration = 284, ExtraSamples = 338;
+    private const int StripOffsets = 273, RowsPerStrip = 278, StripByteCounts = 279;
+    private const int TileWidth = 322, TileLength = 323, TileOffsets = 324, TileByteCounts = 325;
     private const int Short = 3, Long = 4, Long8 = 16;
 
     private readonly ReadOnlySpan<byte> _data;
@@ -32,29 +34,53 @@ internal readonly ref struct TiffDirectory
     public static bool IsTiff(ReadOnlySpan<byte> head) =>
         head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8) || head.StartsWith("II+\0"u8) || head.StartsWith("MM\0+"u8);
 
-    /// <exception cref="SpadeException">InvalidArgument: the directory or some pixel data lies outside the file.</exception>
-    public static void CheckComplete(ReadOnlySpan<byte> data)
+    /// <exception cref="SpadeException">InvalidArgument: the directory or some pixel data lies outside the file, or there is not
+    /// enough of it. ResourceExhausted: over the limits.</exception>
+    public static void CheckComplete(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         var file = new TiffDirectory(data);
         long offsets = file.Find(StripOffsets, TileOffsets), lengths = file.Find(StripByteCounts, TileByteCounts);
         if (offsets < 0 || lengths < 0) throw Undecodable.Because("the TIFF file does not say where its pixels are");
-        long pieces = Math.Min(file.Values(offsets), file.Values(lengths));
+        var (pieces, rows, least) = file.Pieces(limits);
+        if (pieces > Math.Min(file.Values(offsets), file.Values(lengths))) throw Truncated();
         for (long i = 0; i < pieces; i++)
         {
             ulong at = file.Value(offsets, i), length = file.Value(lengths, i);
-            if (at > (ulong)data.Length || length > (ulong)data.Length - at) throw Truncated();
+            if (at > (ulong)data.Length || length > (ulong)data.Length - at || length < (ulong)(least * rows(i))) throw Truncated();
         }
     }
 
-    /// <summary>True where colours are multiplied by alpha already, so are as they look on black, but ImageSharp 3.1.12 would
-    /// multiply them again. In planes, and with 16 bits of Motorola's byte order, it divides by alpha, as it should.</summary>
-    public static bool IsMultipliedAgain(ReadOnlySpan<byte> data)
+    /// <summary>Strips or tiles that the size takes, the rows of each, and the bytes that a row takes at least.</summary>
+    private (long Count, Func<long, long> Rows, long RowBytes) Pieces(ImageLimits limits)
+    {
+        long width = First(ImageWidth, 0), height = First(ImageLength, 0), samples = First(SamplesPerPixel, 1);
+        limits.CheckSize(width, height);
+        long planes = 1, bits = First(BitsPerSample, 1) * samples;
+        if (First(PlanarConfiguration, 1) == 2) (planes, bits) = (samples, bits / Math.Max(samples, 1));
+        // Compressed data may be of any length, and so may that of halved chroma.
+        if (First(Compression, 1) != 1 || First(PhotometricInterpretation, 1) == 6) bits = 0;
+        if (Find(TileOffsets) >= 0)
+        {
+            long across = Math.Max(First(TileWidth, 0), 1), down = Math.Max(First(TileLength, 0), 1);
+            return (Ceiling(width, across) * Ceiling(height, down) * planes, _ => down, Ceiling(across * bits, 8));
+        }
+        long each = Math.Clamp(First(RowsPerStrip, height), 1, height), strips = Ceiling(height, each);
+        return (strips * planes, i => Math.Min(each, height - (i % strips * each)), Ceiling(width * bits, 8));
+    }
+
+    private static long Ceiling(long a, long b) => (a + b - 1) / b;
+
+    /// <summary>True where colours are multiplied by alpha already, so as they look on black, and ImageSharp reads pixels back to
+    /// divide them by their alpha, which <see cref="OnBlack"/> pixels have not. Other such files it divides on the way.</summary>
+    public static bool IsDividedInPlace(ReadOnlySpan<byte> data)
     {
         var file = new TiffDirectory(data);
-        long extra = file.Find(ExtraSamples), bits = file.Find(BitsPerSample), planes = file.Find(PlanarConfiguration);
-        return extra >= 0 && file.Value(extra, 0) == 1 && bits >= 0 && (planes < 0 || file.Value(planes, 0) == 1)
-            && (file.Value(bits, 0) == 8 || (file.Value(bits, 0) == 16 && !file._bigEndian));
+        return file.First(ExtraSamples, 0) == 1 && file.First(PlanarConfiguration, 1) == 1
+            && (file.First(BitsPerSample, 1) == 8 || (file.First(BitsPerSample, 1) == 16 && !file._bigEndian));
     }
+
+    /// <summary>An entry's first value; no honest one that is asked for here takes more than 32 bits.</summary>
+    private long First(int tag, long otherwise) => Find(tag) is >= 0 and var entry ? (long)Math.Min(Value(entry, 0), uint.MaxValue) : otherwise;
 
     /// <returns>The place of the last entry with one of the tags; -1: there is none.</returns>
     private long Find(int tag, int or = -1)

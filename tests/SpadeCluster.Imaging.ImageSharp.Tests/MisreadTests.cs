@@ -4,7 +4,7 @@ using SpadeCluster.Imaging.Tests;
 
 namespace SpadeCluster.Imaging.ImageSharp.Tests;
 
-/// <summary>What ImageSharp 3.1.12 would read wrongly.</summary>
+/// <summary>What would be read wrongly if it were decoded as everything else.</summary>
 public class MisreadTests
 {
     /// <summary>A BMP of one pixel, all bits of its fields set: white.</summary>
