@@ -16,7 +16,7 @@ namespace SpadeCluster.Imaging.ImageSharp;
 /// Images through ImageSharp, to the pixels of Imaging's own decoders and by their rules: the header's size is held against
 /// the limits before pixels are decoded, truncated files are errors, alpha is composited on black, 16 bits are rounded to 8
 /// after that. The first page or frame counts; EXIF orientation and colour profiles do not. What ImageSharp 3.1.12 reads
-/// wrongly it does not take: PNG, JPEG, BMP and PNM have other decoders behind this one.
+/// wrongly it does not take (<see cref="Misread"/>): PNG, JPEG, BMP and PNM have other decoders behind this one.
 /// </summary>
 public sealed class ImageSharpDecoder : IImageDecoder
 {
@@ -65,7 +65,7 @@ public sealed class ImageSharpDecoder : IImageDecoder
             // Black is also what ImageSharp leaves where a PNG lacks rows.
             return IsPng(data) && EndsBlack(image) ? Png.Decode(data, limits) : image;
         }
-        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException)
+        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException or { InnerException: InvalidMemoryOperationException })
         {
             throw new SpadeException(SpadeError.ResourceExhausted, $"the image takes more memory to decode than its limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise the limit", e);
         }
@@ -128,7 +128,7 @@ public sealed class ImageSharpDecoder : IImageDecoder
     private static MemoryAllocator Memory(ImageLimits limits) =>
         MemoryAllocator.Create(new MemoryAllocatorOptions { AllocationLimitMegabytes = Megabytes(limits), MaximumPoolSizeMegabytes = 0 });
 
-    private static int Megabytes(ImageLimits limits) => (int)Math.Min(((limits.MaxPixels * BytesPerPixel) >> 20) + 1, int.MaxValue);
+    private static int Megabytes(ImageLimits limits) => (int)((Math.Min(limits.MaxPixels, Array.MaxLength) * BytesPerPixel) >> 20) + 1;
 
     private static bool IsPng(ReadOnlySpan<byte> head) => head.StartsWith(PngFile.Signature);
 
