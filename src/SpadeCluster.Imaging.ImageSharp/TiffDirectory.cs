@@ -13,7 +13,7 @@ internal readonly ref struct TiffDirectory
     private const int SamplesPerPixel = 277, PlanarConfiguration = 284, ExtraSamples = 338;
     private const int StripOffsets = 273, RowsPerStrip = 278, StripByteCounts = 279;
     private const int TileWidth = 322, TileLength = 323, TileOffsets = 324, TileByteCounts = 325;
-    private const int Short = 3, Long = 4, Long8 = 16;
+    private const int Byte = 1, Short = 3, Long = 4, Long8 = 16;
 
     private readonly ReadOnlySpan<byte> _data;
     private readonly bool _bigEndian, _big;
@@ -100,7 +100,7 @@ internal readonly ref struct TiffDirectory
     /// <summary>Value <paramref name="index"/> of an entry: in the entry itself where all fit, else where it points.</summary>
     private ulong Value(long entry, long index)
     {
-        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Short => 2, Long => 4, Long8 => 8, _ => throw Undecodable.Because($"the TIFF file's directory has values of type {kind} where integers belong") };
+        int kind = (int)Number(entry + 2, 2), room = _big ? 8 : 4, width = kind switch { Byte => 1, Short => 2, Long => 4, Long8 => 8, _ => throw Undecodable.Because($"the TIFF file's directory has values of type {kind} where integers belong") };
         long place = entry + 4 + room;
         long start = Values(entry) * width <= room ? place : (long)Math.Min(Number(place, room), long.MaxValue);
         return Number(start + (index * width), width);
@@ -112,6 +112,7 @@ internal readonly ref struct TiffDirectory
         var span = _data.Slice((int)at, bytes);
         return bytes switch
         {
+            1 => span[0],
             2 => _bigEndian ? BinaryPrimitives.ReadUInt16BigEndian(span) : BinaryPrimitives.ReadUInt16LittleEndian(span),
             4 => _bigEndian ? BinaryPrimitives.ReadUInt32BigEndian(span) : BinaryPrimitives.ReadUInt32LittleEndian(span),
             _ => _bigEndian ? BinaryPrimitives.ReadUInt64BigEndian(span) : BinaryPrimitives.ReadUInt64LittleEndian(span),

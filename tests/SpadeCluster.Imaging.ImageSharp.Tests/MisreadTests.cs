@@ -27,12 +27,15 @@ public class MisreadTests
     }
 
     /// <summary>On black, colours that are multiplied by alpha already are what they are.</summary>
-    [Fact]
-    public void Alpha_that_a_TIFF_has_multiplied_in_is_not_multiplied_again()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Alpha_that_a_TIFF_has_multiplied_in_is_not_multiplied_again(byte type)
     {
         byte[] data = GoldenFiles.Bytes("tiff-rgba.tif");
         int entry = data.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x52, 0x01, 3, 0, 1, 0, 0, 0, 2, 0]); // 338 ExtraSamples: unassociated
-        data[entry + 8] = 1;
+        (data[entry + 2], data[entry + 8]) = (type, 1); // of whatever integer
         using var stored = SixLabors.ImageSharp.Image.Load<Rgba32>(GoldenFiles.Bytes("tiff-rgba.tif"));
         var pixels = ImageFormats.Reader.Decode(data, "associated").Pixels;
         for (int y = 0, at = 0; y < stored.Height; y++)
