@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Bmp;
@@ -17,129 +16,119 @@ namespace SpadeCluster.Imaging.ImageSharp;
 /// Images through ImageSharp, to the pixels of Imaging's own decoders and by their rules: the header's size is held against
 /// the limits before pixels are decoded, truncated files are errors, alpha is composited on black, 16 bits are rounded to 8
 /// after that. The first page or frame counts; EXIF orientation and colour profiles do not. What ImageSharp 3.1.12 reads
-/// wrongly it does not take: PNG, JPEG, BMP and PNM have other decoders behind this one.
+/// wrongly it does not take (<see cref="Misread"/>): PNG, JPEG, BMP and PNM have other decoders behind this one.
 /// </summary>
 public sealed class ImageSharpDecoder : IImageDecoder
 {
-    /// <summary>A pixel while it is decoded: 8 bytes as 16-bit RGBA, and as much again for planes and transforms.</summary>
-    private const int BytesPerPixel = 16;
+    /// <summary>Of any one buffer, at the limit of pixels: a TIFF strip of 16 bits RGBA that holds the whole image.</summary>
+    private const int BytesPerPixel = 8;
 
-    // Adam7's first passes are empty in narrower images, which ImageSharp does not expect.
-    private const int NarrowestInterlaced = 5;
+    private static readonly Configuration Readers = new(new TiffConfigurationModule(), new WebpConfigurationModule(), new PngConfigurationModule(), new JpegConfigurationModule(), new BmpConfigurationModule(), new PbmConfigurationModule());
+    private static readonly MemoryAllocator DefaultMemory = Memory(ImageLimits.Default);
 
-    private static readonly DecoderOptions Default = Options(ImageLimits.Default);
+    private static readonly SpadeCluster.Imaging.PngDecoder Png = new();
+
+    private readonly MemoryAllocator? _memory;
+
+    public ImageSharpDecoder()
+    {
+    }
+
+    /// <param name="memory">For everything but the image itself.</param>
+    internal ImageSharpDecoder(MemoryAllocator memory) => _memory = memory;
 
     public IReadOnlyList<string> Formats => ["PNG", "JPEG", "BMP", "PNM", "TIFF", "WebP"];
 
     public bool CanDecode(ReadOnlySpan<byte> data)
     {
-        if (IsPng(data)) return !IsMisreadPng(data);
-        if (PnmHeader.IsPnm(data)) return !IsMisreadPnm(data);
-        return IsJpeg(data) ? JpegHeader.TryParse(data) is not { Components.Count: 0 } : IsBmp(data) || TiffDirectory.IsTiff(data) || IsWebp(data);
+        if (IsPng(data)) return !Misread.Png(data);
+        if (PnmHeader.IsPnm(data)) return !Misread.Pnm(data);
+        if (IsBmp(data)) return !Misread.Bmp(data);
+        return IsJpeg(data) ? JpegHeader.TryParse(data) is not { Components.Count: 0 } : TiffDirectory.IsTiff(data) || IsWebp(data);
     }
 
     public RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (!CanDecode(data)) throw Undecodable.Because("it is of no format that this decoder reads");
-        var rule = Check(data, limits);
-        var options = limits == ImageLimits.Default ? Default : Options(limits);
+        Check(data, limits);
+        var configuration = Readers.Clone();
+        configuration.MemoryAllocator = new PixelAllocator(_memory ?? (limits == ImageLimits.Default ? DefaultMemory : Memory(limits)), Megabytes(limits));
+        var options = new DecoderOptions { Configuration = configuration, MaxFrames = 1, SkipMetadata = true };
         try
         {
             var info = Image.Identify(options, data);
             limits.CheckSize(info.Width, info.Height);
             if (IsJpeg(data)) return DecodeJpeg(options, data);
-            using var image = IsBmp(data) ? LoadBmp(options, data) : Image.Load<Rgba64>(options, data);
-            return Convert(image, rule);
+            if (IsBmp(data)) return LoadBmp(options, data);
+            if (TiffDirectory.IsTiff(data) && TiffDirectory.IsDividedInPlace(data)) return Load<Rgb24>(options, data);
+            var image = Load<OnBlack>(options, data);
+            // Black is also what ImageSharp leaves where a PNG lacks rows.
+            return IsPng(data) && EndsBlack(image) ? Png.Decode(data, limits) : image;
         }
-        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException)
+        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException or { InnerException: InvalidMemoryOperationException })
         {
             throw new SpadeException(SpadeError.ResourceExhausted, $"the image takes more memory to decode than its limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise the limit", e);
         }
         // Damaged files take its decoders to many an exception that it does not document: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)
         {
+            // What is only odd, Imaging's own decoder reads: an empty first chunk of pixels, a palette without its size...
+            foreach (IImageDecoder own in (IImageDecoder[])[Png, new SpadeCluster.Imaging.BmpDecoder(), new PnmDecoder()])
+                if (own.CanDecode(data)) return own.Decode(data, limits);
             throw Undecodable.Because($"the file is damaged or of an unsupported kind (ImageSharp: {(e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name)})", e);
         }
     }
 
     /// <summary>Refuses what is incomplete, where ImageSharp would leave the rest black.</summary>
-    /// <returns>How the format's pixels become RGB.</returns>
-    private static PixelRule Check(ReadOnlySpan<byte> data, ImageLimits limits)
+    private static void Check(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        if (TiffDirectory.IsTiff(data)) TiffDirectory.CheckComplete(data);
+        if (TiffDirectory.IsTiff(data)) TiffDirectory.CheckComplete(data, limits);
         else if (IsWebp(data)) CheckComplete(data);
         else if (IsJpeg(data)) JpegScans.Check(data);
-        else if (IsBmp(data)) return PixelRules.Bmp(BmpHeader.Parse(data, limits));
-        else if (IsPng(data)) return PixelRules.Png(PngFile.Parse(data, limits));
-        else if (PnmHeader.IsPnm(data)) return PixelRules.Pnm(PnmHeader.Parse(data, limits));
-        return PixelRules.OnBlack;
+        else if (IsBmp(data)) BmpHeader.Parse(data, limits);
+        else if (IsPng(data)) PngFile.Parse(data, limits);
+        else if (PnmHeader.IsPnm(data)) PnmHeader.Parse(data, limits);
     }
 
-    /// <summary>Width, height and interlacing stand at fixed places of the first chunk.</summary>
-    private static bool IsMisreadPng(ReadOnlySpan<byte> data) => data.Length > 28 && data[28] != 0
-        && Math.Min(BinaryPrimitives.ReadUInt32BigEndian(data[16..]), BinaryPrimitives.ReadUInt32BigEndian(data[20..])) < NarrowestInterlaced;
-
-    /// <summary>Plain bitmaps; raw samples of two bytes, which it swaps; a first sample that looks like white space or a comment.</summary>
-    private static bool IsMisreadPnm(ReadOnlySpan<byte> data)
+    /// <summary>The last row, or of interlaced images the last that comes in a file, which may be the one before.</summary>
+    private static bool EndsBlack(RgbImage image)
     {
-        try
-        {
-            var header = PnmHeader.Parse(data, new ImageLimits(MaxPixels: long.MaxValue));
-            return header.Kind == 1 || (!header.Plain && (header.Max > 255 || " \t\r\n#"u8.Contains(data[header.RasterOffset])));
-        }
-        catch (SpadeException)
-        {
-            // Damaged: decoding it says how.
-            return false;
-        }
+        int row = 3 * image.Width;
+        return !image.Pixels.AsSpan(image.Pixels.Length - row).ContainsAnyExcept((byte)0)
+            || (image.Height > 1 && !image.Pixels.AsSpan(image.Pixels.Length - (2 * row), row).ContainsAnyExcept((byte)0));
     }
 
     private static RgbImage DecodeJpeg(DecoderOptions options, ReadOnlySpan<byte> data)
     {
         var header = JpegHeader.TryParse(data) ?? throw Undecodable.Because("the JPEG file is damaged or truncated: its end is missing");
-        if (header.Components.Count > 3)
-        {
-            using var inks = Image.Load<Rgba64>(options, data);
-            return Convert(inks, PixelRules.OnBlack);
-        }
-        using var components = Image.Load<Rgb24>(options, JpegColours.WithoutTransform(data, header));
-        return JpegColours.ToRgb(components, header);
+        if (header.Components.Count > 3) return Load<OnBlack>(options, data);
+        var image = Load<Rgb24>(options, JpegColours.WithoutTransform(data, header));
+        JpegColours.ToRgb(image, header);
+        return image;
     }
 
-    private static RgbImage Convert(Image<Rgba64> image, PixelRule rule)
+    private static RgbImage Load<TPixel>(DecoderOptions options, ReadOnlySpan<byte> data) where TPixel : unmanaged, IPixel<TPixel>
     {
-        var rgb = new RgbImage(image.Width, image.Height);
-        image.ProcessPixelRows(rows =>
-        {
-            for (int y = 0, at = 0; y < rows.Height; y++)
-                foreach (var pixel in rows.GetRowSpan(y))
-                {
-                    (rgb.Pixels[at], rgb.Pixels[at + 1], rgb.Pixels[at + 2]) = rule(pixel);
-                    at += 3;
-                }
-        });
-        return rgb;
+        using var image = Image.Load<TPixel>(options, data);
+        return PixelAllocator.Take(image);
     }
 
-    /// <summary>What run lengths skip is the palette's first colour.</summary>
-    private static unsafe Image<Rgba64> LoadBmp(DecoderOptions options, ReadOnlySpan<byte> data)
+    /// <summary>A fourth channel is not alpha; what run lengths skip is the palette's first colour.</summary>
+    private static unsafe RgbImage LoadBmp(DecoderOptions options, ReadOnlySpan<byte> data)
     {
         fixed (byte* first = data)
         {
             using var stream = new UnmanagedMemoryStream(first, data.Length);
-            return SixLabors.ImageSharp.Formats.Bmp.BmpDecoder.Instance.Decode<Rgba64>(new BmpDecoderOptions { GeneralOptions = options, RleSkippedPixelHandling = RleSkippedPixelHandling.FirstColorOfPalette }, stream);
+            using var image = SixLabors.ImageSharp.Formats.Bmp.BmpDecoder.Instance.Decode<Rgb24>(new BmpDecoderOptions { GeneralOptions = options, RleSkippedPixelHandling = RleSkippedPixelHandling.FirstColorOfPalette }, stream);
+            return PixelAllocator.Take(image);
         }
     }
 
-    private static DecoderOptions Options(ImageLimits limits)
-    {
-        long megabytes = ((limits.MaxPixels * BytesPerPixel) >> 20) + 1;
-        var configuration = new Configuration(new TiffConfigurationModule(), new WebpConfigurationModule(), new PngConfigurationModule(), new JpegConfigurationModule(), new BmpConfigurationModule(), new PbmConfigurationModule())
-        {
-            MemoryAllocator = MemoryAllocator.Create(new MemoryAllocatorOptions { AllocationLimitMegabytes = (int)Math.Min(megabytes, int.MaxValue) }),
-        };
-        return new DecoderOptions { Configuration = configuration, MaxFrames = 1, SkipMetadata = true };
-    }
+    /// <summary>Without ImageSharp's own pool, which would keep up to an eighth of the machine's memory after a large image.</summary>
+    private static MemoryAllocator Memory(ImageLimits limits) =>
+        MemoryAllocator.Create(new MemoryAllocatorOptions { AllocationLimitMegabytes = Megabytes(limits), MaximumPoolSizeMegabytes = 0 });
+
+    private static int Megabytes(ImageLimits limits) => (int)((Math.Min(limits.MaxPixels, Array.MaxLength) * BytesPerPixel) >> 20) + 1;
 
     private static bool IsPng(ReadOnlySpan<byte> head) => head.StartsWith(PngFile.Signature);
 

@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using SixLabors.ImageSharp;
-using SixLabors.ImageSharp.PixelFormats;
 using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging.ImageSharp;
@@ -20,23 +17,16 @@ internal static class JpegColours
     public static byte[] WithoutTransform(ReadOnlySpan<byte> data, JpegHeader header) =>
         [.. data[..header.FrameOffset], .. NoTransform, .. data[header.FrameOffset..]];
 
-    /// <param name="components">Of a file with the mark.</param>
-    public static RgbImage ToRgb(Image<Rgb24> components, JpegHeader header)
+    /// <summary>Turns the components of a file with the mark into RGB, where they are.</summary>
+    public static void ToRgb(RgbImage image, JpegHeader header)
     {
-        var rgb = new RgbImage(components.Width, components.Height);
-        int stride = 3 * rgb.Width;
-        components.ProcessPixelRows(rows =>
+        int stride = 3 * image.Width;
+        ChromaUpsampling[] halved = [.. header.Components.Select((c, i) => new ChromaUpsampling(c, i, image)).Where(c => c.IsNeeded)];
+        for (int y = 0; y < image.Height; y++)
         {
-            ChromaUpsampling[] halved = [.. header.Components.Select((c, i) => new ChromaUpsampling(c, i, rgb.Width, rgb.Height)).Where(c => c.IsNeeded)];
-            for (int y = 0; y < rows.Height; y++)
-            {
-                var to = rgb.Pixels.AsSpan(y * stride, stride);
-                MemoryMarshal.AsBytes(rows.GetRowSpan(y)).CopyTo(to);
-                foreach (var component in halved) component.Row(rows, y, to);
-                if (header.Components.Count == 3 && !header.IsRgb) FromYCbCr(to);
-            }
-        });
-        return rgb;
+            foreach (var component in halved) component.Row(y);
+            if (header.Components.Count == 3 && !header.IsRgb) FromYCbCr(image.Pixels.AsSpan(y * stride, stride));
+        }
     }
 
     /// <summary>ITU-R BT.601 over the full range, in libjpeg's 16-bit fixed point.</summary>

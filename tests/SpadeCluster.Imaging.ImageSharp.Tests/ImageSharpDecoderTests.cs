@@ -64,8 +64,41 @@ public class ImageSharpDecoderTests
     public void Limits_are_the_callers()
     {
         byte[] data = GoldenFiles.Bytes("tiff-rgb-lzw.tif"); // 21x13
+        Reader.Decode(data, "boundless", new(MaxPixels: long.MaxValue));
         Reader.Decode(data, "fits", new(MaxPixels: 21 * 13));
         Assert.Equal(SpadeError.ResourceExhausted, Assert.Throws<SpadeException>(() => Reader.Decode(data, "too many", new(MaxPixels: (21 * 13) - 1))).Error);
+    }
+
+    /// <summary>Eight bytes a pixel of the limit and a megabyte: no room for 2,000 x 100 pixels of RGBA floats in one strip.</summary>
+    [Fact]
+    public void A_buffer_beyond_the_limit_is_refused()
+    {
+        using var rows = new MemoryStream();
+        using (var zlib = new System.IO.Compression.ZLibStream(rows, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(new byte[2000 * 100 * 16]);
+        using var file = new MemoryStream();
+        using var writer = new BinaryWriter(file);
+        (int Tag, int Type, int Count, int Value)[] entries =
+        [
+            (256, 4, 1, 2000), (257, 4, 1, 100), (258, 3, 4, 200), (259, 3, 1, 8), (262, 3, 1, 2), (273, 4, 1, 216), (277, 3, 1, 4),
+            (278, 4, 1, 100), (279, 4, 1, (int)rows.Length), (338, 3, 1, 2), (339, 3, 4, 208),
+        ];
+        writer.Write("II*\0"u8);
+        writer.Write(8);
+        writer.Write((short)entries.Length);
+        foreach (var (tag, type, count, value) in entries)
+        {
+            writer.Write((short)tag);
+            writer.Write((short)type);
+            writer.Write(count);
+            writer.Write(value);
+        }
+        file.Position = 200;
+        for (int i = 0; i < 8; i++) writer.Write((short)(i < 4 ? 32 : 3));
+        writer.Write(rows.ToArray());
+        Assert.Equal(2000, Reader.Decode(file.ToArray(), "fits").Width);
+        var e = Assert.Throws<SpadeException>(() => Reader.Decode(file.ToArray(), "floats", new(MaxPixels: 200_000)));
+        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        Assert.Contains("more memory", e.Message);
     }
 
     [Fact]

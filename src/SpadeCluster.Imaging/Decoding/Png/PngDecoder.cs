@@ -9,9 +9,6 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed class PngDecoder : IImageDecoder
 {
-    /// <summary>Deflate's densest code: 258 bytes in two bits.</summary>
-    private const long MaxInflation = 1032;
-
     // The first column and row and the steps of Adam7's seven passes.
     private static readonly (int X, int Y, int StepX, int StepY)[] Adam7 =
         [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
@@ -29,14 +26,10 @@ public sealed class PngDecoder : IImageDecoder
         var file = PngFile.Parse(data, limits);
         var pixels = new PngPixels(file);
         var header = file.Header;
-
-        // A few bytes cannot hold many rows, whatever the header says: refuse before taking memory for them.
-        if ((long)header.Height * header.RowBytes(header.Width) > file.Compressed.Length * MaxInflation)
-            throw Undecodable.Because("the PNG file is truncated: it has too little data for its size");
         byte[] rgb = GC.AllocateUninitializedArray<byte>(3 * header.Width * header.Height);
         try
         {
-            using var rows = new ZLibStream(new MemoryStream(file.Compressed), CompressionMode.Decompress);
+            using var rows = new ZLibStream(new MemoryStream(file.Compressed(data)), CompressionMode.Decompress);
             foreach (var pass in header.Interlaced ? Adam7 : Whole)
                 ReadPass(rows, header, pixels, pass, rgb);
             // Reading past the last row makes zlib compare its checksum, and never inflates what should not be there.

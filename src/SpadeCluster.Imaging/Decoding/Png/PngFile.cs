@@ -3,13 +3,24 @@ using System.Text;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>A PNG file's chunks, checked (order, lengths, CRC) but not yet inflated.</summary>
+/// <summary>A PNG file's chunks, checked (order, lengths, CRC, enough data for its size) but not yet inflated.</summary>
 internal sealed class PngFile
 {
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
-    private PngFile(PngHeader header, byte[] palette, byte[]? transparency, byte[] compressed) =>
-        (Header, Palette, Transparency, Compressed) = (header, palette, transparency, compressed);
+    /// <summary>Deflate's densest code: 258 bytes in two bits.</summary>
+    private const long MaxInflation = 1032;
+
+    private readonly IReadOnlyList<Range> _pieces;
+    private readonly int _compressedBytes;
+
+    private PngFile(PngHeader header, byte[] palette, byte[]? transparency, IReadOnlyList<Range> pieces, int compressedBytes)
+    {
+        // A few bytes cannot hold many rows, whatever the header says: refuse before anybody takes memory for them.
+        if ((long)header.Height * header.RowBytes(header.Width) > compressedBytes * MaxInflation)
+            throw Undecodable.Because("the PNG file is truncated: it has too little data for its size");
+        (Header, Palette, Transparency, _pieces, _compressedBytes) = (header, palette, transparency, pieces, compressedBytes);
+    }
 
     public PngHeader Header { get; }
 
@@ -18,9 +29,6 @@ internal sealed class PngFile
 
     /// <summary>tRNS: an alpha per palette colour, or the one transparent sample or colour (16 bits a channel).</summary>
     public byte[]? Transparency { get; }
-
-    /// <summary>All IDAT chunks joined: one zlib stream.</summary>
-    public byte[] Compressed { get; }
 
     public static PngFile Parse(ReadOnlySpan<byte> data, ImageLimits limits)
     {
@@ -55,7 +63,7 @@ internal sealed class PngFile
                     compressed += body.Length;
                     break;
                 case "IEND":
-                    return new PngFile(header!.Value, palette, transparency, Join(data, pieces, compressed));
+                    return new PngFile(header!.Value, palette, transparency, pieces, compressed);
                 default:
                     // Bit 5 of the first letter (lower case) marks chunks that a decoder may skip.
                     if (char.IsAsciiLetterUpper(type[0]))
@@ -84,11 +92,12 @@ internal sealed class PngFile
         return named[4..];
     }
 
-    private static byte[] Join(ReadOnlySpan<byte> data, List<Range> pieces, int length)
+    /// <summary>All IDAT chunks of the file joined: one zlib stream.</summary>
+    public byte[] Compressed(ReadOnlySpan<byte> data)
     {
-        byte[] joined = GC.AllocateUninitializedArray<byte>(length);
+        byte[] joined = GC.AllocateUninitializedArray<byte>(_compressedBytes);
         int at = 0;
-        foreach (var piece in pieces)
+        foreach (var piece in _pieces)
         {
             data[piece].CopyTo(joined.AsSpan(at));
             at += data[piece].Length;
