@@ -224,7 +224,12 @@ public sealed class OpenGalleries : IDisposable
         _closing += entry.Bytes;
         Task.Run(() =>
         {
-            entry.Gallery?.Dispose();
+            if (entry.Gallery is { } gallery)
+            {
+                gallery.Dispose();
+                // Level data is the collector's: at its own pace it would let as much again pile up before it looks.
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+            }
             lock (_lock)
             {
                 _bytes -= entry.Bytes;
