@@ -84,6 +84,32 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     }
 
     [Fact]
+    public async Task Adding_may_say_why_and_a_file_name_or_the_beginning_of_an_id_names_a_normal()
+    {
+        using var client = server.Client(server.Engineer);
+        async Task<HttpResponseMessage> Add(string query, params (int Seed, string Name)[] images)
+        {
+            var form = new MultipartFormDataContent();
+            foreach (var (seed, name) in images) form.Add(ServerFixture.Image(Part.Good(seed)), "image", name);
+            return await client.PostAsync($"/v1/galleries/named/images?calibrate=false{query}", form);
+        }
+        async Task<HttpResponseMessage> Change(string what, string image) => await client.PostAsJsonAsync($"/v1/galleries/named/{what}", new { images = new[] { image }, reason = "x" });
+
+        Assert.Equal(HttpStatusCode.BadRequest, (await Add("&reason=%20", (70, "a.png"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await Add("&reason=new%20lamp", (70, "a.png"), (71, "b.png"), (72, "b.png"))).StatusCode);
+        Assert.Equal("add 3 images: new lamp", (await Json(await client.GetAsync("/v1/galleries/named/history")))[0].GetProperty("reason").GetString());
+        Assert.Contains("3 images: new lamp, version 1", await client.GetStringAsync("/v1/audit"), StringComparison.Ordinal);
+
+        string id = (await Json(await client.GetAsync("/v1/galleries/named"))).GetProperty("details").GetProperty("images").EnumerateArray()
+            .Single(i => i.GetProperty("source").GetString() == "a.png").GetProperty("image_id").GetString()!;
+        Assert.Equal("retire a.png: x", (await Json(await Change("retire", id[..8]))).GetProperty("reason").GetString());
+        Assert.Equal("restore a.png: x", (await Json(await Change("restore", id[..8]))).GetProperty("reason").GetString());
+        var ambiguous = await Change("retire", "b.png");
+        Assert.Equal(HttpStatusCode.BadRequest, ambiguous.StatusCode);
+        Assert.Contains("may be 2 images", await ambiguous.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_snapshot_can_be_fetched_in_parts()
     {
         using var client = server.Client(server.Engineer);

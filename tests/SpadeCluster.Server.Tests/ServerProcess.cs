@@ -14,10 +14,14 @@ internal static class ServerProcess
 
     /// <param name="folder">Where 'galleries' lies.</param>
     /// <param name="data">The server's own folder.</param>
-    public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, params (string Name, string Value)[] environment)
+    public static Task<(Process Process, string Address)> StartAsync(string folder, string data, params (string Name, string Value)[] environment)
+        => StartAsync(folder, data, [], environment);
+
+    /// <param name="options">Further ones of 'serve'.</param>
+    public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, string[] options, params (string Name, string Value)[] environment)
     {
         string address = $"http://127.0.0.1:{FreePort().ToString(CultureInfo.InvariantCulture)}";
-        var start = new ProcessStartInfo("dotnet", [.. Spade, "serve", "--gallery", Path.Combine(folder, "galleries"), "--data", data, "--urls", address]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [.. Spade, "serve", "--gallery", Path.Combine(folder, "galleries"), "--data", data, "--urls", address, .. options]) { RedirectStandardOutput = true };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));

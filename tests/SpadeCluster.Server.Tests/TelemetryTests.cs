@@ -15,7 +15,7 @@ public sealed class TelemetryTests(OpenServerFixture server) : IClassFixture<Ope
         using var collector = new HttpListener { Prefixes = { address } };
         collector.Start();
         var bodies = new ConcurrentDictionary<string, string>();
-        string[] metrics = ["spade.stage.duration", "spade.score.duration", "spade.log.duration", "spade.decisions", "spade.admitted"];
+        string[] metrics = ["spade.stage.duration", "spade.score.duration", "spade.log.duration", "spade.decisions", "spade.admitted", "spade.galleries.open", "spade.galleries.memory", "spade.galleries.opened"];
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var collecting = Task.Run(async () =>
         {

@@ -20,12 +20,12 @@ internal static class CommonOptions
     public static Option<int> Threads() => Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0, 1024);
 
     /// <summary>Why a gallery is changed.</summary>
-    public static Option<string> Reason()
+    public static Option<string> Reason(bool required = true)
     {
-        var option = new Option<string>("--reason") { Description = "Why, for the record.", HelpName = "TEXT", Required = true };
+        var option = new Option<string>("--reason") { Description = "Why, for the record.", HelpName = "TEXT", Required = required };
         option.Validators.Add(result =>
         {
-            if (string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>())) result.AddError("--reason is for the record: say why");
+            if (!result.Implicit && string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>())) result.AddError("--reason is for the record: say why");
         });
         return option;
     }

@@ -33,11 +33,11 @@ internal static class GalleryCommands
     {
         var category = Category();
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
-        var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
+        var (reason, gallery, model, json) = (CommonOptions.Reason(required: false), CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
         var preprocessing = new Option<string?>("--preprocessing") { Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'." };
         var noThumbnails = new Option<bool>("--no-thumbnails") { Description = "Do not keep a small picture of each image (at most 20 KB)." };
         var noCalibration = CommonOptions.NoCalibration();
-        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, gallery, model, preprocessing, noCalibration, noThumbnails, json };
+        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, reason, gallery, model, preprocessing, noCalibration, noThumbnails, json };
         var extractor = new ExtractorOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
@@ -63,7 +63,7 @@ internal static class GalleryCommands
                 {
                     outcomes.Add(o);
                     progress("adding", outcomes.Count, files.Count);
-                }), cancellation);
+                }), parsed.GetValue(reason), cancellation);
                 bool wanted = !parsed.GetValue(noCalibration) && current is { Calibration: null, Images.Count: > 1 };
                 if (!wanted) return current;
                 return await service.CalibrateAsync(name, Fitted(settings, current!.Images.Count), new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
@@ -176,7 +176,7 @@ internal static class GalleryCommands
     private static Command Retire()
     {
         var category = Category();
-        var images = new Argument<string[]>("IMAGE") { Description = "Image ids or source names, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
+        var images = new Argument<string[]>("IMAGE") { Description = "Image ids or source names, as 'gallery show' prints them; or file names or beginnings of ids that only one image has.", Arity = ArgumentArity.OneOrMore };
         return GalleryVersionCommands.Change("retire", "Take images out of a category, then calibrate. Older versions keep them.\n\nExample: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"",
             category, images, (service, parsed, reason, stop) => service.RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }

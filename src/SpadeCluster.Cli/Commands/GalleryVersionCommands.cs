@@ -85,7 +85,7 @@ internal static class GalleryVersionCommands
     private static Command Restore()
     {
         var category = Category();
-        var images = new Argument<string[]>("IMAGE") { Description = "Ids or source names of retired images.", Arity = ArgumentArity.OneOrMore };
+        var images = new Argument<string[]>("IMAGE") { Description = "Ids or source names of retired images; or file names or beginnings of ids that only one has.", Arity = ArgumentArity.OneOrMore };
         return Change("restore", "Take retired images back from older versions, then calibrate.\n\nExample: spade gallery restore bottle 17.png --reason \"not blurred after all\"",
             category, images, (service, parsed, reason, stop) => service.RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }

@@ -26,7 +26,7 @@ internal static class Evaluator
             if (outcome.Problem is not null) problems.Add(outcome.Problem);
             progress($"{dataset.Name}: normals", ++seen, dataset.Train.Count);
         });
-        var manifest = await galleries.AddAsync(dataset.Name, [.. dataset.Train.Select(Files.Source)], adding, cancellationToken)
+        var manifest = await galleries.AddAsync(dataset.Name, [.. dataset.Train.Select(Files.Source)], adding, cancellationToken: cancellationToken)
             ?? throw new SpadeException(SpadeError.InvalidArgument, $"none of the normals of '{dataset.Name}' could be used: {problems[0]}");
         double gallerySeconds = clock.Elapsed.TotalSeconds;
 

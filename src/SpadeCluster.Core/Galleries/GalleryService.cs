@@ -25,14 +25,15 @@ public sealed partial class GalleryService(
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
-    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, cancellationToken);
+    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, cancellationToken);
 
-    public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources, 0, progress, cancellationToken);
+    public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources, 0, progress, reason, cancellationToken);
 
-    private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected, IProgress<AddOutcome>? progress, CancellationToken cancellationToken)
+    private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected, IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
     {
+        if (reason is not null) CheckReason(reason);
         CategoryName.Check(category);
         using var writer = await store.LockAsync(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
@@ -50,7 +51,7 @@ public sealed partial class GalleryService(
             progress?.Report(outcome);
         }
         if (added == 0) return current;
-        return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} image{(added == 1 ? "" : "s")}", cancellationToken), cancellationToken);
+        return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} image{(added == 1 ? "" : "s")}{(reason is null ? "" : $": {reason}")}", cancellationToken), cancellationToken);
 
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {
@@ -87,14 +88,13 @@ public sealed partial class GalleryService(
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
-        var retired = new HashSet<ImageId>();
+        var retired = new Dictionary<ImageId, string>();
         foreach (string name in images)
         {
-            var matches = current.Images.Where(i => IsNamed(i, name)).ToList();
-            if (matches.Count == 0) throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
-            retired.UnionWith(matches.Select(m => m.Id));
+            var image = ImageNames.Find(current.Images, name) ?? throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
+            retired.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.Contains(i.Id)), $"retire {Names(images)}: {reason}", cancellationToken), cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}", cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
@@ -104,20 +104,18 @@ public sealed partial class GalleryService(
         using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         var all = current.Images.ToDictionary(i => i.Id);
-        var missing = new HashSet<string>(images, StringComparer.Ordinal);
+        var retired = new Dictionary<ImageId, GalleryImage>();
         foreach (int version in (await store.ListVersionsAsync(category, cancellationToken)).Where(v => v < current.Version).Reverse())
+            foreach (var image in (await store.ReadVersionAsync(category, version, cancellationToken)).Images)
+                if (!all.ContainsKey(image.Id)) retired.TryAdd(image.Id, image);
+        var restored = new Dictionary<ImageId, string>();
+        foreach (string name in images)
         {
-            var older = await store.ReadVersionAsync(category, version, cancellationToken);
-            foreach (var image in older.Images.Where(i => !current.Images.Any(c => c.Id == i.Id)))
-            {
-                if (!images.Any(name => IsNamed(image, name))) continue;
-                all.TryAdd(image.Id, image);
-                missing.RemoveWhere(name => IsNamed(image, name));
-            }
+            var image = ImageNames.Find(retired.Values, name) ?? throw new SpadeException(SpadeError.NotFound, $"no kept version of category '{category}' has a retired image '{name}'; 'spade gallery diff' shows what a version removed");
+            all[image.Id] = image;
+            restored.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        if (missing.Count > 0)
-            throw new SpadeException(SpadeError.NotFound, $"no kept version of category '{category}' has a retired image '{missing.First()}'; 'spade gallery diff' shows what a version removed");
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, all.Values, $"restore {Names(images)}: {reason}", cancellationToken), cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, all.Values, $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
@@ -164,9 +162,7 @@ public sealed partial class GalleryService(
         if (string.IsNullOrWhiteSpace(reason)) throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record");
     }
 
-    private static bool IsNamed(GalleryImage image, string name) => image.Source == name || (ImageId.TryParse(name, out var id) && image.Id == id);
-
-    private static string Names(IReadOnlyList<string> images) => images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";
+    private static string Names(IReadOnlyCollection<string> images) => images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";
 
     private static void RequireSame(GalleryManifest? current, FeatureModel model, string preprocessing)
     {

@@ -41,10 +41,12 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         return new GalleryShard(store, manifest, mine, images, memory - PooledBytes(manifest.Model, mine.Length));
     }
 
-    /// <summary>Frees the pooled features, which the garbage collector does not see; no call may be running.</summary>
+    /// <summary>Frees the pooled features, which the garbage collector does not see, and leaves the level data to it; no call
+    /// may be running.</summary>
     public void Dispose()
     {
         _disposed = true;
+        _index = null;
         _images.Dispose();
     }
 
@@ -133,10 +135,10 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
         // Every image of a model takes the same room.
         int capacity = (int)Math.Clamp(room / index.Pack(sample[0]).ResidentBytes, 1, _ids.Length);
-        var discarded = new ConcurrentBag<FeaturePyramid>(sample.Take(capacity));
+        var discarded = new ConcurrentStack<FeaturePyramid>(sample.Take(capacity));
         return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>
         {
-            var reuse = dropped?.Features ?? (discarded.TryTake(out var trained) ? trained : null);
+            var reuse = dropped?.Features ?? (discarded.TryPop(out var trained) ? trained : null);
             return index.Pack(await ReadAsync(id, reuse));
         }));
     }

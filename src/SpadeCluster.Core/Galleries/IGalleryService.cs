@@ -14,24 +14,25 @@ public interface IGalleryService
     /// Adds normal images, creating the category if need be. A file that cannot be used is reported and the rest goes on;
     /// the new version appears only when all are durable. Calibration is dropped: it held for the old images.
     /// </summary>
+    /// <param name="reason">Why, for the record; null: nothing is said.</param>
     /// <returns>The version that is current now: unchanged when nothing was added, null when there is none.</returns>
-    /// <exception cref="SpadeException">FailedPrecondition: a writer at work, or the gallery's model is not at hand.
+    /// <exception cref="SpadeException">InvalidArgument: an empty reason. FailedPrecondition: a writer at work, or the gallery's model is not at hand.
     /// ResourceExhausted: predicted not to fit on the disk, or the disk is full.</exception>
-    ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default);
 
     /// <summary>The same for images that arrive one by one; each is asked for when the one before it is durable.</summary>
-    ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes a version without the given images; their features stay for older versions.</summary>
-    /// <param name="images">Ids or source names.</param>
+    /// <param name="images">Source names or ids; or file names or beginnings of ids, four digits at least, that only one has.</param>
     /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.
-    /// InvalidArgument: no image or no reason is given.</exception>
+    /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
     ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes a version with images that an older version has and the current one lacks: undoes a retirement.</summary>
-    /// <param name="images">Ids or source names.</param>
+    /// <param name="images">As for <see cref="RetireAsync"/>, among the retired ones.</param>
     /// <exception cref="SpadeException">NotFound: no kept version has one of them; nothing is changed.
-    /// InvalidArgument: no image or no reason is given.</exception>
+    /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
     ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are again what they

@@ -234,7 +234,10 @@ public sealed class OpenGalleries : IDisposable
         {
             try
             {
-                entry.Gallery?.Dispose();
+                if (entry.Gallery is not { } gallery) return;
+                gallery.Dispose();
+                // Level data is the collector's: at its own pace it would let as much again pile up before it looks.
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
             }
             finally
             {

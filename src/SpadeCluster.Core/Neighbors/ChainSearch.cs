@@ -17,7 +17,8 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
     /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
     private const int ItemsPerThread = 4;
 
-    private readonly ConcurrentBag<SearchScratch> _pool = [];
+    // No bag: what a thread keeps of one is reached through that thread, and would keep the index, and so the bag, for ever.
+    private readonly ConcurrentStack<SearchScratch> _pool = new();
     private readonly int _slots = chain.Depths[0].Slots;
     private readonly int _tiles = (chain.Depths[0].Slots + RootKernel.TileRows - 1) / RootKernel.TileRows;
     private readonly int _stride = (chain.Depths[0].Slots + RootKernel.Group - 1) / RootKernel.Group * RootKernel.Group;
@@ -26,7 +27,7 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
     public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
     {
         var grid = chain.Depths[chain.Finest].Shape;
-        if (!_pool.TryTake(out var scratch)) scratch = new SearchScratch(index, chain);
+        if (!_pool.TryPop(out var scratch)) scratch = new SearchScratch(index, chain);
         scratch.Query.Prepare(query, threads, cancellationToken);
         Array.Fill(scratch.Shared, float.PositiveInfinity);
         scratch.EnsureWorkers(threads);
@@ -43,7 +44,7 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
         for (int t = 1; t < threads; t++) run.Found[0].Merge(run.Found[t]);
         statistics?.Add(chain, images.Length);
         foreach (var worker in scratch.Workers.Take(threads)) statistics?.Add(chain, worker.Counts);
-        _pool.Add(scratch);
+        _pool.Push(scratch);
         return run.Found[0];
     }
 

@@ -12,14 +12,15 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
     /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
     private const int ItemsPerThread = 4;
 
-    private readonly ConcurrentBag<Scratch> _pool = [];
+    // No bag, as in ChainSearch.
+    private readonly ConcurrentStack<Scratch> _pool = new();
     private readonly LevelChain.Depth _depth = chain.Depths[0];
     private readonly int _tiles = (chain.Depths[0].Slots + RootKernel.TileRows - 1) / RootKernel.TileRows;
 
     /// <param name="images">Ascending by position.</param>
     public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
     {
-        if (!_pool.TryTake(out var scratch)) scratch = new Scratch(new LevelQuery(index, _depth), new float[_depth.Slots], []);
+        if (!_pool.TryPop(out var scratch)) scratch = new Scratch(new LevelQuery(index, _depth), new float[_depth.Slots], []);
         scratch.Query.Prepare(query, threads, cancellationToken);
         Array.Fill(scratch.Shared, float.PositiveInfinity);
         while (scratch.Workers.Count < threads) scratch.Workers.Add(new LevelWorker(index, chain, scratch.Query));
@@ -41,7 +42,7 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
         for (int t = 1; t < threads; t++) found[0].Merge(found[t]);
         statistics?.Add(chain, images.Length);
         foreach (var worker in scratch.Workers.Take(threads)) statistics?.Add(chain, worker.Counts);
-        _pool.Add(scratch);
+        _pool.Push(scratch);
         return found[0];
     }
 

@@ -15,10 +15,10 @@ public abstract record CategoryChange
 }
 
 [GenerateSerializer, Alias("spade.change.add"), Immutable]
-public sealed record AddImages : CategoryChange
+public sealed record AddImages([property: Id(0)] string? Reason = null) : CategoryChange
 {
     internal override Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
-        => service.AddAsync(category, job.ImagesAsync(), job, job.Stopping).AsTask();
+        => service.AddAsync(category, job.ImagesAsync(), job, Reason, job.Stopping).AsTask();
 }
 
 [GenerateSerializer, Alias("spade.change.retire"), Immutable]

@@ -8,11 +8,11 @@ namespace SpadeCluster.Grains.Galleries;
 /// <summary>Changes go to the category's grain, reading to the store.</summary>
 internal sealed class ClusterGalleryService(GalleryService reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
 {
-    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources.ToAsyncEnumerable(), progress, cancellationToken);
+    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), progress, reason, cancellationToken);
 
-    public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
-        => await changes.RunAsync(category, new AddImages(), sources, progress, null, cancellationToken) is > 0 and var version
+    public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+        => await changes.RunAsync(category, new AddImages(reason), sources, progress, null, cancellationToken) is > 0 and var version
             ? await manifests.GetAsync(category, version, cancellationToken) : null;
 
     public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)

@@ -41,7 +41,7 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         {
             try
             {
-                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requests, first.Category, stop.Token), new Relay<AddOutcome>(outcomes.Writer), stop.Token);
+                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requests, first.Category, stop.Token), new Relay<AddOutcome>(outcomes.Writer), cancellationToken: stop.Token);
             }
             finally
             {

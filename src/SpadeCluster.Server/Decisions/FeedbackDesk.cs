@@ -92,7 +92,7 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
         string category = decision.Score.Category;
         AddOutcome? outcome = null;
         var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", photograph);
-        await recalibration.AfterAsync(category, caller, () => parts.Galleries(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken));
+        await recalibration.AfterAsync(category, caller, () => parts.Galleries(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken: cancellationToken));
         if (outcome?.Status == AddStatus.Failed) throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
         return outcome?.Status == AddStatus.Added ? outcome.Id.ToString() : null;
     }

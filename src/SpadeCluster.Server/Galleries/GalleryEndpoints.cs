@@ -29,7 +29,7 @@ internal static class GalleryEndpoints
 
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
         change.MapPost("/{category}/images", AddAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*").Produces<string>(200, "application/x-ndjson")
-            .WithSummary("Add normals, creating the category if need be: one line of JSON for each image once it is durable, then the version; thresholds are learnt unless calibrate=false.");
+            .WithSummary("Add normals, creating the category if need be: one line of JSON for each image once it is durable, then the version; thresholds are learnt unless calibrate=false. A reason is for the record.");
         change.MapPost("/{category}/retire", (string category, ImagesRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) => g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
         change.MapPost("/{category}/restore", (string category, ImagesRequest request, HttpContext c, ServerParts p, AuditLog a, Recalibration r) =>
@@ -92,9 +92,10 @@ internal static class GalleryEndpoints
         return Results.File(path, "application/x-tar", name, File.GetLastWriteTimeUtc(path), new Microsoft.Net.Http.Headers.EntityTagHeaderValue($"\"{category}-{manifest.Version}-{manifest.CreatedAt.UtcTicks}\""), enableRangeProcessing: true);
     }
 
-    private static async Task AddAsync(string category, HttpContext context, ServerParts parts, Admission admission, AuditLog audit, Recalibration recalibration, ServerOptions options, CancellationToken cancellation, bool calibrate = true, double? alpha = null)
+    private static async Task AddAsync(string category, HttpContext context, ServerParts parts, Admission admission, AuditLog audit, Recalibration recalibration, ServerOptions options, CancellationToken cancellation, bool calibrate = true, double? alpha = null, string? reason = null)
     {
         var galleries = For(context, parts, category);
+        if (reason is not null) reason = Reason(reason);
         using var ticket = admission.Admit(context.Request);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         var known = await recalibration.StopAsync(category) ?? await SettingsAsync(galleries, category, cancellation);
@@ -109,8 +110,8 @@ internal static class GalleryEndpoints
                 {
                     if (o.Status == AddStatus.Added) added++;
                     lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem));
-                }), CancellationToken.None);
-                if (added > 0) await audit.WriteAsync(context.User.CallerName(), "add", category, $"{added} images, version {after!.Version}");
+                }), reason, CancellationToken.None);
+                if (added > 0) await audit.WriteAsync(context.User.CallerName(), "add", category, $"{added} images{(reason is null ? "" : $": {reason}")}, version {after!.Version}");
                 if (calibrate && after is { Calibration: null, Images.Count: > 1 })
                 {
                     var settings = Recalibration.Fitted(known, after.Images.Count);

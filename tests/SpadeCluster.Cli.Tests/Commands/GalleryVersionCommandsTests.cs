@@ -44,6 +44,25 @@ public class GalleryVersionCommandsTests : WorkFolder
         Assert.Equal(4, (await Spade.RunAsync("gallery", "rollback", "plates", "2", "--reason", "too late", "--gallery", galleries)).Exit);
     }
 
+    [Fact]
+    public async Task A_reason_for_adding_is_in_the_history_and_short_names_will_do()
+    {
+        string plates = Plates(3), galleries = At("galleries");
+        Assert.Equal(2, (await Spade.RunAsync("gallery", "add", "plates", plates, "--reason", " ", "--gallery", galleries)).Exit);
+        await Json("gallery", "add", "plates", plates, "--reason", "first shift", "--no-calibrate", "--gallery", galleries);
+        await Json("gallery", "retire", "plates", "01.png", "--reason", "blurred", "--no-calibrate", "--gallery", galleries);
+        await Json("gallery", "restore", "plates", "01.png", "--reason", "it was not", "--no-calibrate", "--gallery", galleries);
+        await Json("gallery", "add", "plates", Plates(2, "more", seed: 50), "--no-calibrate", "--gallery", galleries);
+        var history = await Json("gallery", "history", "plates", "--gallery", galleries);
+        string[] reasons = [.. history.EnumerateArray().Select(v => v.GetProperty("reason").GetString()!)];
+        string picture = Path.Combine(plates, "01.png");
+        Assert.Equal(["add 3 images: first shift", $"retire {picture}: blurred", $"restore {picture}: it was not", "add 2 images"], reasons);
+
+        var (exit, _, error) = await Spade.RunAsync("gallery", "retire", "plates", "01.png", "--reason", "blurred", "--gallery", galleries);
+        Assert.Equal(3, exit);
+        Assert.Contains("'01.png' may be 2 images: ", error, StringComparison.Ordinal);
+    }
+
     private static async Task<JsonElement> Json(params string[] args)
     {
         var (exit, output, error) = await Spade.RunAsync([.. args, "--json"]);

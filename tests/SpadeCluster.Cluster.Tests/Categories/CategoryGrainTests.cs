@@ -43,7 +43,7 @@ public sealed class CategoryGrainTests : IAsyncLifetime
     {
         using var dying = new CancellationTokenSource();
         var images = new OneByOne();
-        var first = At(0).AddAsync("plate", images.Images(), null, dying.Token).AsTask();
+        var first = At(0).AddAsync("plate", images.Images(), null, cancellationToken: dying.Token).AsTask();
         await images.GiveAsync(Photos.Normals(1)[0]);
         var again = At(1).AddAsync("plate", Photos.Normals(3), null).AsTask();
         await dying.CancelAsync();

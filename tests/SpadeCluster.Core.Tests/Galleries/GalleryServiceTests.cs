@@ -202,6 +202,45 @@ public sealed class GalleryServiceTests
     }
 
     [Fact]
+    public async Task Adding_may_say_why()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf(1, 2), reason: "first shift");
+        await service.AddAsync("c", ImagesOf(3), reason: "new lamp");
+        await service.AddAsync("c", ImagesOf(3), reason: "the same again");
+        Assert.Equal(["add 2 images: first shift", "add 1 image: new lamp"], (await service.HistoryAsync("c")).Select(v => v.Reason));
+        var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", ImagesOf(4), reason: " "));
+        Assert.Equal((SpadeError.InvalidArgument, 3), (e.Error, (await service.GetAsync("c")).Images.Count));
+    }
+
+    [Fact]
+    public async Task An_image_is_named_by_as_much_as_tells_it_apart()
+    {
+        var service = Service();
+        ImageSource[] images = [.. new[] { "a/1.png", "b/1.png", "c/1.png", "d/1.png", "1.png", @"C:\line\2.png", "cafe" }.Select(name => new ImageSource(name, Encoding.ASCII.GetBytes(name)))];
+        var m = (await service.AddAsync("c", images))!;
+        string IdOf(string source) => m.Images.Single(i => i.Source == source).Id.ToString();
+
+        // The source itself goes before file names that are the same.
+        Assert.Equal("retire 1.png: x", (await service.RetireAsync("c", ["1.png"], "x")).Reason);
+        var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", ["2.png", "1.png"], "x"));
+        Assert.Equal(SpadeError.InvalidArgument, e.Error);
+        Assert.Matches("^'1.png' may be 4 images: [0-9a-f]{16} \\(./1.png\\), .*, [^,]* and 1 more; name the one meant by its id$", e.Message);
+        Assert.Equal(2, (await service.GetAsync("c")).Version);
+
+        // The record names what a short name meant, once.
+        Assert.Equal(@"retire C:\line\2.png, a/1.png: x", (await service.RetireAsync("c", ["2.png", IdOf("a/1.png")[..6].ToUpperInvariant(), "a/1.png"], "x")).Reason);
+        Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", [IdOf("cafe")[..3]], "x"))).Error);
+
+        // Among the retired ones alone: of those, two are called so, and one is it.
+        Assert.Equal("restore 1.png: y", (await service.RestoreAsync("c", ["1.png"], "y")).Reason);
+        Assert.Equal("restore a/1.png: y", (await service.RestoreAsync("c", ["1.png"], "y")).Reason);
+        var back = await service.RestoreAsync("c", [IdOf(@"C:\line\2.png")[..4]], "y");
+        Assert.Equal(@"restore C:\line\2.png: y", back.Reason);
+        Assert.Equal(m.Images, back.Images);
+    }
+
+    [Fact]
     public async Task A_second_writer_is_told_and_a_thumbnail_is_kept()
     {
         var service = new GalleryService(_store, _engine, "ann", thumbnail: image => image.Pixels[..10]);

@@ -17,6 +17,29 @@ public sealed class PixelIndexTests
         }
     }
 
+    /// <summary>It holds megabytes for each search that has run at once, and so must go when its gallery is closed.</summary>
+    [Fact]
+    public void An_index_that_has_searched_is_collected()
+    {
+        var used = Use();
+        // The searches' buffers are freed by finalizers.
+        for (int i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        Assert.False(used.IsAlive);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static WeakReference Use()
+        {
+            var gallery = Gallery(Shapes, 3);
+            var index = new PixelIndex(new PixelSpace(Shapes), gallery);
+            foreach (var fusion in Enum.GetValues<Fusion>()) index.Search(gallery[0], Pack(index, gallery), new PixelSearchOptions(fusion, Threads: 2));
+            return new WeakReference(index);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(PathsAndThreads))]
     public void Finds_what_brute_force_finds_bit_for_bit(int path, int threads)
