@@ -15,15 +15,16 @@ public sealed partial class SpadeClient
     /// known by content, so what was durable already is only confirmed. Each image is reported once, in their order; one that
     /// cannot be read has failed, and the rest goes on.
     /// </summary>
+    /// <param name="reason">Why, for the record; null: not said.</param>
     /// <returns>The version that is current now; null when nothing was added and there is no gallery.</returns>
-    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, cancellationToken);
+    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken);
 
     /// <summary>The same for images given as pixels.</summary>
-    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, cancellationToken);
+    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, cancellationToken);
 
-    private Task<RemoteGallery?> AddAsync(string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, CancellationToken cancellationToken)
+    private Task<RemoteGallery?> AddAsync(string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
     {
         int reported = 0;
         return _gateways.FollowAsync(async (gateway, limit) =>
@@ -86,7 +87,7 @@ public sealed partial class SpadeClient
                         throw;
                     }
                     foreach (var (chunk, more) in Outgoing.Chunks(image, _options.ChunkBytes))
-                        await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = author, Image = chunk, More = more }, stop.Token);
+                        await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = author, Reason = reason ?? "", Image = chunk, More = more }, stop.Token);
                 }
                 await call.RequestStream.CompleteAsync();
             }

@@ -41,7 +41,7 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         {
             try
             {
-                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requests, first.Category, stop.Token), new Relay<AddOutcome>(outcomes.Writer), cancellationToken: stop.Token);
+                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requests, first.Category, stop.Token), new Relay<AddOutcome>(outcomes.Writer), first.Reason.Length == 0 ? null : first.Reason, stop.Token);
             }
             finally
             {
