@@ -8,6 +8,12 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
 {
+    /// <summary>Eleven million pixels, whose decoding takes far longer than the collector.</summary>
+    private const int LargeBytes = 32 << 20;
+
+    // Since the last collection, by any reader.
+    private static bool _wasLarge;
+
     /// <summary>PNG, JPEG, BMP and PNM.</summary>
     public static ImageReader Default { get; } = new(new PngDecoder(), new JpegDecoder(), new BmpDecoder(), new PnmDecoder());
 
@@ -25,13 +31,29 @@ public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
                 throw Undecodable.Because("the file is empty");
             foreach (var decoder in decoders)
                 if (decoder.CanDecode(data))
-                    return decoder.Decode(data, limits);
+                {
+                    CollectLarge();
+                    var image = decoder.Decode(data, limits);
+                    if (image.Pixels.Length >= LargeBytes)
+                        Volatile.Write(ref _wasLarge, true);
+                    return image;
+                }
             throw Undecodable.Because($"its content is of no known image format ({string.Join(", ", decoders.SelectMany(d => d.Formats).Distinct())})");
         }
         catch (SpadeException e)
         {
             throw new SpadeException(e.Error, $"{name}: {e.Message}", e);
         }
+    }
+
+    /// <summary>
+    /// Lets the collector run before the image after a large one, and does not wait for it: to the collector a hundred megabytes
+    /// that were used once are no reason to run, so that a stream of such images would leave many behind before one is freed.
+    /// </summary>
+    private static void CollectLarge()
+    {
+        if (Volatile.Read(ref _wasLarge) && Interlocked.Exchange(ref _wasLarge, false))
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
     }
 
     /// <summary>Reads and decodes a file.</summary>

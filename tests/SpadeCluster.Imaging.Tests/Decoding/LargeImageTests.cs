@@ -1,0 +1,24 @@
+using System.Runtime.CompilerServices;
+
+namespace SpadeCluster.Imaging.Tests;
+
+public class LargeImageTests
+{
+    [Fact]
+    public void The_image_after_a_large_one_sees_to_it_that_the_large_one_is_collected()
+    {
+        bool collected = false;
+        // Again, since another test's image may come between the two, while the large one is in use.
+        for (int attempt = 0; attempt < 3 && !collected; attempt++)
+        {
+            var large = DecodeLarge();
+            ImageReader.Default.Decode("P1 1 1 1"u8, "small");
+            collected = SpinWait.SpinUntil(() => !large.IsAlive, TimeSpan.FromSeconds(5));
+        }
+        Assert.True(collected);
+    }
+
+    // Not inlined: the caller's frame is not to hold the image.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference DecodeLarge() => new(ImageReader.Default.Decode([.. "P4 4000 2800 "u8, .. new byte[500 * 2800]], "large").Pixels);
+}
