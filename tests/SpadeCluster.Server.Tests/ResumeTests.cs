@@ -1,3 +1,4 @@
+using System.Text.Json;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
@@ -29,6 +30,32 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal((4, 0.3, "ben"), (current.Version, current.Calibration!.Options.Alpha, current.CreatedBy));
         // What never had thresholds was left so on purpose.
         Assert.Null((await Galleries("test").GetAsync("never")).Calibration);
+    }
+
+    [Fact]
+    public async Task Where_another_server_was_faster_nothing_is_wrong()
+    {
+        var store = new InMemoryGalleryStore();
+        GalleryService Galleries(string author) => new(store, _engines, author, 1);
+        await Galleries("ann").AddAsync("c", (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
+        await Galleries("ann").CalibrateAsync("c", ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
+        await Galleries("ben").RetireAsync("c", ["good-0.png"], "blurred");
+
+        await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, new ServerParts(new ScoringService(store, _engines), Galleries, () => []));
+        using var client = new HttpClient();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        async Task<JsonElement> CalibratingAsync() => (await ApiTests.Json(await client.GetAsync("/v1/galleries/c", limit.Token))).GetProperty("calibrating");
+        // The other one is at it while this one starts.
+        using (await store.LockAsync("c"))
+        {
+            await app.StartAsync();
+            client.BaseAddress = new Uri(app.Urls.Single());
+            JsonElement state;
+            while ((state = await CalibratingAsync()).ValueKind == JsonValueKind.Null || state.GetProperty("problem").ValueKind == JsonValueKind.Null) { }
+            Assert.Contains("another writer", state.GetProperty("problem").GetString());
+        }
+        await Galleries("other").CalibrateAsync("c", ScoringOptions.DefaultFor(3) with { Alpha = 0.3 });
+        Assert.Equal(JsonValueKind.Null, (await CalibratingAsync()).ValueKind);
     }
 
     public void Dispose()

@@ -4,10 +4,10 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Galleries;
 
 /// <summary>A category in a list.</summary>
-public sealed record GallerySummary(string Category, int Version, int Images, string Model, string Preprocessing, bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
+public sealed record GallerySummary(string Category, int Version, int Images, int Shards, string Model, string Preprocessing, bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
 {
     public static GallerySummary Of(GalleryManifest m)
-        => new(m.Category, m.Version, m.Images.Count, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt, m.CreatedBy, m.Reason);
+        => new(m.Category, m.Version, m.Images.Count, m.Shards, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt, m.CreatedBy, m.Reason);
 }
 
 /// <summary>A normal and its score against the others.</summary>

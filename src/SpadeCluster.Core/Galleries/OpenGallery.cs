@@ -6,11 +6,11 @@ namespace SpadeCluster.Galleries;
 /// One gallery version ready to score: its shards in this process behind a coordinator. While it is open the version is
 /// pinned: whatever is published or compacted meanwhile, this one answers from its own images. Safe for concurrent calls.
 /// </summary>
-public sealed class OpenGallery : Shared
+public sealed class OpenGallery : IDisposable
 {
-    private readonly IDisposable[] _held;
+    private IDisposable[]? _held;
 
-    /// <param name="held">The pin, and what else is disposed when the last user leaves.</param>
+    /// <param name="held">The pin, and what else is disposed with it.</param>
     public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, params IDisposable[] held) => (Manifest, Coordinator, _held) = (manifest, coordinator, held);
 
     public GalleryManifest Manifest { get; }
@@ -40,8 +40,8 @@ public sealed class OpenGallery : Shared
     }
 
     /// <summary>Lets go of the version.</summary>
-    protected override void Release()
+    public void Dispose()
     {
-        foreach (var held in _held) held.Dispose();
+        foreach (var held in Interlocked.Exchange(ref _held, null) ?? []) held.Dispose();
     }
 }

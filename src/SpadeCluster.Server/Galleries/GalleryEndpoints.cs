@@ -21,7 +21,10 @@ internal static class GalleryEndpoints
         var read = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Viewer)).WithTags("galleries");
         read.MapGet("/", ListAsync).Produces<IReadOnlyList<GallerySummary>>();
         read.MapGet("/{category}", async (string category, HttpContext c, ServerParts p, Recalibration r) =>
-            Results.Json(new GalleryAnswer(GalleryDetails.Of(await For(c, p, category).GetAsync(category, c.RequestAborted)), r.State(category)), ServerJson.Options)).Produces<GalleryAnswer>();
+        {
+            var current = await For(c, p, category).GetAsync(category, c.RequestAborted);
+            return Results.Json(new GalleryAnswer(GalleryDetails.Of(current), r.State(current)), ServerJson.Options);
+        }).Produces<GalleryAnswer>();
         read.MapGet("/{category}/history", async (string category, HttpContext c, ServerParts p) => Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options)).Produces<IReadOnlyList<GalleryVersion>>();
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");

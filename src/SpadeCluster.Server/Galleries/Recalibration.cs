@@ -21,8 +21,10 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
-    /// <summary>Null: nothing is under way, and the last attempt went well.</summary>
-    public RecalibrationState? State(string category) => _states.GetValueOrDefault(category);
+    /// <summary>Null: nothing is under way, and the current version has thresholds or none were tried. That an attempt failed is
+    /// no news once there are some: another server over the same galleries, or the command line, was faster.</summary>
+    public RecalibrationState? State(GalleryManifest current)
+        => _states.GetValueOrDefault(current.Category) is { } state && (state.Problem is null || current.Calibration is null) ? state : null;
 
     /// <summary>Makes a change, then learns thresholds with the settings of before if the change has dropped them.</summary>
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)

@@ -7,6 +7,9 @@ namespace SpadeCluster.Server.Security;
 /// <summary>Where a server may listen, and on what conditions.</summary>
 public static class Binding
 {
+    /// <summary>As the command line has it, and a silo.</summary>
+    private const string Certificate = "--cert and --cert-key (Spade:Http:Certificate and Spade:Http:CertificateKey)";
+
     /// <summary>Parses the addresses, refusing unsafe ones.</summary>
     /// <param name="options">What the server is started with.</param>
     /// <param name="anyKey">Whether there is a valid key.</param>
@@ -17,10 +20,10 @@ public static class Binding
         foreach (var url in urls)
         {
             if (url.Scheme == Uri.UriSchemeHttps && options.Certificate is null)
-                throw Invalid($"'{url}' needs a certificate: name PEM files with --cert and --cert-key");
+                throw Invalid($"'{url}' needs a certificate: name PEM files with {Certificate}");
             if (IsLoopback(url)) continue;
             if (url.Scheme != Uri.UriSchemeHttps && !options.Insecure)
-                throw Invalid($"'{url}' can be reached from other machines without encryption: use https with --cert and --cert-key, or say --insecure if the network is trusted");
+                throw Invalid($"'{url}' can be reached from other machines without encryption: use https with {Certificate}, or say --insecure (Spade:Http:Insecure) if the network is trusted");
             if (!anyKey)
                 throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
         }
