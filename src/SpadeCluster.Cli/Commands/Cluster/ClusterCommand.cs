@@ -24,9 +24,11 @@ internal static class ClusterCommand
         var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway with the extractors, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
         var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
         var devices = new Option<string>("--devices") { Description = "Devices of the gateway's extractors, separated by commas: managed, or with ONNX Runtime cpu, cuda:N.", DefaultValueFactory = _ => "managed" };
-        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, model, folder, gallery };
+        var down = new Option<bool>("--down") { Description = "Stop it instead: the same as 'spade cluster down'." };
+        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, model, folder, gallery, down };
         command.SetAction(async (parsed, cancellation) =>
         {
+            if (parsed.GetValue(down)) return await DownAsync(parsed.GetRequiredValue(folder));
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder)), state = Path.Combine(root, "silos.json");
             if (File.Exists(state)) throw new SpadeException(SpadeError.FailedPrecondition, $"a cluster is up already in '{root}': 'spade cluster down' stops it");
             if (GalleryPlace.IsDatabase(parsed.GetRequiredValue(gallery)))
@@ -77,14 +79,17 @@ internal static class ClusterCommand
     {
         var folder = Folder();
         var command = new Command("down", "Stop it: silos finish what they have; galleries stay.") { folder };
-        command.SetAction(async (parsed, _) =>
-        {
-            string root = Path.GetFullPath(parsed.GetRequiredValue(folder));
-            if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is up in '{root}'");
-            var (stopped, killed) = await StopAsync(root, Drain);
-            Console.WriteLine($"stopped {stopped} silo(s){(killed > 0 ? $", {killed} of them killed since they took longer than {Drain.TotalSeconds} s," : "")} and the database");
-        });
+        command.SetAction((parsed, _) => DownAsync(parsed.GetRequiredValue(folder)));
         return command;
+    }
+
+    private static async Task<int> DownAsync(string folder)
+    {
+        string root = Path.GetFullPath(folder);
+        if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is up in '{root}'");
+        var (stopped, killed) = await StopAsync(root, Drain);
+        Console.WriteLine($"stopped {stopped} silo(s){(killed > 0 ? $", {killed} of them killed since they took longer than {Drain.TotalSeconds} s," : "")} and the database");
+        return 0;
     }
 
     /// <summary>As deploy/kubernetes has them: with an extractor of the gateway's own, images stay where they were decoded.</summary>
