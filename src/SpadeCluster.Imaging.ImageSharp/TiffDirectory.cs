@@ -53,9 +53,9 @@ internal readonly ref struct TiffDirectory
     /// <summary>Strips or tiles that the size takes, the rows of each, and the bytes that a row takes at least.</summary>
     private (long Count, Func<long, long> Rows, long RowBytes) Pieces(ImageLimits limits)
     {
-        long width = First(ImageWidth, 0), height = First(ImageLength, 0), samples = First(SamplesPerPixel, 1);
+        long width = First(ImageWidth, 0), height = First(ImageLength, 0), samples = Math.Min(First(SamplesPerPixel, 1), ushort.MaxValue);
         limits.CheckSize(width, height);
-        long planes = 1, bits = First(BitsPerSample, 1) * samples;
+        long planes = 1, bits = Math.Min(First(BitsPerSample, 1), ushort.MaxValue) * samples;
         if (First(PlanarConfiguration, 1) == 2) (planes, bits) = (samples, bits / Math.Max(samples, 1));
         // Compressed data may be of any length, and so may that of halved chroma.
         if (First(Compression, 1) != 1 || First(PhotometricInterpretation, 1) == 6) bits = 0;

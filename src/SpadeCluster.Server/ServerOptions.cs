@@ -40,8 +40,8 @@ public sealed record ServerOptions
     [Range(0, 100_000)]
     public int Queue { get; init; } = 64;
 
-    /// <summary>Largest request body.</summary>
-    [Range(1024L, long.MaxValue)]
+    /// <summary>Largest request body, which is read into one array.</summary>
+    [Range(1024L, int.MaxValue)]
     public long MaxBodyBytes { get; init; } = 64L << 20;
 
     /// <summary>Bodies held in memory at once, all together.</summary>

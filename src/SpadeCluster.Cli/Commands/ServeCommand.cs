@@ -26,7 +26,7 @@ internal static class ServeCommand
         var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
         var slots = CommonOptions.Bounded(new Option<int>("--slots") { Description = "Images scored at once.", DefaultValueFactory = _ => defaults.Slots }, 1, 1024);
         var queue = CommonOptions.Bounded(new Option<int>("--queue") { Description = "Images that may wait; further ones are told to come back (429).", DefaultValueFactory = _ => defaults.Queue }, 0, 100_000);
-        var body = CommonOptions.Bounded(new Option<double>("--max-body-mb") { Description = "Largest request, in MB; a larger one is refused (413).", HelpName = "MB", DefaultValueFactory = _ => Megabytes(defaults.MaxBodyBytes) }, 0.001, 1_000_000);
+        var body = CommonOptions.Bounded(new Option<double>("--max-body-mb") { Description = "Largest request, in MB; a larger one is refused (413).", HelpName = "MB", DefaultValueFactory = _ => Megabytes(defaults.MaxBodyBytes) }, 0.001, 2047);
         var waiting = CommonOptions.Bounded(new Option<double>("--max-waiting-mb") { Description = "Requests in memory at once, all together, in MB; further ones are told to come back (429).", HelpName = "MB", DefaultValueFactory = _ => Megabytes(defaults.MaxBytesInFlight) }, 0.001, 1_000_000);
         var batch = CommonOptions.Bounded(new Option<int>("--max-batch") { Description = "Images of one request.", DefaultValueFactory = _ => defaults.MaxBatch }, 1, 100_000);
         var keep = new Option<string>("--keep") { Description = "Decisions whose photograph and map are kept.", DefaultValueFactory = _ => "all" };
@@ -34,7 +34,7 @@ internal static class ServeCommand
         var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb") { Description = "Photographs and maps kept, at most, in GB; the newest.", DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30) }, 0.001, 1_000_000);
         var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
         var (data, model) = (Data(), CommonOptions.Model());
-        var memory = CommonOptions.Memory("Memory all open galleries may take together, in GB, one at most half of it; what was used least recently is closed for others. Less makes them read more from the disk, and changes no result. Default: half of this machine's.",
+        var memory = CommonOptions.Memory("Memory all open galleries may take together, in GB, one at most half of it unless it needs more; what was used least recently is closed for others. Less makes them read more from the disk, and changes no result. Default: half of this machine's.",
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
         var command = new Command("serve", "Serve the HTTP API and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory };

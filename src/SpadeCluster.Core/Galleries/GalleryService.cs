@@ -131,13 +131,19 @@ public sealed partial class GalleryService(
 
     public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
-        var current = await GetAsync(category, cancellationToken);
-        using var gallery = open is null
-            ? await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken)
-            : await open(current, cancellationToken);
-        var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
-        return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
+        CategoryName.Check(category);
+        while (true)
+        {
+            var current = await GetAsync(category, cancellationToken);
+            // Opened first: waiting for memory, which others' calibrations may have, keeps no writer out.
+            using var gallery = open is null
+                ? await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken)
+                : await open(current, cancellationToken);
+            using var writer = await store.LockAsync(category, cancellationToken);
+            if ((await GetAsync(category, cancellationToken)).Version != current.Version) continue;
+            var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
+            return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
+        }
     }
 
     public async ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
@@ -160,6 +166,8 @@ public sealed partial class GalleryService(
     private static void CheckReason(string reason)
     {
         if (string.IsNullOrWhiteSpace(reason)) throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record");
+        // Histories are printed on terminals, which such characters can command.
+        if (reason.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t'))) throw new SpadeException(SpadeError.InvalidArgument, "a reason must be text: it holds control characters");
     }
 
     private static string Names(IReadOnlyCollection<string> images) => images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";

@@ -61,6 +61,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
 
     public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         var (index, pages) = await IndexAsync().WaitAsync(cancellationToken);
         IReadOnlyList<PixelMatches>? merged = null;
         // Pages at hand first: read in any other order, a portion could push out what the next one needs.
@@ -131,7 +132,12 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         long room = _memory - Math.Max(SearchBytes(_manifest.Model), Math.Min(_memory / 4, SearchMemory));
         int count = (int)Math.Min(Math.Min(_ids.Length, TrainingImages), room / PyramidBytes(_manifest.Model));
         var sample = new FeaturePyramid[count];
-        for (int i = 0; i < count; i++) sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
+        for (int i = 0; i < count; i++)
+        {
+            // Who asked for it may have given up, and the gallery been closed since.
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
+        }
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
         // Every image of a model takes the same room.
         int capacity = (int)Math.Clamp(room / index.Pack(sample[0]).ResidentBytes, 1, _ids.Length);

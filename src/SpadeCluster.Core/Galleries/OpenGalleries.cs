@@ -2,12 +2,15 @@ namespace SpadeCluster.Galleries;
 
 /// <summary>
 /// Galleries that stay open from one image to the next, as far as memory goes: together they take at most the budget at any
-/// moment, counting those in use, those being opened and those being closed. What needs room closes galleries that nobody uses,
+/// moment, counting those in use, those being opened and those being closed, and in each a few searches at once; further ones
+/// take their own memory. What needs room closes galleries that nobody uses,
 /// the least recently used first, and waits where those in use leave none. A closed gallery is opened again by its next image;
 /// results are the same. Safe for concurrent calls.
 /// </summary>
 public sealed class OpenGalleries : IDisposable
 {
+    private static readonly Lock Collecting = new();
+
     private readonly long _memory;
     private readonly Func<GalleryManifest, long> _size;
     private readonly Func<GalleryManifest, long, ValueTask<OpenGallery>> _open;
@@ -236,8 +239,7 @@ public sealed class OpenGalleries : IDisposable
             {
                 if (entry.Gallery is not { } gallery) return;
                 gallery.Dispose();
-                // Level data is the collector's: at its own pace it would let as much again pile up before it looks.
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+                Collect(GC.CollectionCount(GC.MaxGeneration));
             }
             finally
             {
@@ -251,6 +253,15 @@ public sealed class OpenGalleries : IDisposable
             }
         });
         _closings.Add(closing);
+    }
+
+    /// <summary>Level data is the collector's: at its own pace it would let as much again pile up before it looks. Several that are
+    /// closed for a large one are collected together.</summary>
+    /// <param name="seen">Collections when the gallery was closed: a later one has done it.</param>
+    private static void Collect(int seen)
+    {
+        lock (Collecting)
+            if (GC.CollectionCount(GC.MaxGeneration) == seen) GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
     }
 
     /// <summary>A gallery and its users. Touched under the lock.</summary>

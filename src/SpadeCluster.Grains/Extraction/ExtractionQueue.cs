@@ -32,7 +32,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
         if (!_jobs.Writer.TryWrite(job))
             throw _jobs.Reader.Completion.IsCompleted || _loop.IsCompleted
                 ? new SpadeException(SpadeError.Unavailable, "the extractor is shutting down; try again")
-                : new SpadeException(SpadeError.ResourceExhausted, $"the extractor's queue of {_options.QueueLength} images is full; try again later, or add extractor silos") { RetryAfter = _options.RetryAfter };
+                : new SpadeException(SpadeError.ResourceExhausted, $"the extractor's queue of {_options.QueueLength} images is full; try again later, or add extractors") { RetryAfter = _options.RetryAfter };
         return job.Result.Task.WaitAsync(cancellationToken);
     }
 

@@ -52,7 +52,7 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
 
     private SlotLoad Load(ExtractorSlot slot) => _loads.GetOrAdd(slot.Key, static (_, clock) => new SlotLoad(clock), clock);
 
-    /// <summary>An image that would have to wait is worth the question where it would not; the others go by what is known.</summary>
+    /// <summary>An image that would have to wait is worth the question where it would not; with less to do, the gateway asks nobody.</summary>
     private Task AskAsync(ExtractorSlot[] slots)
         => slots.Length > 1 && Array.Exists(slots, s => Load(s).Own > OwnLead) ? Task.WhenAll(slots.Select(s => Load(s).AskAsync(Grain(s).CountInWorkAsync))) : Task.CompletedTask;
 

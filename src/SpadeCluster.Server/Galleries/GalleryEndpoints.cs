@@ -100,7 +100,7 @@ internal static class GalleryEndpoints
         var galleries = For(context, parts, category);
         if (reason is not null) reason = Reason(reason);
         using var ticket = admission.Admit(context.Request);
-        var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
+        IReadOnlyList<SentImage> images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         var known = await recalibration.StopAsync(category) ?? await SettingsAsync(galleries, category, cancellation);
         // Lines are written as images become durable; a change that has begun goes on when the client is gone.
         var lines = Channel.CreateUnbounded<object>();
@@ -114,6 +114,9 @@ internal static class GalleryEndpoints
                     if (o.Status == AddStatus.Added) added++;
                     lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem));
                 }), reason, CancellationToken.None);
+                // Thresholds take minutes, and may wait for other categories': the photographs are no longer needed.
+                images = [];
+                ticket.Dispose();
                 if (added > 0) await audit.WriteAsync(context.User.CallerName(), "add", category, $"{added} images{(reason is null ? "" : $": {reason}")}, version {after!.Version}");
                 if (calibrate && after is { Calibration: null, Images.Count: > 1 })
                 {

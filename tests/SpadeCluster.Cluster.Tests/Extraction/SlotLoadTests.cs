@@ -50,14 +50,40 @@ public sealed class SlotLoadTests
         Assert.True(Ask().IsCompleted);
         Assert.Single(_questions);
 
-        // What it says late counts, and a question that fails changes nothing.
+        // What it says late counts; after a question that failed nothing is known.
         _questions.Dequeue().SetResult(5);
         Assert.Equal(5, _load.InWork);
         _clock.Advance(SlotLoad.Fresh);
         asked = Ask();
         _questions.Dequeue().SetException(new TimeoutException());
         await asked.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Equal(5, _load.InWork);
+        Assert.Equal(0, _load.InWork);
+    }
+
+    [Fact]
+    public async Task What_was_said_long_ago_no_longer_counts()
+    {
+        _load.Begin();
+        var asked = Ask();
+        _questions.Peek().SetResult(4);
+        await asked.WaitAsync(TimeSpan.FromSeconds(30));
+        _clock.Advance(SlotLoad.Memory - TimeSpan.FromTicks(1));
+        Assert.Equal(4, _load.InWork);
+        _clock.Advance(TimeSpan.FromTicks(1));
+        Assert.Equal(1, _load.InWork);
+    }
+
+    [Fact]
+    public async Task A_slow_answer_is_fresh_from_when_it_came()
+    {
+        var first = Ask();
+        Assert.False(first.IsCompleted);
+        _clock.Advance(SlotLoad.Patience + SlotLoad.Fresh);
+        Assert.True(Ask().IsCompleted);
+        _questions.Peek().SetResult(2);
+        await Ask().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Single(_questions);
+        Assert.Equal(2, _load.InWork);
     }
 
     private Task Ask() => _load.AskAsync(() =>
