@@ -12,6 +12,9 @@ var problems = SiloSettings.Problems(builder.Configuration);
 foreach (string problem in problems) Console.Error.WriteLine($"spade-silo: {problem}");
 if (problems.Count > 0) return 2;
 var options = builder.Configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
+// Decoding and searching keep pool threads busy with computing; messages, probes of other silos above all, must not wait for the
+// pool to notice. Threads are made when they are wanted.
+ThreadPool.SetMinThreads(Math.Max(128, 8 * Environment.ProcessorCount), 16);
 try
 {
     builder.AddSilo(options);
