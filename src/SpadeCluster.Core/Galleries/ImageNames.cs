@@ -8,19 +8,19 @@ internal static class ImageNames
     /// <summary>The image with this source name or id; where there is none, the only one with this file name, or whose id begins
     /// with these digits, at least four. Null: there is no such image.</summary>
     /// <exception cref="SpadeException">InvalidArgument: several are meant.</exception>
-    public static GalleryImage? Find(IEnumerable<GalleryImage> images, string name)
+    public static GalleryImage? Find(IReadOnlyCollection<GalleryImage> images, string name)
     {
-        var all = images.ToList();
-        var found = all.FindAll(i => i.Source == name || i.Id.ToString().Equals(name, StringComparison.OrdinalIgnoreCase));
+        bool isId = ImageId.TryParse(name, out var id);
+        var found = images.Where(i => i.Source == name || (isId && i.Id == id)).ToList();
         if (found.Count == 0)
-            found = all.FindAll(i => FileName(i.Source) == name || (name.Length >= ShortestPrefix && i.Id.ToString().StartsWith(name, StringComparison.OrdinalIgnoreCase)));
+            found = [.. images.Where(i => FileName(i.Source) == name || (name.Length >= ShortestPrefix && i.Id.ToString().StartsWith(name, StringComparison.OrdinalIgnoreCase)))];
         if (found.Count <= 1) return found.FirstOrDefault();
         string more = found.Count > Listed ? $" and {found.Count - Listed} more" : "";
         throw new SpadeException(SpadeError.InvalidArgument, $"'{name}' may be {found.Count} images: {string.Join(", ", found.Take(Listed).Select(i => $"{i.Id} ({i.Source})"))}{more}; name the one meant by its id");
     }
 
     /// <summary>For the record, which outlives the images that a short name told apart.</summary>
-    public static string InFull(GalleryImage image, string name) => name.Equals(image.Id.ToString(), StringComparison.OrdinalIgnoreCase) ? name : image.Source;
+    public static string InFull(GalleryImage image, string name) => ImageId.TryParse(name, out var id) && id == image.Id ? name : image.Source;
 
     /// <summary>Of paths of any system, whichever this one is.</summary>
     private static string FileName(string source) => source[(source.LastIndexOfAny(['/', '\\']) + 1)..];
