@@ -24,7 +24,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
     [PostgresFact]
-    public Task Ten_times_the_sustainable_rate_for_a_moment() => OverloadAsync(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(5));
+    public Task Ten_times_the_sustainable_rate_for_a_moment() => OverloadAsync(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(5));
 
     [PostgresFact]
     [Trait("Category", "Long")]
@@ -44,15 +44,12 @@ public sealed class OverloadTests(ITestOutputHelper output)
         await load.SustainAsync(WarmUp);
         var calm = await load.SustainAsync(before);
         var storm = await load.OverloadAsync(10 * calm.Rate, during);
-        // Recovered is who keeps up again; one pause of a machine that runs all of this is as long as half a short phase.
         var after = await load.SustainAsync(before);
-        var rates = new List<double> { after.Rate };
-        for (; after.Rate < 0.5 * calm.Rate && rates.Count < 3; rates.Add(after.Rate)) after = await load.SustainAsync(before);
 
         double bound = 4 + (3 * MaxRequests / calm.Rate);
         output.WriteLine($"sustainable {calm.Rate:0.0}/s, median {calm.Median:0.00} s, memory {calm.Memory / 1e6:0} MB");
         output.WriteLine($"{10 * calm.Rate:0}/s for {during.TotalSeconds:0} s: {storm.Answered} answered ({storm.Rate:0.0}/s), {storm.Refused} refused; admitted: median {storm.Median:0.00} s, longest {storm.Longest:0.00} s (bound {bound:0.00} s); memory at most {storm.Memory / 1e6:0} MB");
-        output.WriteLine($"afterwards {string.Join(", then ", rates.Select(r => $"{r:0.0}"))}/s, median {after.Median:0.00} s, memory {after.Memory / 1e6:0} MB");
+        output.WriteLine($"afterwards {after.Rate:0.0}/s, median {after.Median:0.00} s, memory {after.Memory / 1e6:0} MB");
         Assert.Empty(storm.Wrong);
         Assert.True(storm.Refused > 0, "some should have been refused");
         Assert.True(storm.Answered > 0, "some should have been answered");
