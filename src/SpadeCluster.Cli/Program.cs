@@ -1,7 +1,7 @@
 using System.CommandLine;
 using SpadeCluster;
 using SpadeCluster.Cli.Commands;
-using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Commands.Cluster;
 using Spectre.Console;
 
 // In a file or a pipe no line is too long; the library would fold tables to 80 columns.
@@ -17,8 +17,9 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     BenchCommands.Create(),
     ServeCommand.Create(),
     KeyCommands.Create(),
+    ClusterCommand.Create(),
+    SiloCommand.Create(),
 };
-foreach (var command in FullBuild.Commands) root.Add(command);
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

@@ -111,8 +111,8 @@ internal static class ModelCommands
         {
             var model = ModelFolder.Open(parsed.GetRequiredValue(folder));
             var geometry = Preprocessing.Stretch(model.Manifest.InputWidth, model.Manifest.InputHeight);
-            RgbImage[] images = [.. Files.Expand(parsed.GetRequiredValue(normals)).Select(file => geometry.Apply(Images.Reader.ReadFile(file)))];
-            var converted = FullBuild.ToInt8(model, images, cancellation);
+            RgbImage[] images = [.. Files.Expand(parsed.GetRequiredValue(normals)).Select(file => geometry.Apply(ImageReader.Default.ReadFile(file)))];
+            var converted = SpadeCluster.Inference.OnnxRuntime.Int8Conversion.Run(model, images, cancellation);
             ModelFolder.Write(parsed.GetRequiredValue(output), converted);
             Print(Summarise(parsed.GetRequiredValue(output), converted), parsed.GetValue(json));
             return Task.FromResult(0);

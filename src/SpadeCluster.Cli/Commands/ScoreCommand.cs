@@ -26,7 +26,7 @@ internal static class ScoreCommand
             {
                 string[] local = [.. new Option[] { gallery, model, memory, output }.Concat(extractor.All).Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
                 if (local.Length > 0) throw new SpadeException(SpadeError.InvalidArgument, $"with --server the cluster scores, by its own galleries, models and devices: leave out {string.Join(", ", local)}, or --server");
-                using var remote = FullBuild.Connect(address);
+                using var remote = new SpadeCluster.Client.SpadeClient(address.Split(','));
                 return await ScoreAllAsync(files, parsed.GetValue(json), (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
             }
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));

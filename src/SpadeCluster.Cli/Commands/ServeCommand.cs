@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Microsoft.Extensions.Hosting;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server;
 using SpadeCluster.Storage.Snapshots;
@@ -68,7 +68,7 @@ internal static class ServeCommand
             var galleries = new OpenGalleries(store, parsed.Bytes(memory), parsed.Bytes(memory) / 2, engines.Threads);
             using var scoring = new ScoringService(store, engines, galleries: galleries);
             var parts = new ServerParts(scoring, author => engines.Galleries(store, author, open: galleries.RentAloneAsync), engines.Models,
-                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), Images.Reader, engines.Health, galleries);
+                (category, path, stop) => Snapshot.ExportAsync(store, category, path, stop), ImageReader.Default, engines.Health, galleries);
             await using var server = SpadeServer.Create(options, parts);
             try
             {

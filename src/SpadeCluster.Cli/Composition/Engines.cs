@@ -92,7 +92,7 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
     {
         var model = extractor.Model;
-        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? new FeatureEngine(extractor, new ImagePreparer(geometry, Images.Reader))
+        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? new FeatureEngine(extractor, new ImagePreparer(geometry, ImageReader.Default))
             : throw new SpadeException(SpadeError.InvalidArgument, $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', {model.InputWidth}x{model.InputHeight}");
     }
 }

@@ -1,6 +1,7 @@
 using SpadeCluster.Features;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Managed;
+using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Cli.Composition;
 
@@ -16,7 +17,7 @@ internal sealed record ExtractorSettings(string? Name = null, string Device = Ex
 internal sealed record ExtractorChoice(string Name, bool CpuOnly, Func<InferenceModel, ExtractorSettings, IFeatureExtractor> Create);
 
 /// <summary>The extractors of this build. The reduced one has only the managed; the full one adds its own in Full/.</summary>
-internal static partial class Extractors
+internal static class Extractors
 {
     public const string Cpu = "cpu", Managed = "managed", OnnxRuntime = "onnxruntime";
 
@@ -74,9 +75,9 @@ internal static partial class Extractors
     private static IReadOnlyList<ExtractorChoice> Choices()
     {
         var choices = new List<ExtractorChoice> { new(Managed, CpuOnly: true, (model, settings) => new ManagedExtractor(model, settings.Threads)) };
-        AddFull(choices);
+        choices.Add(new(OnnxRuntime, CpuOnly: false, (model, settings) =>
+            new OnnxRuntimeExtractor(model, new OnnxRuntimeOptions { Device = OnnxRuntimeDevice.Parse(settings.Device), Threads = settings.Threads })));
         return choices;
     }
 
-    static partial void AddFull(List<ExtractorChoice> choices);
 }

@@ -67,7 +67,7 @@ internal static class Evaluator
     private static bool[]? ReadMask(TestImage test, Preprocessing size)
     {
         if (!test.Anomalous) return new bool[size.Width * size.Height];
-        return test.MaskPath is null ? null : size.ApplyToMask(Images.Reader.ReadFile(test.MaskPath));
+        return test.MaskPath is null ? null : size.ApplyToMask(ImageReader.Default.ReadFile(test.MaskPath));
     }
 
     private static (double? Area, IReadOnlyList<(double, double)> Curve) Overlap(List<EvaluatedImage> images)

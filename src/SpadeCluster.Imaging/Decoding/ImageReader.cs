@@ -6,7 +6,7 @@ namespace SpadeCluster.Imaging;
 /// The front door to every decoder: looks at a file's first bytes, never at its extension. Errors name the file. Colour
 /// profiles, gamma and EXIF orientation are ignored: the pixels are taken as stored, as Pillow's convert("RGB") does.
 /// </summary>
-public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
+public sealed class ImageReader
 {
     /// <summary>Eleven million pixels, whose decoding takes far longer than the collector.</summary>
     private const int LargeBytes = 32 << 20;
@@ -15,7 +15,7 @@ public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
     private static bool _wasLarge;
 
     /// <summary>PNG, JPEG, BMP and PNM.</summary>
-    public static ImageReader Default { get; } = new(new PngDecoder(), new JpegDecoder(), new BmpDecoder(), new PnmDecoder());
+    public static ImageReader Default { get; } = new();
 
     /// <summary>Decodes a file's bytes.</summary>
     /// <param name="name">What errors call the file: a path, or a name the client gave.</param>
@@ -29,16 +29,11 @@ public sealed class ImageReader(params IReadOnlyList<IImageDecoder> decoders)
             limits.CheckFile(data.Length);
             if (data.IsEmpty)
                 throw Undecodable.Because("the file is empty");
-            foreach (var decoder in decoders)
-                if (decoder.CanDecode(data))
-                {
-                    CollectLarge();
-                    var image = decoder.Decode(data, limits);
-                    if (image.Pixels.Length >= LargeBytes)
-                        Volatile.Write(ref _wasLarge, true);
-                    return image;
-                }
-            throw Undecodable.Because($"its content is of no known image format ({string.Join(", ", decoders.SelectMany(d => d.Formats).Distinct())})");
+            CollectLarge();
+            var image = ImageSharpDecoder.Decode(data.ToArray(), limits);
+            if (image.Pixels.Length >= LargeBytes)
+                Volatile.Write(ref _wasLarge, true);
+            return image;
         }
         catch (SpadeException e)
         {

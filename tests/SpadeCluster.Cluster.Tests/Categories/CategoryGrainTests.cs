@@ -4,8 +4,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grains.Categories;
-using SpadeCluster.Grains.Placement;
+using SpadeCluster.Cluster.Categories;
+using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Categories;

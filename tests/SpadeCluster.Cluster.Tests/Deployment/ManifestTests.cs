@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using SpadeCluster.Cluster.Tests.Processes;
 using SpadeCluster.Cluster.Tests.Support;
-using SpadeCluster.Grains.Placement;
-using SpadeCluster.Silo.Hosting;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cli.Silo;
 
 namespace SpadeCluster.Cluster.Tests.Deployment;
 

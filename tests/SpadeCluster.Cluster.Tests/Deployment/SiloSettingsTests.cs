@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using SpadeCluster.Cli.Commands.Cluster;
 using SpadeCluster.Cluster.Tests.Processes;
-using SpadeCluster.Silo.Hosting;
+using SpadeCluster.Cli.Silo;
 
 namespace SpadeCluster.Cluster.Tests.Deployment;
 

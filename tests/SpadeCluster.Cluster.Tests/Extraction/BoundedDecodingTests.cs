@@ -1,5 +1,5 @@
 using SpadeCluster.Features;
-using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Cluster.Extraction;
 
 namespace SpadeCluster.Cluster.Tests.Extraction;
 

@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.OnnxRuntime;
-using SpadeCluster.Silo.Hosting;
+using SpadeCluster.Cli.Silo;
 
 namespace SpadeCluster.Cluster.Tests.Extraction;
 

@@ -1,6 +1,6 @@
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
-using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Cluster.Extraction;
 
 namespace SpadeCluster.Cluster.Tests.Extraction;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using Orleans.Runtime;
-using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Cluster.Extraction;
 
 namespace SpadeCluster.Cluster.Tests.Extraction;
 

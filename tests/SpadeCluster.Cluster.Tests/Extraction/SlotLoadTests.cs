@@ -1,5 +1,5 @@
 using SpadeCluster.Cluster.Tests.Support;
-using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Cluster.Extraction;
 
 namespace SpadeCluster.Cluster.Tests.Extraction;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
-using SpadeCluster.Grpc;
-using SpadeCluster.Grpc.Admission;
+using SpadeCluster.Server.Grpc;
+using SpadeCluster.Server.Grpc.Admission;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Spade.V1;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grpc.Admission;
+using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;

@@ -5,7 +5,6 @@ using SpadeCluster.Client;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
-using SpadeCluster.Imaging.ImageSharp;
 using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Managed;
 using SpadeCluster.Storage.Files;
@@ -37,7 +36,7 @@ internal sealed class RealSilos : IAsyncDisposable
 
     public FileGalleryStore Store { get; }
 
-    public static string Program { get; } = Regex.Replace(AppContext.BaseDirectory, @"tests/SpadeCluster\.Cluster\.Tests/", "src/SpadeCluster.Silo/") + "SpadeCluster.Silo.dll";
+    public static string Program { get; } = typeof(SiloProcess).Assembly.Location;
 
     /// <param name="silos">Name and roles; gateways are those whose roles hold "gateway".</param>
     public static async Task<RealSilos> StartAsync((string Name, string Roles)[] silos, Dictionary<string, string>? settings = null)
@@ -117,7 +116,7 @@ internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
 
     public FeatureEngine Default => For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing), ImageFormats.Reader));
+    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing), ImageReader.Default));
 
     public void Dispose() => _extractor.Dispose();
 }

@@ -3,8 +3,8 @@ using Orleans;
 using Orleans.Runtime;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grains;
-using SpadeCluster.Grains.Placement;
+using SpadeCluster.Cluster;
+using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Scoring;

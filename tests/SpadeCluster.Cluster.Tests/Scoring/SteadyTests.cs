@@ -3,7 +3,7 @@ using Orleans;
 using Orleans.Runtime;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grains;
+using SpadeCluster.Cluster;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Scoring;

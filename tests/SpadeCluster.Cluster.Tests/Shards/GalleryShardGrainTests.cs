@@ -4,9 +4,9 @@ using Orleans;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grains.Placement;
-using SpadeCluster.Grains.Resilience;
-using SpadeCluster.Grains.Shards;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cluster.Resilience;
+using SpadeCluster.Cluster.Shards;
 using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cluster.Tests.Shards;

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using SpadeCluster.Features;
-using SpadeCluster.Grains.Extraction;
+using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cluster.Tests.Support;

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using SpadeCluster.Grains.Telemetry;
+using SpadeCluster.Cluster.Telemetry;
 
 namespace SpadeCluster.Cluster.Tests.Support;
 

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using SpadeCluster.Client;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grpc;
+using SpadeCluster.Server.Grpc;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Support;

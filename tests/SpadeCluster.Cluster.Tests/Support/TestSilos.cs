@@ -6,10 +6,10 @@ using Orleans.Metadata;
 using Orleans.Runtime;
 using Orleans.TestingHost;
 using SpadeCluster.Galleries;
-using SpadeCluster.Grains;
-using SpadeCluster.Grains.Extraction;
-using SpadeCluster.Grains.Placement;
-using SpadeCluster.Grains.Scoring;
+using SpadeCluster.Cluster;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cluster.Scoring;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Support;

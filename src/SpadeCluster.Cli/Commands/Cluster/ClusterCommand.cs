@@ -35,7 +35,7 @@ internal static class ClusterCommand
                 throw new SpadeException(SpadeError.InvalidArgument, "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a folder with --gallery");
             // Silos would say it too, each in its log.
             if (parsed.GetValue(model) is { } named) ModelFolder.Open(named);
-            string program = Program();
+            string program = typeof(ClusterCommand).Assembly.Location;
             Directory.CreateDirectory(root);
             string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
             var settings = new Dictionary<string, string>
@@ -103,7 +103,7 @@ internal static class ClusterCommand
         string state = Path.Combine(root, "silos.json");
         // A process id may have a new owner by now: only what runs the silo is stopped.
         Process[] silos = [.. (JsonSerializer.Deserialize<int[]>(File.ReadAllText(state)) ?? [])
-            .Where(id => File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").Contains("SpadeCluster.Silo", StringComparison.Ordinal)).Select(Process.GetProcessById)];
+            .Where(id => File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").Contains("spade.dll", StringComparison.Ordinal)).Select(Process.GetProcessById)];
         // The gateway, which is first, before those that it still needs for what it has.
         int killed = await EndAsync(silos[..Math.Min(1, silos.Length)], patience) + await EndAsync(silos[Math.Min(1, silos.Length)..], patience);
         PrivatePostgres.Stop(Path.Combine(root, "postgres"));
@@ -135,14 +135,5 @@ internal static class ClusterCommand
             }
         }
         return killed;
-    }
-
-    /// <summary>The silo beside this program, or where the sources build it.</summary>
-    private static string Program()
-    {
-        const string name = "SpadeCluster.Silo.dll";
-        string here = AppContext.BaseDirectory, built = here.Replace("SpadeCluster.Cli", "SpadeCluster.Silo", StringComparison.Ordinal);
-        return new[] { Path.Combine(here, "silo", name), Path.Combine(built, name) }.FirstOrDefault(File.Exists)
-            ?? throw new SpadeException(SpadeError.NotFound, $"{name} is not beside this program: build the whole solution");
     }
 }

@@ -13,7 +13,7 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
 
     public static SiloProcess New(string name, string roles) => new(name, roles, PrivatePostgres.FreePort(), PrivatePostgres.FreePort(), PrivatePostgres.FreePort());
 
-    /// <param name="program">SpadeCluster.Silo.dll.</param>
+    /// <param name="program">spade.dll.</param>
     /// <param name="settings">Further settings, such as Spade:Galleries.</param>
     /// <param name="log">File that takes its output.</param>
     public Process Start(string program, IReadOnlyDictionary<string, string> settings, string log)
@@ -29,7 +29,7 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
             ["Spade:HealthPort"] = HealthPort.ToString(CultureInfo.InvariantCulture),
         };
         // The shell gives its place to the silo, so that the process id is the silo's.
-        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec dotnet \"$0\" >>\"$1\" 2>&1 </dev/null", program, log]);
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec dotnet \"$0\" silo >>\"$1\" 2>&1 </dev/null", program, log]);
         foreach (var (key, value) in all) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         return Process.Start(start)!;
     }

@@ -1,0 +1,40 @@
+using Npgsql;
+
+namespace SpadeCluster.Cli.Silo;
+
+/// <summary>Creates Orleans' membership tables where a database has none. Silos that start at once wait for each other.</summary>
+internal static class ClusteringSchema
+{
+    // Any number that nothing else in the database locks by.
+    private const long AdvisoryLock = 0x5350414445;
+
+    /// <exception cref="SpadeException">Unavailable: the database cannot be reached or refuses.</exception>
+    public static async Task CreateAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(connectionString);
+            await connection.OpenAsync(cancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await ExecuteAsync($"SELECT pg_advisory_xact_lock({AdvisoryLock})");
+            await using var exists = new NpgsqlCommand("SELECT to_regclass('orleansquery') IS NOT NULL", connection, transaction);
+            if (await exists.ExecuteScalarAsync(cancellationToken) is not true)
+            {
+                using var resource = new StreamReader(typeof(ClusteringSchema).Assembly.GetManifestResourceStream("SpadeCluster.Cli.Silo.OrleansClustering.sql")!);
+                await ExecuteAsync(await resource.ReadToEndAsync(cancellationToken));
+            }
+            await transaction.CommitAsync(cancellationToken);
+
+            async Task ExecuteAsync(string sql)
+            {
+                // Read as it is: what looks like parameters belongs to the queries that are stored.
+                await using var command = new NpgsqlCommand(sql, connection, transaction) { AllResultTypesAreUnknown = true };
+                await command.ExecuteNonQueryAsync(cancellationToken);
+            }
+        }
+        catch (NpgsqlException e)
+        {
+            throw new SpadeException(SpadeError.Unavailable, $"the clustering database is not usable: {e.Message}; check Spade:ConnectionString", e);
+        }
+    }
+}

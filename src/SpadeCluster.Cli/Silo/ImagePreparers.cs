@@ -1,0 +1,14 @@
+using System.Collections.Concurrent;
+using SpadeCluster.Features;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Imaging;
+
+namespace SpadeCluster.Cli.Silo;
+
+/// <summary>Decoding, every format of the full build, and geometry by its description.</summary>
+internal sealed class ImagePreparers : IImagePreparers
+{
+    private readonly ConcurrentDictionary<string, IImagePreparer> _preparers = new(StringComparer.Ordinal);
+
+    public IImagePreparer For(string preprocessing) => _preparers.GetOrAdd(preprocessing, p => new ImagePreparer(Preprocessing.Parse(p), ImageReader.Default));
+}

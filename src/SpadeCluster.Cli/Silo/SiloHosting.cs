@@ -1,0 +1,96 @@
+using System.Net;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Orleans.Configuration;
+using SpadeCluster.Galleries;
+using SpadeCluster.Cluster;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Cluster.Galleries;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Server.Grpc;
+using SpadeCluster.Imaging;
+using SpadeCluster.Storage;
+using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage.Postgres;
+using ClusterOptions = Orleans.Configuration.ClusterOptions;
+using SpadeClusterOptions = SpadeCluster.Cluster.ClusterOptions;
+
+namespace SpadeCluster.Cli.Silo;
+
+/// <summary>Puts a silo's process together from its options.</summary>
+internal static partial class SiloHosting
+{
+    private const string Ready = "ready", Live = "live";
+
+    public static void AddSilo(this WebApplicationBuilder builder, SiloOptions options)
+    {
+        var (services, configuration) = (builder.Services, builder.Configuration);
+        services.Configure<SiloOptions>(configuration.GetSection(SiloOptions.Section));
+        services.Configure<SpadeClusterOptions>(configuration.GetSection($"{SiloOptions.Section}:Cluster"));
+        services.Configure<ExtractorOptions>(configuration.GetSection($"{SiloOptions.Section}:Extractor"));
+        services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
+
+        services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
+        services.AddSingleton<IGalleryStore>(s => s.GetRequiredService<GalleryStore>());
+        services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
+        services.AddSingleton<DeviceEngines>();
+        services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<DeviceEngines>());
+        services.AddSingleton<IImagePreparers, ImagePreparers>();
+        var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
+        if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
+        if (options.Has(SiloRole.Gateway)) services.AddSpadeGrpc();
+
+        services.AddHostedService<Telemetry>();
+        builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
+        // After the silo, which it needs from its first request on; it also stops before it.
+        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0) services.AddSingleton<HttpDoor>().AddHostedService(s => s.GetRequiredService<HttpDoor>());
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
+    }
+
+    public static void MapSilo(this WebApplication app, SiloOptions options)
+    {
+        foreach (var (path, tag) in new[] { ("/health/startup", Ready), ("/health/ready", Ready), ("/health/live", Live) })
+            app.MapHealthChecks(path, new HealthCheckOptions { Predicate = c => c.Tags.Contains(tag), ResponseWriter = HealthReports.WriteAsync });
+        if (options.Has(SiloRole.Gateway)) app.MapSpadeGrpc();
+    }
+
+    private static ISiloBuilder Join(this ISiloBuilder silo, SiloOptions options)
+    {
+        if (options.Clustering == ClusteringKind.Localhost)
+        {
+            silo.UseLocalhostClustering(options.SiloPort, gatewayPort: 0, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort), serviceId: "spade", clusterId: options.ClusterId);
+        }
+        else
+        {
+            silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.ConnectionString));
+            // No Orleans clients: the cluster's door is gRPC.
+            if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address) silo.ConfigureEndpoints(address, options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
+            else silo.ConfigureEndpoints(options.SiloPort, gatewayPort: 0);
+        }
+        silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));
+        silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.SiloName);
+        silo.Configure<ClusterMembershipOptions>(o =>
+        {
+            o.ProbeTimeout = options.ProbeInterval;
+            o.NumMissedProbesLimit = 3;
+            o.TableRefreshTimeout = TimeSpan.FromSeconds(5);
+        });
+        return silo.AddActivityPropagation();
+    }
+
+    private static void Listen(this KestrelServerOptions kestrel, SiloOptions options)
+    {
+        var address = options.LoopbackOnly ? IPAddress.Loopback : IPAddress.Any;
+        kestrel.Listen(address, options.HealthPort, l => l.Protocols = HttpProtocols.Http1);
+        // Without TLS a port speaks one version of HTTP; gRPC is HTTP/2.
+        if (options.Has(SiloRole.Gateway)) kestrel.Listen(address, options.GrpcPort, l => l.Protocols = HttpProtocols.Http2);
+    }
+
+    private static GalleryStore Store(SiloOptions options, ILogger logger) => options.Store == StoreKind.Files
+        ? new FileGalleryStore(options.Galleries) { Warning = text => LogStore(logger, text) }
+        : new PostgresGalleryStore(options.ConnectionString!) { Warning = text => LogStore(logger, text) };
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Gallery store: {Warning}")]
+    private static partial void LogStore(ILogger logger, string warning);
+}

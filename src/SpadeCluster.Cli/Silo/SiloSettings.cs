@@ -1,0 +1,80 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Server.Grpc;
+using SpadeCluster.Inference.OnnxRuntime;
+using SpadeCluster.Server;
+using SpadeClusterOptions = SpadeCluster.Cluster.ClusterOptions;
+
+namespace SpadeCluster.Cli.Silo;
+
+/// <summary>
+/// What is wrong with the settings below "Spade", one sentence each, before anything is made of them: binding skips names it does
+/// not know, and stops at the first value it cannot read with an exception for programmers.
+/// </summary>
+internal static class SiloSettings
+{
+    private static readonly (string Name, Type Type)[] Sections =
+        [("Cluster", typeof(SpadeClusterOptions)), ("Extractor", typeof(ExtractorOptions)), ("Door", typeof(GrpcDoorOptions)), ("OnnxRuntime", typeof(OnnxRuntimeOptions)), ("Http", typeof(ServerOptions))];
+
+    /// <summary>Properties that a silo sets itself.</summary>
+    private static readonly Dictionary<string, string> Overruled = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Spade:OnnxRuntime:Device"] = "Spade:Devices says where extractors run",
+        ["Spade:OnnxRuntime:Threads"] = "Spade:Threads says it for every device",
+        ["Spade:Http:Urls"] = "Spade:HttpUrls says it",
+        ["Spade:Http:HostTelemetry"] = "a silo always exports its own telemetry",
+    };
+
+    /// <summary>No time here is longer; a bare number would be read as so many days.</summary>
+    private static readonly TimeSpan LongestTime = TimeSpan.FromHours(1);
+
+    public static IReadOnlyList<string> Problems(IConfiguration configuration)
+    {
+        var root = configuration.GetSection(SiloOptions.Section);
+        var problems = Sections.SelectMany(s => Problems(root.GetSection(s.Name), s.Type, [])).Concat(Problems(root, typeof(SiloOptions), Sections)).ToList();
+        // What values mean together: only where each can be read.
+        return problems.Count > 0 ? problems : [.. (root.Get<SiloOptions>() ?? new()).Problems()];
+    }
+
+    private static IEnumerable<string> Problems(IConfigurationSection section, Type type, (string Name, Type Type)[] sections)
+    {
+        var known = type.GetProperties().Where(p => p.CanWrite).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
+        foreach (var setting in section.GetChildren().Where(c => !sections.Any(s => s.Name.Equals(c.Key, StringComparison.OrdinalIgnoreCase))))
+        {
+            if (Overruled.TryGetValue(setting.Path, out string? instead)) yield return $"{setting.Path} must not be set: {instead}";
+            else if (!known.TryGetValue(setting.Key, out var property)) yield return $"{setting.Path} is no setting; {section.Path} has {string.Join(", ", known.Keys.Order(StringComparer.Ordinal).Where(k => !Overruled.ContainsKey($"{section.Path}:{k}")))}";
+            else if (Problem(setting, property) is { } problem) yield return $"{setting.Path} {problem}";
+        }
+    }
+
+    private static string? Problem(IConfigurationSection setting, PropertyInfo property)
+    {
+        if (property.PropertyType.IsAssignableTo(typeof(IEnumerable<string>))) return setting.Value is null ? null : $"is a list: name its first as {setting.Path}:0";
+        if (setting.Value is not { } text) return "takes one value, not several";
+        if (text.Length == 0 && Nullable.GetUnderlyingType(property.PropertyType) is not null) return null;
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        object? value;
+        try
+        {
+            // As the binder does.
+            value = type == typeof(string) ? text : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or OverflowException or NotSupportedException)
+        {
+            return $"is '{text}', which is not {Name(type)}";
+        }
+        if (value is Enum && !Enum.IsDefined(type, value)) return $"is '{text}', which is not {Name(type)}";
+        if (property.GetCustomAttribute<RequiredAttribute>() is { } required && !required.IsValid(value)) return "is empty";
+        if (property.GetCustomAttribute<RangeAttribute>() is { } range) return range.IsValid(value) ? null : $"is {text}; it takes {Name(range)}";
+        return value is TimeSpan time && (time < TimeSpan.Zero || time > LongestTime) ? $"is {text}, which is {time}; it takes {TimeSpan.Zero} to {LongestTime}" : null;
+    }
+
+    private static string Name(Type type) => type == typeof(TimeSpan) ? "a time such as 00:00:05" : type == typeof(bool) ? "true or false" : type.IsEnum ? string.Join(" or ", Enum.GetNames(type)) : "a whole number";
+
+    /// <summary>The attribute keeps bounds of 64 bits as double.</summary>
+    private static string Name(RangeAttribute range)
+        => range.Maximum is double and >= long.MaxValue ? string.Create(CultureInfo.InvariantCulture, $"at least {range.Minimum:0}") : string.Create(CultureInfo.InvariantCulture, $"{range.Minimum} to {range.Maximum}");
+}

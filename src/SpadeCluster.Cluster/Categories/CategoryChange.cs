@@ -1,0 +1,57 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Categories;
+
+/// <summary>One change of a category, as it is asked for.</summary>
+[GenerateSerializer, Alias("spade.change"), Immutable]
+public abstract record CategoryChange
+{
+    /// <param name="service">The gallery service, on behalf of who asked.</param>
+    /// <param name="category">What is changed.</param>
+    /// <param name="job">Takes progress; gives images.</param>
+    /// <returns>The version that is current then; null: there is none.</returns>
+    internal abstract Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job);
+}
+
+[GenerateSerializer, Alias("spade.change.add"), Immutable]
+public sealed record AddImages([property: Id(0)] string? Reason = null) : CategoryChange
+{
+    internal override Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => service.AddAsync(category, job.ImagesAsync(), job, Reason, job.Stopping).AsTask();
+}
+
+[GenerateSerializer, Alias("spade.change.retire"), Immutable]
+public sealed record RetireImages([property: Id(0)] string[] Images, [property: Id(1)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.RetireAsync(category, Images, Reason, job.Stopping);
+}
+
+[GenerateSerializer, Alias("spade.change.restore"), Immutable]
+public sealed record RestoreImages([property: Id(0)] string[] Images, [property: Id(1)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.RestoreAsync(category, Images, Reason, job.Stopping);
+}
+
+[GenerateSerializer, Alias("spade.change.rollback"), Immutable]
+public sealed record RollBack([property: Id(0)] int Version, [property: Id(1)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.RollBackAsync(category, Version, Reason, job.Stopping);
+}
+
+[GenerateSerializer, Alias("spade.change.reshard"), Immutable]
+public sealed record Reshard([property: Id(0)] int Shards) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.ReshardAsync(category, Shards, job.Stopping);
+}
+
+[GenerateSerializer, Alias("spade.change.calibrate"), Immutable]
+public sealed record Calibrate([property: Id(0)] ScoringOptions Options) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.CalibrateAsync(category, Options, job, job.Stopping);
+}

@@ -1,0 +1,165 @@
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using SpadeCluster.Galleries;
+using SpadeCluster.Cluster.Galleries;
+using SpadeCluster.Cluster.Placement;
+
+namespace SpadeCluster.Cluster.Categories;
+
+/// <summary>
+/// Reentrant, because its calls only begin, follow and feed jobs; the jobs run on the thread pool, one after the other. The
+/// gallery store stays the only truth: nothing is kept here that is not there, and its lock protects where two activations
+/// (a partition) or another program (the command line) change the same category.
+/// </summary>
+[Reentrant, PreferLocalPlacement, OnSiloWith(SiloRole.Gateway), CollectionAgeLimit(Minutes = 10)]
+internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryServices services, ILocalSiloDetails here, TimeProvider clock, ILogger<CategoryGrain> logger) : Grain, ICategoryGrain
+{
+    /// <summary>How long a call waits for something new.</summary>
+    public static readonly TimeSpan PollTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>A change whose caller has not been heard of for so long is given up: its gateway is gone.</summary>
+    public static readonly TimeSpan LapseTime = TimeSpan.FromSeconds(10);
+
+    // How often the store is asked whether somebody else has written to it: once for the whole cluster.
+    private static readonly TimeSpan LookTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstLockWait = TimeSpan.FromMilliseconds(50), LongestLockWait = TimeSpan.FromSeconds(1);
+
+    // Everything but the jobs' inside is touched on the grain's scheduler only.
+    private readonly Dictionary<Guid, ChangeJob> _jobs = [];
+    private readonly SemaphoreSlim _turn = new(1);
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _version;
+
+    private string Category => this.GetPrimaryKeyString();
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _version = await store.ReadCurrentVersionAsync(Category, cancellationToken) ?? 0;
+        this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookTime, LookTime) { Interleave = true });
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        foreach (var job in _jobs.Values) job.Cancel();
+        // The last job gives its turn back when it has let go of the store's lock.
+        await _turn.WaitAsync(cancellationToken);
+    }
+
+    public async Task<int> WaitForVersionAsync(int seen, CancellationToken cancellationToken)
+    {
+        if (_version == 0) await RefreshAsync(cancellationToken);
+        if (_version == 0 && _jobs.Count == 0) DeactivateOnIdle();
+        if (_version == 0 || _version != seen) return _version;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.WhenAny(_changed.Task, Task.Delay(PollTime, clock, limit.Token));
+        await limit.CancelAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+        return _version;
+    }
+
+    public Task<SiloAddress> BeginAsync(Guid job, CategoryChange change, string author)
+    {
+        if (!_jobs.ContainsKey(job)) RunAsync(_jobs[job] = new ChangeJob(author, change, clock)).Ignore();
+        return Task.FromResult(here.SiloAddress);
+    }
+
+    public Task<ChangeProgress> FollowAsync(Guid job, ChangeProgress seen, CancellationToken cancellationToken) => Job(job).FollowAsync(seen, PollTime, cancellationToken);
+
+    public Task<AddOutcome> AddAsync(Guid job, ImageFile image, CancellationToken cancellationToken) => Job(job).AddAsync(image, cancellationToken);
+
+    public Task EndAsync(Guid job)
+    {
+        Job(job).EndImages();
+        return Task.CompletedTask;
+    }
+
+    public Task CancelAsync(Guid job)
+    {
+        if (_jobs.TryGetValue(job, out var known)) known.Cancel();
+        return Task.CompletedTask;
+    }
+
+    private ChangeJob Job(Guid job) => _jobs.GetValueOrDefault(job)
+        ?? throw new SpadeException(SpadeError.Unavailable, $"the change of category '{Category}' was lost with the silo it ran on; the current version is what it was or has the whole change; repeat it");
+
+    private async Task RunAsync(ChangeJob job)
+    {
+        try
+        {
+            await _turn.WaitAsync(job.Stopping);
+            try
+            {
+                var manifest = await ApplyAsync(job);
+                if (manifest is not null) Publish(manifest.Version);
+                job.Complete(manifest?.Version ?? 0);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+        catch (Exception e)
+        {
+            LogFailed(e is SpadeException or OperationCanceledException ? LogLevel.Information : LogLevel.Error, Category, job.Change.GetType().Name, e);
+            job.Fail(e);
+        }
+    }
+
+    /// <summary>Applies a change off the grain's scheduler. Where another writer holds the store's lock - another program, or a
+    /// process that is just dying - it waits, as long as its caller does.</summary>
+    private async Task<GalleryManifest?> ApplyAsync(ChangeJob job)
+    {
+        var service = services.Local(job.Author);
+        for (var wait = FirstLockWait; ; wait = wait * 2 < LongestLockWait ? wait * 2 : LongestLockWait)
+        {
+            if (await IsFreeAsync(job.Stopping))
+            {
+                job.Start();
+                return await Task.Run(() => job.Change.ApplyAsync(service, Category, job), job.Stopping);
+            }
+            await Task.Delay(wait, clock, job.Stopping);
+        }
+    }
+
+    private async Task<bool> IsFreeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            (await store.LockAsync(Category, cancellationToken)).Dispose();
+            return true;
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
+        {
+            return false;
+        }
+    }
+
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        foreach (var (id, job) in _jobs.Where(j => j.Value.Unasked > LapseTime).ToList())
+        {
+            if (job.IsEnded) _jobs.Remove(id);
+            else job.Cancel();
+        }
+        await RefreshAsync(cancellationToken);
+    }
+
+    private async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        if (await store.ReadCurrentVersionAsync(Category, cancellationToken) is { } current) Publish(current);
+    }
+
+    /// <summary>Versions only ascend; whoever waits for a new one is told.</summary>
+    private void Publish(int version)
+    {
+        if (version <= _version) return;
+        _version = version;
+        var changed = _changed;
+        _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        changed.SetResult();
+    }
+
+    [LoggerMessage(Message = "Category {Category}: {Change} ended without a version")]
+    private partial void LogFailed(LogLevel level, string category, string change, Exception reason);
+}

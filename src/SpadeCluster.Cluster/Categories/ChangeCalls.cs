@@ -1,0 +1,87 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cluster.Resilience;
+using SpadeCluster.Cluster.Scoring;
+
+namespace SpadeCluster.Cluster.Categories;
+
+/// <summary>A gateway's side of changes: begins them at the category's grain and follows them to their end.</summary>
+internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string author)
+{
+    private static readonly ChangeProgress Begun = new(ChangeState.Waiting, 0, 0);
+
+    /// <param name="images">What an addition adds, heeding its enumerator's token; null for every other change.</param>
+    /// <param name="added">Gets what became of each image.</param>
+    /// <param name="done">Gets how many normals a calibration has scored.</param>
+    /// <returns>The version that is current then; 0: there is none.</returns>
+    public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images, IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
+    {
+        var (grain, job) = (grains.GetGrain<ICategoryGrain>(CategoryName.Check(category)), Guid.NewGuid());
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task sending = Task.CompletedTask;
+        try
+        {
+            var silo = await calls.CallAsync(SiloRole.Gateway, (_, _) => grain.BeginAsync(job, change, author), stop.Token);
+            if (images is not null) sending = SendAsync(grain, job, silo, images, added, started.Task, stop);
+            // Following is also the sign of life of this gateway, however slowly its client sends images.
+            for (var seen = Begun; ;)
+            {
+                var progress = await calls.CallAsync(SiloRole.Gateway, (_, _) => grain.FollowAsync(job, seen, stop.Token), stop.Token);
+                if (progress.State != ChangeState.Waiting) started.TrySetResult();
+                if (progress.Done > seen.Done) done?.Report(progress.Done);
+                seen = progress;
+                if (seen.State != ChangeState.Done) continue;
+                await sending;
+                // Whoever changed it here is judged here by what they changed.
+                if (seen.Version > 0) await grains.GetGrain<ICoordinatorGrain>(category).AdvanceAsync(seen.Version, stop.Token);
+                return seen.Version;
+            }
+        }
+        catch (Exception e)
+        {
+            await stop.CancelAsync();
+            grain.CancelAsync(job).Ignore();
+            await sending.ContinueWith(_ => { }, TaskScheduler.Default);
+            // The sender's failure - the client's stream broke - is why following it ended.
+            if (sending.IsFaulted && e is OperationCanceledException) await sending;
+            throw;
+        }
+    }
+
+    /// <summary>Sends images one by one, each when the one before it is durable.</summary>
+    private async Task SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome>? added, Task started, CancellationTokenSource stop)
+    {
+        try
+        {
+            await started.WaitAsync(stop.Token);
+            await foreach (var source in images.WithCancellation(stop.Token))
+            {
+                var outcome = await SendAsync(grain, job, silo, source, stop.Token);
+                added?.Report(outcome);
+            }
+            await grain.EndAsync(job);
+        }
+        catch (Exception e)
+        {
+            await stop.CancelAsync();
+            if (SiloCalls.IsLostSilo(e)) throw new SpadeException(SpadeError.Unavailable, "the silo that was adding the images is lost; repeat the addition", e);
+            throw;
+        }
+    }
+
+    private async Task<AddOutcome> SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, ImageSource source, CancellationToken cancellationToken)
+    {
+        byte[] file;
+        try
+        {
+            file = await source.ReadAsync(cancellationToken);
+        }
+        catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound or SpadeError.ResourceExhausted)
+        {
+            return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
+        }
+        calls.CountSent(silo, "normal", file.Length);
+        return await grain.AddAsync(job, new ImageFile(source.Name, file), cancellationToken);
+    }
+}

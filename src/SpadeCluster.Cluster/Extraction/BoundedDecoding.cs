@@ -1,0 +1,48 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Cluster.Extraction;
+
+/// <summary>
+/// Bounds how many images this silo decodes at a time: one per processor. A file of a few hundred kilobytes may become hundreds
+/// of megabytes of pixels (<see cref="IImagePreparer"/>'s limits bound one image); prepared, it is 150 KB again. So many images
+/// in work take little, whatever they are, and more decoders than processors would not be faster.
+/// </summary>
+internal sealed class BoundedDecoding(IImagePreparers preparers)
+{
+    private readonly SemaphoreSlim _slots = new(Environment.ProcessorCount);
+
+    /// <exception cref="SpadeException">As <see cref="IImagePreparer.Prepare"/>.</exception>
+    public async ValueTask<PreparedImage> PrepareAsync(string preprocessing, ReadOnlyMemory<byte> file, string name, CancellationToken cancellationToken)
+    {
+        await _slots.WaitAsync(cancellationToken);
+        try
+        {
+            return preparers.For(preprocessing).Prepare(file.Span, name);
+        }
+        finally
+        {
+            _slots.Release();
+        }
+    }
+
+    /// <summary>The same for additions, of which few run at a time: a thread of each waits.</summary>
+    public IImagePreparer For(string preprocessing) => new Preparer(preparers.For(preprocessing), _slots);
+
+    private sealed class Preparer(IImagePreparer inner, SemaphoreSlim slots) : IImagePreparer
+    {
+        public string Description => inner.Description;
+
+        public PreparedImage Prepare(ReadOnlySpan<byte> file, string name)
+        {
+            slots.Wait();
+            try
+            {
+                return inner.Prepare(file, name);
+            }
+            finally
+            {
+                slots.Release();
+            }
+        }
+    }
+}

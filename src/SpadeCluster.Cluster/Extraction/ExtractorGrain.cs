@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
+using SpadeCluster.Features;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cluster.Telemetry;
+
+namespace SpadeCluster.Cluster.Extraction;
+
+/// <summary>
+/// Adapts <see cref="IFeatureExtractor"/>. Keyed by silo and slot, not a stateless worker: those stay on the caller's silo,
+/// which need not have a device. Extraction runs on the thread pool; the grain's scheduler only passes messages on.
+/// </summary>
+[Reentrant, OnSiloWith(SiloRole.Extractor)]
+internal sealed class ExtractorGrain : Grain, IExtractorGrain
+{
+    private readonly IFeatureEngines _engines;
+    private readonly ExtractionQueue _queue;
+    private readonly PyramidLeases _leases;
+    private readonly TimeSpan _leaseTime;
+
+    // Only the grain's scheduler touches it.
+    private int _inWork;
+
+    public ExtractorGrain(IServiceProvider services, IOptions<ExtractorOptions> options, TimeProvider clock)
+    {
+        // Asked for here, not in the signature: silos without the role build their grain types without having devices.
+        _engines = services.GetRequiredService<IDeviceEngines>().On(GrainKeys.ParseSlot(this.GetPrimaryKeyString()));
+        _queue = new ExtractionQueue(options.Value, clock);
+        _leases = new PyramidLeases(options.Value.LeaseBytes, options.Value.LeaseTime, clock);
+        _leaseTime = options.Value.LeaseTime;
+    }
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        this.RegisterGrainTimer(_ => { _leases.Expire(); return Task.CompletedTask; }, new GrainTimerCreationOptions(_leaseTime, _leaseTime) { Interleave = true });
+        SpadeMeter.Watch(this, _queue, _leases);
+        return Task.CompletedTask;
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        SpadeMeter.Unwatch(this);
+        await _queue.DisposeAsync();
+    }
+
+    public async Task<ExtractReply> ExtractAsync(ExtractRequest request, CancellationToken cancellationToken)
+    {
+        var (extractor, _) = _engines.For(request.Model, request.Preprocessing);
+        var image = new RgbImage(request.Model.InputWidth, request.Model.InputHeight, request.Pixels);
+        _inWork++;
+        try
+        {
+            var (pooled, pyramid) = await _queue.ExtractAsync(extractor, image, cancellationToken);
+            byte[] bytes = MemoryMarshal.AsBytes<float>(pooled).ToArray();
+            return request.WithPyramid ? new ExtractReply(bytes, Guid.Empty, pyramid) : new ExtractReply(bytes, _leases.Add(pyramid), null);
+        }
+        finally
+        {
+            _inWork--;
+        }
+    }
+
+    public Task<int> CountInWorkAsync() => Task.FromResult(_inWork);
+
+    public Task<PyramidReply> TakePyramidAsync(Guid lease, CancellationToken cancellationToken)
+    {
+        var pyramid = _leases.Take(lease);
+        (pyramid is null ? SpadeMeter.LeaseMisses : SpadeMeter.LeaseHits).Add(1);
+        return Task.FromResult(new PyramidReply(pyramid));
+    }
+
+    public Task ReleaseAsync(Guid lease)
+    {
+        _leases.Take(lease);
+        return Task.CompletedTask;
+    }
+
+    public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
+    {
+        var (extractor, preparer) = _engines.Default;
+        return Task.FromResult(new DefaultEngine(extractor.Model, preparer.Description));
+    }
+}

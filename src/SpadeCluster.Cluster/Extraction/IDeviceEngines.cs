@@ -1,0 +1,10 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Cluster.Extraction;
+
+/// <summary>The engines of an extractor silo's devices.</summary>
+public interface IDeviceEngines
+{
+    /// <param name="slot">0 to the silo's slots - 1.</param>
+    IFeatureEngines On(int slot);
+}

@@ -1,0 +1,29 @@
+using System.Globalization;
+
+namespace SpadeCluster.Cluster.Placement;
+
+/// <summary>
+/// Keys of grains that belong on a certain silo end in "@silo": the caller chooses the silo, the placement filter obeys.
+/// When that silo is gone, callers choose another one, which is another grain. So replicas of a shard are on different
+/// silos and extractor grains on their device by construction.
+/// </summary>
+internal static class GrainKeys
+{
+    /// <summary>category/shard.count@silo; category names hold neither '/' nor '@'.</summary>
+    public static string Shard(string category, int shard, int count, string silo)
+        => string.Create(CultureInfo.InvariantCulture, $"{category}/{shard}.{count}@{silo}");
+
+    public static (string Category, int Shard, int Count) ParseShard(string key)
+    {
+        int slash = key.IndexOf('/'), dot = key.IndexOf('.', slash), at = key.IndexOf('@', slash);
+        return (key[..slash], int.Parse(key[(slash + 1)..dot], CultureInfo.InvariantCulture), int.Parse(key[(dot + 1)..at], CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>slot@silo.</summary>
+    public static string Extractor(int slot, string silo) => string.Create(CultureInfo.InvariantCulture, $"{slot}@{silo}");
+
+    public static int ParseSlot(string key) => int.Parse(key[..key.IndexOf('@')], CultureInfo.InvariantCulture);
+
+    /// <summary>The silo a key names, or null for keys that leave it open.</summary>
+    public static string? SiloOf(string key) => key.IndexOf('@') is >= 0 and int at ? key[(at + 1)..] : null;
+}

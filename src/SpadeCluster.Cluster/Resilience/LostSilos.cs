@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using SpadeCluster.Cluster.Placement;
+
+namespace SpadeCluster.Cluster.Resilience;
+
+/// <summary>
+/// Silos that this one could not reach a moment ago. The cluster agrees on a loss after several probes; a process that
+/// was killed refuses connections at once. Whoever is told here goes to another silo meanwhile, and calls that the lost silo
+/// had taken are not waited for. Every call is idempotent, so a false alarm costs work and nothing else.
+/// <para>Where the machine is there and the port is shut, the process is gone for certain, since a silo listens as long as it
+/// is one: the cluster is told, without waiting for probes. That matters beyond the calls to it, because every silo keeps a
+/// part of the directory that says where grains are.</para>
+/// </summary>
+internal sealed partial class LostSilos : IDisposable
+{
+    /// <summary>How long a silo is avoided after a failure; until then the membership has decided, or it is back.</summary>
+    private static readonly TimeSpan AvoidTime = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+
+    private readonly ConcurrentDictionary<SiloAddress, Entry> _entries = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly IClusterMembershipService _membership;
+    private readonly SiloAddress _self;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _clock;
+
+    public LostSilos(IClusterMembershipService membership, ILocalSiloDetails self, ILogger<LostSilos> logger, TimeProvider clock)
+    {
+        (_membership, _self, _logger, _clock) = (membership, self.SiloAddress, logger, clock);
+        Task.Run(FollowMembershipAsync).Ignore();
+    }
+
+    /// <summary>Silos not avoided; all of them where nothing else is left.</summary>
+    public IReadOnlyList<KnownSilo> Without(IReadOnlyList<KnownSilo> silos)
+    {
+        if (_entries.IsEmpty) return silos;
+        KnownSilo[] others = [.. silos.Where(s => !IsAvoided(s.Address))];
+        return others.Length > 0 ? others : silos;
+    }
+
+    /// <summary>Completes when a silo is found lost from now on.</summary>
+    public Task WhenLost(SiloAddress silo) => EntryOf(silo).Lost.Task;
+
+    /// <summary>Learns from a failed call.</summary>
+    /// <param name="e">Orleans names the silo it could not reach in the text only - the one called, or the one that knows
+    /// where the called grain is.</param>
+    public void Learn(Exception e, IEnumerable<KnownSilo> silos)
+    {
+        if (e is not SiloUnavailableException && !e.Message.Contains("ConnectionFailedException", StringComparison.Ordinal)) return;
+        foreach (var silo in silos)
+        {
+            // This one's own address stands there too, as the sender's.
+            if (!silo.Address.Equals(_self) && e.Message.Contains($"{silo.Address}", StringComparison.Ordinal)) Avoid(silo.Address);
+        }
+    }
+
+    public void Avoid(SiloAddress silo)
+    {
+        var entry = EntryOf(silo);
+        Interlocked.Exchange(ref entry.Until, _clock.GetTimestamp() + (long)(AvoidTime.TotalSeconds * _clock.TimestampFrequency));
+        Interlocked.Exchange(ref entry.Lost, New()).TrySetResult();
+        if (Interlocked.Exchange(ref entry.Checking, 1) == 0) CheckAsync(silo, entry).Ignore();
+    }
+
+    /// <summary>Looks after all members: some connection has just ended.</summary>
+    public void CheckAll()
+    {
+        foreach (var member in _membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active && !m.SiloAddress.Equals(_self)))
+        {
+            var entry = EntryOf(member.SiloAddress);
+            if (Interlocked.Exchange(ref entry.Checking, 1) == 0) CheckAsync(member.SiloAddress, entry).Ignore();
+        }
+    }
+
+    /// <summary>Declares a silo dead whose port is shut, twice. (Where this one's own is, silos are not connected by TCP.)</summary>
+    private async Task CheckAsync(SiloAddress silo, Entry entry)
+    {
+        try
+        {
+            if (!await IsShutAsync(silo.Endpoint) || await IsShutAsync(_self.Endpoint)) return;
+            await Task.Delay(BetweenLooks, _clock, _stop.Token);
+            if (!await IsShutAsync(silo.Endpoint) || _membership.CurrentSnapshot.GetSiloStatus(silo) != SiloStatus.Active) return;
+            LogShut(silo);
+            Avoid(silo);
+            await _membership.TryKill(silo);
+        }
+        finally
+        {
+            Interlocked.Exchange(ref entry.Checking, 0);
+        }
+    }
+
+    /// <summary>Whether connections are refused. No answer at all is not that: the network may be what is lost.</summary>
+    private async Task<bool> IsShutAsync(IPEndPoint endpoint)
+    {
+        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(endpoint, _stop.Token).AsTask().WaitAsync(TimeSpan.FromSeconds(1), _clock, _stop.Token);
+            return false;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode == SocketError.ConnectionRefused;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    public void Dispose() => _stop.Cancel();
+
+    /// <summary>A silo that the cluster has agreed on is lost too; it is never back under the same address and generation.</summary>
+    private async Task FollowMembershipAsync()
+    {
+        await foreach (var snapshot in _membership.MembershipUpdates.WithCancellation(_stop.Token))
+            foreach (var silo in _entries.Keys.Where(s => snapshot.GetSiloStatus(s) is SiloStatus.Dead or SiloStatus.None))
+                if (_entries.TryRemove(silo, out var entry)) entry.Lost.TrySetResult();
+    }
+
+    private bool IsAvoided(SiloAddress silo) => _entries.TryGetValue(silo, out var entry) && Interlocked.Read(ref entry.Until) > _clock.GetTimestamp();
+
+    private Entry EntryOf(SiloAddress silo) => _entries.GetOrAdd(silo, _ => new Entry());
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Silo {Silo} is an active member but its port is shut: its process is gone")]
+    private partial void LogShut(SiloAddress silo);
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed class Entry
+    {
+        public long Until;
+        public int Checking;
+        public TaskCompletionSource Lost = New();
+    }
+}

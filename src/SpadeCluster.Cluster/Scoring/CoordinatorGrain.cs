@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
+using SpadeCluster.Galleries;
+using SpadeCluster.Cluster.Categories;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Cluster.Shards;
+using SpadeCluster.Cluster.Telemetry;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Cluster.Scoring;
+
+/// <summary>
+/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it judges by. The category's grain tells
+/// which one is current, so that no image has to ask the store; <see cref="SteadyVersions"/> keeps to one with thresholds. One
+/// worker per silo, reentrant: images run on the thread pool, side by side, and the grain's scheduler only hands them over.
+/// (One, because Orleans delivers a call's cancellation to any worker.)
+/// </summary>
+[StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
+internal sealed class CoordinatorGrain(
+    ManifestCache manifests, ClusterGalleries galleries, BoundedDecoding decoding, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions,
+    SteadyVersions steady, TimeProvider clock)
+    : Grain, ICoordinatorGrain
+{
+    private const int VersionAttempts = 3;
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private volatile Known? _known;
+
+    private string Category => this.GetPrimaryKeyString();
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        Task.Run(WatchAsync, cancellationToken).Ignore();
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stop.CancelAsync();
+
+    public async Task<CoordinatedScore> ScoreAsync(ImageFile image, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new CoordinatedScore(await Task.Run(() => ScoreCurrentAsync(image, cancellationToken), cancellationToken));
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+        {
+            // Nothing to coordinate: names that clients make up leave no grain behind.
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    public async Task AdvanceAsync(int version, CancellationToken cancellationToken)
+    {
+        if (_known is not { } known || known.Current >= version) return;
+        try
+        {
+            Learn(version, await JudgeAsync(version, cancellationToken), known.Until);
+        }
+        catch (VersionGoneException)
+        {
+            // The next image asks the store.
+            _known = null;
+        }
+    }
+
+    private async Task<ScoredImage> ScoreCurrentAsync(ImageFile image, CancellationToken cancellationToken)
+    {
+        using var activity = SpadeMeter.Activities.StartActivity("spade.score")?.SetTag("spade.category", Category);
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest
+                    : await JudgeAsync(await manifests.CurrentAsync(Category, cancellationToken), cancellationToken);
+                return await ScoreAsync(manifest, image, cancellationToken);
+            }
+            catch (VersionGoneException e) when (attempt < VersionAttempts)
+            {
+                // Compacted away between choosing it here and loading it there: choose again, from what the store has.
+                activity?.AddEvent(new ActivityEvent(e.Message));
+                steady.Forget(Category);
+                _known = null;
+            }
+        }
+    }
+
+    /// <summary>The version that images are judged by while a version is the current one.</summary>
+    private async ValueTask<GalleryManifest> JudgeAsync(int current, CancellationToken cancellationToken)
+    {
+        // The current one in any case: that it is damaged is to be an error, not a reason to judge by an older one.
+        var manifest = await manifests.GetAsync(Category, current, cancellationToken);
+        return manifest.Calibration is not null ? manifest
+            : await manifests.GetAsync(Category, await steady.ChooseAsync(Category, current, cancellationToken), cancellationToken);
+    }
+
+    private async Task<ScoredImage> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var prepared = await decoding.PrepareAsync(manifest.Preprocessing, image.Bytes, image.Name, cancellationToken);
+        double prepare = Lap("decode", ref start);
+
+        var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
+        var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, prepared.Input.Pixels, WithPyramid: settings.GatePolicy == GatePolicy.Always);
+        var extracted = await extractors.ExtractAsync(request, cancellationToken);
+        double extract = Lap("extracted", ref start);
+        try
+        {
+            var query = new QueryImage(ImageId.Of(image.Bytes), extracted.Pooled, extracted.PyramidAsync);
+            var result = await galleries.Coordinator(manifest, options.Value.Threads).ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
+            return new ScoredImage(image.Name, query.Id, prepared, manifest, result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
+        }
+        finally
+        {
+            await extracted.ReleaseAsync();
+        }
+    }
+
+    /// <summary>Follows the category's version. What is known holds as long as the category's grain is heard of; without it,
+    /// every image asks the store.</summary>
+    private async Task WatchAsync()
+    {
+        int? seen = null;
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                int version = await versions.WaitAsync(Category, seen, _stop.Token);
+                Learn(version, await JudgeAsync(version, _stop.Token), clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
+                seen = version;
+            }
+            catch (Exception)
+            {
+                // No such category, or its grain cannot be reached: what the next image meets says so.
+                _known = null;
+                await Task.Delay(CategoryGrain.PollTime, clock, _stop.Token);
+            }
+        }
+    }
+
+    /// <summary>Versions only ascend: what was published while an older manifest was read stays known.</summary>
+    private void Learn(int current, GalleryManifest manifest, long until)
+    {
+        lock (_lock) _known = _known is { } known && known.Current > current ? known with { Until = until } : new Known(current, manifest, until);
+    }
+
+    private static double Lap(string stage, ref long start)
+    {
+        long now = Stopwatch.GetTimestamp();
+        var time = Stopwatch.GetElapsedTime(start, now);
+        start = now;
+        SpadeMeter.Stage(stage, time.TotalMilliseconds);
+        return time.TotalMilliseconds;
+    }
+
+    /// <param name="Current">The current version.</param>
+    /// <param name="Manifest">The version that images are judged by.</param>
+    /// <param name="Until">How long that holds.</param>
+    private sealed record Known(int Current, GalleryManifest Manifest, long Until);
+}

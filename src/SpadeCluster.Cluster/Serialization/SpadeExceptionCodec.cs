@@ -1,0 +1,17 @@
+namespace SpadeCluster.Cluster.Serialization;
+
+/// <summary>Expected failures cross silos with their kind and their sentence; what lies behind them stays in the log.</summary>
+[GenerateSerializer, Alias("spade.error"), Immutable]
+internal struct SpadeExceptionSurrogate
+{
+    [Id(0)] public SpadeError Error;
+    [Id(1)] public string Message;
+    [Id(2)] public TimeSpan? RetryAfter;
+}
+
+[RegisterConverter]
+internal sealed class SpadeExceptionConverter : IConverter<SpadeException, SpadeExceptionSurrogate>
+{
+    public SpadeException ConvertFromSurrogate(in SpadeExceptionSurrogate surrogate) => new(surrogate.Error, surrogate.Message) { RetryAfter = surrogate.RetryAfter };
+    public SpadeExceptionSurrogate ConvertToSurrogate(in SpadeException value) => new() { Error = value.Error, Message = value.Message, RetryAfter = value.RetryAfter };
+}

@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cluster.Resilience;
+using SpadeCluster.Neighbors;
+
+namespace SpadeCluster.Cluster.Shards;
+
+/// <summary>A shard somewhere in the cluster, as the coordinator sees it.</summary>
+internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int replicas, string category, int version, int shard, int count) : IGalleryShard
+{
+    public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
+    {
+        byte[] query = MemoryMarshal.AsBytes(pooled.Span).ToArray();
+        var answer = await CallAsync(async (g, silo) =>
+        {
+            calls.CountSent(silo, "pooled", query.Length);
+            var nearest = await g.NearestAsync(version, query, count, exclude, cancellationToken);
+            calls.CountSent(silo, "neighbours", 12L * nearest.Ids.Length);
+            return nearest;
+        }, cancellationToken);
+        return answer.ToNeighbours();
+    }
+
+    public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
+    {
+        var answer = await CallAsync(async (g, silo) =>
+        {
+            calls.CountSent(silo, "pyramid", query.Shapes.Sum(s => 2L * s.Length));
+            var found = await g.MatchAsync(version, query, ShardPicks.From(picks), options, cancellationToken);
+            calls.CountSent(silo, "matches", found.Maps.Sum(m => 12L * m.Distances.Length));
+            return found;
+        }, cancellationToken);
+        return answer.Maps;
+    }
+
+    public Task LoadAsync(CancellationToken cancellationToken = default) => CallAsync(async (g, _) =>
+    {
+        await g.LoadAsync(version, cancellationToken);
+        return true;
+    }, cancellationToken);
+
+    private Task<T> CallAsync<T>(Func<IGalleryShardGrain, SiloAddress, Task<T>> call, CancellationToken cancellationToken)
+    {
+        int start = Random.Shared.Next(replicas);
+        return calls.CallAsync(SiloRole.Gallery, (silos, attempt) =>
+        {
+            var ranked = ShardPlacement.Rank(category, shard, silos);
+            // Any replica will do; the attempts after a failure go round them.
+            var silo = ranked[(start + attempt) % Math.Min(replicas, ranked.Count)];
+            return calls.OnAsync(silo.Address, () => call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name)), silo.Address));
+        }, cancellationToken);
+    }
+}

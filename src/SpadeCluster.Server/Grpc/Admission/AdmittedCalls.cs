@@ -1,0 +1,48 @@
+using System.Globalization;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using SpadeCluster.Server.Grpc.Errors;
+
+namespace SpadeCluster.Server.Grpc.Admission;
+
+/// <summary>Unary calls with an image: admitted by the length that their message announces, before any of it is read.</summary>
+internal static class AdmittedCalls
+{
+    public static IEndpointConventionBuilder AdmitUnaryCalls(this IEndpointConventionBuilder endpoints)
+    {
+        endpoints.Add(endpoint =>
+        {
+            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Type != MethodType.Unary || endpoint.RequestDelegate is not { } call) return;
+            endpoint.RequestDelegate = async context =>
+            {
+                AdmissionControl.Place place;
+                try
+                {
+                    var head = await MessageHead.PeekAsync(context.Request.BodyReader, context.RequestAborted);
+                    var services = context.RequestServices;
+                    place = services.GetRequiredService<AdmissionControl>().Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcDoorOptions>>().Value.MaxMessageBytes) ?? 0);
+                }
+                catch (SpadeException e)
+                {
+                    Refuse(context.Response, GrpcStatus.ToRpc(e));
+                    return;
+                }
+                using (place) await call(context);
+            };
+        });
+        return endpoints;
+    }
+
+    /// <summary>An answer that is only a status, as gRPC over HTTP/2 has it.</summary>
+    private static void Refuse(HttpResponse response, RpcException e)
+    {
+        response.ContentType = "application/grpc";
+        response.Headers["grpc-status"] = ((int)e.StatusCode).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = Uri.EscapeDataString(e.Status.Detail);
+        foreach (var trailer in e.Trailers) response.Headers[trailer.Key] = trailer.IsBinary ? Convert.ToBase64String(trailer.ValueBytes) : trailer.Value;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+
+namespace SpadeCluster.Server.Grpc.Admission;
+
+/// <summary>What stands before every gRPC message: whether it is compressed (1 byte) and how long it is (4 bytes, big-endian).</summary>
+internal readonly record struct MessageHead(bool Compressed, uint Length)
+{
+    private const int Size = 5;
+
+    /// <summary>Looks at the head of the next message and leaves it to whoever reads the message. As long as nobody does, the rest
+    /// stays with the client, by HTTP/2's flow control.</summary>
+    /// <returns>Null: there is no further message.</returns>
+    public static async ValueTask<MessageHead?> PeekAsync(PipeReader body, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var read = await body.ReadAsync(cancellationToken);
+            if (read.Buffer.Length >= Size || read.IsCompleted || read.IsCanceled)
+            {
+                var head = Parse(read.Buffer);
+                body.AdvanceTo(read.Buffer.Start);
+                return head;
+            }
+            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static MessageHead? Parse(ReadOnlySequence<byte> buffer)
+    {
+        if (buffer.Length < Size) return null;
+        Span<byte> head = stackalloc byte[Size];
+        buffer.Slice(0, Size).CopyTo(head);
+        return new MessageHead(head[0] != 0, BinaryPrimitives.ReadUInt32BigEndian(head[1..]));
+    }
+
+    /// <summary>Bytes that the message may take in memory: a compressed one, all that one may have.</summary>
+    /// <exception cref="SpadeException">ResourceExhausted: more than <paramref name="most"/>.</exception>
+    public long Bytes(int most) => Length > most
+        ? throw new SpadeException(SpadeError.ResourceExhausted, $"a message of {Length:N0} bytes is more than the {most:N0} this server takes; send a smaller image")
+        : Compressed ? most : Length;
+}

@@ -1,0 +1,97 @@
+using Google.Protobuf.WellKnownTypes;
+using Spade.V1;
+using SpadeCluster.Galleries;
+using Core = SpadeCluster;
+
+namespace SpadeCluster.Server.Grpc.Galleries;
+
+internal static class GalleryMapping
+{
+    public static Gallery ToMessage(GalleryManifest m, bool includeImages)
+    {
+        var gallery = new Gallery
+        {
+            Category = m.Category,
+            Version = m.Version,
+            CreatedAt = Timestamp.FromDateTimeOffset(m.CreatedAt),
+            CreatedBy = m.CreatedBy,
+            Reason = m.Reason,
+            Model = new Model { Name = m.Model.Name, Digest = m.Model.Digest, InputWidth = m.Model.InputWidth, InputHeight = m.Model.InputHeight },
+            Preprocessing = m.Preprocessing,
+            ImageCount = m.Images.Count,
+            Shards = m.Shards,
+        };
+        if (includeImages)
+            gallery.Images.Add(m.Images.Select(i => new Spade.V1.GalleryImage { Id = i.Id.ToString(), Sha256 = i.Sha256, Source = i.Source, AddedAt = Timestamp.FromDateTimeOffset(i.AddedAt), AddedBy = i.AddedBy }));
+        if (m.Calibration is { } c)
+            gallery.Calibration = new Calibration { Options = ToMessage(c.Options), Tau = c.Tau, Theta = c.Theta, Rate = c.Rate };
+        return gallery;
+    }
+
+    /// <param name="known">Settings that hold where the message names none; null: the defaults.</param>
+    public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, Core.Scoring.ScoringOptions? known, int images)
+    {
+        var d = known ?? Core.Scoring.ScoringOptions.DefaultFor(images);
+        d = d with { GateNeighbours = Math.Min(d.GateNeighbours, Math.Max(images, 1)) };
+        return m is null ? d : new Core.Scoring.ScoringOptions
+        {
+            GateNeighbours = m.HasGateNeighbours ? m.GateNeighbours : d.GateNeighbours,
+            GalleryNeighbours = m.HasGalleryNeighbours ? m.GalleryNeighbours : d.GalleryNeighbours,
+            Kappa = m.HasKappa ? m.Kappa : d.Kappa,
+            Fusion = m.Fusion switch
+            {
+                Fusion.Unspecified => d.Fusion,
+                Fusion.Concatenated => Core.Neighbors.Fusion.Concatenated,
+                Fusion.PerLevel => Core.Neighbors.Fusion.PerLevel,
+                _ => throw new SpadeException(SpadeError.InvalidArgument, $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
+            },
+            Levels = m.Levels.Count > 0 ? [.. m.Levels] : d.Levels,
+            GatePolicy = m.GatePolicy switch
+            {
+                GatePolicy.Unspecified => d.GatePolicy,
+                GatePolicy.Always => Core.Scoring.GatePolicy.Always,
+                GatePolicy.Gate => Core.Scoring.GatePolicy.Gate,
+                GatePolicy.GateOrSample => Core.Scoring.GatePolicy.GateOrSample,
+                _ => throw new SpadeException(SpadeError.InvalidArgument, $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),
+            },
+            AuditShare = m.HasAuditShare ? m.AuditShare : d.AuditShare,
+            Alpha = m.HasAlpha ? m.Alpha : d.Alpha,
+            Sigma = m.HasSigma ? m.Sigma : d.Sigma,
+        };
+    }
+
+    public static AddedImage ToMessage(AddOutcome o) => new()
+    {
+        Name = o.Source,
+        ImageId = o.Id?.ToString() ?? "",
+        Status = o.Status switch
+        {
+            AddStatus.Added => AddedImage.Types.Status.Added,
+            AddStatus.Duplicate => AddedImage.Types.Status.Duplicate,
+            _ => AddedImage.Types.Status.Failed,
+        },
+        Problem = o.Problem ?? "",
+    };
+
+    private static ScoringOptions ToMessage(Core.Scoring.ScoringOptions o)
+    {
+        var message = new ScoringOptions
+        {
+            GateNeighbours = o.GateNeighbours,
+            Kappa = o.Kappa,
+            Fusion = o.Fusion == Core.Neighbors.Fusion.PerLevel ? Fusion.PerLevel : Fusion.Concatenated,
+            GatePolicy = o.GatePolicy switch
+            {
+                Core.Scoring.GatePolicy.Gate => GatePolicy.Gate,
+                Core.Scoring.GatePolicy.GateOrSample => GatePolicy.GateOrSample,
+                _ => GatePolicy.Always,
+            },
+            AuditShare = o.AuditShare,
+            Alpha = o.Alpha,
+            Sigma = o.Sigma,
+        };
+        if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
+        message.Levels.Add(o.Levels ?? []);
+        return message;
+    }
+}

@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using Spade.V1;
+using SpadeCluster.Scoring;
+using ScoreResult = Spade.V1.ScoreResult;
+using StageTimes = Spade.V1.StageTimes;
+
+namespace SpadeCluster.Server.Grpc.Scoring;
+
+internal static class ScoreMapping
+{
+    public static ScoreResult ToMessage(ScoredImage scored, bool includeMap)
+    {
+        var score = ImageScore.Of(scored);
+        var result = new ScoreResult
+        {
+            Name = score.File,
+            ImageId = score.ImageId,
+            Category = score.Category,
+            Version = score.Version,
+            GateDistance = score.GateDistance,
+            Localised = score.Localised,
+            Milliseconds = new StageTimes
+            {
+                Prepare = score.Milliseconds.Prepare,
+                Extract = score.Milliseconds.Extract,
+                Retrieve = score.Milliseconds.Retrieve,
+                Match = score.Milliseconds.Match,
+                Map = score.Milliseconds.Map,
+            },
+        };
+        if (score.PredScore is { } predScore) result.PredScore = predScore;
+        if (score.PredLabel is { } predLabel) result.PredLabel = predLabel;
+        if (score.RawScore is { } raw) result.RawScore = raw;
+        if (score.MapMax is { } max) result.MapMax = max;
+        if (score.Theta is { } theta) result.Theta = theta;
+        if (score.Tau is { } tau) result.Tau = tau;
+        if (score.Flagged is { } flagged) result.Flagged = flagged;
+        result.Regions.Add(score.Regions.Select(ToMessage));
+        result.Neighbours.Add(score.Neighbours.Select(n => new Neighbour { ImageId = n.ImageId, Source = n.Source, Distance = n.Distance }));
+        if (includeMap && scored.Result.Map is { } map)
+            result.AnomalyMap = new Spade.V1.AnomalyMap { Width = map.Width, Height = map.Height, Values = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(map.Values)) };
+        return result;
+    }
+
+    private static Region ToMessage(ScoredRegion r) => new()
+    {
+        Box = new Box { X = r.Box.X, Y = r.Box.Y, Width = r.Box.Width, Height = r.Box.Height },
+        InputArea = r.InputArea,
+        Peak = r.Peak,
+        PeakAt = ToMessage(r.PeakAt),
+        Evidence = r.Evidence is null ? null : new Evidence { ImageId = r.Evidence.ImageId, Source = r.Evidence.Source, Input = ToMessage(r.Evidence.Input), Distance = r.Evidence.Distance },
+    };
+
+    private static Point ToMessage(PhotoPoint p) => new() { X = p.X, Y = p.Y };
+}

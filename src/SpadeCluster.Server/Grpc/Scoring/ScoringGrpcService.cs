@@ -1,0 +1,122 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Spade.V1;
+using SpadeCluster.Galleries;
+using SpadeCluster.Server.Grpc.Admission;
+using SpadeCluster.Server.Grpc.Errors;
+using SpadeCluster.Server.Grpc.Images;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server.Grpc.Scoring;
+
+/// <summary>spade.v1.Scoring over any <see cref="IScoringService"/>.</summary>
+internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionControl admission, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Scoring.ScoringBase
+{
+    public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
+    {
+        var source = ImageSources.From(request.Image);
+        CheckSize(request.Image);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        if (context.Deadline == DateTime.MaxValue) limit.CancelAfter(options.Value.DefaultDeadline);
+        return new ScoreResponse { Result = ScoreMapping.ToMessage(await scoring.ScoreAsync(request.Category, source, limit.Token), request.IncludeMap) };
+    }
+
+    public override async Task ScoreStream(IAsyncStreamReader<ScoreStreamRequest> requestStream, IServerStreamWriter<ScoreStreamResponse> responseStream, ServerCallContext context)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        // Answers in the order of the requests. Full: reading pauses, and with it the client, by HTTP/2's flow control.
+        var answers = Channel.CreateBounded<Task<ScoreStreamResponse>>(new BoundedChannelOptions(options.Value.StreamConcurrency) { SingleReader = true, SingleWriter = true });
+        using var requests = new AdmittedStream<ScoreStreamRequest>(requestStream, context, admission, options.Value, lifetime.ApplicationStopping);
+        var reading = ReadAsync(requests, answers.Writer, stop.Token);
+        try
+        {
+            await foreach (var answer in answers.Reader.ReadAllAsync(stop.Token)) await responseStream.WriteAsync(await answer, stop.Token);
+            await reading;
+        }
+        finally
+        {
+            // However the stream ends, nothing of it goes on behind.
+            await stop.CancelAsync();
+            await reading.ContinueWith(_ => { }, TaskScheduler.Default);
+            while (answers.Reader.TryRead(out var left)) await left.ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+    }
+
+    private async Task ReadAsync(AdmittedStream<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var image = new ChunkedImage(options.Value.MaxImageBytes);
+            ScoreStreamRequest? first = null;
+            bool more = false, skipping = false;
+            while (await requests.MoveNextAsync(more, cancellationToken))
+            {
+                var request = requests.Current;
+                if (!more) CheckOrder(first, first = request);
+                else if (request.RequestId != first!.RequestId) throw new SpadeException(SpadeError.InvalidArgument, $"request {request.RequestId} began before the last chunk of request {first.RequestId}; send 'more' in all but the last chunk");
+                more = request.More;
+                try
+                {
+                    if (!skipping && image.Add(request.Image, more))
+                    {
+                        var source = image.Take();
+                        var place = requests.TakePlace();
+                        await answers.WriteAsync(AnswerAsync(first, source, place, cancellationToken), cancellationToken);
+                    }
+                }
+                catch (SpadeException e)
+                {
+                    // This image's fault: its remaining chunks are skipped and the stream goes on.
+                    image.Reset();
+                    skipping = true;
+                    await answers.WriteAsync(Task.FromResult(new ScoreStreamResponse { RequestId = first.RequestId, Error = GrpcStatus.ToError(e) }), cancellationToken);
+                }
+                if (skipping) requests.Forget();
+                if (!more) requests.TakePlace()?.Dispose();
+                skipping &= more;
+            }
+            answers.Complete();
+        }
+        catch (Exception e)
+        {
+            answers.Complete(e);
+            throw;
+        }
+    }
+
+    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable? place, CancellationToken cancellationToken)
+    {
+        using (place)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(options.Value.DefaultDeadline);
+            try
+            {
+                var scored = await scoring.ScoreAsync(request.Category, source, limit.Token);
+                return new ScoreStreamResponse { RequestId = request.RequestId, Result = ScoreMapping.ToMessage(scored, request.IncludeMap) };
+            }
+            catch (SpadeException e)
+            {
+                return new ScoreStreamResponse { RequestId = request.RequestId, Error = GrpcStatus.ToError(e) };
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                return new ScoreStreamResponse { RequestId = request.RequestId, Error = new Error { Code = (int)StatusCode.DeadlineExceeded, Message = $"{source.Name}: not scored within {options.Value.DefaultDeadline.TotalSeconds:0} s; try again" } };
+            }
+        }
+    }
+
+    private static void CheckOrder(ScoreStreamRequest? last, ScoreStreamRequest next)
+    {
+        if (last is not null && next.RequestId <= last.RequestId)
+            throw new SpadeException(SpadeError.InvalidArgument, $"request id {next.RequestId} follows {last.RequestId}; ids must ascend");
+    }
+
+    private void CheckSize(Image image)
+    {
+        if (image.Data.Length > options.Value.MaxImageBytes)
+            throw new SpadeException(SpadeError.ResourceExhausted, $"{image.Name}: {image.Data.Length} bytes are more than the {options.Value.MaxImageBytes} this server takes; send a smaller one");
+    }
+}
