@@ -48,7 +48,8 @@ public sealed class ManifestTests
             // Gateways have extractors of their own, so that an image stays where it was decoded.
             Assert.Equal(role switch { Gpu or SiloRole.Gateway => [SiloRole.Gateway, SiloRole.Extractor], Console => [SiloRole.Gateway], _ => [role] }, options.RoleList);
             Assert.Equal(role == Gpu ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["managed"], options.DeviceList);
-            Assert.Equal(role == Gpu ? "spade-silo-gpu:0.1.0" : "spade-silo:0.1.0", (string)container["image"]!);
+            Assert.Equal(role == Gpu ? "spade-gpu:0.1.0" : "spade:0.1.0", (string)container["image"]!);
+            Assert.Equal(["silo"], container["args"]!.AsArray().Select(a => (string)a!));
             Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));
             Assert.Equal("pod-1", options.SiloName);
             Assert.Contains("POD_IP", values.Keys);
@@ -62,7 +63,7 @@ public sealed class ManifestTests
             Assert.Equal(expected.OrderBy(p => p.Key), ports.OrderBy(p => p.Key));
 
             // Probes: paths that the program maps, on the health port.
-            string hosting = File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Silo", "Hosting", "SiloHosting.cs"));
+            string hosting = File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Cli", "Silo", "SiloHosting.cs"));
             foreach (string probe in new[] { "startup", "readiness", "liveness" })
             {
                 var get = container[probe + "Probe"]!["httpGet"]!;
@@ -155,11 +156,12 @@ public sealed class ManifestTests
         // The base image: ASP.NET Core, of the framework's version.
         Assert.Contains("Microsoft.AspNetCore.App", frameworks);
         string tag = Regex.Match(docker, @"FROM mcr\.microsoft\.com/dotnet/aspnet:(\S+)").Groups[1].Value;
+        Assert.Contains("CMD [\"silo\"]", docker);
         Assert.Equal("net" + tag, runtime.GetProperty("tfm").GetString());
         Assert.Contains($"dotnet/sdk:{tag}", docker);
         // The GPU image: the same program, built on the package that carries CUDA.
         Assert.Contains("-p:Gpu=$GPU", docker);
-        Assert.Contains("'$(Gpu)' == 'true'", File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Inference.OnnxRuntime", "SpadeCluster.Inference.OnnxRuntime.csproj")));
+        Assert.Contains("'$(Gpu)' == 'true'", File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Inference", "SpadeCluster.Inference.csproj")));
         var options = new SiloOptions();
         Assert.Contains($"EXPOSE {options.GrpcPort} {options.HealthPort}", docker);
     }

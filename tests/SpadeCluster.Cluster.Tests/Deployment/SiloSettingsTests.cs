@@ -67,7 +67,7 @@ public sealed class SiloSettingsTests
         string said = File.ReadAllText(log).TrimEnd();
         File.Delete(log);
         Assert.Equal(2, process.ExitCode);
-        Assert.StartsWith($"spade-silo: {setting} is ", said, StringComparison.Ordinal);
+        Assert.StartsWith($"spade: {setting} is ", said, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', said);
     }
 
