@@ -7,7 +7,7 @@ namespace SpadeCluster.Inference;
 /// Extractors by what they were opened for, each opened once, by whoever asks first; others wait for that. A failed attempt is
 /// not kept: the next call tries again, with a repaired file or a device that is back.
 /// </summary>
-public sealed class OpenExtractors<TKey> : IDisposable where TKey : notnull
+internal sealed class OpenExtractors<TKey> : IDisposable where TKey : notnull
 {
     private readonly ConcurrentDictionary<TKey, Lazy<IFeatureExtractor>> _all = new();
 

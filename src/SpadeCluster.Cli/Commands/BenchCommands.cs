@@ -4,7 +4,6 @@ using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Inference;
-using SpadeCluster.Inference.Default;
 using SpadeCluster.Inference.Import;
 using SpadeCluster.Neighbors;
 using Spectre.Console;
@@ -22,14 +21,13 @@ internal static class BenchCommands
 
     private static Command Extract()
     {
-        var model = new Option<string?>("--model") { Description = "Model folder, or 'default'. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
+        var model = new Option<string?>("--model") { Description = "Name of a built-in model, model folder, or 'default'. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
         var threads = new Option<string>("--threads") { Description = "Thread counts to measure.", DefaultValueFactory = _ => "1,2" };
-        var profile = new Option<bool>("--profile") { Description = "Also show where the managed extractor's time goes." };
         var (runs, peer, json) = (Runs(10), Peer(), CommonOptions.Json());
-        var command = new Command("extract", "Time feature extraction of one image.\n\nExample: spade bench extract --threads 1,2 --peer \"python3 tests/SpadeCluster.Benchmarks/Inference/torch_extract.py --threads 2\"") { model, threads, runs, peer, profile, json };
+        var command = new Command("extract", "Time feature extraction of one image.\n\nExample: spade bench extract --threads 1,2 --peer \"python3 tests/SpadeCluster.Benchmarks/Inference/torch_extract.py --threads 2\"") { model, threads, runs, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), "default" => DefaultModel.Open(), var folder => ModelFolder.Open(folder) };
+            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), "default" => ModelCatalog.Open(null), var named => ModelCatalog.Open(named) };
             var result = await ExtractBenchmark.RunAsync(subject, Counts(parsed.GetRequiredValue(threads)), parsed.GetValue(runs), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))
             {
@@ -38,8 +36,7 @@ internal static class BenchCommands
             }
             Console.WriteLine($"{result.Model}, one image; {result.Processor}");
             Print(result.Timings);
-            if (parsed.GetValue(profile)) Print(result.Profile);
-            if (result.PeerOverManaged is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the peer takes {ratio:0.00} times as long"));
+            if (result.PeerRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the peer takes {ratio:0.00} times as long"));
             return 0;
         });
         return command;
@@ -106,14 +103,6 @@ internal static class BenchCommands
         AnsiConsole.Write(table);
 
         static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
-    }
-
-    private static void Print(IReadOnlyList<StepProfile> profile)
-    {
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("managed, by kind of step", "threads", "steps", "ms", "GFLOP/s");
-        foreach (var p in profile)
-            table.AddRow(Markup.Escape(p.Kind), $"{p.Threads}", $"{p.Steps}", p.Milliseconds.ToString("0.00", CultureInfo.InvariantCulture), p.GigaflopsPerSecond?.ToString("0", CultureInfo.InvariantCulture) ?? "");
-        AnsiConsole.Write(table);
     }
 
     private static int[] Counts(string text)

@@ -56,20 +56,18 @@ internal static class CommonOptions
 internal sealed class ExtractorOptions
 {
     private readonly Option<int> _threads;
-    private readonly Option<string?> _extractor = new("--extractor") { Description = $"What runs the model: {string.Join(" or ", Extractors.All.Select(c => c.Name))}. Default: the first of them that can.", HelpName = "NAME" };
-    private readonly Option<string> _device = new("--device") { Description = "cpu, or cuda:N with ONNX Runtime's GPU package.", HelpName = "DEVICE", DefaultValueFactory = _ => Extractors.Cpu };
+    private readonly Option<string> _device = new("--device") { Description = "Where the model runs: cpu, or cuda:N in a build with -p:Gpu=true.", HelpName = "DEVICE", DefaultValueFactory = _ => ExtractorSettings.Cpu };
 
     /// <param name="threads">Where the usual default does not suit the command.</param>
     public ExtractorOptions(Command command, Option<int>? threads = null)
     {
         _threads = threads ?? CommonOptions.Threads();
-        _extractor.AcceptOnlyFromAmong(Extractors.Managed, Extractors.OnnxRuntime);
         foreach (var option in All) command.Add(option);
     }
 
-    public IReadOnlyList<Option> All => [_threads, _extractor, _device];
+    public IReadOnlyList<Option> All => [_threads, _device];
 
-    public ExtractorSettings Read(ParseResult parsed) => new(parsed.GetValue(_extractor), parsed.GetRequiredValue(_device), parsed.GetValue(_threads));
+    public ExtractorSettings Read(ParseResult parsed) => new(parsed.GetRequiredValue(_device), parsed.GetValue(_threads));
 }
 
 /// <summary>The method's settings as options.</summary>

@@ -1,26 +1,19 @@
-using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
-using SpadeCluster.Inference.Default;
 
 namespace SpadeCluster.Cli.Composition;
 
-/// <summary>
-/// The models this process can use: the one named on the command line, the embedded one, and those below ./models, opened
-/// when a gallery asks for them.
-/// </summary>
-internal sealed class Engines(string? modelFolder, string? preprocessing = null, ExtractorSettings? extractor = null) : IFeatureEngines, IDisposable
+/// <summary>The models of the command line: the one named there, the built-in ones, and those below ./models.</summary>
+/// <param name="model">Folder or name of the model; null: the default one, and for a gallery the model that it was built with.</param>
+/// <param name="preprocessing">How new categories prepare images; null: stretched to the model's input.</param>
+internal sealed class Engines(string? model, string? preprocessing = null, ExtractorSettings? extractor = null) : IFeatureEngines, IDisposable
 {
     public const string ModelsFolder = "models";
 
-    private readonly OpenExtractors<string> _extractors = new();
-    private readonly ConcurrentDictionary<(string Folder, DateTime Written), FeatureModel> _described = new();
-    // A model that cannot be opened is tried again by the next call; one that two calls open at once is the same.
-    private readonly Lazy<InferenceModel> _named = new(() => modelFolder is null ? DefaultModel.Open() : ModelFolder.Open(modelFolder), LazyThreadSafetyMode.PublicationOnly);
-
     private readonly ExtractorSettings _settings = extractor ?? new();
+    private readonly ModelCatalog _catalog = new(model, ModelsFolder, _ => (extractor ?? new()).Options, warning => Console.Error.WriteLine($"spade: {warning}"));
 
     /// <summary>Threads for one image; 0: all processors.</summary>
     public int Threads => _settings.Threads;
@@ -29,21 +22,26 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     {
         get
         {
-            var extractor = Extractor(_named.Value);
-            var geometry = preprocessing is null ? Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight) : Preprocessing.Parse(preprocessing);
-            return Compose(extractor, geometry);
+            var opened = _catalog.Extractor(_settings.Options.Device);
+            var geometry = preprocessing is null ? Preprocessing.Stretch(opened.Model.InputWidth, opened.Model.InputHeight) : Preprocessing.Parse(preprocessing);
+            return Compose(opened, geometry);
         }
     }
 
-    public FeatureEngine For(FeatureModel model, string preprocessing)
+    public FeatureEngine For(FeatureModel wanted, string preprocessing)
     {
-        if (modelFolder is not null && _named.Value.Digest != model.Digest)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery was built with model '{model.Name}' (digest {model.Digest[..12]}), but '{modelFolder}' is '{_named.Value.Manifest.Name}' ({_named.Value.Digest[..12]}): use that model, or build a new category");
-        return Compose(_extractors.Get(model.Digest, () => Extractors.Open(Find(model), _settings)), Preprocessing.Parse(preprocessing));
+        if (model is not null && _catalog.Default is var named && named.Digest != wanted.Digest)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"the gallery was built with model '{wanted.Name}' (digest {wanted.Digest[..12]}), but '{model}' is '{named.Manifest.Name}' " +
+                $"({named.Digest[..12]}): use that model, or build a new category");
+        return Compose(_catalog.Extractor(_settings.Options.Device, wanted), Preprocessing.Parse(preprocessing));
     }
 
     /// <summary>Health of every extractor that is open.</summary>
-    public IReadOnlyList<ExtractorHealth> Health() => [.. _extractors.All.Select(e => e.Health)];
+    public IReadOnlyList<ExtractorHealth> Health() => [.. _catalog.Health];
+
+    /// <summary>Models that new galleries can be built with.</summary>
+    public IReadOnlyList<FeatureModel> Models() => _catalog.Models(_settings.Options.Device);
 
     /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
     /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
@@ -51,43 +49,7 @@ internal sealed class Engines(string? modelFolder, string? preprocessing = null,
     public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true, Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null)
         => new(store, this, author, Threads, thumbnail: thumbnails ? image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open);
 
-    public void Dispose() => _extractors.Dispose();
-
-    /// <summary>Models that new galleries can be built with: the default one and those below ./models that can be run.</summary>
-    public IReadOnlyList<FeatureModel> Models()
-    {
-        var models = new List<FeatureModel> { Extractor(_named.Value).Model };
-        foreach (string folder in ModelFolders.In(ModelsFolder))
-        {
-            try
-            {
-                models.Add(_described.GetOrAdd((folder, File.GetLastWriteTimeUtc(Path.Combine(folder, ModelFolder.ManifestFile))), _ => Describe(folder)));
-            }
-            catch (SpadeException e)
-            {
-                Warn($"model folder '{folder}' is left out: {e.Message}");
-            }
-        }
-        return [.. models.DistinctBy(m => m.Digest)];
-    }
-
-    /// <summary>Opened for a look only: weights stay in memory for what is scored with.</summary>
-    private FeatureModel Describe(string folder)
-    {
-        using var extractor = Extractors.Open(ModelFolder.Open(folder), _settings);
-        return extractor.Model;
-    }
-
-    private InferenceModel Find(FeatureModel model)
-    {
-        if (_named.Value.Digest == model.Digest) return _named.Value;
-        return ModelFolders.Find(ModelsFolder, model.Digest, Warn)
-            ?? throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below ./{ModelsFolder}: name its folder with --model");
-    }
-
-    private IFeatureExtractor Extractor(InferenceModel model) => _extractors.Get(model.Digest, () => Extractors.Open(model, _settings));
-
-    private static void Warn(string warning) => Console.Error.WriteLine($"spade: {warning}");
+    public void Dispose() => _catalog.Dispose();
 
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
     {

@@ -4,9 +4,8 @@ internal sealed record ModelSummary(string Name, string Folder, string Digest, i
 
 internal sealed record ModelOutputRange(string Output, float Smallest, float Largest, float Mean);
 
-/// <param name="Differences">Per output, the largest relative difference (norm over norm) from the first extractor; empty for the first.</param>
-internal sealed record ModelExtractor(string Name, string Provider, string Device, IReadOnlyList<ModelOutputDifference> Differences);
-
 internal sealed record ModelOutputDifference(string Output, double Relative);
 
-internal sealed record ModelVerified(string Name, string Digest, IReadOnlyList<ModelOutputRange> Outputs, IReadOnlyList<ModelExtractor> Extractors);
+/// <param name="Differences">Per output, the largest relative difference (norm over norm) from the CPU; empty on the CPU.</param>
+internal sealed record ModelVerified(
+    string Name, string Digest, string Provider, string Device, IReadOnlyList<ModelOutputRange> Outputs, IReadOnlyList<ModelOutputDifference> Differences);

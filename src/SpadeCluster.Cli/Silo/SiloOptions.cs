@@ -81,10 +81,10 @@ public sealed class SiloOptions
     /// <summary>Model folder for new categories; null: the embedded model.</summary>
     public string? DefaultModel { get; set; }
 
-    /// <summary>Devices of an extractor silo, separated by commas, one extractor each: managed (the processors, by our own
-    /// code), or with ONNX Runtime cpu, cuda:0, cuda:1 and so on. CUDA takes the GPU image (-p:Gpu=true).</summary>
+    /// <summary>Devices of an extractor silo, separated by commas, one extractor each: cpu (the processors), cuda:0, cuda:1 and
+    /// so on. CUDA needs the GPU image (-p:Gpu=true).</summary>
     [Required]
-    public string Devices { get; set; } = DeviceEngines.Managed;
+    public string Devices { get; set; } = "cpu";
 
     /// <summary>Threads for one image; 0: all processors.</summary>
     [Range(0, 1024)]
@@ -119,9 +119,9 @@ public sealed class SiloOptions
         foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
             yield return $"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}";
         if (RoleList.Count == 0) yield return $"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}";
-        if (DeviceList.Count == 0) yield return $"{Section}:Devices is empty; name at least one, such as {DeviceEngines.Managed} or cuda:0";
+        if (DeviceList.Count == 0) yield return $"{Section}:Devices is empty; name at least one, such as cpu or cuda:0";
         foreach (string device in DeviceList.Where(d => !DeviceEngines.IsDevice(d)))
-            yield return $"{Section}:Devices: '{device}' is no device; {DeviceEngines.Managed}, cpu, cuda and cuda:N (N from 0) are";
+            yield return $"{Section}:Devices: '{device}' is no device; cpu, cuda and cuda:N (N from 0) are";
         if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && ConnectionProblem() is { } problem)
             yield return $"{Section}:ConnectionString {problem}; PostgreSql needs one such as Host=db;Database=spade;Username=spade";
         if (SiloAddress is { } address && !IPAddress.TryParse(address, out _))

@@ -1,7 +1,7 @@
 namespace SpadeCluster.Features;
 
 /// <summary>Where an extractor runs and whether it still can.</summary>
-/// <param name="Provider">What executes the network: managed, CPU, CUDA.</param>
+/// <param name="Provider">What executes the network: CPU or CUDA.</param>
 /// <param name="Device">The device, such as cpu or cuda:0.</param>
 /// <param name="ModelDigest">See <see cref="FeatureModel.Digest"/>.</param>
 /// <param name="Problem">Why every further call will fail, or null. Whoever owns the extractor makes another.</param>

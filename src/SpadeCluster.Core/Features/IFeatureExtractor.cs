@@ -5,8 +5,8 @@ public interface IFeatureExtractor : IDisposable
 {
     FeatureModel Model { get; }
 
-    /// <summary>Extractors in this process's own code cannot lose their device; those that can say so.</summary>
-    ExtractorHealth Health => new("managed", "cpu", Model.Digest);
+    /// <summary>Whether the device still works. An extractor without a device that can be lost is always healthy.</summary>
+    ExtractorHealth Health => new("CPU", "cpu", Model.Digest);
 
     /// <summary>Fills <paramref name="features"/>[i] with the features of <paramref name="images"/>[i]. The result for an
     /// image does not depend on the batch it came in.</summary>

@@ -1,4 +1,3 @@
-using SpadeCluster.Inference.Managed;
 using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.Import;

@@ -5,9 +5,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Inference.Onnx;
 
 /// <summary>
-/// A model's network rewritten for a runtime that executes whole ONNX graphs: a float32 image [N, 3, H, W] in; the levels
-/// out as [N, H, W, C], the order in which galleries keep them, and the pooled feature as [N, C] float32. What no output needs
-/// is dropped. Unlike <see cref="OnnxGraph"/> this does not restrict the operators: those are the runtime's business.
+/// A model's network rewritten for ONNX Runtime: a float32 image [N, 3, H, W] in; the levels out as [N, H, W, C], the order in
+/// which galleries keep them, and the pooled feature as [N, C] float32. Nodes that no output needs are dropped.
 /// </summary>
 /// <param name="Bytes">The rewritten ONNX model.</param>
 /// <param name="Levels">Names of the level outputs, finest first.</param>

@@ -12,10 +12,12 @@ namespace SpadeCluster.Inference.OnnxRuntime;
 /// </summary>
 internal sealed class BoundSession : IDisposable
 {
+    private const string CudaProvider = "CUDAExecutionProvider";
+
     private readonly RuntimeNetwork _network;
     private readonly OnnxRuntimeDevice _device;
     private readonly string _source;
-    private readonly InferenceSession _session;
+    private readonly InferenceSession _session = null!;
     private readonly RunOptions _run = new();
     private readonly OrtIoBinding?[] _bindings; // [images - 1]
     private readonly List<OrtValue> _bound = [];
@@ -49,18 +51,15 @@ internal sealed class BoundSession : IDisposable
         try
         {
             _session = new InferenceSession(_network.Bytes, settings);
+            (Shapes, PooledLength) = Probe(height, width);
+            _network = _network with { Bytes = [] }; // the session has its own copy
+            _pooled = Buffer<float>((long)Batch * PooledLength);
+            _levels = [.. Shapes.Select(s => _half ? (Array)Buffer<Half>((long)Batch * s.Length) : Buffer<float>((long)Batch * s.Length))];
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
-            _run.Dispose();
-            throw OrtFailure.AtLoad(e, _source, device);
-        }
-        _network = _network with { Bytes = [] }; // the session has its own copy
-        try
-        {
-            (Shapes, PooledLength) = Probe(height, width);
-            _pooled = Buffer<float>((long)Batch * PooledLength);
-            _levels = [.. Shapes.Select(s => _half ? (Array)Buffer<Half>((long)Batch * s.Length) : Buffer<float>((long)Batch * s.Length))];
+            Dispose();
+            throw device.Cuda is not null && Loads(_network.Bytes) ? OrtFailure.NoDevice(e, device) : OrtFailure.AtLoad(e, _source);
         }
         catch
         {
@@ -121,7 +120,7 @@ internal sealed class BoundSession : IDisposable
     {
         foreach (var binding in _bindings) binding?.Dispose();
         foreach (var value in _bound) value.Dispose();
-        _session.Dispose();
+        _session?.Dispose(); // null: it could not be made
         _run.Dispose();
     }
 
@@ -138,7 +137,11 @@ internal sealed class BoundSession : IDisposable
         // Its threads spin for work between operators, and would go on after the run, while the pixel search needs the processors.
         settings.AddSessionConfigEntry("session.force_spinning_stop", "1");
         if (device.Cuda is not { } id) return settings;
-        using var cuda = new OrtCUDAProviderOptions();
+        if (!OrtEnv.Instance().GetAvailableProviders().Contains(CudaProvider))
+        {
+            settings.Dispose();
+            throw new SpadeException(SpadeError.Unavailable, $"device {device} cannot be used: this build runs networks on the CPU only; build with -p:Gpu=true, or choose device cpu");
+        }
         var values = new Dictionary<string, string>
         {
             ["device_id"] = $"{id}",
@@ -151,6 +154,7 @@ internal sealed class BoundSession : IDisposable
         if (options.GpuMemoryLimit is { } limit) values["gpu_mem_limit"] = $"{limit}";
         try
         {
+            using var cuda = new OrtCUDAProviderOptions();
             cuda.UpdateOptions(values);
             settings.AppendExecutionProvider_CUDA(cuda);
             return settings;
@@ -158,7 +162,21 @@ internal sealed class BoundSession : IDisposable
         catch (Exception e) when (e is OnnxRuntimeException or DllNotFoundException or EntryPointNotFoundException)
         {
             settings.Dispose();
-            throw OrtFailure.NoCuda(e, device);
+            throw OrtFailure.NoDevice(e, device);
+        }
+    }
+
+    /// <summary>Whether the CPU can load a network: what a device then fails at is not the network's fault.</summary>
+    private static bool Loads(byte[] network)
+    {
+        try
+        {
+            Plain(network).Dispose();
+            return true;
+        }
+        catch (OnnxRuntimeException)
+        {
+            return false;
         }
     }
 
@@ -174,18 +192,13 @@ internal sealed class BoundSession : IDisposable
     private (IReadOnlyList<LevelShape> Shapes, int PooledLength) Probe(int height, int width)
     {
         using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, _input.AsMemory(0, _inputLength), [1, 3, height, width]);
-        try
-        {
-            using var outputs = _session.Run(_run, [_network.Input], [input], [.. _network.Levels, _network.Pooled]);
-            long[][] shapes = [.. outputs.Select(o => o.GetTensorTypeAndShape().Shape)];
-            foreach (long[] s in shapes)
-                if (s.Contains(0) || s[0] != 1) throw new SpadeException(SpadeError.InvalidArgument, $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the pooled feature [N, C]");
-            return ([.. shapes[..^1].Select(s => new LevelShape((int)s[1], (int)s[2], (int)s[3]))], (int)shapes[^1][1]);
-        }
-        catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
-        {
-            throw OrtFailure.AtLoad(e, _source, _device);
-        }
+        using var outputs = _session.Run(_run, [_network.Input], [input], [.. _network.Levels, _network.Pooled]);
+        long[][] shapes = [.. outputs.Select(o => o.GetTensorTypeAndShape().Shape)];
+        foreach (long[] s in shapes)
+            if (s.Contains(0) || s[0] != 1)
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the pooled feature [N, C]");
+        return ([.. shapes[..^1].Select(s => new LevelShape((int)s[1], (int)s[2], (int)s[3]))], (int)shapes[^1][1]);
     }
 
     private OrtIoBinding Bind(int images)

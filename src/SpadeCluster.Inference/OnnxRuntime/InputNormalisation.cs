@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.OnnxRuntime;
 
-/// <summary>Pixels to a network's input, (pixel - mean) / scale, by table: the same bits as the managed extractor's.</summary>
+/// <summary>Pixels to a network's input, (pixel - mean) / scale, by table: each byte has one value.</summary>
 internal sealed class InputNormalisation
 {
     private readonly float[][] _table = new float[3][]; // [network channel][byte]

@@ -50,7 +50,7 @@ public static class Int8Conversion
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
-            throw OrtFailure.AtLoad(e, model.Source, default);
+            throw OrtFailure.AtLoad(e, model.Source);
         }
         return ranges;
 

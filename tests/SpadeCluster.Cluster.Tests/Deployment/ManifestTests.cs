@@ -47,7 +47,7 @@ public sealed class ManifestTests
             var options = Options(values);
             // Gateways have extractors of their own, so that an image stays where it was decoded.
             Assert.Equal(role switch { Gpu or SiloRole.Gateway => [SiloRole.Gateway, SiloRole.Extractor], Console => [SiloRole.Gateway], _ => [role] }, options.RoleList);
-            Assert.Equal(role == Gpu ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["managed"], options.DeviceList);
+            Assert.Equal(role == Gpu ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["cpu"], options.DeviceList);
             Assert.Equal(role == Gpu ? "spade-gpu:0.1.0" : "spade:0.1.0", (string)container["image"]!);
             Assert.Equal(["silo"], container["args"]!.AsArray().Select(a => (string)a!));
             Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));

@@ -9,11 +9,11 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Processes;
 
-/// <summary>Extractor silos as real processes whose devices are ONNX Runtime's.</summary>
+/// <summary>Extractor silos as real processes.</summary>
 public sealed class DeviceTests
 {
     [PostgresFact]
-    public async Task ONNX_Runtime_extracts_where_its_device_is_named()
+    public async Task Extractors_run_where_their_devices_are_named()
     {
         await using var silos = await RealSilos.StartAsync([("gateway", "gateway,gallery"), ("device", "extractor")], new() { ["Spade:Devices"] = "cpu,cpu", ["Spade:Threads"] = "1" });
         using var client = silos.Client();
@@ -27,15 +27,11 @@ public sealed class DeviceTests
         await alone.AddAsync("plate", normals);
         await alone.CalibrateAsync("plate", new ScoringOptions { Alpha = 0.2 });
         using var standalone = new ScoringService(store, engines);
-        bool same = true;
         foreach (var photo in photos)
         {
-            var (managed, device) = (ImageScore.Of(await standalone.ScoreAsync("plate", photo)), await client.ScoreAsync("plate", photo));
-            Assert.InRange(device.RawScore!.Value, managed.RawScore!.Value * 0.999, managed.RawScore.Value * 1.001);
-            Assert.Equal(managed.PredLabel, device.PredLabel);
-            same &= managed.RawScore == device.RawScore;
+            var (here, there) = (ImageScore.Of(await standalone.ScoreAsync("plate", photo)), await client.ScoreAsync("plate", photo));
+            Assert.Equal((here.RawScore, here.PredLabel), (there.RawScore, there.PredLabel));
         }
-        Assert.False(same, "to the bit the scores are the managed extractor's: ONNX Runtime has not run");
 
         // Gateways read what the command line reads.
         using var stream = new MemoryStream();
@@ -67,7 +63,7 @@ public sealed class DeviceTests
         string said = File.ReadAllText(log);
         File.Delete(log);
         Assert.Equal(exit, process.ExitCode);
-        Assert.Contains("spade-silo: ", said);
+        Assert.Contains("spade: ", said);
         Assert.Contains(says, said);
         Assert.DoesNotContain("   at ", said);
     }

@@ -6,7 +6,7 @@ using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference.Default;
-using SpadeCluster.Inference.Managed;
+using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Cluster.Tests.Processes;
@@ -112,7 +112,7 @@ internal sealed class RealSilos : IAsyncDisposable
 /// <summary>The embedded model in this process, and images read, as the silos do it.</summary>
 internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
 {
-    private readonly ManagedExtractor _extractor = new(DefaultModel.Open());
+    private readonly OnnxRuntimeExtractor _extractor = new(DefaultModel.Open());
 
     public FeatureEngine Default => For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 

@@ -1,6 +1,6 @@
 using SpadeCluster.Features;
 using SpadeCluster.Inference.Default;
-using SpadeCluster.Inference.Managed;
+using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Inference.Tests.Default;
 
@@ -10,7 +10,7 @@ public class OrientedEnergyTests
 
     private static async Task<ImageFeatures> Extract(Func<int, int, (int R, int G, int B)> color)
     {
-        using var extractor = new ManagedExtractor(DefaultModel.Open(), 2);
+        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
         var image = new RgbImage(224, 224);
         for (int y = 0, at = 0; y < 224; y++)
             for (int x = 0; x < 224; x++)
@@ -28,7 +28,7 @@ public class OrientedEnergyTests
     [Fact]
     public void Shapes_and_name()
     {
-        using var extractor = new ManagedExtractor(DefaultModel.Open(), 1);
+        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
         Assert.Equal([new(56, 56, 45), new(28, 28, 45), new(14, 14, 45)], extractor.Model.Levels);
         Assert.Equal(270, extractor.Model.PooledLength);
         Assert.True(extractor.Model.WeightChannels);

@@ -1,5 +1,5 @@
 using SpadeCluster.Inference.Import;
-using SpadeCluster.Inference.Managed;
+using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Inference.Tests.Import;
 
@@ -15,7 +15,7 @@ public class ModelImportTests
     {
         using var folder = new TemporaryFolder();
         var built = Import(name, folder);
-        using var extractor = new ManagedExtractor(built, 1);
+        using var extractor = new OnnxRuntimeExtractor(built);
         Assert.Equal([new(56, 56, level1), new(28, 28, level2), new(14, 14, level3)], extractor.Model.Levels);
         Assert.Equal(pooled, extractor.Model.PooledLength);
         Assert.False(extractor.Model.WeightChannels);

@@ -11,8 +11,6 @@ namespace SpadeCluster.Inference.OnnxRuntime.Tests;
 /// <summary>Bad models, bad images, lost devices: each its error and one sentence.</summary>
 public class FailureTests
 {
-    private const string Lost = "CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=line3 ; file=cuda_call.cc\nstack trace";
-
     private static SpadeException Fails(InferenceModel model, SpadeError error)
     {
         var e = Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(model).Dispose());
@@ -39,6 +37,39 @@ public class FailureTests
         Assert.Contains("damaged or truncated", Fails(Of(whole[..^3]), SpadeError.InvalidArgument).Message);
         Assert.Contains("no ONNX graph", Fails(Of([]), SpadeError.InvalidArgument).Message);
         Fails(Of("this is no network"u8.ToArray()), SpadeError.InvalidArgument);
+    }
+
+    [Fact]
+    public void Mutated_and_truncated_networks_are_refused_or_run_but_never_crash()
+    {
+        byte[] good = SmallModels.Of(Convolution).Network.ToArray();
+        var random = new Random(1);
+        int refused = 0;
+        for (int i = 0; i < 1000; i++)
+        {
+            byte[] bytes = i < good.Length ? good[..i] : [.. good];
+            if (i >= good.Length)
+                for (int n = random.Next(1, 4); n > 0; n--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            try
+            {
+                new OnnxRuntimeExtractor(Of(bytes)).Dispose();
+            }
+            catch (SpadeException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, good.Length, 999);
+    }
+
+    [Fact]
+    public void An_operator_that_no_output_needs_is_dropped()
+    {
+        new OnnxRuntimeExtractor(SmallModels.Of(g =>
+        {
+            Convolution(g);
+            g.Node("NoSuchOperator", "probabilities", ["level"]);
+        })).Dispose();
     }
 
     [Theory]
@@ -81,15 +112,15 @@ public class FailureTests
     }
 
     [Fact]
-    public void A_network_larger_than_memory()
+    public void A_network_that_asks_for_more_memory_than_there_is()
     {
         // 16x16x3 pixels tiled 2^20 times each way: 3 petabytes, then cut back to the input's size.
         var e = Fails(SmallModels.Of(g =>
         {
             string huge = g.Node("Tile", "huge", ["image", g.Constant("repeats", [1L, 1, 1 << 20, 1 << 20])]);
             g.MaxPool(huge, "level", 1, 1 << 20, [0, 0, 0, 0], ceil: false);
-        }), SpadeError.ResourceExhausted);
-        Assert.Contains("does not fit into the memory of cpu", e.Message);
+        }), SpadeError.InvalidArgument);
+        Assert.Contains("cannot run test model", e.Message);
     }
 
     [Fact]
@@ -130,18 +161,20 @@ public class FailureTests
         Assert.True(extractor.Health.IsHealthy);
     }
 
+    public static TheoryData<Exception, SpadeError, string> DeviceFailures => new()
+    {
+        { Failure("CUDA failure 719: unspecified launch failure ; GPU=0\nstack trace"), SpadeError.Unavailable, "cpu failed while running oriented-energy-1: CUDA failure 719" },
+        { new OutOfMemoryException(), SpadeError.ResourceExhausted, "not enough memory to run oriented-energy-1 on cpu" },
+    };
+
     [Theory]
-    [InlineData(Lost, SpadeError.Unavailable, "cpu failed while running oriented-energy-1: CUDA failure 719")]
-    [InlineData("CUDA failure 2: out of memory ; GPU=0", SpadeError.ResourceExhausted, "has not the memory")]
-    [InlineData("Failed to allocate memory for requested buffer of size 1099511627776", SpadeError.ResourceExhausted, "has not the memory")]
-    [InlineData("Available memory of 1048576 is smaller than requested bytes of 51380224", SpadeError.ResourceExhausted, "has not the memory")]
-    [InlineData("CUDNN failure 4: CUDNN_STATUS_EXECUTION_FAILED", SpadeError.Unavailable, "failed while running")]
-    public async Task A_lost_device_makes_the_extractor_unhealthy_for_good(string message, SpadeError error, string says)
+    [MemberData(nameof(DeviceFailures), DisableDiscoveryEnumeration = true)]
+    public async Task A_lost_device_makes_the_extractor_unhealthy_for_good(Exception failure, SpadeError error, string says)
     {
         using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
         Assert.Equal(new ExtractorHealth("CPU", "cpu", DefaultModel.Open().Digest), extractor.Health);
         var image = ModelVerification.Image(extractor.Model, 1);
-        extractor.BeforeRun = () => throw Failure(message);
+        extractor.BeforeRun = () => throw failure;
         var e = await Assert.ThrowsAsync<SpadeException>(() => Extraction.Of(extractor, image));
         Assert.Equal(error, e.Error);
         Assert.Contains(says, e.Message);
@@ -161,8 +194,7 @@ public class FailureTests
             var e = Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(DefaultModel.Open(), new() { Device = OnnxRuntimeDevice.Parse(device) }).Dispose());
             Assert.Equal(SpadeError.Unavailable, e.Error);
             Assert.Contains($"device {OnnxRuntimeDevice.Parse(device)} cannot be used", e.Message);
-            Assert.Contains("-p:Gpu=true", e.Message);
-            Assert.DoesNotContain("onnxruntime_src", e.Message); // nor any other of its source lines
+            Assert.DoesNotContain('\n', e.Message);
         }
     }
 

@@ -23,7 +23,7 @@ internal static class ClusterCommand
         var model = new Option<string?>("--model") { Description = $"Model folder for new categories; those beside it serve galleries that were built with them. Default: the embedded model, and those below ./{Engines.ModelsFolder}.", HelpName = "DIR" };
         var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway with the extractors, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
         var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
-        var devices = new Option<string>("--devices") { Description = "Devices of the gateway's extractors, separated by commas: managed, or with ONNX Runtime cpu, cuda:N.", DefaultValueFactory = _ => "managed" };
+        var devices = new Option<string>("--devices") { Description = "Devices of the gateway's extractors, separated by commas: cpu, cuda:N.", DefaultValueFactory = _ => "cpu" };
         var down = new Option<bool>("--down") { Description = "Stop it instead: the same as 'spade cluster down'." };
         var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, model, folder, gallery, down };
         command.SetAction(async (parsed, cancellation) =>

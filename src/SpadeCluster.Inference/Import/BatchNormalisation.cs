@@ -1,4 +1,4 @@
-namespace SpadeCluster.Inference.Managed;
+namespace SpadeCluster.Inference.Import;
 
 /// <summary>Batch normalisation at inference is y = x * scale + shift per channel, and so is part of the convolution before it.</summary>
 internal static class BatchNormalisation
