@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Spade.V1;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using GalleriesClient = Spade.V1.Galleries.GalleriesClient;
 

@@ -1,3 +1,4 @@
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Client;

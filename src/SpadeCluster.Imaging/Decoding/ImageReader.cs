@@ -30,7 +30,7 @@ public sealed class ImageReader
             if (data.IsEmpty)
                 throw Undecodable.Because("the file is empty");
             CollectLarge();
-            var image = ImageSharpDecoder.Decode(data.ToArray(), limits);
+            var image = RawImage.IsPacked(data) ? Unpack(data, limits) : ImageSharpDecoder.Decode(data.ToArray(), limits);
             if (image.Pixels.Length >= LargeBytes)
                 Volatile.Write(ref _wasLarge, true);
             return image;
@@ -39,6 +39,13 @@ public sealed class ImageReader
         {
             throw new SpadeException(e.Error, $"{name}: {e.Message}", e);
         }
+    }
+
+    private static RgbImage Unpack(ReadOnlySpan<byte> data, ImageLimits limits)
+    {
+        var (width, height) = RawImage.SizeOf(data);
+        limits.CheckSize(width, height);
+        return RawImage.Unpack(data);
     }
 
     /// <summary>

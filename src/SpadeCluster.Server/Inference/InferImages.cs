@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using SpadeCluster.Features;
 using SpadeCluster.Server.Scoring;
 
 namespace SpadeCluster.Server.Inference;
@@ -53,7 +54,9 @@ internal static class InferImages
         int size = checked((int)(3 * width * height));
         byte[] pixels = input.Data is { } data ? [.. Elements(data).Select(Byte)] : binary.ToArray();
         if (pixels.LongLength != count * size) throw Invalid($"the shape takes {count * size} values, {pixels.LongLength} were sent");
-        return [.. Enumerable.Range(0, (int)count).Select(i => new SentImage($"image {i + 1}", RawPixels.ToImageFile("rgb8", (int)width, (int)height, null, pixels.AsSpan(i * size, size))))];
+        return [.. Enumerable.Range(0, (int)count).Select(i => Frame($"image {i + 1}", pixels.AsMemory(i * size, size)))];
+
+        SentImage Frame(string name, ReadOnlyMemory<byte> frame) => new(name, new RawImage(name, RawFormat.Rgb8, (int)width, (int)height, frame).Pack());
 
         static byte Byte(JsonElement e) => e.ValueKind == JsonValueKind.Number && e.TryGetByte(out byte value) ? value : throw Invalid("UINT8 values are whole numbers from 0 to 255");
     }

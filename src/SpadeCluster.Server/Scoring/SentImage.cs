@@ -9,7 +9,7 @@ namespace SpadeCluster.Server.Scoring;
 
 /// <summary>A photograph as a client sent it.</summary>
 /// <param name="Name">What the client calls it, made harmless.</param>
-/// <param name="File">An image file; bare pixels have been given a PNM header.</param>
+/// <param name="File">An image file, or a camera's pixels as <see cref="Features.RawImage.Pack"/> makes them.</param>
 internal sealed record SentImage(string Name, byte[] File)
 {
     private const int MaxNameLength = 120, MaxFields = 16;
@@ -30,8 +30,8 @@ internal sealed record SentImage(string Name, byte[] File)
         if (!image && !bytes) throw new BadHttpRequestException("content type", StatusCodes.Status415UnsupportedMediaType);
         byte[] body = await ReadAllAsync(request.Body, request.ContentLength, cancellationToken);
         if (body.Length == 0) throw new SpadeException(SpadeError.InvalidArgument, "the body is empty: send a photograph");
-        if (request.Headers.ContainsKey(RawPixels.FormatHeader)) body = RawPixels.ToImageFile(request.Headers, body);
-        return [new SentImage(Harmless(request.Headers["X-Source"].ToString(), "image"), body)];
+        string name = Harmless(request.Headers["X-Source"].ToString(), "image");
+        return [new SentImage(name, request.Headers.ContainsKey(RawPixels.FormatHeader) ? RawPixels.Pack(request.Headers, name, body) : body)];
     }
 
     /// <summary>A name without path or control characters, fit for logs, pages and records.</summary>

@@ -1,23 +1,9 @@
 using Google.Protobuf;
 using Spade.V1;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Client;
-
-/// <summary>A pixel's bytes; gray of 16 bits is little-endian.</summary>
-public enum RawFormat
-{
-    Rgb8,
-    Bgr8,
-    Gray8,
-    Gray16,
-}
-
-/// <summary>Pixels as a camera gives them; they score as the same image in a file does.</summary>
-/// <param name="Name">What answers and errors call the image.</param>
-/// <param name="Pixels">Rows from top to bottom. Not copied: to be left as they are until the image is answered.</param>
-/// <param name="Stride">Bytes from one row to the next; 0: rows follow each other without padding.</param>
-public sealed record RawImage(string Name, RawFormat Format, int Width, int Height, ReadOnlyMemory<byte> Pixels, int Stride = 0);
 
 /// <summary>An image to be sent, whatever it was given as.</summary>
 internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<Image>> ReadAsync)

@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+
+namespace SpadeCluster.Features;
+
+/// <summary>The bytes of a camera's pixel; gray of 16 bits is little-endian.</summary>
+public enum RawFormat
+{
+    Rgb8,
+    Bgr8,
+    Gray8,
+    Gray16,
+}
+
+/// <summary>
+/// A frame as a camera gives it: pixels without a file around them. <see cref="Pack"/> makes it one array that goes wherever an
+/// image file's bytes go: a header of 16 bytes, then the rows without padding. The image id is the hash of that array, so it
+/// covers layout, size and pixels; padding and the order of red and blue do not count.
+/// </summary>
+/// <param name="Name">What answers and errors call the image.</param>
+/// <param name="Pixels">Rows from top to bottom. Not copied: leave them as they are until the image is answered.</param>
+/// <param name="Stride">Bytes from one row to the next; 0: rows follow each other without padding.</param>
+public sealed record RawImage(string Name, RawFormat Format, int Width, int Height, ReadOnlyMemory<byte> Pixels, int Stride = 0)
+{
+    private const int HeaderBytes = 16, FormatAt = 7, WidthAt = 8, HeightAt = 12;
+
+    // No image file begins with these bytes. The last one is the version of the layout.
+    private static ReadOnlySpan<byte> Magic => "SPADE\0\u0001"u8;
+
+    /// <exception cref="SpadeException">InvalidArgument: the pixels do not fill the size. ResourceExhausted: more than one array
+    /// can hold.</exception>
+    public byte[] Pack()
+    {
+        long row = (long)Width * PixelBytes(Format), step = Stride == 0 ? row : Stride;
+        if (Width <= 0 || Height <= 0) throw Invalid($"raw pixels need a width and a height above 0, not {Width}x{Height}");
+        if (step < row) throw Invalid($"a stride of {step} bytes is less than a row of {Width} pixels, {row} bytes");
+        // The last row may come without its padding.
+        Int128 needed = (Int128)step * (Height - 1) + row;
+        if (Pixels.Length < needed || Pixels.Length > (Int128)step * Height)
+            throw Invalid($"{Width}x{Height} pixels of {Format} with a stride of {step} bytes take {needed} bytes, but {Pixels.Length} came");
+        if (row * Height > Array.MaxLength - HeaderBytes)
+            throw new SpadeException(SpadeError.ResourceExhausted, $"{Name}: {Width}x{Height} pixels are too many; send a smaller image");
+
+        byte[] packed = GC.AllocateUninitializedArray<byte>((int)(HeaderBytes + row * Height));
+        Magic.CopyTo(packed);
+        packed[FormatAt] = (byte)(Format == RawFormat.Bgr8 ? RawFormat.Rgb8 : Format);
+        BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(WidthAt), Width);
+        BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(HeightAt), Height);
+        for (int y = 0; y < Height; y++)
+        {
+            var target = packed.AsSpan((int)(HeaderBytes + y * row), (int)row);
+            Pixels.Span.Slice((int)(y * step), (int)row).CopyTo(target);
+            if (Format == RawFormat.Bgr8) SwapRedAndBlue(target);
+        }
+        return packed;
+    }
+
+    public static bool IsPacked(ReadOnlySpan<byte> data) => data.StartsWith(Magic);
+
+    /// <summary>The size that packed bytes claim; not checked.</summary>
+    public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> packed) => packed.Length < HeaderBytes ? (0, 0)
+        : (BinaryPrimitives.ReadInt32LittleEndian(packed[WidthAt..]), BinaryPrimitives.ReadInt32LittleEndian(packed[HeightAt..]));
+
+    /// <summary>The pixels of packed bytes: gray as three equal channels, 16 bits rounded to the nearest of 8.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: not what <see cref="Pack"/> made.</exception>
+    public static RgbImage Unpack(ReadOnlySpan<byte> packed)
+    {
+        var (width, height) = SizeOf(packed);
+        var format = packed.Length > FormatAt ? (RawFormat)packed[FormatAt] : default;
+        if (!IsPacked(packed) || width <= 0 || height <= 0 || format is not (RawFormat.Rgb8 or RawFormat.Gray8 or RawFormat.Gray16)
+            || (Int128)width * height * PixelBytes(format) != packed.Length - HeaderBytes)
+            throw new SpadeException(SpadeError.InvalidArgument, "cannot decode the image: the packed pixels are damaged or truncated");
+        var pixels = packed[HeaderBytes..];
+        byte[] rgb = GC.AllocateUninitializedArray<byte>(checked(3 * width * height));
+        if (format == RawFormat.Rgb8) pixels.CopyTo(rgb);
+        else
+            for (int i = 0, at = 0; at < rgb.Length; i++, at += 3)
+                rgb[at] = rgb[at + 1] = rgb[at + 2] = format == RawFormat.Gray8 ? pixels[i] : Round(BinaryPrimitives.ReadUInt16LittleEndian(pixels[(2 * i)..]));
+        return new RgbImage(width, height, rgb);
+    }
+
+    /// <summary>v * 255 / 65535, which is v / 257, to the nearest.</summary>
+    private static byte Round(int v) => (byte)((v + 128) / 257);
+
+    private static int PixelBytes(RawFormat format) => format switch { RawFormat.Gray8 => 1, RawFormat.Gray16 => 2, _ => 3 };
+
+    private static void SwapRedAndBlue(Span<byte> row)
+    {
+        for (int i = 0; i < row.Length; i += 3) (row[i], row[i + 2]) = (row[i + 2], row[i]);
+    }
+
+    private SpadeException Invalid(string message) => new(SpadeError.InvalidArgument, $"{Name}: {message}");
+}
