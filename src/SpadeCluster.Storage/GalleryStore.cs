@@ -7,15 +7,15 @@ using SpadeCluster.Storage.Format;
 namespace SpadeCluster.Storage;
 
 /// <summary>
-/// What all lasting stores share: manifests and segments have the same bytes and checksums wherever they are kept, and
-/// nothing is believed that was not checked. A medium only keeps bytes, makes them last, and locks.
+/// What the durable stores share: manifests and segments have the same bytes and checksums in every medium, and every byte
+/// is checked before it is used. A subclass only keeps bytes durably and provides locks.
 /// </summary>
 public abstract class GalleryStore : IGalleryStore
 {
     private readonly ConcurrentDictionary<string, bool> _warned = new();
 
-    /// <summary>Where the galleries are, for people; without passwords.</summary>
-    public abstract string Place { get; }
+    /// <summary>Names the folder or database in messages; holds no password.</summary>
+    public abstract string Location { get; }
 
     public abstract long? FreeBytes { get; }
 
@@ -29,32 +29,37 @@ public abstract class GalleryStore : IGalleryStore
 
     public abstract ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>Told, once each, what an operator should know though the call went well.</summary>
+    /// <summary>Receives, once each, what an operator should know although the call succeeded.</summary>
     public Action<string>? Warning { get; init; }
 
-    /// <summary>Segments, and the copies of their fronts.</summary>
-    public long BytesPerImage(FeatureModel model) => Segment.MaxLength(model) + FrontLength(model);
+    /// <summary>Predicted bytes per normal image: its segment and the copy of its prefix.</summary>
+    public long BytesPerImage(FeatureModel model) => Segment.MaxLength(model) + PrefixLength(model);
 
     public async ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default)
     {
         while (await ReadCurrentVersionAsync(category, cancellationToken) is { } version)
         {
-            if (await ReadManifestAsync(category, version, cancellationToken) is { } file) return ManifestFile.Parse(file, category, version, Where(category, version));
+            if (await ReadManifestAsync(category, version, cancellationToken) is { } file)
+                return ManifestFile.Parse(file, category, version, Where(category, version));
             // Missing, unless it was replaced and compacted away between the two reads.
             if (await ReadCurrentVersionAsync(category, cancellationToken) == version)
-                throw new SpadeException(SpadeError.DataLoss, $"{Where(category, version)}, the current version, is missing: restore it from a backup, or roll back to another version");
+                throw new SpadeException(SpadeError.DataLoss,
+                    $"{Where(category, version)}, the current version, is missing: restore it from a backup, or roll back to another "
+                    + $"version");
         }
         return null;
     }
 
     public async ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default)
-        => await ReadManifestAsync(category, version, cancellationToken) is { } file ? ManifestFile.Parse(file, category, version, Where(category, version))
+        => await ReadManifestAsync(category, version, cancellationToken) is { } file
+            ? ManifestFile.Parse(file, category, version, Where(category, version))
             : throw NoVersion(category, version);
 
-    public async ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail = null, CancellationToken cancellationToken = default)
+    public async ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
+        byte[]? thumbnail = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(thumbnail?.Length ?? 0, GalleryService.MaxThumbnailBytes, nameof(thumbnail));
-        // What is there stays: older versions may name it, and their scores must not change by a bit. Unless it is damaged.
+        // A whole segment is kept as it is: older versions may name it, and their scores must not change by a bit.
         if (await IsWholeAsync(category, id, modelDigest, features, pyramid, cancellationToken)) return;
         await WriteSegmentAsync(category, id, Segment.Write(id, modelDigest, features, pyramid, thumbnail), cancellationToken);
     }
@@ -62,26 +67,30 @@ public abstract class GalleryStore : IGalleryStore
     public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
         => PublishAsync(next.Category, next.Version == 1 ? null : next.Version - 1, [next], cancellationToken);
 
-    public async ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default)
+    public async ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model,
+        CancellationToken cancellationToken = default)
     {
         var pooled = new float[ids.Count][];
         bool damaged = false;
-        bool whole = await ReadCopiesAsync(category, ids, FrontLength(model), (i, front) =>
+        bool whole = await ReadCopiesAsync(category, ids, PrefixLength(model), (i, prefix) =>
         {
-            if (IsWholeFront(front.Span, ids[i], model)) pooled[i] = Pooled(front.Span, model);
+            if (IsWholePrefix(prefix.Span, ids[i], model)) pooled[i] = Pooled(prefix.Span, model);
             else damaged = true;
         }, cancellationToken);
-        if (damaged || !whole) Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but as good; 'spade gallery compact {category}' writes it anew");
+        if (damaged || !whole)
+            Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but as good; 'spade "
+                + $"gallery compact {category}' writes it anew");
         int[] rest = [.. Enumerable.Range(0, ids.Count).Where(i => pooled[i] is null)];
         if (rest.Length == 0) return pooled;
-        await ReadFrontsAsync(category, [.. rest.Select(i => ids[i])], FrontLength(model), (r, front, total) =>
+        await ReadPrefixesAsync(category, [.. rest.Select(i => ids[i])], PrefixLength(model), (r, prefix, total) =>
         {
-            CheckFront(front.Span, total, ids[rest[r]], model, Where(category, ids[rest[r]]));
-            pooled[rest[r]] = Pooled(front.Span, model);
+            CheckPrefix(prefix.Span, total, ids[rest[r]], model, Where(category, ids[rest[r]]));
+            pooled[rest[r]] = Pooled(prefix.Span, model);
         }, cancellationToken);
         return pooled;
 
-        static float[] Pooled(ReadOnlySpan<byte> front, FeatureModel model) => MemoryMarshal.Cast<byte, float>(front[SegmentHeader.LengthFor(model)..]).ToArray();
+        static float[] Pooled(ReadOnlySpan<byte> prefix, FeatureModel model) =>
+            MemoryMarshal.Cast<byte, float>(prefix[SegmentHeader.LengthFor(model)..]).ToArray();
     }
 
     public async ValueTask CheckCopiesAsync(string category, CancellationToken cancellationToken = default)
@@ -90,20 +99,28 @@ public abstract class GalleryStore : IGalleryStore
         foreach (var ids in manifest.Images.Select(i => i.Id).Chunk(256))
         {
             var copies = new Dictionary<int, byte[]>();
-            if (!await ReadCopiesAsync(category, ids, FrontLength(manifest.Model), (i, front) => copies.Add(i, front.ToArray()), cancellationToken)) throw Damaged("its own front");
+            if (!await ReadCopiesAsync(category, ids, PrefixLength(manifest.Model),
+                (i, prefix) => copies.Add(i, prefix.ToArray()), cancellationToken))
+                throw Damaged("its own header");
             int[] copied = [.. copies.Keys];
-            await ReadFrontsAsync(category, [.. copied.Select(i => ids[i])], FrontLength(manifest.Model), (c, front, _) =>
+            await ReadPrefixesAsync(category, [.. copied.Select(i => ids[i])], PrefixLength(manifest.Model), (c, prefix, _) =>
             {
                 var (id, copy) = (ids[copied[c]], copies[copied[c]]);
-                // Of two that differ the copy is the bad one, unless only the segment is damaged: that is found elsewhere.
-                if (!front.Span.SequenceEqual(copy) && (!IsWholeFront(copy, id, manifest.Model) || IsWholeFront(front.Span, id, manifest.Model))) throw Damaged($"image {id}");
+                // If the two differ, the copy is at fault, unless it is whole and the segment is damaged, which VerifyAsync reports.
+                if (!prefix.Span.SequenceEqual(copy)
+                    && (!IsWholePrefix(copy, id, manifest.Model) || IsWholePrefix(prefix.Span, id, manifest.Model)))
+                    throw Damaged($"image {id}");
             }, cancellationToken);
         }
 
-        SpadeException Damaged(string what) => new(SpadeError.DataLoss, $"{WhereCopies(category)} is damaged ({what}): no image is lost, but opening is slower; 'spade gallery compact {category}' writes it anew");
+        SpadeException Damaged(string what) =>
+            new(SpadeError.DataLoss,
+                $"{WhereCopies(category)} is damaged ({what}): no image is lost, but opening is slower; 'spade gallery compact "
+                + $"{category}' writes it anew");
     }
 
-    public async ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public async ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
         var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
@@ -112,20 +129,24 @@ public abstract class GalleryStore : IGalleryStore
         return new StoredFeatures(MemoryMarshal.Cast<byte, float>(pooled).ToArray(), Segment.Moments(moments, model));
     }
 
-    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default)
         => ReadPyramidAsync(category, id, model, false, null, cancellationToken);
 
-    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded,
+        CancellationToken cancellationToken)
         => ReadPyramidAsync(category, id, model, true, discarded, cancellationToken);
 
-    private async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    private async ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, bool paged,
+        FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
         var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
         return await Segment.ReadPyramidAsync(source, header, model, paged, discarded, cancellationToken);
     }
 
-    public async ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public async ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
         var header = await Segment.ReadHeaderAsync(source, id, model, Where(category, id), cancellationToken);
@@ -133,7 +154,8 @@ public abstract class GalleryStore : IGalleryStore
         return bytes.Length == 0 ? null : bytes;
     }
 
-    public async ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default)
+    public async ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop,
+        CancellationToken cancellationToken = default)
     {
         var versions = await ListVersionsAsync(category, cancellationToken);
         var held = new Dictionary<int, IDisposable>();
@@ -142,7 +164,7 @@ public abstract class GalleryStore : IGalleryStore
             int[] droppable = [.. versions.SkipLast(1).Intersect(drop)];
             foreach (int version in droppable)
                 if (await TryHoldAsync(category, version, cancellationToken) is { } hold) held.Add(version, hold);
-            // All of it is read before anything is deleted: what a damaged manifest needs nobody knows.
+            // All manifests are read before anything is deleted: a damaged one stops compaction, because its images are unknown.
             var needed = new HashSet<ImageId>();
             GalleryManifest? current = null;
             foreach (int version in versions.Where(v => !held.ContainsKey(v)))
@@ -160,7 +182,7 @@ public abstract class GalleryStore : IGalleryStore
         }
     }
 
-    /// <summary>A whole segment, every byte checked.</summary>
+    /// <summary>Reads a whole segment and checks every byte.</summary>
     internal async ValueTask<byte[]> ReadSegmentAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken)
     {
         using var source = await OpenAsync(category, id, cancellationToken);
@@ -170,60 +192,65 @@ public abstract class GalleryStore : IGalleryStore
         return segment;
     }
 
-    /// <summary>Publishes versions in one step; the last one becomes current. Needs the lock.</summary>
-    /// <param name="after">What must be current now; null: the category must not exist.</param>
-    internal abstract ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken);
+    /// <summary>Publishes versions in one step; the last one becomes current. The caller holds the lock.</summary>
+    /// <param name="after">The version that must be current now; null: the category must not exist.</param>
+    internal abstract ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken);
 
-    /// <summary>A manifest's bytes, or null where there is no such version.</summary>
+    /// <summary>Reads a manifest's bytes; null if there is no such version.</summary>
     internal abstract ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken);
 
     /// <exception cref="SpadeException">DataLoss: missing.</exception>
     internal abstract ValueTask<ISegmentSource> OpenAsync(string category, ImageId id, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads the first <paramref name="length"/> bytes of many segments, or fewer where a segment is shorter, calling
-    /// <paramref name="received"/> with the position in <paramref name="ids"/>, the bytes, and the segment's whole length;
-    /// in any order, and from several threads at once.
+    /// Reads the first <paramref name="length"/> bytes of many segments, or fewer if a segment is shorter. Calls
+    /// <paramref name="received"/> with the position in <paramref name="ids"/>, the bytes, and the length of the segment, in
+    /// any order and from several threads at once.
     /// </summary>
-    internal abstract ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken);
+    internal abstract ValueTask ReadPrefixesAsync(string category, IReadOnlyList<ImageId> ids, int length,
+        Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads copies of the fronts of segments, as far as there are any; they may be damaged. Copies are there to be read
-    /// faster: they are made by <see cref="WriteCopiesAsync"/> and may be missing at any time.
+    /// Reads the copies of segment prefixes that exist. They only make reading faster, are written by
+    /// <see cref="WriteCopiesAsync"/>, and may be damaged or missing at any time.
     /// </summary>
-    /// <returns>False where all of them are damaged at once.</returns>
-    internal abstract ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken);
+    /// <returns>False if the copies cannot be read at all.</returns>
+    internal abstract ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length,
+        Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken);
 
-    /// <summary>Makes copies of the fronts of <paramref name="next"/>'s segments, unless there are, whole.</summary>
-    /// <param name="before">The version before it, as far as it can be read: its images' segments have not changed.</param>
-    internal abstract ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next, CancellationToken cancellationToken);
+    /// <summary>Writes copies of the prefixes of <paramref name="next"/>'s segments, unless whole ones exist.</summary>
+    /// <param name="before">The version before it, if it can be read: the segments of its images have not changed.</param>
+    internal abstract ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next,
+        CancellationToken cancellationToken);
 
     /// <summary>Writes, or replaces, a segment; on return it is durable.</summary>
     internal abstract ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken);
 
-    /// <summary>Keeps readers from pinning a version until disposed; null where one has pinned it.</summary>
+    /// <summary>Keeps readers from pinning a version until disposed; null if a reader has pinned it.</summary>
     internal abstract ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken);
 
-    /// <summary>Deletes versions, then all images but the needed ones.</summary>
-    internal abstract ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions, IReadOnlySet<ImageId> needed, CancellationToken cancellationToken);
+    /// <summary>Deletes versions, then every image that is not needed; returns how many images and bytes that freed.</summary>
+    internal abstract ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions,
+        IReadOnlySet<ImageId> needed, CancellationToken cancellationToken);
 
-    /// <summary>Names a manifest in errors.</summary>
+    /// <summary>Names a manifest in messages.</summary>
     internal abstract string Where(string category, int version);
 
-    /// <summary>Names a segment in errors.</summary>
+    /// <summary>Names a segment in messages.</summary>
     internal abstract string Where(string category, ImageId id);
 
-    /// <summary>Names the copies of fronts.</summary>
+    /// <summary>Names the copies of prefixes in messages.</summary>
     internal abstract string WhereCopies(string category);
 
-    /// <summary>Bytes of a segment's front: its header and its pooled feature.</summary>
-    private protected static int FrontLength(FeatureModel model) => SegmentHeader.LengthFor(model) + 4 * model.PooledLength;
+    /// <summary>Bytes of a segment's prefix: its header and its pooled feature.</summary>
+    private protected static int PrefixLength(FeatureModel model) => SegmentHeader.LengthFor(model) + 4 * model.PooledLength;
 
-    private protected static bool IsWholeFront(ReadOnlySpan<byte> front, ImageId id, FeatureModel model)
+    private protected static bool IsWholePrefix(ReadOnlySpan<byte> prefix, ImageId id, FeatureModel model)
     {
         try
         {
-            CheckFront(front, null, id, model, "");
+            CheckPrefix(prefix, null, id, model, "");
             return true;
         }
         catch (SpadeException)
@@ -232,10 +259,11 @@ public abstract class GalleryStore : IGalleryStore
         }
     }
 
-    private static void CheckFront(ReadOnlySpan<byte> front, long? total, ImageId id, FeatureModel model, string where)
-        => SegmentHeader.Parse(front, total, id, model, where).Check(SegmentHeader.Pooled, front[SegmentHeader.LengthFor(model)..]);
+    private static void CheckPrefix(ReadOnlySpan<byte> prefix, long? total, ImageId id, FeatureModel model, string where)
+        => SegmentHeader.Parse(prefix, total, id, model, where).Check(SegmentHeader.Pooled, prefix[SegmentHeader.LengthFor(model)..]);
 
-    private protected async ValueTask<GalleryManifest?> TryReadVersionAsync(string category, int? version, CancellationToken cancellationToken)
+    private protected async ValueTask<GalleryManifest?> TryReadVersionAsync(string category, int? version,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -254,14 +282,16 @@ public abstract class GalleryStore : IGalleryStore
         => new(SpadeError.DataLoss, $"{Where(category, id)} is missing: restore it from a backup, or retire the image");
 
     private protected static SpadeException Overtaken(string category, int version, int? current)
-        => new(SpadeError.FailedPrecondition, $"version {version} of category '{category}' cannot follow version {current ?? 0}: another writer has changed it; try again");
+        => new(SpadeError.FailedPrecondition,
+            $"version {version} of category '{category}' cannot follow version {current ?? 0}: another writer has changed it; try again");
 
     private void Warn(string warning)
     {
         if (_warned.TryAdd(warning, true)) Warning?.Invoke(warning);
     }
 
-    private async ValueTask<bool> IsWholeAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, CancellationToken cancellationToken)
+    private async ValueTask<bool> IsWholeAsync(string category, ImageId id, string modelDigest, StoredFeatures features,
+        FeaturePyramid pyramid, CancellationToken cancellationToken)
     {
         var model = new FeatureModel("", modelDigest, 0, 0, pyramid.Shapes, features.Pooled.Length, false);
         try

@@ -17,10 +17,12 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
     [Fact]
     public async Task Every_one_of_2000_flips_and_truncations_of_files_is_found_and_named()
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = await BuildAsync(store);
-        string[] files = [.. Directory.EnumerateFiles(store.Root, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != "LOCK").Order()];
-        Assert.Equal(3 + 1 + 4 + 1, files.Length); // manifests, pointer, segments, copies of fronts
+        string[] files = [.. Directory.EnumerateFiles(store.Root, "*", SearchOption.AllDirectories)
+            .Where(f => Path.GetFileName(f) != "LOCK")
+            .Order()];
+        Assert.Equal(3 + 1 + 4 + 1, files.Length); // manifests, pointer, segments, copies of prefixes
         double[] scores = await Stores.ScoresAsync(store, "c", 7);
         var random = new Random(3);
         var kinds = new Dictionary<string, int>();
@@ -30,11 +32,13 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
             var whole = File.ReadAllBytes(file);
             bool flip = i / files.Length % 4 > 0;
             File.WriteAllBytes(file, flip ? Flipped(whole, random) : whole[..random.Next(whole.Length)]);
-            string kind = $"{(flip ? "flips" : "truncations")} of {Path.GetExtension(file) switch { ".json" => "manifests", ".spade" => "segments", _ => Path.GetFileName(file) }}";
+            string kind = $"{(flip ? "flips" : "truncations")} of "
+                + $"{Path.GetExtension(file) switch { ".json" => "manifests", ".spade" => "segments", _ => Path.GetFileName(file) }}";
             kinds[kind] = kinds.GetValueOrDefault(kind) + 1;
 
             var problems = await service.VerifyAsync("c");
-            Assert.True(problems.Any(p => p.Contains(file)), $"damage {i} to {file} was not named by verify: {string.Join("; ", problems)}");
+            Assert.True(problems.Any(p => p.Contains(file)),
+                $"damage {i} to {file} was not named by verify: {string.Join("; ", problems)}");
             if (Path.GetFileName(file) == "FRONTS") await AssertReadElsewhereAsync(file, scores);
             else await AssertLoadFailsAsync(store, file, $"damage {i} to {file}");
             File.WriteAllBytes(file, whole);
@@ -51,10 +55,10 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
 
     private async Task DamageRowsAsync(int times)
     {
-        string place = _stores.NewPlace(Medium.Postgres);
-        var store = _stores.Open(Medium.Postgres, place);
+        string location = _stores.NewLocation(Medium.Postgres);
+        var store = _stores.Open(Medium.Postgres, location);
         var service = await BuildAsync(store);
-        await using var database = NpgsqlDataSource.Create(place);
+        await using var database = NpgsqlDataSource.Create(location);
         var ids = (await store.ReadCurrentAsync("c"))!.Images.Select(i => i.Id).ToArray();
         double[] scores = await Stores.ScoresAsync(store, "c", 7);
         var random = new Random(4);
@@ -63,7 +67,8 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
             bool manifest = i % 3 == 0, copy = i % 5 == 1 && !manifest, flip = i % 4 > 0;
             var id = ids[random.Next(ids.Length)];
             int version = random.Next(1, 4);
-            string where = manifest ? $"spade_version where category = 'c' and version = {version}" : $"{(copy ? "spade_front where" : "spade_chunk where n = 0 and")} category = 'c' and id = {(long)id.Value}";
+            string where = manifest ? $"spade_version where category = 'c' and version = {version}"
+                : $"{(copy ? "spade_front where" : "spade_chunk where n = 0 and")} category = 'c' and id = {(long)id.Value}";
             string column = manifest ? "manifest" : "data", table = where.Split(' ')[0], rows = where[table.Length..];
             byte[] whole = (byte[])(await ScalarAsync($"select {column} from {where}"))!;
             await SetAsync(flip ? Flipped(whole, random) : whole[..random.Next(whole.Length)]);
@@ -93,7 +98,7 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
     [Fact]
     public async Task A_segment_in_anothers_place_and_a_missing_one_are_found()
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = await BuildAsync(store);
         string[] segments = [.. Directory.EnumerateFiles(store.Root, "*.spade", SearchOption.AllDirectories).Order()];
         File.Copy(segments[0], segments[1], overwrite: true);
@@ -109,10 +114,11 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
     [InlineData("versions/000003.json")]
     public async Task A_gallery_whose_current_version_is_damaged_is_rolled_back(string damaged)
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = await BuildAsync(store);
         File.WriteAllText(Path.Combine(store.Root, "c", damaged), "rubbish");
-        Assert.Equal(SpadeError.DataLoss, (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.Images(9)))).Error);
+        Assert.Equal(SpadeError.DataLoss,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.Images(9)))).Error);
         Assert.Equal(3, (await service.HistoryAsync("c")).Count);
         var back = await service.RollBackAsync("c", 2, "damaged");
         Assert.Equal(4, back.Version);
@@ -161,7 +167,8 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         {
             error = e;
         }
-        Assert.True(error is { Error: SpadeError.DataLoss or SpadeError.FailedPrecondition } && error.Message.Contains(name), $"{what} was not named on load: {error?.Message ?? "no error"}");
+        Assert.True(error is { Error: SpadeError.DataLoss or SpadeError.FailedPrecondition } && error.Message.Contains(name),
+            $"{what} was not named on load: {error?.Message ?? "no error"}");
     }
 
     private static byte[] Flipped(byte[] whole, Random random)

@@ -21,12 +21,12 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
     [Theory, MemberData(nameof(Media))]
     public async Task Gives_back_what_was_added_in_another_process(Medium medium)
     {
-        string place = _stores.NewPlace(medium);
-        var written = await Stores.Service(_stores.Open(medium, place)).AddAsync("bolt", Stores.ImageRange(0, 5));
+        string location = _stores.NewLocation(medium);
+        var written = await Stores.Service(_stores.Open(medium, location)).AddAsync("bolt", Stores.ImageRange(0, 5));
         var memory = new InMemoryGalleryStore();
         var expected = await Stores.Service(memory).AddAsync("bolt", Stores.ImageRange(0, 5));
 
-        var store = _stores.Open(medium, place);
+        var store = _stores.Open(medium, location);
         var read = (await store.ReadCurrentAsync("bolt"))!;
         Assert.Equal(["bolt"], await store.ListCategoriesAsync());
         Assert.Equal(written!.Images, read.Images);
@@ -35,14 +35,17 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         var model = read.Model;
         foreach (var (image, pooled) in read.Images.Zip(await store.ReadPooledAsync("bolt", [.. read.Images.Select(i => i.Id)], model)))
         {
-            var (mine, theirs) = (await memory.ReadFeaturesAsync("bolt", image.Id, SyntheticEngine.Tiny), await store.ReadFeaturesAsync("bolt", image.Id, model));
+            var (mine, theirs) = (await memory.ReadFeaturesAsync("bolt", image.Id, SyntheticEngine.Tiny),
+                await store.ReadFeaturesAsync("bolt", image.Id, model));
             Assert.Equal(mine.Pooled, theirs.Pooled);
             Assert.Equal(mine.Pooled, pooled);
             Assert.Equal(mine.Moments.Select(m => m.Sum), theirs.Moments.Select(m => m.Sum));
             Assert.Equal(mine.Moments.Select(m => m.SumOfSquares), theirs.Moments.Select(m => m.SumOfSquares));
-            var (pyramid, stored) = (await memory.ReadPyramidAsync("bolt", image.Id, SyntheticEngine.Tiny), await store.ReadPyramidAsync("bolt", image.Id, model));
+            var (pyramid, stored) = (await memory.ReadPyramidAsync("bolt", image.Id, SyntheticEngine.Tiny),
+                await store.ReadPyramidAsync("bolt", image.Id, model));
             for (int l = 0; l < 2; l++) Assert.True(pyramid.Level(l).SequenceEqual(stored.Level(l)));
-            Assert.Equal(await memory.ReadThumbnailAsync("bolt", image.Id, SyntheticEngine.Tiny), await store.ReadThumbnailAsync("bolt", image.Id, model));
+            Assert.Equal(await memory.ReadThumbnailAsync("bolt", image.Id, SyntheticEngine.Tiny),
+                await store.ReadThumbnailAsync("bolt", image.Id, model));
         }
         Assert.Equal(await Stores.ScoresAsync(memory, "bolt", 3, 70, 71), await Stores.ScoresAsync(store, "bolt", 3, 70, 71));
         Assert.Empty(await Stores.Service(store).VerifyAsync("bolt"));
@@ -71,9 +74,11 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         Assert.Null(await store.ReadCurrentVersionAsync("c"));
         Assert.Null(await store.ReadCurrentAsync("c"));
         Assert.Empty(await store.ListVersionsAsync("c"));
-        Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await store.ReadVersionAsync("c", 1))).Error);
+        Assert.Equal(SpadeError.NotFound,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await store.ReadVersionAsync("c", 1))).Error);
         Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await store.PinAsync("c", 1))).Error);
-        Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await Stores.Service(store).VerifyAsync("c"))).Error);
+        Assert.Equal(SpadeError.NotFound,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await Stores.Service(store).VerifyAsync("c"))).Error);
     }
 
     [Theory, MemberData(nameof(Media))]
@@ -106,7 +111,8 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         var id = ImageId.Of("image 1"u8);
         var first = await store.ReadPyramidAsync("c", id, model);
         using (await store.LockAsync("c"))
-            await store.WriteImageAsync("c", id, model.Digest, await store.ReadFeaturesAsync("c", id, model), await store.ReadPyramidAsync("c", ImageId.Of("image 2"u8), model));
+            await store.WriteImageAsync("c", id, model.Digest, await store.ReadFeaturesAsync("c", id, model),
+                await store.ReadPyramidAsync("c", ImageId.Of("image 2"u8), model));
         var now = await store.ReadPyramidAsync("c", id, model);
         Assert.True(first.Level(0).SequenceEqual(now.Level(0)));
         Assert.Equal(before, await Stores.ScoresAsync(store, "c", 5));
@@ -115,8 +121,8 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
     [Theory, MemberData(nameof(Media))]
     public async Task Two_writers_at_once_one_is_told_and_nothing_is_lost(Medium medium)
     {
-        string place = _stores.NewPlace(medium);
-        var (first, second) = (_stores.Open(medium, place), _stores.Open(medium, place));
+        string location = _stores.NewLocation(medium);
+        var (first, second) = (_stores.Open(medium, location), _stores.Open(medium, location));
         using (await first.LockAsync("c"))
         {
             var e = await Assert.ThrowsAsync<SpadeException>(async () => await Stores.Service(second).AddAsync("c", Stores.Images(1)));
@@ -151,18 +157,22 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
     {
         var store = _stores.New(medium);
         var m = (await Stores.Service(store).AddAsync("c", Stores.Images(1)))!;
-        Assert.Equal(SpadeError.FailedPrecondition, (await Assert.ThrowsAsync<SpadeException>(async () => await store.PublishAsync(m))).Error);
-        Assert.Equal(SpadeError.FailedPrecondition, (await Assert.ThrowsAsync<SpadeException>(async () => await store.PublishAsync(m with { Version = 3 }))).Error);
+        Assert.Equal(SpadeError.FailedPrecondition,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await store.PublishAsync(m))).Error);
+        Assert.Equal(SpadeError.FailedPrecondition,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await store.PublishAsync(m with { Version = 3 }))).Error);
         var ghost = m.Images[0] with { Id = new ImageId(7) };
-        Assert.Equal(SpadeError.DataLoss, (await Assert.ThrowsAsync<SpadeException>(async () => await store.PublishAsync(m with { Version = 2, Images = [ghost] }))).Error);
+        Assert.Equal(SpadeError.DataLoss,
+            (await Assert.ThrowsAsync<SpadeException>(async () =>
+                await store.PublishAsync(m with { Version = 2, Images = [ghost] }))).Error);
         Assert.Equal(1, await store.ReadCurrentVersionAsync("c"));
     }
 
     [Theory, MemberData(nameof(Media))]
     public async Task Compaction_drops_what_no_kept_or_pinned_version_needs(Medium medium)
     {
-        string place = _stores.NewPlace(medium);
-        var store = _stores.Open(medium, place);
+        string location = _stores.NewLocation(medium);
+        var store = _stores.Open(medium, location);
         var service = Stores.Service(store);
         await service.AddAsync("c", Stores.ImageRange(0, 6));
         double[] before = await Stores.ScoresAsync(store, "c", 70);
@@ -171,11 +181,12 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         await service.AddAsync("c", Stores.Images(9));
 
         // A reader in another process, as far as the store can tell.
-        using (var pinned = await OpenGallery.LoadAsync(_stores.Open(medium, place), m1))
+        using (var pinned = await OpenGallery.LoadAsync(_stores.Open(medium, location), m1))
         {
             var report = await service.CompactAsync("c", new Retention(1));
             Assert.Equal(([2], [1], 0), (report.Dropped, report.InUse, report.Images), Compare);
-            Assert.Equal(6, (await pinned.Coordinator.ScoreAsync(await QueryAsync(store, m1), new ScoringOptions { GateNeighbours = 1 }, null)).Neighbours.Count);
+            Assert.Equal(6, (await pinned.Coordinator.ScoreAsync(await QueryAsync(store, m1), new ScoringOptions { GateNeighbours = 1 },
+                null)).Neighbours.Count);
         }
         var second = await service.CompactAsync("c", new Retention(1));
         Assert.Equal(([1], [], 2), (second.Dropped, second.InUse, second.Images), Compare);
@@ -185,12 +196,14 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await store.PinAsync("c", 1))).Error);
         Assert.NotEqual(before, await Stores.ScoresAsync(store, "c", 70));
 
-        static bool Compare((IReadOnlyList<int> D, IReadOnlyList<int> U, int I) a, (IReadOnlyList<int> D, IReadOnlyList<int> U, int I) b) => a.D.SequenceEqual(b.D) && a.U.SequenceEqual(b.U) && a.I == b.I;
+        static bool Compare((IReadOnlyList<int> D, IReadOnlyList<int> U, int I) a, (IReadOnlyList<int> D, IReadOnlyList<int> U, int I) b) =>
+            a.D.SequenceEqual(b.D) && a.U.SequenceEqual(b.U) && a.I == b.I;
 
         static async Task<QueryImage> QueryAsync(IGalleryStore store, GalleryManifest m)
         {
             var id = m.Images[0].Id;
-            return new QueryImage(id, (await store.ReadFeaturesAsync("c", id, m.Model)).Pooled, await store.ReadPyramidAsync("c", id, m.Model));
+            return new QueryImage(id, (await store.ReadFeaturesAsync("c", id, m.Model)).Pooled,
+                await store.ReadPyramidAsync("c", id, m.Model));
         }
     }
 }

@@ -8,7 +8,8 @@ namespace SpadeCluster.Storage.Tests;
 
 /// <summary>
 /// A writer process is killed (SIGKILL) at seeded moments: half of them at a fault point inside the store, that is between
-/// two steps such as fsync and rename; half by the clock after some lines of its output, wherever that finds it. Afterwards the gallery must open, verify
+/// two steps such as fsync and rename; half by the clock after some lines of its output, wherever that finds it. Afterwards
+/// the gallery must open, verify
 /// must be clean, and every image whose add had returned must be there. SIGKILL does not lose the system's caches; that
 /// files are flushed before they are named is FileGalleryStoreTests' matter.
 /// </summary>
@@ -33,8 +34,8 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
     private async Task KillAsync(Medium medium, int kills, int seed)
     {
         var random = new Random(seed);
-        string place = _stores.NewPlace(medium), category = "";
-        var store = _stores.Open(medium, place);
+        string location = _stores.NewLocation(medium), category = "";
+        var store = _stores.Open(medium, location);
         var (there, unsure) = (new HashSet<int>(), new HashSet<int>());
         int acknowledged = 0, selfKills = 0, versions = 0;
         for (int kill = 0; kill < kills; kill++)
@@ -49,7 +50,7 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
             int faults = atFaultPoint ? random.Next(1, 120) : 0;
             int said = random.Next(0, 8);
             var delay = TimeSpan.FromMilliseconds(random.NextDouble() * 30);
-            foreach (string line in await RunWriterAsync(medium, place, category, random.Next(), faults, said, delay))
+            foreach (string line in await RunWriterAsync(medium, location, category, random.Next(), faults, said, delay))
             {
                 string[] words = line.Split(' ');
                 int[] numbers = [.. words.Skip(1).Select(w => int.Parse(w, CultureInfo.InvariantCulture))];
@@ -60,11 +61,15 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
                 if (words[0] == "retired") unsure.ExceptWith(numbers);
             }
             if (atFaultPoint) selfKills++;
-            await CheckAsync(store, category, there, $"{medium}, kill {kill} ({(atFaultPoint ? $"fault point {faults}" : $"{delay.TotalMilliseconds:0.0} ms after line {said}")})");
+            await CheckAsync(store, category, there,
+                $"{medium}, kill {kill} "
+                + $"({(atFaultPoint ? $"fault point {faults}" : $"{delay.TotalMilliseconds:0.0} ms after line {said}")})");
             versions = Math.Max(versions, await store.ReadCurrentVersionAsync(category) ?? 0);
         }
-        output.WriteLine($"{medium}: {kills} kills, {selfKills} of them at fault points; {acknowledged} images acknowledged, 0 lost, 0 corrupt; up to version {versions}");
-        Assert.True(acknowledged >= kills / 2, $"only {acknowledged} images were acknowledged in {kills} runs: the writer did not get to work");
+        output.WriteLine($"{medium}: {kills} kills, {selfKills} of them at fault points; {acknowledged} images acknowledged, 0 lost, 0 "
+            + $"corrupt; up to version {versions}");
+        Assert.True(acknowledged >= kills / 2,
+            $"only {acknowledged} images were acknowledged in {kills} runs: the writer did not get to work");
     }
 
     private static async Task CheckAsync(GalleryStore store, string category, HashSet<int> acknowledged, string when)
@@ -82,18 +87,23 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
         if (manifest.Images.Count > 0) Assert.Single(await Stores.ScoresAsync(store, category, 1));
     }
 
-    private static async Task<List<string>> RunWriterAsync(Medium medium, string place, string category, int seed, int faults, int said, TimeSpan delay)
+    private static async Task<List<string>> RunWriterAsync(Medium medium, string location, string category, int seed, int faults, int said,
+        TimeSpan delay)
     {
-        string[] arguments = ["exec", typeof(KillTests).Assembly.Location, $"{medium}", place, category, $"{seed}", $"{faults}"];
-        using var writer = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string[] arguments = ["exec", typeof(KillTests).Assembly.Location, $"{medium}", location, category, $"{seed}", $"{faults}"];
+        using var writer = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true,
+            RedirectStandardError = true })!;
         try
         {
             var errors = writer.StandardError.ReadToEndAsync();
-            if (await writer.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)) != "ready") Assert.Fail($"the writer did not start: {await errors}");
+            if (await writer.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)) != "ready")
+                Assert.Fail($"the writer did not start: {await errors}");
             var lines = new List<string>();
             if (faults == 0)
             {
-                while (lines.Count < said) lines.Add(await writer.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)) ?? throw new EndOfStreamException(await errors));
+                while (lines.Count < said)
+                    lines.Add(await writer.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1))
+                        ?? throw new EndOfStreamException(await errors));
                 await Task.Delay(delay);
                 writer.Kill();
             }

@@ -23,16 +23,18 @@ public sealed class LargeGalleryTests(PostgresCluster postgres, ITestOutputHelpe
 
     private async Task RunAsync(int normals, long budget, int images)
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         long predicted = normals * store.BytesPerImage(ResNetGallery.Model);
         if (store.FreeBytes < predicted * 1.2) Assert.Fail($"needs {predicted / 1e9:0.0} GB of disk");
         await ResNetGallery.BuildAsync(store, normals);
         long actual = new DirectoryInfo(store.Root).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
-        output.WriteLine($"{normals} normals: predicted {predicted} bytes, actual {actual}: {100.0 * (predicted - actual) / actual:0.00} %");
+        double excess = 100.0 * (predicted - actual) / actual;
+        output.WriteLine($"{normals} normals: predicted {predicted} bytes, actual {actual}: {excess:0.00} %");
         Assert.InRange(predicted, 0.95 * actual, 1.05 * actual);
 
         var (without, peak) = await MemoryProbe.StartAsync(store.Root, budget, Math.Min(normals, 50), images);
-        output.WriteLine($"a process that scores with two normals: {without / 1e6:0} MB; with {normals} under a budget of {budget / 1e6:0} MB: at most {peak / 1e6:0} MB, {(peak - without) / 1e6:0} MB more");
+        output.WriteLine($"a process that scores with two normals: {without / 1e6:0} MB; with {normals} under a budget of "
+            + $"{budget / 1e6:0} MB: at most {peak / 1e6:0} MB, {(peak - without) / 1e6:0} MB more");
         Assert.InRange(peak - without, 0, budget);
 
         // The first one after dropping the system's caches reads the disk.

@@ -23,8 +23,8 @@ public sealed class ReadersTests(PostgresCluster postgres, ITestOutputHelper out
 
     private async Task ReadAsync(Medium medium, int publishes)
     {
-        string place = _stores.NewPlace(medium);
-        var store = _stores.Open(medium, place);
+        string location = _stores.NewLocation(medium);
+        var store = _stores.Open(medium, location);
         var service = Stores.Service(store);
         await service.AddAsync("c", Stores.ImageRange(0, 4));
         // Versions alternate between the four images of one set and the four of another; anything else is a mixture.
@@ -40,7 +40,7 @@ public sealed class ReadersTests(PostgresCluster postgres, ITestOutputHelper out
         double[][] expected = [.. await Task.WhenAll(new[] { evenVersion, oddVersion }.Select(v => ScoreAsync(store, v)))];
         var readers = Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
         {
-            var mine = _stores.Open(medium, place);
+            var mine = _stores.Open(medium, location);
             for (int last = 0; !done.IsCancellationRequested; reads++)
             {
                 var m = (await mine.ReadCurrentAsync("c"))!;
@@ -83,7 +83,8 @@ public sealed class ReadersTests(PostgresCluster postgres, ITestOutputHelper out
         var features = new SpadeCluster.Features.ImageFeatures(gallery.Manifest.Model);
         var engine = new SyntheticEngine();
         await engine.ExtractAsync([engine.Prepare("query"u8, "q").Input], [features]);
-        var query = new SpadeCluster.Scoring.QueryImage(new ImageId(1), features.Pooled, SpadeCluster.Features.FeaturePyramid.From(features));
+        var query = new SpadeCluster.Scoring.QueryImage(new ImageId(1), features.Pooled,
+            SpadeCluster.Features.FeaturePyramid.From(features));
         var result = await gallery.Coordinator.ScoreAsync(query, SpadeCluster.Scoring.ScoringOptions.DefaultFor(4), null);
         return [result.GateDistance, result.Map!.Score];
     }

@@ -21,12 +21,13 @@ public sealed class ReleasedFormatsTests(PostgresCluster postgres) : IDisposable
     public void Dispose() => _stores.Dispose();
 
     [Fact]
-    public void There_is_a_gallery_of_every_format() => Assert.Contains("format-1", Directory.EnumerateDirectories(Released).Select(d => Path.GetFileName(d)));
+    public void There_is_a_gallery_of_every_format() =>
+        Assert.Contains("format-1", Directory.EnumerateDirectories(Released).Select(d => Path.GetFileName(d)));
 
     [Theory, MemberData(nameof(Formats))]
     public async Task A_released_gallery_opens_scores_the_same_and_goes_on(string format)
     {
-        string root = _stores.NewPlace(Medium.Files);
+        string root = _stores.NewLocation(Medium.Files);
         foreach (string file in Directory.EnumerateFiles(Path.Combine(Released, format), "*", SearchOption.AllDirectories))
         {
             string copy = Path.Combine(root, Path.GetRelativePath(Path.Combine(Released, format), file));
@@ -43,7 +44,7 @@ public sealed class ReleasedFormatsTests(PostgresCluster postgres) : IDisposable
         string expected = File.ReadAllText(Path.Combine(Released, format, "scores.txt"));
         Assert.Equal(expected, await ScoresTextAsync(store));
 
-        var imported = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var imported = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         await Snapshot.ImportAsync(imported, Path.Combine(Released, format, "bolt.tar"));
         Assert.Equal(expected, await ScoresTextAsync(imported));
 

@@ -9,7 +9,8 @@ namespace SpadeCluster.Tests;
 /// </summary>
 public sealed class SyntheticEngine : IFeatureEngines, IFeatureExtractor, IImagePreparer
 {
-    public static FeatureModel Tiny { get; } = new("synthetic", new string('a', 64), 8, 8, [new(4, 4, 6), new(2, 2, 10)], 12, WeightChannels: true);
+    public static FeatureModel Tiny { get; } =
+        new("synthetic", new string('a', 64), 8, 8, [new(4, 4, 6), new(2, 2, 10)], 12, WeightChannels: true);
 
     public SyntheticEngine(FeatureModel? model = null) => Model = model ?? Tiny;
 
@@ -27,7 +28,8 @@ public sealed class SyntheticEngine : IFeatureEngines, IFeatureExtractor, IImage
         return new PreparedImage(new RgbImage(Model.InputWidth, Model.InputHeight, pixels), Model.InputWidth, Model.InputHeight, p => p);
     }
 
-    public ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default)
+    public ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
+        CancellationToken cancellationToken = default)
     {
         for (int i = 0; i < images.Count; i++)
         {

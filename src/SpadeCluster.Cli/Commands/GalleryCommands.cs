@@ -54,7 +54,7 @@ internal static class GalleryCommands
             // Settings that even all these images could not serve are refused before the first is added.
             if (!parsed.GetValue(noCalibration)) Fitted(settings, (existing?.Images.Count ?? 0) + files.Count).Check((existing?.Images.Count ?? 0) + files.Count, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
-            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Place}'"));
+            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Location}'"));
 
             var outcomes = new List<AddOutcome>();
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
@@ -111,7 +111,7 @@ internal static class GalleryCommands
             }
             else if (rows.Count == 0 && damaged == 0)
             {
-                Console.WriteLine($"no galleries in '{store.Place}'; add one with 'spade gallery add CATEGORY IMAGE...'");
+                Console.WriteLine($"no galleries in '{store.Location}'; add one with 'spade gallery add CATEGORY IMAGE...'");
             }
             else
             {

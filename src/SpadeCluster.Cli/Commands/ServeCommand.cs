@@ -78,7 +78,7 @@ internal static class ServeCommand
             {
                 throw new SpadeException(SpadeError.Unavailable, $"cannot listen on {string.Join(", ", options.Urls)}: {e.Message}", e);
             }
-            Console.WriteLine($"serving '{store.Place}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C{((await store.ListCategoriesAsync(cancellation)).Count == 0 ? "\nno galleries are there yet: add one in the console, or with 'spade gallery add'" : "")}");
+            Console.WriteLine($"serving '{store.Location}' at {string.Join(", ", options.Urls)}; stop with Ctrl+C{((await store.ListCategoriesAsync(cancellation)).Count == 0 ? "\nno galleries are there yet: add one in the console, or with 'spade gallery add'" : "")}");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });

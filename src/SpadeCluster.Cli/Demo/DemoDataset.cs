@@ -19,9 +19,11 @@ internal static class DemoDataset
         foreach (string kind in Defect.Kinds)
         {
             for (int i = 0; i < TestPerDefect; i++)
-                shots.Add((Path.Combine("test", kind, $"{i:000}.png"), Path.Combine("ground_truth", kind, $"{i:000}_mask.png"), 3000 + 100 * shots.Count + i, kind));
+                shots.Add((Path.Combine("test", kind, $"{i:000}.png"), Path.Combine("ground_truth", kind, $"{i:000}_mask.png"),
+                    3000 + 100 * shots.Count + i, kind));
         }
-        foreach (string folder in shots.SelectMany(s => new[] { s.File, s.Mask }).OfType<string>().Select(f => Path.GetDirectoryName(f)!).Distinct())
+        foreach (string folder in shots.SelectMany(s => new[] { s.File, s.Mask }).OfType<string>().Select(f => Path.GetDirectoryName(f)!)
+            .Distinct())
             Directory.CreateDirectory(Path.Combine(category, folder));
 
         int done = 0;
@@ -30,7 +32,8 @@ internal static class DemoDataset
             var defect = shot.Kind is null ? null : Defect.Make(shot.Kind, new Random(shot.Seed));
             var (photograph, mask) = PlateCamera.Photograph(shot.Seed, defect);
             PngEncoder.WriteFile(Path.Combine(category, shot.File), photograph);
-            if (shot.Mask is not null) PngEncoder.WriteMaskFile(Path.Combine(category, shot.Mask), mask, PlateCamera.Size, PlateCamera.Size);
+            if (shot.Mask is not null)
+                PngEncoder.WriteMaskFile(Path.Combine(category, shot.Mask), mask, PlateCamera.Size, PlateCamera.Size);
             progress(Interlocked.Increment(ref done), shots.Count);
         });
         return category;

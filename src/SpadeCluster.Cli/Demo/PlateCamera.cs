@@ -33,9 +33,11 @@ internal static class PlateCamera
             {
                 var point = Look(x + 0.5, y + 0.5);
                 // Lambert's law for a surface given by its height: slopes from one-pixel differences.
-                double slopeX = (Look(x + 1.5, y + 0.5).Height - point.Height) * HeightScale, slopeY = (Look(x + 0.5, y + 1.5).Height - point.Height) * HeightScale;
+                double slopeX = (Look(x + 1.5, y + 0.5).Height - point.Height) * HeightScale,
+                    slopeY = (Look(x + 0.5, y + 1.5).Height - point.Height) * HeightScale;
                 double light = (1 - lampX * slopeX - lampY * slopeY) / Math.Sqrt(1 + slopeX * slopeX + slopeY * slopeY);
-                double falloff = 1 - 0.12 * (Math.Pow(x / (double)Size - 0.5 - 0.3 * lampX, 2) + Math.Pow(y / (double)Size - 0.5 - 0.3 * lampY, 2)) * 4;
+                double falloff = 1 - 0.12
+                    * (Math.Pow(x / (double)Size - 0.5 - 0.3 * lampX, 2) + Math.Pow(y / (double)Size - 0.5 - 0.3 * lampY, 2)) * 4;
                 double gain = Math.Clamp(light, 0.15, 1.9) * falloff * exposure;
                 double noise = 0.008 * (random.NextDouble() + random.NextDouble() - 1);
                 int at = y * Size + x;

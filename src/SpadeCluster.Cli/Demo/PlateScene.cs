@@ -44,7 +44,8 @@ internal sealed class PlateScene(uint seed, Defect? defect)
         if (radius < BossRadius)
         {
             // Turning marks: rings whose strength wanders around the boss.
-            value = 0.68 + 0.035 * Math.Sin(radius * 190) * (0.7 + 0.3 * _brush.At(Math.Atan2(y, x) * 2 + 9, 3)) + 0.02 * _grain.At(x * 50, y * 50);
+            value = 0.68 + 0.035 * Math.Sin(radius * 190) * (0.7 + 0.3 * _brush.At(Math.Atan2(y, x) * 2 + 9, 3)) + 0.02
+                * _grain.At(x * 50, y * 50);
             height += 0.06 * Math.Min(1, (BossRadius - radius) / 0.04);
             bool keyway = Math.Abs(x) < 0.045 && y < 0 && y > -0.26;
             if (radius < 0.13 || keyway) (value, height) = (0.16, -0.15);

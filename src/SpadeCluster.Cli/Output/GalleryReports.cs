@@ -2,6 +2,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cli.Output;
 
-internal sealed record AddReport(string Category, int? Version, int Added, int Duplicates, IReadOnlyList<string> Problems, bool Calibrated, IReadOnlyList<NormalScoreRow>? HighestNormals);
+internal sealed record AddReport(string Category, int? Version, int Added, int Duplicates, IReadOnlyList<string> Problems, bool Calibrated,
+    IReadOnlyList<NormalScoreRow>? HighestNormals);
 
 internal sealed record VerifyReport(string Category, int Version, int Images, IReadOnlyList<string> Problems);

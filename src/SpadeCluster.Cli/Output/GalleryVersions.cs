@@ -2,7 +2,8 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cli.Output;
 
-internal sealed record GalleryDiffReport(string Category, int From, int To, IReadOnlyList<GalleryImageRow> Added, IReadOnlyList<GalleryImageRow> Removed, double? ThetaBefore, double? ThetaAfter)
+internal sealed record GalleryDiffReport(string Category, int From, int To, IReadOnlyList<GalleryImageRow> Added,
+    IReadOnlyList<GalleryImageRow> Removed, double? ThetaBefore, double? ThetaAfter)
 {
     public static GalleryDiffReport Of(string category, GalleryDiff d)
         => new(category, d.From.Version, d.To.Version, Rows(d.Added), Rows(d.Removed), d.Before?.Theta, d.After?.Theta);

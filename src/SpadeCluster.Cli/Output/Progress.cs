@@ -19,7 +19,8 @@ internal static class ProgressBars
         if (quiet || Console.IsErrorRedirected) return work((_, _, _) => { });
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return console.Progress().AutoClear(true)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(),
+                new RemainingTimeColumn())
             .StartAsync(context =>
             {
                 var tasks = new Dictionary<string, ProgressTask>(StringComparer.Ordinal);
@@ -28,7 +29,8 @@ internal static class ProgressBars
                 {
                     lock (gate)
                     {
-                        if (!tasks.TryGetValue(stage, out var task)) tasks[stage] = task = context.AddTask(Markup.Escape(stage), maxValue: total);
+                        if (!tasks.TryGetValue(stage, out var task))
+                            tasks[stage] = task = context.AddTask(Markup.Escape(stage), maxValue: total);
                         task.Value = done;
                     }
                 });

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace SpadeCluster.Features;
 
 /// <summary>
-/// A feature pyramid in its canonical form, float16: what galleries store, shards exchange and searches compare.
-/// Rounding query and gallery alike keeps an image at distance exactly 0 from itself.
+/// A feature pyramid in its canonical form, float16: what galleries store, silos exchange and searches compare. Query and
+/// gallery are rounded alike, so an image has distance exactly 0 from itself.
 /// </summary>
 public sealed class FeaturePyramid
 {
@@ -28,7 +28,9 @@ public sealed class FeaturePyramid
         {
             levels[i] = GC.AllocateUninitializedArray<Half>(features.Levels[i].Length);
             if (!HalfConversion.TryNarrow(features.Levels[i], levels[i]))
-                throw new SpadeException(SpadeError.InvalidArgument, $"the model's level {i + 1} features contain NaN, infinite or too large values (over 65504); check the model and its input scale");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"the model's level {i + 1} features contain NaN, infinite or too large values (over 65504); "
+                    + "check the model and its input scale");
         }
         return new FeaturePyramid(features.Shapes, levels);
     }
@@ -39,7 +41,7 @@ public sealed class FeaturePyramid
     /// <summary>Level <paramref name="index"/> (0 is the finest): [y][x][channel], channel fastest.</summary>
     public ReadOnlySpan<Half> Level(int index) => _levels[index];
 
-    /// <summary>The level itself, for a store that fills a discarded pyramid again.</summary>
+    /// <summary>The array of a level, for a store that fills a discarded pyramid again.</summary>
     internal Half[] LevelArray(int index) => _levels[index];
 
     /// <summary>The same values as bytes, little-endian: what is written to disk and sent.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace SpadeCluster.Features;
 
 /// <summary>
-/// float16 to float32 and back over spans. .NET has no F16C intrinsics, so widening shifts the bits into place and
+/// Converts spans of float16 to float32 and back. .NET has no F16C intrinsics, so widening shifts the bits into position and
 /// multiplies by 2^112, which corrects the exponent bias and makes subnormals come out right (exact: a power of two).
 /// </summary>
 public static class HalfConversion
@@ -60,10 +60,12 @@ public static class HalfConversion
     private const int HalfBits = unchecked((int)0x8FFFE000);
 
     /// <summary>Sixteen halves, sign-extended, to float32.</summary>
-    public static Vector512<float> Widen(Vector512<int> half) => ((half << 13) & Vector512.Create(HalfBits)).AsSingle() * Vector512.Create(TwoTo112);
+    public static Vector512<float> Widen(Vector512<int> half) =>
+        ((half << 13) & Vector512.Create(HalfBits)).AsSingle() * Vector512.Create(TwoTo112);
 
     /// <summary>Eight halves, sign-extended, to float32.</summary>
-    public static Vector256<float> Widen(Vector256<int> half) => ((half << 13) & Vector256.Create(HalfBits)).AsSingle() * Vector256.Create(TwoTo112);
+    public static Vector256<float> Widen(Vector256<int> half) =>
+        ((half << 13) & Vector256.Create(HalfBits)).AsSingle() * Vector256.Create(TwoTo112);
 
     /// <summary>Rounds to the nearest half, ties to even. False when a value is NaN or would become infinite.</summary>
     public static bool TryNarrow(ReadOnlySpan<float> source, Span<Half> destination)

@@ -11,5 +11,6 @@ public interface IFeatureExtractor : IDisposable
     /// <summary>Fills <paramref name="features"/>[i] with the features of <paramref name="images"/>[i]. The result for an
     /// image does not depend on the batch it came in.</summary>
     /// <exception cref="SpadeException">InvalidArgument: an image has not the model's input size.</exception>
-    ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default);
+    ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
+        CancellationToken cancellationToken = default);
 }

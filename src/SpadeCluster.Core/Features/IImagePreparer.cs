@@ -1,11 +1,12 @@
 namespace SpadeCluster.Features;
 
-/// <summary>A photograph made ready for a model, and how to find one of its pixels in the photograph.</summary>
-/// <param name="Input">The model's input.</param>
-/// <param name="OriginalWidth">Pixels of the photograph.</param>
-/// <param name="OriginalHeight">Pixels of the photograph.</param>
+/// <summary>A photograph prepared for a model, and the map from its pixels back to the photograph's.</summary>
+/// <param name="Input">The model's input, in the size the model asks for.</param>
+/// <param name="OriginalWidth">Width of the photograph in pixels.</param>
+/// <param name="OriginalHeight">Height of the photograph in pixels.</param>
 /// <param name="ToOriginal">Maps a point in input pixels to one in photograph pixels.</param>
-public sealed record PreparedImage(RgbImage Input, int OriginalWidth, int OriginalHeight, Func<(double X, double Y), (double X, double Y)> ToOriginal);
+public sealed record PreparedImage(RgbImage Input, int OriginalWidth, int OriginalHeight,
+    Func<(double X, double Y), (double X, double Y)> ToOriginal);
 
 /// <summary>Decodes photographs and brings them to a model's input size.</summary>
 public interface IImagePreparer

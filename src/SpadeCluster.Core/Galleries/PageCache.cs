@@ -1,18 +1,18 @@
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Images' level data as far as memory goes: at most <paramref name="capacity"/> pages exist at any moment, counting those
-/// in use and those being read; the least recently used makes room. Safe for concurrent calls.
+/// Keeps the level data of as many images as memory allows: at most <paramref name="capacity"/> pages exist at any moment,
+/// including those in use and those being read; the least recently used page makes room. Safe for concurrent calls.
 /// </summary>
 /// <param name="capacity">Pages that may exist, at least 1.</param>
-/// <param name="load">Reads an image's page. It is given a page that has just been dropped, or null: nobody else holds that
-/// page any more, so its memory can be used again.</param>
+/// <param name="load">Reads an image's page. Its second argument is a page just dropped, whose memory can be used again
+/// because nothing else holds it, or null.</param>
 internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, ValueTask<TPage>> load) where TPage : class
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<ImageId, Entry> _entries = [];
 
-    /// <summary>Entries that nobody uses, least recently used first.</summary>
+    /// <summary>Entries not in use, least recently used first.</summary>
     private readonly LinkedList<Entry> _idle = new();
 
     /// <summary>Rentals that wait for room, in order of arrival.</summary>
@@ -26,10 +26,10 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
     }
 
     /// <summary>
-    /// The pages of some images, which stay until the rental is disposed. Waits while other rentals leave no room; since a
-    /// rental gets all its room at once or none, two can never wait for each other - so rent only one at a time.
+    /// Rents the pages of some images until the rental is disposed. Waits while other rentals leave no room. A rental gets all
+    /// its pages at once or none, so two rentals never wait for each other, unless one caller holds one while it asks for another.
     /// </summary>
-    /// <param name="ids">Different ones, at most <see cref="Capacity"/>.</param>
+    /// <param name="ids">Distinct, at most <see cref="Capacity"/>.</param>
     public async ValueTask<Rental> RentAsync(IReadOnlyList<ImageId> ids, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Count, Capacity, nameof(ids));
@@ -75,7 +75,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
         }
     }
 
-    /// <summary>Lets in those waiting, in order, until one finds no room. Under the lock.</summary>
+    /// <summary>Admits waiting rentals in order until one finds no room. Called under the lock.</summary>
     private void Admit()
     {
         while (_waiting.TryPeek(out var next))
@@ -92,7 +92,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
 
     private Entry[] Take(IReadOnlyList<ImageId> ids)
     {
-        // Those at hand first: making room for a new one must not drop one of them.
+        // Cached pages are taken first, so that making room for a new page cannot drop one of them.
         foreach (var id in ids)
             if (_entries.TryGetValue(id, out var entry) && entry.Users++ == 0)
                 _idle.Remove(entry);
@@ -104,7 +104,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
         TPage? recycled = null;
         if (_entries.Count == Capacity)
         {
-            var oldest = _idle.First!.Value; // there is one: Admit has counted
+            var oldest = _idle.First!.Value; // not null: Admit has checked that there is room
             _idle.RemoveFirst();
             _entries.Remove(oldest.Id);
             recycled = oldest.Page.Task.Result;
@@ -126,7 +126,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
         foreach (var entry in entries)
         {
             if (--entry.Users > 0) continue;
-            // A page that could not be read is forgotten, so that the next rental tries again.
+            // A page that could not be read is removed, so that the next rental tries again.
             if (entry.Page.Task.IsCompletedSuccessfully) _idle.AddLast(entry);
             else _entries.Remove(entry.Id);
         }

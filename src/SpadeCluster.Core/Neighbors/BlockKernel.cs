@@ -43,7 +43,8 @@ internal static unsafe class BlockKernel
             {
                 var repeat = Vector512.Create(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
                 for (int k = 0; k < pairs; k++, codes += 8, to += 16)
-                    Avx512F.PermuteVar16x32(Sse41.ConvertToVector128Int16(codes).AsInt32().ToVector256Unsafe().ToVector512Unsafe(), repeat).Store(to);
+                    Avx512F.PermuteVar16x32(Sse41.ConvertToVector128Int16(codes).AsInt32().ToVector256Unsafe().ToVector512Unsafe(), repeat)
+                        .Store(to);
                 return;
             }
             for (int k = 0; k < pairs; k++, codes += 8, to += 16)
@@ -59,12 +60,14 @@ internal static unsafe class BlockKernel
         }
     }
 
+    /// <summary>Bounds one gallery quad against many query quads.</summary>
     /// <param name="quads">The query quads.</param>
-    /// <param name="coarse">Per entry, the bound of the coarser levels.</param>
-    /// <param name="limits">[slot]: what a sum must stay below to matter.</param>
+    /// <param name="coarse">[entry]: the bound of the coarser levels.</param>
+    /// <param name="limits">[slot]: the limit a sum must stay below to matter.</param>
     /// <param name="bounds">Receives 16 bounds an entry (this level alone).</param>
     /// <param name="live">Receives the lanes whose coarse + bound is below the limit (or not comparable).</param>
-    public static void Bound(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes, float* bounds, ushort* live, SimdPath path)
+    public static void Bound(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes,
+        float* bounds, ushort* live, SimdPath path)
     {
         switch (path)
         {
@@ -74,7 +77,8 @@ internal static unsafe class BlockKernel
         }
     }
 
-    private static void Bound512(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes, float* bounds, ushort* live)
+    private static void Bound512(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes,
+        float* bounds, ushort* live)
     {
         int pairs = query.Pairs, stride = 8 * pairs, n = 0;
         int* codes = gallery.Codes;
@@ -129,18 +133,21 @@ internal static unsafe class BlockKernel
         Avx512BW.MultiplyAddAdjacent(gallery, Avx512F.BroadcastVector128ToVector512((int*)query).AsInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish512(Vector512<int> dot, int n, in QuadRows query, Vector512<float> terms, Vector512<float> factors, int* quads, float* coarse, float* limits, ushort lanes, float* bounds, ushort* live)
+    private static void Finish512(Vector512<int> dot, int n, in QuadRows query, Vector512<float> terms, Vector512<float> factors,
+        int* quads, float* coarse, float* limits, ushort lanes, float* bounds, ushort* live)
     {
         long slot = 4L * quads[n];
         var factor = factors * Avx512F.BroadcastVector128ToVector512(query.Factors + slot);
         var bound = terms + Avx512F.BroadcastVector128ToVector512(query.Terms + slot) - factor * Vector512.ConvertToSingle(dot);
         bound = Vector512.MaxNative(bound, Vector512<float>.Zero);
         bound.Store(bounds + 16 * n);
-        var reached = Vector512.GreaterThanOrEqual(bound + Vector512.Create(coarse[n]), Avx512F.BroadcastVector128ToVector512(limits + slot));
+        var reached = Vector512.GreaterThanOrEqual(bound + Vector512.Create(coarse[n]),
+            Avx512F.BroadcastVector128ToVector512(limits + slot));
         live[n] = (ushort)(lanes & ~(uint)reached.ExtractMostSignificantBits());
     }
 
-    private static void Bound256(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes, float* bounds, ushort* live)
+    private static void Bound256(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes,
+        float* bounds, ushort* live)
     {
         int pairs = query.Pairs, stride = 8 * pairs;
         int* codes = gallery.Codes;
@@ -164,13 +171,15 @@ internal static unsafe class BlockKernel
                     - factor * Vector256.ConvertToSingle(half == 0 ? low : high);
                 bound = Vector256.MaxNative(bound, Vector256<float>.Zero);
                 bound.Store(bounds + 16 * n + 8 * half);
-                reached |= Vector256.GreaterThanOrEqual(bound + Vector256.Create(coarse[n]), Avx.BroadcastVector128ToVector256(limits + slot)).ExtractMostSignificantBits() << (8 * half);
+                reached |= Vector256.GreaterThanOrEqual(bound + Vector256.Create(coarse[n]),
+                    Avx.BroadcastVector128ToVector256(limits + slot)).ExtractMostSignificantBits() << (8 * half);
             }
             live[n] = (ushort)(lanes & ~reached);
         }
     }
 
-    private static void BoundScalar(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes, float* bounds, ushort* live)
+    private static void BoundScalar(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes,
+        float* bounds, ushort* live)
     {
         int pairs = query.Pairs, stride = 8 * pairs;
         short* codes = (short*)gallery.Codes;

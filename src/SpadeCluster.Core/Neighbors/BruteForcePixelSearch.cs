@@ -6,7 +6,8 @@ namespace SpadeCluster.Neighbors;
 internal static class BruteForcePixelSearch
 {
     /// <summary>One map for <see cref="Fusion.Concatenated"/>, one per level for <see cref="Fusion.PerLevel"/>.</summary>
-    public static PixelMatches[] Search(PixelSpace space, FeaturePyramid query, IReadOnlyList<(int Position, FeaturePyramid Features)> gallery, PixelSearchOptions options)
+    public static PixelMatches[] Search(PixelSpace space, FeaturePyramid query,
+        IReadOnlyList<(int Position, FeaturePyramid Features)> gallery, PixelSearchOptions options)
     {
         int[] levels = [.. options.Levels ?? Enumerable.Range(0, space.Shapes.Count)];
         return options.Fusion == Fusion.Concatenated
@@ -14,7 +15,8 @@ internal static class BruteForcePixelSearch
             : [.. levels.Select(l => SearchGrid(space, query, gallery, options.Kappa, [l]))];
     }
 
-    private static PixelMatches SearchGrid(PixelSpace space, FeaturePyramid query, IReadOnlyList<(int Position, FeaturePyramid Features)> gallery, int kappa, int[] levels)
+    private static PixelMatches SearchGrid(PixelSpace space, FeaturePyramid query,
+        IReadOnlyList<(int Position, FeaturePyramid Features)> gallery, int kappa, int[] levels)
     {
         var grid = space.Shapes[levels[0]];
         var matches = new PixelMatches(grid.Height, grid.Width, kappa);

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace SpadeCluster.Neighbors;
 
-/// <summary>Work done at one depth.</summary>
+/// <summary>Work done at one depth: pairs by kind of comparison, and gallery bytes read.</summary>
 internal struct SearchCounts
 {
     public long Sketched, Projected, Bounded, Exact, Bytes;
@@ -47,10 +47,10 @@ internal sealed unsafe class CandidateList
     /// <summary>Whether the bounds in <see cref="Sums"/> came from sketches and gain from being evaluated.</summary>
     public bool Sketched;
 
-    /// <summary>[n]: query slot; where its parent is in the list above.</summary>
+    /// <summary>[n]: the query slot and its parent's index in the list above.</summary>
     public readonly int* Slots, Ancestors;
 
-    /// <summary>[n]: best bound known of the levels so far; their exact sum, or NaN while unknown.</summary>
+    /// <summary>[n]: the best lower bound of the sum of the levels so far; that sum itself, or NaN while unknown.</summary>
     public readonly float* Sums, Exact;
 
     /// <summary>The gallery slot's row, widened, once <see cref="RowReady"/>.</summary>
@@ -60,10 +60,11 @@ internal sealed unsafe class CandidateList
     // The entries under one gallery quad.
     public BlockKernel.Gallery Gallery { get; }
 
-    /// <summary>[entry]: query quad; place of its parent in the list above. After compaction also: the entry's number.</summary>
+    /// <summary>[entry]: the query quad and its parent's index in the list above; after compaction also the original entry
+    /// number.</summary>
     public readonly int* Quads, Parents, Entries;
 
-    /// <summary>[entry]: bound of the coarser levels; 16 bounds of this one.</summary>
+    /// <summary>[entry]: the bound of the coarser levels; and the 16 bounds of this level.</summary>
     public readonly float* Coarse, Bounds;
 
     /// <summary>[entry]: lanes below their limit.</summary>

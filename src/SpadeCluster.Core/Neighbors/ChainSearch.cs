@@ -14,17 +14,19 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
     private const long GroupBytes = 16 << 20;
     private const int Seeds = 3;
 
-    /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
+    /// <summary>Work items per thread at least, so that no thread waits long for the last one.</summary>
     private const int ItemsPerThread = 4;
 
-    // No bag: what a thread keeps of one is reached through that thread, and would keep the index, and so the bag, for ever.
+    // Not a ConcurrentBag: its items stay reachable from the threads that used it, and they refer to the index, which would
+    // then never be collected.
     private readonly ConcurrentStack<SearchScratch> _pool = new();
     private readonly int _slots = chain.Depths[0].Slots;
     private readonly int _tiles = (chain.Depths[0].Slots + RootKernel.TileRows - 1) / RootKernel.TileRows;
     private readonly int _stride = (chain.Depths[0].Slots + RootKernel.Group - 1) / RootKernel.Group * RootKernel.Group;
 
     /// <param name="images">Ascending by position.</param>
-    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
+    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense,
+        CancellationToken cancellationToken, SearchStatistics? statistics)
     {
         var grid = chain.Depths[chain.Finest].Shape;
         if (!_pool.TryPop(out var scratch)) scratch = new SearchScratch(index, chain);
@@ -48,7 +50,8 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
         return run.Found[0];
     }
 
-    private sealed record Run(SearchScratch Scratch, PixelMatches[] Found, int Threads, int Kappa, bool Dense, CancellationToken CancellationToken)
+    private sealed record Run(SearchScratch Scratch, PixelMatches[] Found, int Threads, int Kappa, bool Dense,
+        CancellationToken CancellationToken)
     {
         public int Parts(int images, int most) => Math.Clamp((ItemsPerThread * Threads + images - 1) / images, 1, most);
     }

@@ -2,15 +2,14 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using SpadeCluster.Features;
 
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
 /// One thread's part of a search. It descends the gallery's hierarchy with a list of the query cells that may still gain
 /// from it: under a gallery cell, each quad of children is expanded once and bounded against the quads of all listed query
-/// cells; what stays below the limits becomes the children's lists. What reaches the finest level below its limit is
-/// evaluated by the definition, and so are, once, coarser pairs whose children's sketches could not rule them out.
+/// cells; pairs below their limits become the children's lists. Pairs that reach the finest level are evaluated by the
+/// definition, and so are, once, coarser pairs whose children's sketches could not rule them out (<see cref="ChainEvaluation"/>).
 /// </summary>
 internal sealed unsafe class ChainWorker
 {
@@ -23,13 +22,11 @@ internal sealed unsafe class ChainWorker
     private readonly PreparedQuery _query;
     private readonly SimdPath _path;
     private readonly CandidateList[] _lists;
+    private readonly ChainEvaluation _evaluation;
     private readonly SearchCounts[] _counts;
     private readonly LevelTile _tile;
     private bool _dense;
     private PackedPyramid _image = null!;
-    private int _position;
-    private float[] _shared = null!;
-    private PixelMatches _matches = null!;
 
     public ChainWorker(PixelIndex index, LevelChain chain, PreparedQuery query)
     {
@@ -38,6 +35,7 @@ internal sealed unsafe class ChainWorker
         _tile = new LevelTile(index, chain.Depths[0]);
         _lists = [.. chain.Depths.Select((d, i) => new CandidateList(d, i, index.Sketches[d.Level]?.Length ?? 0))];
         _counts = new SearchCounts[_lists.Length];
+        _evaluation = new ChainEvaluation(index, chain, query, _lists, Limits, _counts);
     }
 
     public Limits Limits { get; }
@@ -49,12 +47,17 @@ internal sealed unsafe class ChainWorker
     /// <param name="dense">Bound every pair in all channels, as if nothing could be pruned.</param>
     public void Start(float[] shared, bool dense)
     {
-        (_shared, _dense) = (shared, dense);
+        _dense = dense;
+        _evaluation.Start(shared);
         Array.Clear(_counts);
     }
 
     /// <summary>Turns to one gallery image; candidates go to <paramref name="matches"/>.</summary>
-    public void Enter(int position, PackedPyramid image, PixelMatches matches) => (_position, _image, _matches) = (position, image, matches);
+    public void Enter(int position, PackedPyramid image, PixelMatches matches)
+    {
+        _image = image;
+        _evaluation.Enter(position, image, matches);
+    }
 
     /// <summary>Root bounds of the image's slots from <paramref name="first"/> on; returns how many.</summary>
     public int BoundTile(int first, float* bounds)
@@ -100,29 +103,8 @@ internal sealed unsafe class ChainWorker
     {
         var list = _lists[depth];
         (list.GallerySlot, list.RowReady, list.Count, list.Sketched) = (q, false, count, sketched);
-        if (depth == _chain.Finest) EvaluateFinest(depth);
+        if (depth == _chain.Finest) _evaluation.EvaluateFinest();
         else DescendQuads(depth);
-    }
-
-    private void EvaluateFinest(int depth)
-    {
-        var list = _lists[depth];
-        int[] cells = _chain.Depths[depth].Cells;
-        int galleryCell = cells[list.GallerySlot], rowBytes = sizeof(float) * _chain.Depths[depth].RowLength;
-        float* limits = Limits.At(depth);
-        for (int n = 0; n < list.Count; n++)
-        {
-            int slot = list.Slots[n];
-            if (n + 1 < list.Count) Prefetch.Bytes(_query.Row(depth, cells[list.Slots[n + 1]]), rowBytes);
-            if (list.Sums[n] >= limits[slot]) continue;
-            float distance = Evaluate(depth, n);
-            if (distance >= limits[slot]) continue;
-            int cell = cells[slot], last = cell * _matches.Kappa + _matches.Kappa - 1;
-            _matches.Offer(cell, distance, _position, galleryCell);
-            float known = _matches.Distances[last];
-            if (known < _shared[slot]) _shared[slot] = known;
-            if (float.BitIncrement(known) is var limit && limit < limits[slot]) Limits.Lower(slot, limit);
-        }
     }
 
     private void DescendQuads(int depth)
@@ -135,7 +117,7 @@ internal sealed unsafe class ChainWorker
             ushort lanes = child.QuadLanes[quad];
             if (lanes == 0) continue;
             int entries = children.SetEntries(list, fan);
-            // The rows of this quad are likely read whole if the list stays long, else only those with live lanes, below.
+            // If the list stays long, all rows of this quad are probably read; otherwise only those with live lanes, prefetched below.
             if (list.Count >= DenseEntries) PrefetchRows(depth + 1, quad, lanes);
             var sketch = _dense ? null : _index.Sketches[child.Level];
             int live = entries;
@@ -150,7 +132,7 @@ internal sealed unsafe class ChainWorker
             bool sketched = sketch is not null && !IsDense(children, live);
             if (!sketched)
             {
-                // Compaction kept every entry's parent and quad; its coarse sum may have grown.
+                // Compaction kept every entry's parent and quad; the parent's sum may have grown since.
                 for (int e = 0; e < live; e++) children.Coarse[e] = list.Sums[children.Parents[e]];
                 ExpandRows(depth + 1, quad);
                 Bound(depth + 1, _query.Full(depth + 1), live, lanes, ref _counts[depth + 1].Bounded);
@@ -187,12 +169,13 @@ internal sealed unsafe class ChainWorker
         for (int e = 0; e < live; e++)
         {
             int parent = children.Parents[e];
-            float sum = list.Sums[parent] = Evaluate(depth, parent);
+            float sum = list.Sums[parent] = _evaluation.Evaluate(depth, parent);
             uint lanes = 0;
             for (uint rest = children.Live[e]; rest != 0; rest &= rest - 1)
             {
                 int lane = BitOperations.TrailingZeroCount(rest);
-                if (!(sum + children.Bounds[16 * children.Entries[e] + lane] >= limits[4 * children.Quads[e] + lane % 4])) lanes |= 1u << lane;
+                if (!(sum + children.Bounds[16 * children.Entries[e] + lane] >= limits[4 * children.Quads[e] + lane % 4]))
+                    lanes |= 1u << lane;
             }
             if (lanes != 0) children.MoveEntry(e, kept++, (ushort)lanes);
         }
@@ -225,28 +208,7 @@ internal sealed unsafe class ChainWorker
         return count;
     }
 
-    /// <summary>The exact sum of all levels down to <paramref name="depth"/> of listed pair <paramref name="n"/>.</summary>
-    private float Evaluate(int depth, int n)
-    {
-        var list = _lists[depth];
-        if (!float.IsNaN(list.Exact[n])) return list.Exact[n];
-        var shape = _chain.Depths[depth];
-        int channels = shape.Shape.Channels;
-        float* weights = _index.Weights[shape.Level] is { } w ? w.Pointer : null;
-        float* row = _query.Row(depth, shape.Cells[list.Slots[n]]);
-        if (!list.RowReady)
-        {
-            HalfConversion.Widen(_image.Features.Level(shape.Level).Slice(shape.Cells[list.GallerySlot] * channels, channels), new Span<float>(list.Row, channels));
-            list.RowReady = true;
-            _counts[depth].Bytes += 2L * channels;
-        }
-        float own = PixelDistance.Squared(row, list.Row, weights, shape.RowLength, _path);
-        _counts[depth].Exact++;
-        // 0 + own is own, so the sum starts with the coarsest level, as the definition says.
-        return list.Exact[n] = depth == 0 ? own : Evaluate(depth - 1, list.Ancestors[n]) + own;
-    }
-
-    /// <summary>Asks for the rows of a quad's slots that have lanes in <paramref name="lanes"/>.</summary>
+    /// <summary>Prefetches the rows of a quad's slots that have lanes in <paramref name="lanes"/>.</summary>
     private void PrefetchRows(int depth, int quad, uint lanes)
     {
         var shape = _chain.Depths[depth];
@@ -275,20 +237,21 @@ internal sealed unsafe class ChainWorker
         for (int j = 0; j < 4; j++)
         {
             if (shape.Cells[4 * quad + j] is not (var cell and >= 0)) continue;
-            var (term, factor) = _index.Quantise(shape, _image.Features.Level(shape.Level).Slice(cell * channels, channels), list.Scratch, list.Codes);
+            var (term, factor) = _index.Quantise(shape, _image.Features.Level(shape.Level).Slice(cell * channels, channels), list.Scratch,
+                list.Codes);
             list.Gallery.ExpandRow(list.Codes, j, shape.RowLength / 2);
             list.Gallery.SetTerm(j, term, factor);
             _counts[depth].Bytes += 2L * channels;
         }
     }
 
-    /// <summary>Lanes of 16 whose bound is not at or above the limit.</summary>
+    /// <summary>The lanes of 16 whose bound is below the limit, or NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Below(float* bounds, float* limits) =>
         0xFFFF & ~(Vector256.GreaterThanOrEqual(Vector256.Load(bounds), Vector256.Load(limits)).ExtractMostSignificantBits()
             | Vector256.GreaterThanOrEqual(Vector256.Load(bounds + 8), Vector256.Load(limits + 8)).ExtractMostSignificantBits() << 8);
 
-    /// <summary>Lanes of 16 that are no padding.</summary>
+    /// <summary>The lanes of 16 that are not padding.</summary>
     private static uint Exists(float* limits)
     {
         uint lanes = 0;

@@ -6,9 +6,10 @@ namespace SpadeCluster.Neighbors;
 public readonly record struct ImageMatch(int Row, float Distance);
 
 /// <summary>
-/// Exact nearest neighbours among pooled image features: every row is read once for all queries of a call and compared by
-/// <see cref="PixelDistance"/>, so distances are the same bits whatever the threads or the split into indexes, and the
-/// search runs as fast as memory delivers the rows. Rows live outside the managed heap in blocks that never move: adding
+/// Exact nearest neighbours among pooled image features, the images of SPADE's equation (2). Every row is read once for all
+/// queries of a call and compared by <see cref="PixelDistance"/>, so distances have the same bits for any number of threads
+/// and indexes, and the search runs as fast as memory delivers the rows. Rows live outside the managed heap in blocks that
+/// never move: adding
 /// copies nothing. Safe for concurrent searches and additions; a search sees the rows that were there when it started.
 /// </summary>
 public sealed unsafe class ImageIndex : IDisposable
@@ -27,7 +28,8 @@ public sealed unsafe class ImageIndex : IDisposable
 
     /// <param name="length">Values of a pooled feature.</param>
     /// <param name="weights">Channel weights, positive and finite; null: all 1.</param>
-    /// <param name="rows">Rows that are expected: a block is no larger than they need.</param>
+    /// <param name="rows">How many rows to expect: a block of memory is not larger than they need.</param>
+    /// <exception cref="SpadeException">InvalidArgument: weights of another length, or not positive and finite.</exception>
     public ImageIndex(int length, float[]? weights = null, int rows = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
@@ -41,7 +43,7 @@ public sealed unsafe class ImageIndex : IDisposable
     /// <summary>Values of a pooled feature.</summary>
     public int Length { get; }
 
-    /// <summary>Bytes that an index takes which was told how many rows to expect.</summary>
+    /// <summary>Bytes of an index of <paramref name="rows"/> rows that was created for that many.</summary>
     public static long ResidentBytes(int length, int rows)
     {
         var (padded, perBlock) = Layout(length, rows);
@@ -59,9 +61,10 @@ public sealed unsafe class ImageIndex : IDisposable
         lock (_adding)
         {
             int row = _count;
-            if (row / _rowsPerBlock == _blocks.Length) Volatile.Write(ref _blocks, [.. _blocks, new AlignedBuffer<float>((long)_rowsPerBlock * _padded)]);
+            if (row / _rowsPerBlock == _blocks.Length)
+                Volatile.Write(ref _blocks, [.. _blocks, new AlignedBuffer<float>((long)_rowsPerBlock * _padded)]);
             pooled.CopyTo(new Span<float>(_blocks[row / _rowsPerBlock].Pointer + (long)(row % _rowsPerBlock) * _padded, Length));
-            // Published last: whoever sees the count sees the row.
+            // The count is published last, so a search that sees it also sees the row.
             Volatile.Write(ref _count, row + 1);
             return row;
         }
@@ -74,13 +77,16 @@ public sealed unsafe class ImageIndex : IDisposable
         return new(_blocks[row / _rowsPerBlock].Pointer + (long)(row % _rowsPerBlock) * _padded, Length);
     }
 
-    /// <summary>The nearest rows of each query, ascending by (squared distance, row); fewer than <paramref name="k"/> when the index holds fewer.</summary>
+    /// <summary>The nearest rows of each query, ascending by (squared distance, row); fewer than <paramref name="k"/> when
+    /// the index holds fewer.</summary>
     /// <param name="threads">Threads the search may use; 0 for all processors.</param>
     /// <exception cref="SpadeException">InvalidArgument: another length, NaN or infinite values.</exception>
-    public ImageMatch[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int threads = 0, CancellationToken cancellationToken = default) =>
+    public ImageMatch[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int threads = 0,
+        CancellationToken cancellationToken = default) =>
         Search(queries, k, threads, SimdPaths.Best, cancellationToken);
 
-    internal ImageMatch[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int threads, SimdPath path, CancellationToken cancellationToken)
+    internal ImageMatch[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int threads, SimdPath path,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(k);
         foreach (var query in queries) Check(query.Span);
@@ -130,7 +136,8 @@ public sealed unsafe class ImageIndex : IDisposable
         }
     }
 
-    private void Compare(AlignedBuffer<float>[] blocks, int row, float* queries, int from, int to, NearestRows[,] nearest, int thread, SimdPath path)
+    private void Compare(AlignedBuffer<float>[] blocks, int row, float* queries, int from, int to, NearestRows[,] nearest, int thread,
+        SimdPath path)
     {
         float* values = blocks[row / _rowsPerBlock].Pointer + (long)(row % _rowsPerBlock) * _padded;
         float* weights = _weights is null ? null : _weights.Pointer;
@@ -141,7 +148,8 @@ public sealed unsafe class ImageIndex : IDisposable
     private void Check(ReadOnlySpan<float> pooled)
     {
         if (pooled.Length != Length)
-            throw new SpadeException(SpadeError.InvalidArgument, $"a pooled feature has {pooled.Length} values, but the gallery's have {Length}; it comes from another model");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"a pooled feature has {pooled.Length} values, but the gallery's have {Length}; it comes from another model");
         var sum = Vector256<float>.Zero;
         int i = 0;
         // x - x is 0 for finite x and NaN otherwise.
@@ -152,6 +160,8 @@ public sealed unsafe class ImageIndex : IDisposable
         }
         bool finite = Vector256.EqualsAll(sum, Vector256<float>.Zero);
         for (; i < pooled.Length; i++) finite &= float.IsFinite(pooled[i]);
-        if (!finite) throw new SpadeException(SpadeError.InvalidArgument, "a pooled feature contains NaN or infinite values; check the model and its input scale");
+        if (!finite)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                "a pooled feature contains NaN or infinite values; check the model and its input scale");
     }
 }

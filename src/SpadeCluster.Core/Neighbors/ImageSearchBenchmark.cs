@@ -4,9 +4,10 @@ namespace SpadeCluster.Neighbors;
 /// <param name="MedianMs">Median of one call with all queries.</param>
 /// <param name="ReadGigabytesPerSecond">Bytes of the rows over that time: every call reads all rows once.</param>
 /// <param name="CopyGigabytesPerSecond">Bytes read plus bytes written by a plain copy on as many threads, same run, alternating.</param>
-/// <param name="PeerMedianMs">The peer's median, in turns with ours; null without one.</param>
+/// <param name="PeerMedianMs">The peer's median, measured in turns with ours; null without a peer.</param>
 public sealed record ImageSearchBenchmarkResult(
-    int Rows, int Length, int Queries, int Neighbours, int Threads, double MedianMs, double MinMs, double ReadGigabytesPerSecond, double CopyGigabytesPerSecond, double? PeerMedianMs = null)
+    int Rows, int Length, int Queries, int Neighbours, int Threads, double MedianMs, double MinMs, double ReadGigabytesPerSecond,
+    double CopyGigabytesPerSecond, double? PeerMedianMs = null)
 {
     public double? PeerRatio => PeerMedianMs / MedianMs;
 
@@ -19,7 +20,8 @@ public static unsafe class ImageSearchBenchmark
     private const long CopyFloats = 64 << 20;
 
     /// <param name="peer">Does the same work in another program and returns its milliseconds.</param>
-    public static ImageSearchBenchmarkResult Run(int rows, int length, int queries, int neighbours, int threads, int rounds, Func<double>? peer = null, CancellationToken cancellationToken = default)
+    public static ImageSearchBenchmarkResult Run(int rows, int length, int queries, int neighbours, int threads, int rounds,
+        Func<double>? peer = null, CancellationToken cancellationToken = default)
     {
         threads = threads > 0 ? threads : Environment.ProcessorCount;
         using var index = new ImageIndex(length);
@@ -31,17 +33,19 @@ public static unsafe class ImageSearchBenchmark
             for (int c = 0; c < length; c++) row[c] = random.NextSingle();
             index.Add(row);
         }
-        ReadOnlyMemory<float>[] wanted = [.. Enumerable.Range(0, queries).Select(q => (ReadOnlyMemory<float>)index.Row((int)((long)q * rows / queries)).ToArray())];
+        ReadOnlyMemory<float>[] wanted =
+            [.. Enumerable.Range(0, queries).Select(q => (ReadOnlyMemory<float>)index.Row((int)((long)q * rows / queries)).ToArray())];
         using AlignedBuffer<float> from = new(CopyFloats), to = new(CopyFloats);
 
         List<double> searches = [], copies = [], peers = [];
         for (int round = -1; round < rounds; round++)
         {
-            // After another program has had the machine, caches and pages are its own: peers warm up by themselves too.
+            // The peer has just filled the caches with its own data, so one search is not timed. (Peers warm up themselves.)
             if (peer is not null) index.Search(wanted, neighbours, threads, cancellationToken);
             double search = PixelSearchBenchmark.Time(() => index.Search(wanted, neighbours, threads, cancellationToken));
             double copy = PixelSearchBenchmark.Time(() => WorkSharing.Run(threads, 64, cancellationToken, (_, i) =>
-                Buffer.MemoryCopy(from.Pointer + i * CopyFloats / 64, to.Pointer + i * CopyFloats / 64, CopyFloats / 64 * 4, CopyFloats / 64 * 4)));
+                Buffer.MemoryCopy(
+                    from.Pointer + i * CopyFloats / 64, to.Pointer + i * CopyFloats / 64, CopyFloats / 64 * 4, CopyFloats / 64 * 4)));
             // The first round only warms up.
             if (round < 0) continue;
             searches.Add(search);
@@ -50,6 +54,7 @@ public static unsafe class ImageSearchBenchmark
         }
         double median = PixelSearchBenchmark.Median(searches);
         return new ImageSearchBenchmarkResult(rows, length, queries, neighbours, threads, median, searches[0],
-            4.0 * rows * length / median / 1e6, 2 * 4.0 * CopyFloats / PixelSearchBenchmark.Median(copies) / 1e6, peer is null ? null : PixelSearchBenchmark.Median(peers));
+            4.0 * rows * length / median / 1e6, 2 * 4.0 * CopyFloats / PixelSearchBenchmark.Median(copies) / 1e6,
+            peer is null ? null : PixelSearchBenchmark.Median(peers));
     }
 }

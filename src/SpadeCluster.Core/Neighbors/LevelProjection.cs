@@ -25,7 +25,8 @@ internal sealed unsafe class LevelProjection
         _directions = new AlignedBuffer<short>((long)Length * padded);
         for (int k = 0; k < rounded.Length; k++)
             for (int c = 0; c < channels; c++)
-                _directions.Pointer[((k / RootKernel.Group * _pairs + c / 2) * RootKernel.Group + k % RootKernel.Group) * 2 + c % 2] = (short)rounded[k][c];
+                _directions.Pointer[((k / RootKernel.Group * _pairs + c / 2) * RootKernel.Group + k % RootKernel.Group) * 2 + c % 2] =
+                    (short)rounded[k][c];
         double eta = 0.51 * Math.Sqrt(channels) / Range + 2e-6;
         // 1e-4 covers float32 rounding, of the definition as well.
         _keep = (float)((1 - 1e-4) / ((1 + Delta) * SquaredNorm(rounded)));

@@ -9,7 +9,7 @@ internal unsafe readonly struct GroupRows(short* codes, float* terms, float* fac
     public readonly float* Terms = terms, Factors = factors;
     public readonly int Pairs = pairs;
 
-    /// <summary>Enters one row; <paramref name="factor"/> with whatever multiplies the product.</summary>
+    /// <summary>Stores one row. <paramref name="factor"/> includes every constant that multiplies the product.</summary>
     public void Set(int slot, short* row, float term, float factor)
     {
         (Terms[slot], Factors[slot]) = (term, factor);
@@ -36,7 +36,8 @@ internal sealed unsafe class LevelQuery
         _codes = new AlignedBuffer<short>((long)Slots * (depth.RowLength + length));
         _terms = new AlignedBuffer<float>(4L * Slots);
         Full = new GroupRows(_codes.Pointer, _terms.Pointer, _terms.Pointer + Slots, depth.RowLength / 2);
-        Projected = new GroupRows(_codes.Pointer + (long)Slots * depth.RowLength, _terms.Pointer + 2 * Slots, _terms.Pointer + 3 * Slots, length / 2);
+        Projected = new GroupRows(_codes.Pointer + (long)Slots * depth.RowLength, _terms.Pointer + 2 * Slots, _terms.Pointer + 3 * Slots,
+            length / 2);
     }
 
     /// <summary>Slots, padded to whole groups.</summary>
@@ -66,7 +67,8 @@ internal sealed unsafe class LevelQuery
                 HalfConversion.Widen(query.Level(_depth.Level).Slice(cell * channels, channels), new Span<float>(Row(cell), channels));
                 Full.Set(first + r, tile.Rows + (long)r * _depth.RowLength, tile.Terms[r], 2 * tile.Terms[RootKernel.TileRows + r]);
                 if (_projection is not null)
-                    Projected.Set(first + r, tile.Codes + (long)r * _projection.Length, tile.CodeTerms[r], _projection.Scale * tile.CodeTerms[RootKernel.TileRows + r]);
+                    Projected.Set(first + r, tile.Codes + (long)r * _projection.Length, tile.CodeTerms[r],
+                        _projection.Scale * tile.CodeTerms[RootKernel.TileRows + r]);
             }
         });
         foreach (var tile in scratch) GC.KeepAlive(tile);

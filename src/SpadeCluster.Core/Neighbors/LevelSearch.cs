@@ -4,21 +4,22 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// The search of one level alone, for per-level fusion: first, in one image, the cells of least bound are evaluated to
-/// learn limits; then every image goes through tile by tile.
+/// The search of one level alone, for per-level fusion: first, in one image, the cells of smallest bound are evaluated to
+/// learn limits; then every image is searched tile by tile.
 /// </summary>
 internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
 {
-    /// <summary>Work items a thread should get at least, so that no thread waits long for the last one.</summary>
+    /// <summary>Work items per thread at least, so that no thread waits long for the last one.</summary>
     private const int ItemsPerThread = 4;
 
-    // No bag, as in ChainSearch.
+    // Not a ConcurrentBag, as in ChainSearch.
     private readonly ConcurrentStack<Scratch> _pool = new();
     private readonly LevelChain.Depth _depth = chain.Depths[0];
     private readonly int _tiles = (chain.Depths[0].Slots + RootKernel.TileRows - 1) / RootKernel.TileRows;
 
     /// <param name="images">Ascending by position.</param>
-    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
+    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense,
+        CancellationToken cancellationToken, SearchStatistics? statistics)
     {
         if (!_pool.TryPop(out var scratch)) scratch = new Scratch(new LevelQuery(index, _depth), new float[_depth.Slots], []);
         scratch.Query.Prepare(query, threads, cancellationToken);
@@ -31,7 +32,8 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
             found[t] = new PixelMatches(_depth.Shape.Height, _depth.Shape.Width, kappa);
         }
 
-        if (!dense && images.Length > 0 && index.Projections[_depth.Level] is not null) LearnLimits(scratch, images[images.Length / 2].Image, found, cancellationToken);
+        if (!dense && images.Length > 0 && index.Projections[_depth.Level] is not null)
+            LearnLimits(scratch, images[images.Length / 2].Image, found, cancellationToken);
         int parts = threads == 1 ? 1 : Math.Clamp((ItemsPerThread * threads + images.Length - 1) / Math.Max(images.Length, 1), 1, _tiles);
         WorkSharing.Run(threads, images.Length * parts, cancellationToken, (t, item) =>
         {
@@ -70,7 +72,8 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
         WorkSharing.Run(threads, parts, cancellationToken, (t, part) =>
         {
             scratch.Workers[t].Enter(0, image, found[t]);
-            VisitTiles(part, parts, cancellationToken, first => scratch.Workers[t].Seed(first, least.Pointer + (long)part * slots, leastAt.Pointer + (long)part * slots));
+            VisitTiles(part, parts, cancellationToken, first =>
+                scratch.Workers[t].Seed(first, least.Pointer + (long)part * slots, leastAt.Pointer + (long)part * slots));
         });
         WorkSharing.Run(threads, _depth.Slots, cancellationToken, (t, slot) =>
         {

@@ -147,7 +147,8 @@ internal sealed unsafe class LevelSketch
             // Up to 32 channels at a time; the padded length is a multiple of 16.
             bool second = i + 16 < _padded;
             int j = second ? i + 16 : i;
-            Vector256<float> a = Vector256.Load(x + i), b = Vector256.Load(x + i + 8), c = Vector256.Load(x + j), d = Vector256.Load(x + j + 8);
+            Vector256<float> a = Vector256.Load(x + i), b = Vector256.Load(x + i + 8), c = Vector256.Load(x + j),
+                d = Vector256.Load(x + j + 8);
             v = _basis.Pointer;
             for (int k = 0; k < Directions; k++, v += _padded)
             {

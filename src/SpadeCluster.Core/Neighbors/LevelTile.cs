@@ -5,7 +5,7 @@ namespace SpadeCluster.Neighbors;
 /// <summary>Up to <see cref="RootKernel.TileRows"/> slots of one level of an image, as the root kernel takes them.</summary>
 internal sealed unsafe class LevelTile(PixelIndex index, LevelChain.Depth depth, LevelProjection? projection = null)
 {
-    /// <summary>Rows asked for before they are converted: as long as a few conversions is how long memory takes.</summary>
+    /// <summary>How many rows ahead to prefetch: memory takes about as long as converting three rows.</summary>
     private const int Ahead = 3;
     private readonly AlignedBuffer<short> _rows = new((long)RootKernel.TileRows * depth.RowLength);
     private readonly AlignedBuffer<short> _codes = new((long)RootKernel.TileRows * (projection?.Length ?? 0));
@@ -15,11 +15,11 @@ internal sealed unsafe class LevelTile(PixelIndex index, LevelChain.Depth depth,
     /// <summary>Slots of the tile.</summary>
     public int Count { get; private set; }
 
-    /// <summary>[row]: int16 rows in all channels; [row] terms, then as many factors.</summary>
+    /// <summary>[row]: int16 rows in all channels, and their terms followed by as many factors.</summary>
     public short* Rows => _rows.Pointer;
     public float* Terms => _terms.Pointer;
 
-    /// <summary>The same of the rows' projections, after <see cref="Project"/>.</summary>
+    /// <summary>[row]: int16 projections and, after as many terms, factors; valid after <see cref="Project"/>.</summary>
     public short* Codes => _codes.Pointer;
     public float* CodeTerms => _terms.Pointer + (2 * RootKernel.TileRows);
 
@@ -32,9 +32,11 @@ internal sealed unsafe class LevelTile(PixelIndex index, LevelChain.Depth depth,
         Count = Math.Min(RootKernel.TileRows, depth.Slots - first);
         for (int r = 0; r < Count; r++)
         {
-            if (first + r + Ahead < depth.Slots && depth.Cells[first + r + Ahead] is var later and >= 0) Prefetch.Row(level.Slice(later * channels, channels));
+            if (first + r + Ahead < depth.Slots && depth.Cells[first + r + Ahead] is var later and >= 0)
+                Prefetch.Row(level.Slice(later * channels, channels));
             if (depth.Cells[first + r] is not (var cell and >= 0)) continue;
-            (Terms[r], Terms[RootKernel.TileRows + r]) = index.Quantise(depth, level.Slice(cell * channels, channels), _scratch.Pointer, Rows + (long)r * depth.RowLength);
+            (Terms[r], Terms[RootKernel.TileRows + r]) =
+                index.Quantise(depth, level.Slice(cell * channels, channels), _scratch.Pointer, Rows + (long)r * depth.RowLength);
             bytes += 2L * channels;
         }
         return bytes;

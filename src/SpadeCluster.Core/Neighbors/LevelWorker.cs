@@ -6,15 +6,15 @@ namespace SpadeCluster.Neighbors;
 
 /// <summary>
 /// One thread's part of the search of one level. A tile of gallery rows is bounded against two groups of query cells at a
-/// time: by their projections, and where those rule out little, in all channels. What stays below its limit is queued,
-/// asked for, and evaluated by the definition when the tile is through.
+/// time: by their projections, and in all channels if those rule out little. Pairs below their limits are queued,
+/// prefetched, and evaluated by the definition after the tile.
 /// </summary>
 internal sealed unsafe class LevelWorker
 {
-    /// <summary>One in so many pairs left by the projections makes bounding all of them in all channels the cheaper way on.</summary>
+    /// <summary>If more than one pair in this many passes the projections, bounding all pairs in all channels is cheaper.</summary>
     private const int DenseShare = 24;
 
-    /// <summary>Tiles bounded in all channels at once after one whose projections ruled out too little.</summary>
+    /// <summary>How many tiles skip the projections after one whose projections ruled out too little.</summary>
     private const int DirectTiles = 8;
 
     private readonly PixelIndex _index;
@@ -26,7 +26,7 @@ internal sealed unsafe class LevelWorker
     private readonly AlignedBuffer<uint> _live;
     private readonly SearchCounts[] _counts = new SearchCounts[1];
     private readonly Limits _limits;
-    /// <summary>How many tiles to come are not projected.</summary>
+    /// <summary>How many of the next tiles skip the projections.</summary>
     private int _direct;
     private PackedPyramid _image = null!;
     private int _position;
@@ -84,7 +84,7 @@ internal sealed unsafe class LevelWorker
         Evaluate(first, queued);
     }
 
-    /// <summary>The least bound by projections of every query slot over a tile, and where it was.</summary>
+    /// <summary>Keeps, for every query slot, the smallest bound by projections over a tile and the gallery slot it came from.</summary>
     public void Seed(int first, float* least, int* leastAt)
     {
         Load(first, project: true);
@@ -99,10 +99,12 @@ internal sealed unsafe class LevelWorker
                 if (_depth.Cells[first + r] < 0) continue;
                 for (int i = 0; i < RootKernel.Group; i += 8)
                 {
-                    Vector256<float> bound = Vector256.Load(_bounds.Pointer + r * RootKernel.Group + i), known = Vector256.Load(least + slot + i);
+                    Vector256<float> bound = Vector256.Load(_bounds.Pointer + r * RootKernel.Group + i),
+                        known = Vector256.Load(least + slot + i);
                     var less = Vector256.LessThan(bound, known);
                     Vector256.ConditionalSelect(less, bound, known).Store(least + slot + i);
-                    Vector256.ConditionalSelect(less.AsInt32(), Vector256.Create(first + r), Vector256.Load(leastAt + slot + i)).Store(leastAt + slot + i);
+                    Vector256.ConditionalSelect(less.AsInt32(), Vector256.Create(first + r), Vector256.Load(leastAt + slot + i))
+                        .Store(leastAt + slot + i);
                 }
             }
         }
@@ -127,8 +129,10 @@ internal sealed unsafe class LevelWorker
         var query = projected ? _query.Projected : _query.Full;
         int slot = group * RootKernel.Group, slots = width * RootKernel.Group;
         (projected ? ref _counts[0].Projected : ref _counts[0].Bounded) += (long)_tile.Count * Math.Min(slots, _depth.Slots - slot);
-        return RootKernel.Below(query.Codes + (long)slot * 2 * query.Pairs, query.Terms + slot, query.Factors + slot, _limits.At(0) + slot, slots,
-            projected ? _tile.Codes : _tile.Rows, projected ? _tile.CodeTerms : _tile.Terms, _tile.Count, query.Pairs, _live.Pointer, _index.Path);
+        return RootKernel.Below(query.Codes + (long)slot * 2 * query.Pairs, query.Terms + slot, query.Factors + slot, _limits.At(0) + slot,
+            slots,
+            projected ? _tile.Codes : _tile.Rows, projected ? _tile.CodeTerms : _tile.Terms, _tile.Count, query.Pairs, _live.Pointer,
+            _index.Path);
     }
 
     /// <summary>Queues the live pairs; returns the new length of the queue.</summary>
@@ -138,7 +142,8 @@ internal sealed unsafe class LevelWorker
         {
             if (_depth.Cells[first + r] < 0) continue;
             for (uint live = _live.Pointer[r]; live != 0; live &= live - 1, queued++)
-                (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) = (r, group * RootKernel.Group + BitOperations.TrailingZeroCount(live));
+                (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) =
+                    (r, group * RootKernel.Group + BitOperations.TrailingZeroCount(live));
         }
         return queued;
     }
@@ -175,6 +180,7 @@ internal sealed unsafe class LevelWorker
     private void Widen(PackedPyramid image, int slot, float* row)
     {
         int channels = _depth.Shape.Channels;
-        HalfConversion.Widen(image.Features.Level(_depth.Level).Slice(_depth.Cells[slot] * channels, channels), new Span<float>(row, channels));
+        HalfConversion.Widen(image.Features.Level(_depth.Level).Slice(_depth.Cells[slot] * channels, channels),
+            new Span<float>(row, channels));
     }
 }

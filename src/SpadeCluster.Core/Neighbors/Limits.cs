@@ -2,8 +2,8 @@ namespace SpadeCluster.Neighbors;
 
 /// <summary>
 /// Per query slot, what a candidate's distance must stay below to matter: for a finest slot its own limit, above it the
-/// largest limit of the slots under it. Empty slots have -infinity. One per thread; threads tell each other what they
-/// found through <c>shared</c>, whose races are harmless: every value ever written is an upper bound of the final distance.
+/// largest limit of the slots under it. Empty slots have -infinity. Each thread has its own limits; threads share what they
+/// found in an array <c>shared</c> whose races are harmless: every value ever written is an upper bound of the final distance.
 /// </summary>
 internal sealed unsafe class Limits
 {
@@ -27,7 +27,7 @@ internal sealed unsafe class Limits
 
     /// <summary>
     /// Sets all limits from the distances known so far. An equal distance still matters (it may win by position), unless
-    /// the one known is this thread's own and from an image before <paramref name="position"/>.
+    /// this thread found the known one itself in an image before <paramref name="position"/>.
     /// </summary>
     public void Refresh(float[] shared, PixelMatches? own, int position)
     {

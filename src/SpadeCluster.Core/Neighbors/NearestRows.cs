@@ -6,6 +6,7 @@ internal sealed class NearestRows(int k)
     private readonly ImageMatch[] _rows = new ImageMatch[k];
     private int _count;
 
+    /// <summary>Keeps a row if it is among the k nearest so far.</summary>
     public void Offer(ImageMatch match)
     {
         if (_count == k && (k == 0 || !Precedes(match, _rows[k - 1]))) return;

@@ -3,8 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// One gallery image ready to be searched: its float16 features, as they came, and the sketches that bound distances to
-/// them. Made by <see cref="PixelIndex.Pack"/>; independent of all other images.
+/// One gallery image prepared for searches: its float16 features, unchanged, and the sketches that bound distances to them.
+/// Made by <see cref="PixelIndex.Pack"/>; independent of all other images.
 /// </summary>
 public sealed class PackedPyramid
 {

@@ -4,18 +4,19 @@ using System.Runtime.Intrinsics;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// The definition of a cell distance: sum over channels of w_c (a_c - b_c)^2 in float32, channel c accumulated into lane
-/// c mod 64, the 64 lanes added pairwise (32 apart, then 16, 8, 4, 2, 1): four 512-bit sums, so that no addition waits for
-/// the one before. Every search returns exactly these bits, whatever it
-/// used to find the pair, so results depend on no thread count, shard count or vector width.
+/// The definition of a cell distance, ||a - b||^2 of SPADE's equations (2) and (3): the sum over channels of
+/// w_c (a_c - b_c)^2 in float32. Channel c is accumulated into lane c mod 64, and the 64 lanes are added pairwise (32 apart,
+/// then 16, 8, 4, 2, 1): four independent 512-bit sums, so that no addition waits for the one before. Every search returns
+/// exactly these bits, so results depend on no thread count, shard count or vector width.
 /// </summary>
 public static unsafe class PixelDistance
 {
     /// <summary>Accumulators. Rows padded with zeros to a multiple of it have the same distances: padding adds +0.</summary>
     internal const int Lanes = 64;
 
-    /// <summary>Squared distance of two cells of one level.</summary>
+    /// <summary>Squared distance of two cells of one level, or of two pooled features.</summary>
     /// <param name="weights">Channel weights, or empty for all 1.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
     public static float Squared(ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> weights)
     {
         if (b.Length != a.Length || (!weights.IsEmpty && weights.Length != a.Length))
@@ -73,7 +74,8 @@ public static unsafe class PixelDistance
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) Accumulate512(float* a, float* b, float* weights, int length)
+    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) Accumulate512(float* a, float* b,
+        float* weights, int length)
     {
         Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
         if (weights == null)

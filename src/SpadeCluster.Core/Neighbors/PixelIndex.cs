@@ -4,8 +4,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// Exact nearest-neighbour search over the pixels of gallery images (README.md in this folder explains it). An index
-/// learns means and principal directions from a sample of normals, packs gallery images, and searches any subset of them.
+/// Exact nearest-neighbour search over the pixels of gallery images, the distances of SPADE's equation (3); README.md in this
+/// folder explains how. An index learns means and principal directions from a sample of normals, packs gallery images, and
+/// searches any subset of them.
 /// What it learned only steers how much work a search needs: results are the bits of <see cref="PixelDistance"/>, whatever
 /// the sample, the threads or the split of the gallery. Safe for concurrent use.
 /// </summary>
@@ -14,7 +15,7 @@ public sealed unsafe class PixelIndex
     /// <summary>Sketch coordinates of a cell: few on the finest level, which has the most cells, more on the middle ones.</summary>
     private const int FinestDirections = 17, MiddleDirections = 31;
 
-    /// <summary>One coordinate of a projection per so many channels.</summary>
+    /// <summary>A projection has one coordinate per this many channels.</summary>
     private const int ProjectedShare = 4;
     private const int MaximumSample = 64;
 
@@ -71,21 +72,22 @@ public sealed unsafe class PixelIndex
     /// <summary>[level]: padded channel weights for the definition, or null.</summary>
     internal AlignedBuffer<float>?[] Weights { get; }
 
-    /// <summary>Bytes that <see cref="PackedPyramid.ResidentBytes"/> is at most.</summary>
+    /// <summary>The largest <see cref="PackedPyramid.ResidentBytes"/> of an image with these levels.</summary>
     /// <param name="shapes">The levels, the finest first.</param>
     public static long MostResidentBytes(IReadOnlyList<LevelShape> shapes)
     {
         long bytes = shapes.Sum(s => 2L * s.Length);
         var order = NestedOrder.TryCreate(shapes);
         for (int level = 0; level < shapes.Count - 1 && order is not null; level++)
-            bytes += order.Cells(level).LongLength * (LevelSketch.CodeLength(Math.Min(Directions(level, shapes.Count), shapes[level].Channels)) + 2);
+            bytes += order.Cells(level).LongLength
+                * (LevelSketch.CodeLength(Math.Min(Directions(level, shapes.Count), shapes[level].Channels)) + 2);
         return bytes;
     }
 
     /// <summary>Sketch coordinates of a level; none of the coarsest.</summary>
     private static int Directions(int level, int levels) => level == levels - 1 ? 0 : level == 0 ? FinestDirections : MiddleDirections;
 
-    /// <summary>Makes one gallery image ready to be searched.</summary>
+    /// <summary>Prepares one gallery image for searches: keeps its features and encodes its sketches.</summary>
     /// <exception cref="SpadeException">InvalidArgument: other shapes, or values that are not finite.</exception>
     public PackedPyramid Pack(FeaturePyramid features)
     {
@@ -120,26 +122,31 @@ public sealed unsafe class PixelIndex
     /// For every pixel of <paramref name="query"/>, its kappa nearest pixels in <paramref name="gallery"/>.
     /// </summary>
     /// <param name="gallery">Packed images with their positions in the order of image ids: ties go to the lowest position.</param>
-    /// <param name="statistics">Receives what the search did, when given.</param>
-    /// <returns>One map on the finest selected grid for <see cref="Fusion.Concatenated"/>, one per level for <see cref="Fusion.PerLevel"/>.</returns>
+    /// <param name="statistics">Adds up what the search did, if given.</param>
+    /// <returns>One map on the finest selected grid for <see cref="Fusion.Concatenated"/>, one per level for
+    /// <see cref="Fusion.PerLevel"/>.</returns>
     /// <exception cref="SpadeException">InvalidArgument: shapes, levels or options that do not fit.</exception>
-    public PixelMatches[] Search(FeaturePyramid query, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options,
-        CancellationToken cancellationToken = default, SearchStatistics? statistics = null) =>
+    public PixelMatches[] Search(FeaturePyramid query, IReadOnlyList<(int Position, PackedPyramid Image)> gallery,
+        PixelSearchOptions options, CancellationToken cancellationToken = default, SearchStatistics? statistics = null) =>
         Search(query, gallery, options, dense: false, cancellationToken, statistics);
 
     /// <param name="dense">Evaluates every pair in all channels: the baseline that pruning is measured against.</param>
-    internal PixelMatches[] Search(FeaturePyramid query, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options,
-        bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
+    internal PixelMatches[] Search(FeaturePyramid query, IReadOnlyList<(int Position, PackedPyramid Image)> gallery,
+        PixelSearchOptions options, bool dense, CancellationToken cancellationToken, SearchStatistics? statistics)
     {
         CheckShapes(query, nameof(query));
         CheckFinite(query);
         int[] levels = [.. options.Levels ?? Enumerable.Range(0, Space.Shapes.Count)];
-        if (levels.Length == 0 || levels[0] < 0 || levels[^1] >= Space.Shapes.Count || levels.Zip(levels.Skip(1)).Any(p => p.First >= p.Second))
-            throw new SpadeException(SpadeError.InvalidArgument, $"levels must be ascending indices from 0 to {Space.Shapes.Count - 1}, at least one");
+        if (levels.Length == 0 || levels[0] < 0 || levels[^1] >= Space.Shapes.Count
+            || levels.Zip(levels.Skip(1)).Any(p => p.First >= p.Second))
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"levels must be ascending indices from 0 to {Space.Shapes.Count - 1}, at least one");
         if (options.Kappa < 1) throw new SpadeException(SpadeError.InvalidArgument, "kappa must be at least 1");
         var images = gallery.OrderBy(g => g.Position).ToArray();
         foreach (var (_, image) in images)
-            if (image.Index != this) throw new SpadeException(SpadeError.InvalidArgument, "a gallery image was packed by another index; pack it with the one that searches");
+            if (image.Index != this)
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    "a gallery image was packed by another index; pack it with the one that searches");
         int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
 
         int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
@@ -172,13 +179,16 @@ public sealed unsafe class PixelIndex
     private void CheckShapes(FeaturePyramid features, string what)
     {
         if (!features.Shapes.SequenceEqual(Space.Shapes))
-            throw new SpadeException(SpadeError.InvalidArgument, $"{what} has levels {string.Join(", ", features.Shapes)}, but the gallery's are {string.Join(", ", Space.Shapes)}; it comes from another model");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{what} has levels {string.Join(", ", features.Shapes)}, but the gallery's are {string.Join(", ", Space.Shapes)}; it "
+                + $"comes from another model");
     }
 
     private static void CheckFinite(FeaturePyramid features)
     {
         for (int level = 0; level < features.Shapes.Count; level++)
             if (!HalfConversion.AllFinite(features.Level(level)))
-                throw new SpadeException(SpadeError.InvalidArgument, $"level {level + 1} of the features contains NaN or infinite values; check the model and its input scale");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"level {level + 1} of the features contains NaN or infinite values; check the model and its input scale");
     }
 }

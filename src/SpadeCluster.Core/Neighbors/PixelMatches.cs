@@ -43,7 +43,8 @@ public sealed class PixelMatches
     public void Merge(PixelMatches other)
     {
         if ((Height, Width, Kappa) != (other.Height, other.Width, other.Kappa))
-            throw new ArgumentException($"cannot merge {other.Height}x{other.Width} kappa {other.Kappa} into {Height}x{Width} kappa {Kappa}", nameof(other));
+            throw new ArgumentException(
+                $"cannot merge {other.Height}x{other.Width} kappa {other.Kappa} into {Height}x{Width} kappa {Kappa}", nameof(other));
         for (int cell = 0; cell < Height * Width; cell++)
             for (int r = cell * Kappa; r < (cell + 1) * Kappa && other.Images[r] != int.MaxValue; r++)
                 Offer(cell, other.Distances[r], other.Images[r], other.Cells[r]);

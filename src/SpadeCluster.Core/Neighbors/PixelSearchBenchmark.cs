@@ -10,8 +10,9 @@ namespace SpadeCluster.Neighbors;
 /// <param name="SketchedPerLevel">[level, finest first]: pairs whose sketches or projections were compared over all pairs.</param>
 /// <param name="GigaOperations">Multiplications and additions, in 10^9.</param>
 /// <param name="BytesTouched">Gallery bytes read.</param>
-/// <param name="PeerMedianMs">What the peer said, run alternately; NaN without one.</param>
-/// <param name="CancelledWithinMs">The longest time from a cancellation to its exception, over seeded moments of dense searches.</param>
+/// <param name="PeerMedianMs">The peer's median, measured in turns with ours; NaN without a peer.</param>
+/// <param name="CancelledWithinMs">The longest time from a cancellation to its exception; dense searches are cancelled at
+/// seeded moments.</param>
 public sealed record PixelSearchBenchmarkResult(
     int Queries, int GalleryImages, int Threads, double MedianMs, double MinMs, double DenseMedianMs,
     IReadOnlyList<double> SharePerLevel, IReadOnlyList<double> SketchedPerLevel, double GigaOperations, long BytesTouched,
@@ -33,8 +34,9 @@ public static class PixelSearchBenchmark
     /// <param name="denseSearches">Dense searches to time, spread over the rounds; 0 for none.</param>
     /// <param name="peer">Runs a peer's same search once and returns its milliseconds per query; called once a round.</param>
     public static PixelSearchBenchmarkResult Run(
-        PixelIndex index, IReadOnlyList<FeaturePyramid> queries, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options,
-        int rounds, int denseSearches = 1, Func<double>? peer = null, CancellationToken cancellationToken = default)
+        PixelIndex index, IReadOnlyList<FeaturePyramid> queries, IReadOnlyList<(int Position, PackedPyramid Image)> gallery,
+        PixelSearchOptions options, int rounds, int denseSearches = 1, Func<double>? peer = null,
+        CancellationToken cancellationToken = default)
     {
         var statistics = new SearchStatistics(index);
         foreach (var query in queries) index.Search(query, gallery, options, cancellationToken, statistics);
@@ -53,14 +55,17 @@ public static class PixelSearchBenchmark
             queries.Count, gallery.Count, options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             Median(times), times.Min(), Median(dense),
             [.. Enumerable.Range(0, levels).Select(statistics.Share)],
-            [.. Enumerable.Range(0, levels).Select(l => statistics.AllPairs[l] == 0 ? 0 : (double)(statistics.SketchedPairs[l] + statistics.ProjectedPairs[l]) / statistics.AllPairs[l])],
+            [.. Enumerable.Range(0, levels)
+                .Select(l => statistics.AllPairs[l] == 0
+                    ? 0 : (double)(statistics.SketchedPairs[l] + statistics.ProjectedPairs[l]) / statistics.AllPairs[l])],
             statistics.GigaOperations / queries.Count, statistics.BytesTouched / queries.Count,
             gallery.Count == 0 ? 0 : gallery.Max(g => g.Image.ResidentBytes), Median(peers),
             Cancel(index, queries, gallery, options));
     }
 
     /// <summary>Cancels dense searches, which last long enough, at seeded moments.</summary>
-    private static double Cancel(PixelIndex index, IReadOnlyList<FeaturePyramid> queries, IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options)
+    private static double Cancel(PixelIndex index, IReadOnlyList<FeaturePyramid> queries,
+        IReadOnlyList<(int Position, PackedPyramid Image)> gallery, PixelSearchOptions options)
     {
         var random = new Random(1);
         double longest = 0;
@@ -77,7 +82,8 @@ public static class PixelSearchBenchmark
             catch (OperationCanceledException)
             {
                 // 0: the search saw the cancellation before its moment was noted.
-                if (Volatile.Read(ref cancelled) is > 0 and var at) longest = Math.Max(longest, Stopwatch.GetElapsedTime(at).TotalMilliseconds);
+                if (Volatile.Read(ref cancelled) is > 0 and var at)
+                    longest = Math.Max(longest, Stopwatch.GetElapsedTime(at).TotalMilliseconds);
             }
         }
         return longest;

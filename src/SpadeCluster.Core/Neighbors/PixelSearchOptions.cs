@@ -10,8 +10,10 @@ public enum Fusion
     PerLevel,
 }
 
+/// <summary>What one pixel search computes.</summary>
 /// <param name="Fusion">How levels are combined.</param>
 /// <param name="Kappa">Nearest gallery pixels kept per query pixel (the paper's kappa), at least 1.</param>
 /// <param name="Levels">Indices of the levels that take part, ascending (0 is the finest); null for all.</param>
 /// <param name="Threads">Threads one search may use; 0 for all processors.</param>
-public sealed record PixelSearchOptions(Fusion Fusion = Fusion.Concatenated, int Kappa = 1, IReadOnlyList<int>? Levels = null, int Threads = 0);
+public sealed record PixelSearchOptions(Fusion Fusion = Fusion.Concatenated, int Kappa = 1, IReadOnlyList<int>? Levels = null,
+    int Threads = 0);

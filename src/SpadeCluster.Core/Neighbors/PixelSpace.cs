@@ -14,10 +14,13 @@ public sealed class PixelSpace
     {
         foreach (var s in shapes)
             if (shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)
-                throw new SpadeException(SpadeError.InvalidArgument, $"level {s} does not divide the finest level {shapes[0]} by a whole factor; choose other model outputs as pyramid levels");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"level {s} does not divide the finest level {shapes[0]} by a whole factor; choose other model outputs as pyramid "
+                    + $"levels");
         for (int i = 0; i < channelWeights?.Count; i++)
             if (channelWeights[i].Length != shapes[i].Channels || channelWeights[i].Any(w => !float.IsFinite(w) || w <= 0))
-                throw new SpadeException(SpadeError.InvalidArgument, $"level {i + 1} needs {shapes[i].Channels} positive, finite channel weights");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"level {i + 1} needs {shapes[i].Channels} positive, finite channel weights");
         (Shapes, ChannelWeights) = (shapes, channelWeights);
     }
 

@@ -5,9 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// Asks for memory that will be read soon. Gallery rows are visited in an order no hardware foresees, and one miss costs as
-/// much as a hundred vector operations. A prefetch reads nothing and never faults, so it needs no pin: should the collector
-/// move an array meanwhile, the hint is wasted.
+/// Prefetches memory that will be read soon. Gallery rows are visited in an order that hardware cannot predict, and one cache
+/// miss costs as much as a hundred vector operations. A prefetch never faults, so arrays need no pin: if the garbage
+/// collector moves one meanwhile, the hint is wasted.
 /// </summary>
 internal static unsafe class Prefetch
 {

@@ -18,7 +18,8 @@ internal sealed unsafe class PreparedQuery
     {
         (_index, _chain) = (index, chain);
         _levels = [.. chain.Depths.Select((d, i) => new Level(d, i == 0, index.Sketches[d.Level]))];
-        _items = [.. chain.Depths.SelectMany((d, i) => Enumerable.Range(0, (d.Slots + SlotsPerItem - 1) / SlotsPerItem).Select(k => (i, k * SlotsPerItem)))];
+        _items = [.. chain.Depths.SelectMany((d, i) =>
+            Enumerable.Range(0, (d.Slots + SlotsPerItem - 1) / SlotsPerItem).Select(k => (i, k * SlotsPerItem)))];
     }
 
     /// <summary>Groups of 16 root slots, the last one padded.</summary>
@@ -32,7 +33,7 @@ internal sealed unsafe class PreparedQuery
     /// <summary>The sketches of a depth below the root.</summary>
     public QuadRows Sketch(int depth) => _levels[depth].Sketch;
 
-    /// <summary>All channels of a depth below the root; prepared when first asked for, as few searches need them.</summary>
+    /// <summary>All channels of a depth below the root; prepared on first use, because few searches need them.</summary>
     public QuadRows Full(int depth)
     {
         var level = _levels[depth];
@@ -59,7 +60,8 @@ internal sealed unsafe class PreparedQuery
             for (int slot = first; slot < end; slot++)
             {
                 if (shape.Cells[slot] is not (var cell and >= 0)) continue;
-                HalfConversion.Widen(query.Level(shape.Level).Slice(cell * shape.Shape.Channels, shape.Shape.Channels), new Span<float>(Row(depth, cell), shape.Shape.Channels));
+                HalfConversion.Widen(query.Level(shape.Level).Slice(cell * shape.Shape.Channels, shape.Shape.Channels),
+                    new Span<float>(Row(depth, cell), shape.Shape.Channels));
                 if (depth == 0) PrepareRoot(slot, scratch);
                 else PrepareSketch(depth, slot, scratch.Pointer);
             }

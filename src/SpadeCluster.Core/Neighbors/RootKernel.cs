@@ -24,7 +24,8 @@ internal static unsafe class RootKernel
     /// <param name="rowTerms">[TileRows] terms, then as many factors.</param>
     /// <param name="bounds">Receives [row][group * 16], rows <paramref name="stride"/> apart.</param>
     [SkipLocalsInit]
-    public static void Bound(short* query, float* terms, float* factors, int groups, short* rows, float* rowTerms, int rowCount, int pairs, float* bounds, int stride, SimdPath path)
+    public static void Bound(short* query, float* terms, float* factors, int groups, short* rows, float* rowTerms, int rowCount, int pairs,
+        float* bounds, int stride, SimdPath path)
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
         for (int group = 0; group < groups; group += 2)
@@ -32,28 +33,33 @@ internal static unsafe class RootKernel
             int width = Math.Min(2, groups - group) * Group;
             Multiply((int*)query + (long)group * pairs * Group, width, rows, rowCount, pairs, sums, path);
             for (int r = 0; r < rowCount; r++)
-                Finish(sums + r * width, width, terms + group * Group, factors + group * Group, rowTerms[r], rowTerms[TileRows + r], bounds + (long)r * stride + group * Group);
+                Finish(sums + r * width, width, terms + group * Group, factors + group * Group, rowTerms[r], rowTerms[TileRows + r],
+                    bounds + (long)r * stride + group * Group);
         }
     }
 
-    /// <summary>Bounds of one or two groups that are not kept, only compared.</summary>
+    /// <summary>Compares the bounds of one or two groups with limits, without storing the bounds.</summary>
     /// <param name="width">Query cells: 16 or 32.</param>
     /// <param name="limits">[cell]: what a bound must stay below to matter.</param>
     /// <param name="live">[row]: receives the cells whose bound is below their limit (or not comparable).</param>
     /// <returns>How many those are.</returns>
     [SkipLocalsInit]
-    public static int Below(short* query, float* terms, float* factors, float* limits, int width, short* rows, float* rowTerms, int rowCount, int pairs, uint* live, SimdPath path)
+    public static int Below(short* query, float* terms, float* factors, float* limits, int width, short* rows, float* rowTerms,
+        int rowCount, int pairs, uint* live, SimdPath path)
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
         Multiply((int*)query, width, rows, rowCount, pairs, sums, path);
-        uint any = path == SimdPath.Vector512 && width == 2 * Group ? Below512(sums, terms, factors, limits, rowTerms, rowCount, live) : BelowAny(sums, terms, factors, limits, width, rowTerms, rowCount, live);
+        uint any = path == SimdPath.Vector512 && width == 2 * Group
+            ? Below512(sums, terms, factors, limits, rowTerms, rowCount, live)
+            : BelowAny(sums, terms, factors, limits, width, rowTerms, rowCount, live);
         if (any == 0) return 0;
         int count = 0;
         for (int r = 0; r < rowCount; r++) count += BitOperations.PopCount(live[r]);
         return count;
     }
 
-    private static uint BelowAny(int* sums, float* terms, float* factors, float* limits, int width, float* rowTerms, int rowCount, uint* live)
+    private static uint BelowAny(int* sums, float* terms, float* factors, float* limits, int width, float* rowTerms, int rowCount,
+        uint* live)
     {
         uint any = 0;
         for (int r = 0; r < rowCount; r++)
@@ -74,7 +80,8 @@ internal static unsafe class RootKernel
 
     private static uint Below512(int* sums, float* terms, float* factors, float* limits, float* rowTerms, int rowCount, uint* live)
     {
-        Vector512<float> t0 = Vector512.Load(terms), t1 = Vector512.Load(terms + 16), f0 = Vector512.Load(factors), f1 = Vector512.Load(factors + 16);
+        Vector512<float> t0 = Vector512.Load(terms), t1 = Vector512.Load(terms + 16);
+        Vector512<float> f0 = Vector512.Load(factors), f1 = Vector512.Load(factors + 16);
         Vector512<float> l0 = Vector512.Load(limits), l1 = Vector512.Load(limits + 16), none = Vector512.Create(float.NegativeInfinity);
         l0 = Vector512.ConditionalSelect(Vector512.GreaterThan(l0, Vector512<float>.Zero), l0, none);
         l1 = Vector512.ConditionalSelect(Vector512.GreaterThan(l1, Vector512<float>.Zero), l1, none);
@@ -84,26 +91,29 @@ internal static unsafe class RootKernel
             Vector512<float> term = Vector512.Create(rowTerms[r]), factor = Vector512.Create(rowTerms[TileRows + r]);
             var b0 = t0 + term - f0 * factor * Vector512.ConvertToSingle(Vector512.Load(sums));
             var b1 = t1 + term - f1 * factor * Vector512.ConvertToSingle(Vector512.Load(sums + 16));
-            live[r] = ~((uint)Vector512.GreaterThanOrEqual(b0, l0).ExtractMostSignificantBits() | (uint)Vector512.GreaterThanOrEqual(b1, l1).ExtractMostSignificantBits() << 16);
+            live[r] = ~((uint)Vector512.GreaterThanOrEqual(b0, l0).ExtractMostSignificantBits()
+                | (uint)Vector512.GreaterThanOrEqual(b1, l1).ExtractMostSignificantBits() << 16);
             any |= live[r];
         }
         return any;
     }
 
-    /// <summary>A bound may be negative where a distance is not: nothing goes below a limit of 0.</summary>
+    /// <summary>Turns limits of 0 into -infinity: a bound may be negative, but no distance is below 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Reachable(Vector256<float> limits) =>
         Vector256.ConditionalSelect(Vector256.GreaterThan(limits, Vector256<float>.Zero), limits, Vector256.Create(float.NegativeInfinity));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Bound(Vector256<float> term, Vector256<float> rowTerm, Vector256<float> factor, Vector256<float> rowFactor, Vector256<int> dot) =>
+    private static Vector256<float> Bound(Vector256<float> term, Vector256<float> rowTerm, Vector256<float> factor,
+        Vector256<float> rowFactor, Vector256<int> dot) =>
         term + rowTerm - factor * rowFactor * Vector256.ConvertToSingle(dot);
 
-    /// <summary>The products alone: coordinates of a tile's rows along directions, which lie in groups as query cells do.</summary>
-    /// <param name="scales">[row]: what a sum of this row is to be multiplied by.</param>
+    /// <summary>Coordinates of a tile's rows along directions, which are stored in groups like query cells.</summary>
+    /// <param name="scales">[row]: the factor of this row's integer sums.</param>
     /// <param name="result">Receives [row][group * 16].</param>
     [SkipLocalsInit]
-    public static void Project(short* directions, int groups, short* rows, float* scales, int rowCount, int pairs, float* result, SimdPath path)
+    public static void Project(short* directions, int groups, short* rows, float* scales, int rowCount, int pairs, float* result,
+        SimdPath path)
     {
         int* sums = stackalloc int[TileRows * 2 * Group];
         for (int group = 0; group < groups; group += 2)
@@ -112,7 +122,8 @@ internal static unsafe class RootKernel
             Multiply((int*)directions + (long)group * pairs * Group, width, rows, rowCount, pairs, sums, path);
             for (int r = 0; r < rowCount; r++)
                 for (int i = 0; i < width; i += 8)
-                    (Vector256.ConvertToSingle(Vector256.Load(sums + r * width + i)) * scales[r]).Store(result + ((long)r * groups + group) * Group + i);
+                    (Vector256.ConvertToSingle(Vector256.Load(sums + r * width + i)) * scales[r])
+                        .Store(result + ((long)r * groups + group) * Group + i);
         }
     }
 
@@ -137,7 +148,8 @@ internal static unsafe class RootKernel
     {
         for (int i = 0; i < width; i += 8)
         {
-            var bound = Bound(Vector256.Load(terms + i), Vector256.Create(rowTerm), Vector256.Load(factors + i), Vector256.Create(rowFactor), Vector256.Load(sums + i));
+            var bound = Bound(Vector256.Load(terms + i), Vector256.Create(rowTerm), Vector256.Load(factors + i),
+                Vector256.Create(rowFactor), Vector256.Load(sums + i));
             Vector256.MaxNative(bound, Vector256<float>.Zero).Store(bounds + i);
         }
     }
@@ -197,7 +209,7 @@ internal static unsafe class RootKernel
         b.Store(sums + row * 2 * Group + Group);
     }
 
-    /// <summary>The group left over: half as wide, in two halves of seven rows.</summary>
+    /// <summary>A single group, processed as two halves of seven rows.</summary>
     private static void Tile1(int* query, int* rows, int pairs, int* sums)
     {
         for (int half = 0; half < 2; half++, rows += 7 * pairs, sums += 7 * Group)

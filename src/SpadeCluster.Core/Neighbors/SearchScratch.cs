@@ -22,10 +22,10 @@ internal sealed unsafe class SearchScratch
 
     public List<ChainWorker> Workers { get; } = [];
 
-    /// <summary>[image of the group][gallery root slot][query root slot].</summary>
+    /// <summary>[image of the group][gallery root slot][query root slot]: root bounds.</summary>
     public float* Root => _root!.Pointer;
 
-    /// <summary>[image and part][query root slot]: the smallest root bound, and the gallery slot it came from.</summary>
+    /// <summary>[image and part][query root slot]: the smallest root bound and the gallery slot it came from.</summary>
     public float* Least => _least!.Pointer;
     public int* LeastAt => _leastAt!.Pointer;
 

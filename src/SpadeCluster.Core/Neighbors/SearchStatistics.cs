@@ -1,6 +1,6 @@
 namespace SpadeCluster.Neighbors;
 
-/// <summary>What one or more searches did, level by level; add one up over queries by passing it again.</summary>
+/// <summary>What one or more searches did, per level. Pass the same object to several searches to add them up.</summary>
 public sealed class SearchStatistics
 {
     private readonly long[] _all, _sketched, _projected, _bounded, _exact;
@@ -41,7 +41,8 @@ public sealed class SearchStatistics
         {
             double sum = 0;
             for (int l = 0; l < _all.Length; l++)
-                sum += 2.0 * _sketched[l] * _sketchLengths[l] + 2.0 * _projected[l] * _projectionLengths[l] + 2.0 * _bounded[l] * _space.Shapes[l].Channels + 3.0 * _exact[l] * _space.Shapes[l].Channels;
+                sum += 2.0 * _sketched[l] * _sketchLengths[l] + 2.0 * _projected[l] * _projectionLengths[l]
+                    + 2.0 * _bounded[l] * _space.Shapes[l].Channels + 3.0 * _exact[l] * _space.Shapes[l].Channels;
             return sum / 1e9;
         }
     }

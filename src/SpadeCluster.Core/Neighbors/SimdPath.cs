@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace SpadeCluster.Neighbors;
 
-/// <summary>Which of a kernel's implementations runs. All give the same results; tests run each of them.</summary>
+/// <summary>Which implementation of a kernel runs. All give the same results, and tests run each of them.</summary>
 internal enum SimdPath
 {
     Scalar,

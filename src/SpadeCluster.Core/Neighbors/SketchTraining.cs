@@ -4,8 +4,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// Learns a level's sketch from normals: mean, leading principal directions, spread of the coordinates. Deterministic,
-/// and far from needing accuracy: every mean and every orthonormal basis gives valid bounds, good ones tight bounds.
+/// Learns a level's sketch from normals: mean, leading principal directions, spread of the coordinates. Deterministic. It
+/// need not be accurate: every mean and every orthonormal basis gives valid bounds, better ones give tighter bounds.
 /// </summary>
 internal static class SketchTraining
 {
@@ -14,7 +14,8 @@ internal static class SketchTraining
 
     /// <param name="sketch">Principal directions of the level's sketch; 0 for none.</param>
     /// <param name="projection">Principal directions of its projection; 0 for none.</param>
-    public static (LevelSketch? Sketch, LevelProjection? Projection) Train(IReadOnlyList<FeaturePyramid> sample, int level, float[]? weights, int sketch, int projection)
+    public static (LevelSketch? Sketch, LevelProjection? Projection) Train(IReadOnlyList<FeaturePyramid> sample, int level,
+        float[]? weights, int sketch, int projection)
     {
         int channels = sample[0].Shapes[level].Channels;
         float[]? roots = weights is null ? null : [.. weights.Select(MathF.Sqrt)];

@@ -9,7 +9,8 @@ namespace SpadeCluster.Neighbors;
 internal static unsafe class UnnestedSearch
 {
     /// <param name="levels">Ascending: finest first.</param>
-    public static PixelMatches Search(PixelIndex index, int[] levels, FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, CancellationToken cancellationToken)
+    public static PixelMatches Search(PixelIndex index, int[] levels, FeaturePyramid query, (int Position, PackedPyramid Image)[] images,
+        int kappa, int threads, CancellationToken cancellationToken)
     {
         var chain = new LevelChain(index.Space, null, levels);
         var grid = chain.Depths[chain.Finest].Shape;
@@ -19,7 +20,8 @@ internal static unsafe class UnnestedSearch
         WorkSharing.Run(threads, images.Length, cancellationToken, (t, i) =>
         {
             var (position, image) = images[i];
-            float[]?[] coarse = [.. chain.Depths.Take(chain.Finest).Select((d, k) => AllPairs(index, d, queryRows[k].Pointer, image.Features, cancellationToken))];
+            float[]?[] coarse = [.. chain.Depths.Take(chain.Finest)
+                .Select((d, k) => AllPairs(index, d, queryRows[k].Pointer, image.Features, cancellationToken))];
             SearchImage(index, chain, coarse, queryRows[^1].Pointer, image.Features, position, found[t], cancellationToken);
         });
         for (int t = 1; t < threads; t++) found[0].Merge(found[t]);
@@ -27,7 +29,8 @@ internal static unsafe class UnnestedSearch
         return found[0];
     }
 
-    private static void SearchImage(PixelIndex index, LevelChain chain, float[]?[] coarse, float* queryRows, FeaturePyramid image, int position, PixelMatches found, CancellationToken cancellationToken)
+    private static void SearchImage(PixelIndex index, LevelChain chain, float[]?[] coarse, float* queryRows, FeaturePyramid image,
+        int position, PixelMatches found, CancellationToken cancellationToken)
     {
         var finest = chain.Depths[^1];
         var grid = finest.Shape;
@@ -42,14 +45,16 @@ internal static unsafe class UnnestedSearch
                 float sum = 0;
                 for (int d = 0; d < coarse.Length; d++) sum += coarse[d]![cells[d][p] * chain.Depths[d].Shape.Cells + cells[d][g]];
                 if (sum > found.Distances[(p + 1) * found.Kappa - 1]) continue;
-                sum += PixelDistance.Squared(queryRows + (long)p * finest.RowLength, rows.Pointer + (long)g * finest.RowLength, weights, finest.RowLength, index.Path);
+                sum += PixelDistance.Squared(queryRows + (long)p * finest.RowLength, rows.Pointer + (long)g * finest.RowLength, weights,
+                    finest.RowLength, index.Path);
                 found.Offer(p, sum, position, g);
             }
         }
     }
 
     /// <summary>[query cell][gallery cell] of one level.</summary>
-    private static float[] AllPairs(PixelIndex index, LevelChain.Depth depth, float* queryRows, FeaturePyramid image, CancellationToken cancellationToken)
+    private static float[] AllPairs(PixelIndex index, LevelChain.Depth depth, float* queryRows, FeaturePyramid image,
+        CancellationToken cancellationToken)
     {
         int cells = depth.Shape.Cells;
         var distances = new float[cells * cells];
@@ -59,20 +64,24 @@ internal static unsafe class UnnestedSearch
         {
             cancellationToken.ThrowIfCancellationRequested();
             for (int g = 0; g < cells; g++)
-                distances[p * cells + g] = PixelDistance.Squared(queryRows + (long)p * depth.RowLength, rows.Pointer + (long)g * depth.RowLength, weights, depth.RowLength, index.Path);
+                distances[p * cells + g] =
+                    PixelDistance.Squared(queryRows + (long)p * depth.RowLength, rows.Pointer + (long)g * depth.RowLength, weights,
+                        depth.RowLength, index.Path);
         }
         return distances;
     }
 
     private static int[] CoarseCells(LevelShape grid, LevelShape coarse) =>
-        [.. Enumerable.Range(0, grid.Cells).Select(c => c / grid.Width * coarse.Height / grid.Height * coarse.Width + c % grid.Width * coarse.Width / grid.Width)];
+        [.. Enumerable.Range(0, grid.Cells)
+            .Select(c => c / grid.Width * coarse.Height / grid.Height * coarse.Width + c % grid.Width * coarse.Width / grid.Width)];
 
     private static AlignedBuffer<float> Widen(FeaturePyramid pyramid, LevelChain.Depth depth)
     {
         var rows = new AlignedBuffer<float>((long)depth.Shape.Cells * depth.RowLength);
         int channels = depth.Shape.Channels;
         for (int cell = 0; cell < depth.Shape.Cells; cell++)
-            HalfConversion.Widen(pyramid.Level(depth.Level).Slice(cell * channels, channels), new Span<float>(rows.Pointer + (long)cell * depth.RowLength, channels));
+            HalfConversion.Widen(pyramid.Level(depth.Level).Slice(cell * channels, channels),
+                new Span<float>(rows.Pointer + (long)cell * depth.RowLength, channels));
         return rows;
     }
 }

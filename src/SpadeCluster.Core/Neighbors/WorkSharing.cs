@@ -1,9 +1,9 @@
 namespace SpadeCluster.Neighbors;
 
-/// <summary>Items handed out one at a time to a bounded number of threads: fair to other searches on the same pool.</summary>
+/// <summary>Hands out items one at a time to a bounded number of threads, which is fair to other searches on the pool.</summary>
 internal static class WorkSharing
 {
-    /// <param name="body">Called with (worker, item); a worker's calls come one after the other, items in ascending order.</param>
+    /// <param name="body">Called with (worker, item). The calls of one worker never overlap, and its items ascend.</param>
     public static void Run(int threads, int items, CancellationToken cancellationToken, Action<int, int> body)
     {
         int next = -1;
@@ -17,6 +17,7 @@ internal static class WorkSharing
         }
         threads = Math.Min(threads, items);
         if (threads <= 1) Work(0);
-        else Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellationToken }, Work);
+        else Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellationToken },
+            Work);
     }
 }

@@ -10,7 +10,7 @@ namespace SpadeCluster.Storage.Files;
 /// LOCK                    held by the writer; the system releases it when the process ends, however it ends
 /// versions/000001.json    manifests, immutable; a reader that has pinned one holds a shared lock on it
 /// images/ab/ab12...spade  one segment per normal image, immutable
-/// FRONTS                  copies of what the current version's segments begin with: opening reads them in one go
+/// FRONTS                  copies of the prefixes (header, pooled feature) of the current version's segments, for fast opening
 /// tmp/                    files being written; the next writer empties it
 /// </code>
 /// </summary>
@@ -18,7 +18,7 @@ internal sealed class CategoryFolder(string path)
 {
     public string Path { get; } = path;
     public string Current { get; } = System.IO.Path.Combine(path, "CURRENT");
-    public string Fronts { get; } = System.IO.Path.Combine(path, "FRONTS");
+    public string Prefixes { get; } = System.IO.Path.Combine(path, "FRONTS");
     public string LockFile { get; } = System.IO.Path.Combine(path, "LOCK");
     public string Versions { get; } = System.IO.Path.Combine(path, "versions");
     public string Images { get; } = System.IO.Path.Combine(path, "images");
@@ -33,14 +33,17 @@ internal sealed class CategoryFolder(string path)
     public static string ImageName(ImageId id) => id + ".spade";
 
     public static bool TryParseManifestName(string name, out int version)
-        => int.TryParse(System.IO.Path.GetFileNameWithoutExtension(name), NumberStyles.None, CultureInfo.InvariantCulture, out version) && ManifestName(version) == name;
+        => int.TryParse(System.IO.Path.GetFileNameWithoutExtension(name), NumberStyles.None, CultureInfo.InvariantCulture, out version)
+            && ManifestName(version) == name;
 
     public static bool TryParseImageName(string name, out ImageId id)
         => ImageId.TryParse(System.IO.Path.GetFileNameWithoutExtension(name), out id) && ImageName(id) == name;
 
-    /// <summary>Versions whose manifests are there, ascending.</summary>
+    /// <summary>The versions whose manifests exist, ascending.</summary>
     public IEnumerable<int> ManifestsPresent()
-        => !Directory.Exists(Versions) ? [] : Directory.EnumerateFiles(Versions).Select(f => TryParseManifestName(System.IO.Path.GetFileName(f), out int v) ? v : 0).Where(v => v > 0).Order();
+        => !Directory.Exists(Versions) ? []
+            : Directory.EnumerateFiles(Versions).Select(f => TryParseManifestName(System.IO.Path.GetFileName(f), out int v) ? v : 0)
+                .Where(v => v > 0).Order();
 
     public IEnumerable<(ImageId Id, FileInfo File)> ImagesPresent()
         => !Directory.Exists(Images) ? [] : new DirectoryInfo(Images).EnumerateFiles("*", SearchOption.AllDirectories)

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SpadeCluster.Storage.Files;
 
-/// <summary>Files that are either whole and on the disk, or not there.</summary>
+/// <summary>Writes files so that each is either whole and durable or not there.</summary>
 internal static partial class DurableFile
 {
     /// <summary>
@@ -83,7 +83,8 @@ internal static partial class DurableFile
         const int FileTooBig = 27, NoSpace = 28, Quota = 122;
         const int WindowsDiskFull = unchecked((int)0x80070070);
         return e.HResult is FileTooBig or NoSpace or Quota or WindowsDiskFull
-            ? new SpadeException(SpadeError.ResourceExhausted, $"the disk is full: '{path}' could not be written; free some space and try again, what was there before is intact", e)
+            ? new SpadeException(SpadeError.ResourceExhausted,
+                $"the disk is full: '{path}' could not be written; free some space and try again, what was there before is intact", e)
             : new SpadeException(SpadeError.Unavailable, $"'{path}' could not be written: {e.Message}", e);
     }
 

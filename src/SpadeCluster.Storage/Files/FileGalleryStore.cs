@@ -5,14 +5,14 @@ namespace SpadeCluster.Storage.Files;
 
 /// <summary>
 /// Galleries in a folder, one <see cref="CategoryFolder"/> per category. Segments are durable before a manifest names them,
-/// and a manifest before CURRENT does, so whatever moment a writer stops at, CURRENT names something whole. Locks are the
-/// system's (flock) and end with their process; on network file systems that ignore flock, see to one writer yourself.
+/// and a manifest before CURRENT does, so CURRENT names a whole version whenever a writer stops. Locks are the system's
+/// (flock) and end with their process; on network file systems that ignore flock, run only one writer.
 /// </summary>
 public sealed partial class FileGalleryStore(string root) : GalleryStore
 {
     public string Root { get; } = Path.GetFullPath(root);
 
-    public override string Place => Root;
+    public override string Location => Root;
 
     public override long? FreeBytes
     {
@@ -33,14 +33,17 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
 
     public override ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
         => ValueTask.FromResult<IReadOnlyList<string>>(!Directory.Exists(Root) ? []
-            : [.. Directory.EnumerateDirectories(Root).Where(d => File.Exists(Path.Combine(d, "CURRENT"))).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]);
+            : [.. Directory.EnumerateDirectories(Root).Where(d => File.Exists(Path.Combine(d, "CURRENT"))).Select(d => Path.GetFileName(d))
+                .Order(StringComparer.Ordinal)]);
 
     public override ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
     {
         string pointer = Folder(category).Current;
         var file = ReadFile(pointer);
         return ValueTask.FromResult<int?>(file is null ? null : PointerFile.Parse(file)
-            ?? throw new SpadeException(SpadeError.DataLoss, $"'{pointer}' is damaged; 'spade gallery history {category}' lists the versions, 'spade gallery rollback' makes one current again"));
+            ?? throw new SpadeException(SpadeError.DataLoss,
+                $"'{pointer}' is damaged; 'spade gallery history {category}' lists the versions, 'spade gallery rollback' makes one "
+                + $"current again"));
     }
 
     public override async ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default)
@@ -48,7 +51,7 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         var folder = Folder(category);
         if (!File.Exists(folder.Current)) return [];
         int? current = await TryReadCurrentAsync(category);
-        // A manifest beyond the pointer was never acknowledged; where the pointer is damaged, it is as good as any.
+        // A manifest newer than the pointer was never acknowledged; if the pointer is damaged, every manifest counts.
         return [.. folder.ManifestsPresent().Where(v => current is null || v <= current)];
     }
 
@@ -56,8 +59,9 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
     {
         try
         {
-            // Sharing for reading takes a shared lock; TryHoldAsync's needs it alone.
-            return ValueTask.FromResult<IDisposable>(new FileStream(Folder(category).Manifest(version), FileMode.Open, FileAccess.Read, FileShare.Read));
+            // FileShare.Read takes a shared lock; TryHoldAsync needs an exclusive one.
+            return ValueTask.FromResult<IDisposable>(new FileStream(Folder(category).Manifest(version), FileMode.Open, FileAccess.Read,
+                FileShare.Read));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException || IsLocked(e))
         {
@@ -84,16 +88,18 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             held?.Dispose();
-            throw IsLocked(e) ? new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another process; try again when it is done", e)
+            throw IsLocked(e) ? new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{category}' is being changed by another process; try again when it is done", e)
                 : DurableFile.Explain(e, folder.LockFile);
         }
     }
 
-    internal override async ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken)
+    internal override async ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken)
     {
         var folder = Folder(category);
         int? current = await TryReadCurrentAsync(category);
-        // Where the pointer is damaged, the newest manifest stands in for it: no version may ever be written over.
+        // If the pointer is damaged, the newest manifest counts as current: no version may ever be overwritten.
         if (current is null && File.Exists(folder.Current)) current = folder.ManifestsPresent().Last();
         if (current != after) throw Overtaken(category, next[0].Version, current);
         foreach (var id in next.SelectMany(m => m.Images).Select(i => i.Id).Distinct())
@@ -109,9 +115,10 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
     internal override ValueTask<ISegmentSource> OpenAsync(string category, ImageId id, CancellationToken cancellationToken)
         => ValueTask.FromResult<ISegmentSource>(Open(category, id));
 
-    internal override async ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
+    internal override async ValueTask ReadPrefixesAsync(string category, IReadOnlyList<ImageId> ids, int length,
+        Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
     {
-        // On threads of their own: each small read waits for the disk, and the caller may be one that must not.
+        // On pool threads: each small read waits for the disk, and the caller's thread may be a grain's, which must not.
         int workers = Math.Min(Environment.ProcessorCount, ids.Count);
         await Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(() =>
         {
@@ -149,14 +156,15 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         }
     }
 
-    internal override ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions, IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
+    internal override ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions,
+        IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
     {
         var folder = Folder(category);
         var (images, bytes) = (0, 0L);
         try
         {
             foreach (int version in versions) File.Delete(folder.Manifest(version));
-            // Manifests first, and for good: one that came back after a crash would name images that are gone.
+            // Manifests are deleted first, durably: one that reappeared after a crash would name deleted images.
             if (versions.Count > 0) DurableFile.SyncFolder(folder.Versions);
             FaultPoint.Pass($"deleted versions in {folder.Versions}");
             foreach (var (id, file) in folder.ImagesPresent())
@@ -209,7 +217,7 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         }
     }
 
-    /// <summary>A file's bytes; null where it is not there, or about to be deleted by compaction.</summary>
+    /// <summary>Reads a file; null if it does not exist or compaction is about to delete it.</summary>
     private static byte[]? ReadFile(string path)
     {
         try
@@ -232,5 +240,6 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         return e is IOException && e.HResult is WouldBlock or WouldBlockMac or WindowsSharing;
     }
 
-    internal static SpadeException Unreadable(string path, Exception e) => new(SpadeError.Unavailable, $"'{path}' could not be read: {e.Message}", e);
+    internal static SpadeException Unreadable(string path, Exception e) =>
+        new(SpadeError.Unavailable, $"'{path}' could not be read: {e.Message}", e);
 }

@@ -3,7 +3,7 @@ using SpadeCluster.Storage.Format;
 
 namespace SpadeCluster.Storage.Files;
 
-/// <summary>A segment's file. Reads name their offset, so nothing is buffered and only what is asked for is read.</summary>
+/// <summary>A segment's file, read at given offsets without buffering.</summary>
 internal sealed class FileSegment : ISegmentSource
 {
     private readonly string _path;
@@ -11,14 +11,15 @@ internal sealed class FileSegment : ISegmentSource
 
     public FileSegment(string path)
     {
-        // Deletion is not kept out: compaction only deletes what no pinned version needs.
+        // Deletion is allowed meanwhile: compaction only deletes what no pinned version needs.
         (_path, _file) = (path, File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
         Length = RandomAccess.GetLength(_file);
     }
 
     public long Length { get; }
 
-    public ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => ValueTask.FromResult(Read(offset, destination.Span));
+    public ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(offset, destination.Span));
 
     public int Read(long offset, Span<byte> destination)
     {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace SpadeCluster.Storage.Format;
 
-/// <summary>An array of halves as memory of bytes, so that levels are read straight into place.</summary>
+/// <summary>An array of halves as memory of bytes, so that a level is read directly into its array.</summary>
 internal sealed unsafe class HalfBytes(Half[] halves) : MemoryManager<byte>
 {
     public override Span<byte> GetSpan() => MemoryMarshal.AsBytes(halves.AsSpan());

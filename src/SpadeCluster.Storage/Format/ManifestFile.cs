@@ -26,14 +26,18 @@ internal static class ManifestFile
         int end = file.AsSpan().IndexOf((byte)'\n');
         string[] line = end is > 0 and < 128 ? Encoding.ASCII.GetString(file, 0, end).Split(' ') : [];
         if (line.Length != 3 || line[0] != Signature) throw Damaged(where);
-        if (line[1] != Format) throw new SpadeException(SpadeError.FailedPrecondition, $"{where} has format {line[1]}, this program reads {Format}: use the program that wrote it, or restore it from a backup if it is damaged");
+        if (line[1] != Format)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"{where} has format {line[1]}, this program reads {Format}: use the program that wrote it, or restore it from a backup "
+                + $"if it is damaged");
         var json = file.AsSpan(end + 1);
         if (Convert.ToHexStringLower(SHA256.HashData(json)) != line[2]) throw Damaged(where);
         try
         {
             var manifest = JsonSerializer.Deserialize(json, ManifestJson.Default.GalleryManifest) ?? throw Damaged(where);
             return (manifest.Category, manifest.Version) == (category, version) ? manifest
-                : throw new SpadeException(SpadeError.DataLoss, $"{where} belongs to version {manifest.Version} of '{manifest.Category}': restore the right one from a backup");
+                : throw new SpadeException(SpadeError.DataLoss,
+                    $"{where} belongs to version {manifest.Version} of '{manifest.Category}': restore the right one from a backup");
         }
         catch (JsonException e)
         {
@@ -42,11 +46,13 @@ internal static class ManifestFile
     }
 
     private static SpadeException Damaged(string where)
-        => new(SpadeError.DataLoss, $"{where} is damaged: its checksum does not hold; restore it from a backup, or roll back to another version");
+        => new(SpadeError.DataLoss,
+            $"{where} is damaged: its checksum does not hold; restore it from a backup, or roll back to another version");
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, UseStringEnumConverter = true,
-    Converters = [typeof(ImageIdJsonConverter)], UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
+    UseStringEnumConverter = true, Converters = [typeof(ImageIdJsonConverter)],
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(GalleryManifest))]
 internal sealed partial class ManifestJson : JsonSerializerContext;
 
@@ -55,5 +61,6 @@ internal sealed class ImageIdJsonConverter : JsonConverter<ImageId>
     public override ImageId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         => ImageId.TryParse(reader.GetString() ?? "", out var id) ? id : throw new JsonException("not an image id");
 
-    public override void Write(Utf8JsonWriter writer, ImageId value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    public override void Write(Utf8JsonWriter writer, ImageId value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.ToString());
 }

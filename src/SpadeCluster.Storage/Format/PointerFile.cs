@@ -7,18 +7,19 @@ namespace SpadeCluster.Storage.Format;
 /// <summary>Which version is current: the line "SPADE-CURRENT 1 VERSION HASH", HASH being the hex SHA-256 of what is before it.</summary>
 internal static class PointerFile
 {
-    private const string Front = "SPADE-CURRENT 1 ";
+    private const string Signature = "SPADE-CURRENT 1 ";
 
     public static byte[] Write(int version)
     {
-        string front = Front + version.ToString(CultureInfo.InvariantCulture) + " ";
-        return Encoding.ASCII.GetBytes($"{front}{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(front)))}\n");
+        string line = Signature + version.ToString(CultureInfo.InvariantCulture) + " ";
+        return Encoding.ASCII.GetBytes($"{line}{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(line)))}\n");
     }
 
     /// <returns>The version, or null where this is not a whole pointer.</returns>
     public static int? Parse(ReadOnlySpan<byte> file)
     {
         string[] words = Encoding.ASCII.GetString(file[..Math.Min(file.Length, 128)]).Split(' ');
-        return words.Length == 4 && int.TryParse(words[2], NumberStyles.None, CultureInfo.InvariantCulture, out int version) && file.SequenceEqual(Write(version)) ? version : null;
+        return words.Length == 4 && int.TryParse(words[2], NumberStyles.None, CultureInfo.InvariantCulture, out int version)
+            && file.SequenceEqual(Write(version)) ? version : null;
     }
 }

@@ -15,17 +15,19 @@ internal interface ISegmentSource : IDisposable
     ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken);
 }
 
-/// <summary>Everything stored of one normal image as one piece of bytes: <see cref="SegmentHeader"/> tells how.</summary>
+/// <summary>Everything stored of one normal image, as one block of bytes laid out as <see cref="SegmentHeader"/> says.</summary>
 internal static class Segment
 {
-    /// <summary>Bytes of a segment, its thumbnail being as large as it may.</summary>
+    /// <summary>Bytes of the largest possible segment of a model.</summary>
     public static long MaxLength(FeatureModel model)
-        => SegmentHeader.LengthFor(model) + 4L * model.PooledLength + SegmentHeader.MomentsLength(model) + GalleryService.MaxThumbnailBytes + model.Levels.Sum(s => 2L * s.Length);
+        => SegmentHeader.LengthFor(model) + 4L * model.PooledLength + SegmentHeader.MomentsLength(model) + GalleryService.MaxThumbnailBytes
+            + model.Levels.Sum(s => 2L * s.Length);
 
     public static byte[] Write(ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail)
     {
         int levels = pyramid.Shapes.Count;
-        int[] lengths = [4 * features.Pooled.Length, features.Moments.Sum(m => 16 * m.Sum.Length), thumbnail?.Length ?? 0, .. pyramid.Shapes.Select(s => 2 * s.Length)];
+        int[] lengths = [4 * features.Pooled.Length, features.Moments.Sum(m => 16 * m.Sum.Length), thumbnail?.Length ?? 0,
+            .. pyramid.Shapes.Select(s => 2 * s.Length)];
         int at = SegmentHeader.LengthFor(lengths.Length);
         var segment = new byte[at + lengths.Sum()];
         Append(MemoryMarshal.AsBytes<float>(features.Pooled));
@@ -53,24 +55,27 @@ internal static class Segment
         for (int part = 0; part < header.Parts; part++) header.Check(part, segment.Slice((int)header.Offset(part), header.Length(part)));
     }
 
-    public static async ValueTask<SegmentHeader> ReadHeaderAsync(ISegmentSource source, ImageId id, FeatureModel model, string where, CancellationToken cancellationToken)
+    public static async ValueTask<SegmentHeader> ReadHeaderAsync(ISegmentSource source, ImageId id, FeatureModel model, string where,
+        CancellationToken cancellationToken)
     {
-        var front = new byte[SegmentHeader.LengthFor(model)];
-        int read = await source.ReadAsync(0, front, cancellationToken);
-        return SegmentHeader.Parse(front.AsSpan(0, read), source.Length, id, model, where);
+        var bytes = new byte[SegmentHeader.LengthFor(model)];
+        int read = await source.ReadAsync(0, bytes, cancellationToken);
+        return SegmentHeader.Parse(bytes.AsSpan(0, read), source.Length, id, model, where);
     }
 
-    public static async ValueTask<byte[]> ReadPartAsync(ISegmentSource source, SegmentHeader header, int part, CancellationToken cancellationToken)
+    public static async ValueTask<byte[]> ReadPartAsync(ISegmentSource source, SegmentHeader header, int part,
+        CancellationToken cancellationToken)
     {
         var bytes = new byte[header.Length(part)];
         await ReadPartAsync(source, header, part, bytes, cancellationToken);
         return bytes;
     }
 
-    /// <param name="paged">Whether it becomes a page that is filled again and again. Such ones go to the pinned heap: in the
-    /// large-object heap they would count as live data, in proportion to which the collector lets garbage grow.</param>
-    /// <param name="discarded">Its memory is used again.</param>
-    public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model, bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    /// <param name="paged">Whether the result is a page of a <c>PageCache</c>, filled again and again. Pages are allocated in
+    /// the pinned heap: in the large-object heap they would count as live data and let the collector postpone collections.</param>
+    /// <param name="discarded">A pyramid nobody uses any more, whose memory is used again; or null.</param>
+    public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model,
+        bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {
         bool reuse = discarded is not null && discarded.Shapes.SequenceEqual(model.Levels);
         var levels = new Half[model.Levels.Count][];
@@ -96,7 +101,8 @@ internal static class Segment
         return moments;
     }
 
-    private static async ValueTask ReadPartAsync(ISegmentSource source, SegmentHeader header, int part, Memory<byte> destination, CancellationToken cancellationToken)
+    private static async ValueTask ReadPartAsync(ISegmentSource source, SegmentHeader header, int part, Memory<byte> destination,
+        CancellationToken cancellationToken)
     {
         int read = await source.ReadAsync(header.Offset(part), destination, cancellationToken);
         header.Check(part, destination.Span[..read]);

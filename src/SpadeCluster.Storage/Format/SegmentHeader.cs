@@ -7,7 +7,7 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Format;
 
 /// <summary>
-/// The front of a segment, which is all that is stored of one normal image; little-endian, immutable:
+/// The header of a segment. A segment is everything stored of one normal image; little-endian, immutable:
 /// <code>
 /// 0    8  "SPADEIMG"
 /// 8    4  format version, 1
@@ -18,9 +18,9 @@ namespace SpadeCluster.Storage.Format;
 /// ..  32  SHA-256 of everything above
 /// ..      the parts, one after the other
 /// </code>
-/// Parts: pooled feature, float32; per level the sum and the sum of squares of each channel, float64; a PNG, maybe of no
-/// bytes; the pyramid's levels, float16, finest first. The pooled feature comes first and the levels last, so that opening
-/// a gallery reads one small piece from the front of each segment.
+/// Parts: pooled feature, float32; per level the sum and the sum of squares of each channel, float64; a PNG thumbnail,
+/// possibly of no bytes; the pyramid's levels, float16, finest first. The pooled feature comes first and the levels last, so that opening
+/// a gallery reads only the first few kilobytes of each segment (its prefix: header and pooled feature).
 /// </summary>
 internal sealed class SegmentHeader
 {
@@ -38,14 +38,15 @@ internal sealed class SegmentHeader
     {
         (_bytes, _where, _offsets) = (bytes, where, new long[parts + 1]);
         _offsets[0] = bytes.Length;
-        for (int i = 0; i < parts; i++) _offsets[i + 1] = _offsets[i] + BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(TableAt + Row * i));
+        for (int i = 0; i < parts; i++)
+            _offsets[i + 1] = _offsets[i] + BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(TableAt + Row * i));
     }
 
     public int Parts => _offsets.Length - 1;
 
     public static int LengthFor(FeatureModel model) => LengthFor(FirstLevel + model.Levels.Count);
 
-    /// <summary>Writes the header into the front of <paramref name="segment"/>, whose parts are there already.</summary>
+    /// <summary>Writes the header into <paramref name="segment"/>, which holds its parts already.</summary>
     public static void Write(Span<byte> segment, ImageId id, string modelDigest, ReadOnlySpan<int> lengths)
     {
         Magic.CopyTo(segment);
@@ -63,28 +64,35 @@ internal sealed class SegmentHeader
         SHA256.HashData(segment[..(header - Hash)], segment[(header - Hash)..]);
     }
 
-    /// <param name="front">At least the header, as far as the segment has it.</param>
-    /// <param name="length">Bytes of the whole segment; null: not known.</param>
+    /// <param name="start">The first bytes of the segment: the whole header, or less if the segment is cut off.</param>
+    /// <param name="length">Bytes of the whole segment; null if not known.</param>
     /// <param name="where">Names the segment in errors.</param>
     /// <exception cref="SpadeException">DataLoss: damaged, or another image's. FailedPrecondition: other format or model.</exception>
-    public static SegmentHeader Parse(ReadOnlySpan<byte> front, long? length, ImageId id, FeatureModel model, string where)
+    public static SegmentHeader Parse(ReadOnlySpan<byte> start, long? length, ImageId id, FeatureModel model, string where)
     {
         int parts = FirstLevel + model.Levels.Count, size = LengthFor(parts);
-        if (front.Length < size || !front[..8].SequenceEqual(Magic)) throw Damaged(where, "its header is cut off or is not a segment's");
-        var header = front[..size];
+        if (start.Length < size || !start[..8].SequenceEqual(Magic)) throw Damaged(where, "its header is cut off or is not a segment's");
+        var header = start[..size];
         int format = BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
         if (format != FormatVersion)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"{where} has format {format}, this program reads {FormatVersion}: use the program that wrote it, or restore it from a backup if it is damaged");
-        if (!SHA256.HashData(header[..^Hash]).AsSpan().SequenceEqual(header[^Hash..])) throw Damaged(where, "the checksum of its header does not hold");
-        if (BinaryPrimitives.ReadUInt64LittleEndian(header[16..]) != id.Value) throw Damaged(where, $"it holds image {new ImageId(BinaryPrimitives.ReadUInt64LittleEndian(header[16..]))}");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"{where} has format {format}, this program reads {FormatVersion}: use the program that wrote it, or restore it from a "
+                + $"backup if it is damaged");
+        if (!SHA256.HashData(header[..^Hash]).AsSpan().SequenceEqual(header[^Hash..]))
+            throw Damaged(where, "the checksum of its header does not hold");
+        if (BinaryPrimitives.ReadUInt64LittleEndian(header[16..]) != id.Value)
+            throw Damaged(where, $"it holds image {new ImageId(BinaryPrimitives.ReadUInt64LittleEndian(header[16..]))}");
         string digest = Encoding.ASCII.GetString(header.Slice(24, Digest)).TrimEnd();
         if (digest != model.Digest)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"{where} holds features of another model (digest {Short(digest)}, expected {Short(model.Digest)}): use the program and model that wrote it");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"{where} holds features of another model (digest {Short(digest)}, expected {Short(model.Digest)}): use the program and "
+                + $"model that wrote it");
         var parsed = new SegmentHeader(header.ToArray(), parts, where);
         if (parsed.Length(Pooled) != 4L * model.PooledLength || parsed.Length(Moments) != MomentsLength(model)
             || model.Levels.Where((s, l) => parsed.Length(FirstLevel + l) != 2L * s.Length).Any())
-            throw Damaged(where, "its parts have not the lengths of its model");
-        if (length is not null && parsed._offsets[^1] != length) throw Damaged(where, $"it has {length} bytes instead of {parsed._offsets[^1]}");
+            throw Damaged(where, "its parts do not have the lengths of its model");
+        if (length is not null && parsed._offsets[^1] != length)
+            throw Damaged(where, $"it has {length} bytes instead of {parsed._offsets[^1]}");
         return parsed;
     }
 
@@ -102,7 +110,8 @@ internal sealed class SegmentHeader
     {
         Span<byte> hash = stackalloc byte[Hash];
         SHA256.HashData(bytes, hash);
-        if (!hash.SequenceEqual(_bytes.AsSpan(TableAt + Row * part + 8, Hash))) throw Damaged(_where, $"the checksum of its {Name(part)} does not hold");
+        if (!hash.SequenceEqual(_bytes.AsSpan(TableAt + Row * part + 8, Hash)))
+            throw Damaged(_where, $"the checksum of its {Name(part)} does not hold");
     }
 
     public static int LengthFor(int parts) => TableAt + Row * parts + Hash;

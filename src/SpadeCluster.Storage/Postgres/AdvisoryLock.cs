@@ -10,10 +10,11 @@ internal sealed class AdvisoryLock : IDisposable
 
     private AdvisoryLock(NpgsqlConnection connection, string release) => (_connection, _release) = (connection, release);
 
-    /// <returns>Null where another session holds it.</returns>
-    /// <param name="shared">Whether others may hold it too, if shared.</param>
-    /// <param name="wait">How long to wait: a killed process's session takes the server a moment to end.</param>
-    public static async ValueTask<AdvisoryLock?> TryTakeAsync(NpgsqlDataSource database, long key, bool shared, TimeSpan wait, CancellationToken cancellationToken)
+    /// <param name="shared">Whether other sessions may hold it too, if they share it as well.</param>
+    /// <param name="wait">How long to wait: the server takes a moment to end the session of a killed process.</param>
+    /// <returns>Null if another session holds it.</returns>
+    public static async ValueTask<AdvisoryLock?> TryTakeAsync(NpgsqlDataSource database, long key, bool shared, TimeSpan wait,
+        CancellationToken cancellationToken)
     {
         string mode = shared ? "_shared" : "";
         var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -40,7 +41,7 @@ internal sealed class AdvisoryLock : IDisposable
     {
         try
         {
-            // Said at once: a connection that goes back to the pool is cleaned only when it is used again.
+            // Released here: the pool resets a returned connection only when it is used again.
             using var command = _connection.Command(_release);
             command.ExecuteNonQuery();
         }

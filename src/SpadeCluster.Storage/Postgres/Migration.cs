@@ -13,7 +13,8 @@ internal static class Migration
     public static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         var assembly = typeof(Migration).Assembly;
-        var scripts = assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+        var scripts = assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)
             .ToDictionary(n => int.Parse(n.AsSpan(0, 4), CultureInfo.InvariantCulture));
         int newest = scripts.Keys.Max();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -22,10 +23,12 @@ internal static class Migration
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // One process at a time, or two would create the same tables.
         await connection.ExecuteAsync("select pg_advisory_xact_lock($1)", cancellationToken, AdvisoryKey.Of("migration"));
-        await connection.ExecuteAsync("create table if not exists spade_migration (version int primary key, applied_at timestamptz not null default now())", cancellationToken);
+        await connection.ExecuteAsync("create table if not exists spade_migration (version int primary key, applied_at timestamptz not "
+            + "null default now())", cancellationToken);
         int done = await DoneAsync();
         if (done > newest)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"the database's gallery schema is version {done}, this program knows {newest}: use a newer one");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"the database's gallery schema is version {done}, this program knows {newest}: use a newer one");
         foreach (var (version, name) in scripts.Where(s => s.Key > done).OrderBy(s => s.Key))
         {
             using var script = new StreamReader(assembly.GetManifestResourceStream(name)!);
@@ -34,7 +37,8 @@ internal static class Migration
         }
         await transaction.CommitAsync(cancellationToken);
 
-        async ValueTask<int> DoneAsync() => await connection.ScalarAsync<bool>("select to_regclass('spade_migration') is not null", cancellationToken)
-            ? await connection.ScalarAsync<int?>("select max(version) from spade_migration", cancellationToken) ?? 0 : 0;
+        async ValueTask<int> DoneAsync() =>
+            await connection.ScalarAsync<bool>("select to_regclass('spade_migration') is not null", cancellationToken)
+                ? await connection.ScalarAsync<int?>("select max(version) from spade_migration", cancellationToken) ?? 0 : 0;
     }
 }

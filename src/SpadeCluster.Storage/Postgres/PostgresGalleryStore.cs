@@ -19,7 +19,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     private readonly SemaphoreSlim _migrating = new(1);
     private volatile bool _migrated;
 
-    public override string Place { get; } = new NpgsqlConnectionStringBuilder(connectionString) is var s ? $"database {s.Database} on {s.Host}" : "";
+    public override string Location { get; } = new NpgsqlConnectionStringBuilder(connectionString) is var s
+        ? $"database {s.Database} on {s.Host}" : "";
 
     public override long? FreeBytes => null;
 
@@ -34,14 +35,17 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         => RunAsync(connection => CurrentAsync(connection, category, cancellationToken), cancellationToken);
 
     public override ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default)
-        => RunAsync<IReadOnlyList<int>>(async connection => await ColumnAsync<int>(connection, "select version from spade_version where category = $1 order by version", cancellationToken, category), cancellationToken);
+        => RunAsync<IReadOnlyList<int>>(async connection =>
+            await ColumnAsync<int>(connection, "select version from spade_version where category = $1 order by version", cancellationToken,
+                category), cancellationToken);
 
     public override async ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
     {
-        var pin = await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: true, WriterWait, cancellationToken) ?? throw NoVersion(category, version);
+        var pin = await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: true, WriterWait, cancellationToken)
+            ?? throw NoVersion(category, version);
         try
         {
-            // Looked at when it is pinned: from now on it stays.
+            // Read after pinning: a pinned version cannot be deleted.
             if (await ReadManifestAsync(category, version, cancellationToken) is not null) return pin;
             throw NoVersion(category, version);
         }
@@ -54,34 +58,41 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     public override async ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
         => await TakeAsync(AdvisoryKey.OfWriter(CategoryName.Check(category)), shared: false, WriterWait, cancellationToken)
-            ?? throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another process; try again when it is done");
+            ?? throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{category}' is being changed by another process; try again when it is done");
 
     public void Dispose() => _database.Dispose();
 
-    internal override ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken)
+    internal override ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>
         {
-            // The writer's lock is gone if its connection broke; this row of checks holds even then.
+            // If the connection that held the writer's lock broke, the lock is gone; these checks hold even then.
             int? current = await CurrentAsync(connection, category, cancellationToken);
             if (current != after) throw Overtaken(category, next[0].Version, current);
-            var stored = (await ColumnAsync<long>(connection, "select id from spade_image where category = $1", cancellationToken, category)).ToHashSet();
+            var stored = (await ColumnAsync<long>(
+                connection, "select id from spade_image where category = $1", cancellationToken, category)).ToHashSet();
             foreach (var image in next.SelectMany(m => m.Images))
                 if (!stored.Contains((long)image.Id.Value)) throw Missing(category, image.Id);
-            await CopyFrontsAsync(connection, category, next[^1], again: false, cancellationToken);
+            await CopyPrefixesAsync(connection, category, next[^1], again: false, cancellationToken);
             foreach (var manifest in next)
-                await connection.ExecuteAsync("insert into spade_version (category, version, manifest) values ($1, $2, $3)", cancellationToken, category, manifest.Version, ManifestFile.Write(manifest));
+                await connection.ExecuteAsync("insert into spade_version (category, version, manifest) values ($1, $2, $3)",
+                    cancellationToken, category, manifest.Version, ManifestFile.Write(manifest));
             return 0;
         }, cancellationToken);
 
     internal override ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken)
-        => RunAsync(connection => connection.ScalarAsync<byte[]>("select manifest from spade_version where category = $1 and version = $2", cancellationToken, category, version), cancellationToken);
+        => RunAsync(connection =>
+            connection.ScalarAsync<byte[]>("select manifest from spade_version where category = $1 and version = $2", cancellationToken,
+                category, version), cancellationToken);
 
     internal override async ValueTask<ISegmentSource> OpenAsync(string category, ImageId id, CancellationToken cancellationToken)
     {
         var connection = await ConnectAsync(cancellationToken);
         try
         {
-            long? length = await connection.ScalarAsync<long?>("select length from spade_image where category = $1 and id = $2", cancellationToken, category, (long)id.Value);
+            long? length = await connection.ScalarAsync<long?>("select length from spade_image where category = $1 and id = $2",
+                cancellationToken, category, (long)id.Value);
             return length is { } bytes ? new PostgresSegment(connection, category, (long)id.Value, bytes) : throw Missing(category, id);
         }
         catch (Exception e)
@@ -92,7 +103,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         }
     }
 
-    internal override async ValueTask ReadFrontsAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
+    internal override async ValueTask ReadPrefixesAsync(string category, IReadOnlyList<ImageId> ids, int length,
+        Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
     {
         var missing = new HashSet<int>(Enumerable.Range(0, ids.Count));
         if (length <= PostgresSegment.ChunkLength)
@@ -126,42 +138,49 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         }
     }
 
-    internal override async ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length, Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken)
+    internal override async ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length,
+        Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken)
         => await RunAsync(async connection =>
         {
             await using var command = connection.Command(
                 """
-                select asked.position::int, front.data from unnest($2) with ordinality as asked (id, position)
-                join spade_front front on front.category = $1 and front.id = asked.id
+                select asked.position::int, copy.data from unnest($2) with ordinality as asked (id, position)
+                join spade_front copy on copy.category = $1 and copy.id = asked.id
                 """, category, ids.Select(id => (long)id.Value).ToArray());
             await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
             while (await reader.ReadAsync(cancellationToken)) received(reader.GetInt32(0) - 1, reader.GetFieldValue<byte[]>(1));
             return true;
         }, cancellationToken);
 
-    internal override ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next, CancellationToken cancellationToken)
-        => InTransactionAsync(category, async connection => await CopyFrontsAsync(connection, category, next, again: true, cancellationToken), cancellationToken);
+    internal override ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next,
+        CancellationToken cancellationToken)
+        => InTransactionAsync(category, async connection =>
+            await CopyPrefixesAsync(connection, category, next, again: true, cancellationToken), cancellationToken);
 
-    /// <param name="again">Whether copies that are there are compared with their segments, and replaced where they differ.</param>
-    private static ValueTask<int> CopyFrontsAsync(NpgsqlConnection connection, string category, GalleryManifest version, bool again, CancellationToken cancellationToken)
-        => FrontLength(version.Model) > PostgresSegment.ChunkLength ? ValueTask.FromResult(0) : connection.ExecuteAsync(
+    /// <param name="again">Whether existing copies are compared with their segments too, and replaced if they differ.</param>
+    private static ValueTask<int> CopyPrefixesAsync(NpgsqlConnection connection, string category, GalleryManifest version, bool again,
+        CancellationToken cancellationToken)
+        => PrefixLength(version.Model) > PostgresSegment.ChunkLength ? ValueTask.FromResult(0) : connection.ExecuteAsync(
             $"""
             insert into spade_front (category, id, data)
             select category, id, substring(data for $3) from spade_chunk c where category = $1 and id = any ($2) and n = 0
             {(again ? "" : "and not exists (select from spade_front f where f.category = c.category and f.id = c.id)")}
             on conflict (category, id) do update set data = excluded.data where spade_front.data <> excluded.data
-            """, cancellationToken, category, version.Images.Select(i => (long)i.Id.Value).ToArray(), FrontLength(version.Model));
+            """, cancellationToken, category, version.Images.Select(i => (long)i.Id.Value).ToArray(), PrefixLength(version.Model));
 
     internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>
         {
-            await connection.ExecuteAsync("delete from spade_image where category = $1 and id = $2", cancellationToken, category, (long)id.Value);
-            await connection.ExecuteAsync("insert into spade_image (category, id, length) values ($1, $2, $3)", cancellationToken, category, (long)id.Value, (long)segment.Length);
+            await connection.ExecuteAsync("delete from spade_image where category = $1 and id = $2", cancellationToken, category,
+                (long)id.Value);
+            await connection.ExecuteAsync("insert into spade_image (category, id, length) values ($1, $2, $3)", cancellationToken, category,
+                (long)id.Value, (long)segment.Length);
             for (int n = 0; (long)n * PostgresSegment.ChunkLength < segment.Length; n++)
             {
                 int at = n * PostgresSegment.ChunkLength;
                 var chunk = segment.AsMemory(at, Math.Min(PostgresSegment.ChunkLength, segment.Length - at));
-                await connection.ExecuteAsync("insert into spade_chunk (category, id, n, data) values ($1, $2, $3, $4)", cancellationToken, category, (long)id.Value, n, chunk);
+                await connection.ExecuteAsync("insert into spade_chunk (category, id, n, data) values ($1, $2, $3, $4)", cancellationToken,
+                    category, (long)id.Value, n, chunk);
                 FaultPoint.Pass($"inserted chunk {n} of {id}");
             }
             return 0;
@@ -170,14 +189,18 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     internal override async ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken)
         => await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: false, TimeSpan.Zero, cancellationToken);
 
-    internal override async ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions, IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
+    internal override async ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions,
+        IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
     {
         var (images, bytes) = (0, 0L);
         await InTransactionAsync(category, async connection =>
         {
-            await connection.ExecuteAsync("delete from spade_version where category = $1 and version = any ($2)", cancellationToken, category, versions.ToArray());
+            await connection.ExecuteAsync("delete from spade_version where category = $1 and version = any ($2)", cancellationToken,
+                category, versions.ToArray());
             FaultPoint.Pass($"deleted versions of {category}");
-            await using var command = connection.Command("delete from spade_image where category = $1 and not id = any ($2) returning length", category, needed.Select(id => (long)id.Value).ToArray());
+            await using var command =
+                connection.Command("delete from spade_image where category = $1 and not id = any ($2) returning length", category,
+                    needed.Select(id => (long)id.Value).ToArray());
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken)) (images, bytes) = (images + 1, bytes + reader.GetInt64(0));
             return 0;
@@ -193,18 +216,24 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     internal static SpadeException Explain(NpgsqlException e) => e.SqlState switch
     {
-        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted, $"the database's disk is full ({What(e)}); free some space and try again, what was there before is intact", e),
+        PostgresErrorCodes.DiskFull =>
+            new SpadeException(SpadeError.ResourceExhausted,
+                $"the database's disk is full ({What(e)}); free some space and try again, what was there before is intact", e),
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege
-            => new SpadeException(SpadeError.Unavailable, $"the gallery database may not be written ({What(e)}); use one that may, or a user who may, what was there before is intact", e),
+            => new SpadeException(SpadeError.Unavailable,
+                $"the gallery database may not be written ({What(e)}); use one that may, or a user who may, what was there before is "
+                + $"intact", e),
         _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {What(e)}", e),
     };
 
-    private static string What(NpgsqlException e) => e is PostgresException p ? p.MessageText : e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
+    private static string What(NpgsqlException e) =>
+        e is PostgresException p ? p.MessageText : e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
 
     private static ValueTask<int?> CurrentAsync(NpgsqlConnection connection, string category, CancellationToken cancellationToken)
         => connection.ScalarAsync<int?>("select max(version) from spade_version where category = $1", cancellationToken, category);
 
-    private static async ValueTask<List<T>> ColumnAsync<T>(NpgsqlConnection connection, string text, CancellationToken cancellationToken, params object[] values)
+    private static async ValueTask<List<T>> ColumnAsync<T>(NpgsqlConnection connection, string text, CancellationToken cancellationToken,
+        params object[] values)
     {
         var column = new List<T>();
         await using var command = connection.Command(text, values);
@@ -226,8 +255,9 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         }
     }
 
-    /// <summary>Changes of one category follow one another: compaction must not delete what a publish has just checked.</summary>
-    private async ValueTask InTransactionAsync(string category, Func<NpgsqlConnection, ValueTask<int>> work, CancellationToken cancellationToken)
+    /// <summary>Runs one change of a category at a time: compaction must not delete what a publish has just checked.</summary>
+    private async ValueTask InTransactionAsync(string category, Func<NpgsqlConnection, ValueTask<int>> work,
+        CancellationToken cancellationToken)
         => await RunAsync(async connection =>
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -274,9 +304,12 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             if (!_migrated) await Migration.ApplyAsync(_database, cancellationToken);
             _migrated = true;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege)
+        catch (PostgresException e)
+            when (e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new SpadeException(SpadeError.FailedPrecondition, $"the gallery tables are missing or an earlier program's, and may not be made here ({e.MessageText}): run 'spade gallery list' once as a user who may", e);
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"the gallery tables are missing or an earlier program's, and may not be made here ({e.MessageText}): run 'spade "
+                + $"gallery list' once as a user who may", e);
         }
         catch (NpgsqlException e)
         {

@@ -16,14 +16,16 @@ internal static class Sql
     }
 
     /// <returns>Rows affected.</returns>
-    public static async ValueTask<int> ExecuteAsync(this NpgsqlConnection connection, string text, CancellationToken cancellationToken, params object[] values)
+    public static async ValueTask<int> ExecuteAsync(this NpgsqlConnection connection, string text, CancellationToken cancellationToken,
+        params object[] values)
     {
         await using var command = connection.Command(text, values);
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <returns>The first value of the first row; default where there is none or it is null.</returns>
-    public static async ValueTask<T?> ScalarAsync<T>(this NpgsqlConnection connection, string text, CancellationToken cancellationToken, params object[] values)
+    public static async ValueTask<T?> ScalarAsync<T>(this NpgsqlConnection connection, string text, CancellationToken cancellationToken,
+        params object[] values)
     {
         await using var command = connection.Command(text, values);
         return await command.ExecuteScalarAsync(cancellationToken) is T value ? value : default;
@@ -33,7 +35,8 @@ internal static class Sql
 /// <summary>Keys of PostgreSQL's advisory locks, which are plain numbers shared by all that use a database.</summary>
 internal static class AdvisoryKey
 {
-    public static long Of(string what) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes("spade gallery " + what)));
+    public static long Of(string what) =>
+        BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes("spade gallery " + what)));
     public static long OfWriter(string category) => Of($"writer {category}");
     public static long OfVersion(string category, int version) => Of($"version {version} of {category}");
 }

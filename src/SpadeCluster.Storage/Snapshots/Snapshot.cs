@@ -20,14 +20,16 @@ public static class Snapshot
     internal const string Sums = "SHA256SUMS";
     private const string Current = "CURRENT", Versions = "versions", Images = "images";
 
-    /// <summary>Exports a category with all kept versions; every byte is checked on the way. Writers may go on meanwhile.</summary>
+    /// <summary>Exports a category with all kept versions and checks every byte. Writers may continue meanwhile.</summary>
     /// <returns>Versions and images in the file.</returns>
     /// <exception cref="SpadeException">NotFound: no such category. DataLoss: it is damaged; <paramref name="path"/> is then
     /// as it was. ResourceExhausted and Unavailable: it could not be written.</exception>
-    public static async Task<(int Versions, int Images)> ExportAsync(GalleryStore store, string category, string path, CancellationToken cancellationToken = default)
+    public static async Task<(int Versions, int Images)> ExportAsync(GalleryStore store, string category, string path,
+        CancellationToken cancellationToken = default)
     {
         var versions = await store.ListVersionsAsync(category, cancellationToken);
-        if (versions.Count == 0) throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+        if (versions.Count == 0)
+            throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
         var pins = new List<IDisposable>();
         try
         {
@@ -43,9 +45,11 @@ public static class Snapshot
             {
                 using var tar = new SnapshotWriter(stream, category);
                 tar.Add(Current, PointerFile.Write(versions[^1]));
-                foreach (var manifest in manifests) tar.Add($"{Versions}/{CategoryFolder.ManifestName(manifest.Version)}", ManifestFile.Write(manifest));
+                foreach (var manifest in manifests)
+                    tar.Add($"{Versions}/{CategoryFolder.ManifestName(manifest.Version)}", ManifestFile.Write(manifest));
                 foreach (var (id, model) in images)
-                    tar.Add($"{Images}/{id.ToString()[..2]}/{CategoryFolder.ImageName(id)}", store.ReadSegmentAsync(category, id, model, cancellationToken).AsTask().GetAwaiter().GetResult());
+                    tar.Add($"{Images}/{id.ToString()[..2]}/{CategoryFolder.ImageName(id)}",
+                        store.ReadSegmentAsync(category, id, model, cancellationToken).AsTask().GetAwaiter().GetResult());
                 tar.Finish();
             });
             return (versions.Count, images.Count);
@@ -57,8 +61,8 @@ public static class Snapshot
     }
 
     /// <summary>
-    /// Imports a snapshot as a new category, which appears only when everything was found whole: before the last step
-    /// nothing of it can be seen, and what a failed import has written is deleted again.
+    /// Imports a snapshot as a new category. The category appears in the last step, after everything was checked; what a
+    /// failed import has written is deleted.
     /// </summary>
     /// <returns>The current version.</returns>
     /// <exception cref="SpadeException">InvalidArgument: not a snapshot. DataLoss: damaged or incomplete.
@@ -73,7 +77,8 @@ public static class Snapshot
             int current = name == Current && PointerFile.Parse(content) is { } version ? version : throw Not(path);
             using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
             if (await store.ReadCurrentVersionAsync(category, cancellationToken) is not null)
-                throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' exists already: import '{path}' into another gallery");
+                throw new SpadeException(SpadeError.FailedPrecondition,
+                    $"category '{category}' exists already: import '{path}' into another gallery");
             try
             {
                 var manifests = await ReadAsync(store, tar, category, current, path, cancellationToken);
@@ -82,7 +87,7 @@ public static class Snapshot
             }
             catch
             {
-                // Only what no version names, and there is none.
+                // Nothing was published, so everything written for this category is deleted.
                 await store.DeleteAsync(category, [], new HashSet<ImageId>(), CancellationToken.None);
                 throw;
             }
@@ -101,7 +106,8 @@ public static class Snapshot
         }
     }
 
-    private static async ValueTask<IReadOnlyList<GalleryManifest>> ReadAsync(GalleryStore store, SnapshotReader tar, string category, int current, string path, CancellationToken cancellationToken)
+    private static async ValueTask<IReadOnlyList<GalleryManifest>> ReadAsync(GalleryStore store, SnapshotReader tar, string category,
+        int current, string path, CancellationToken cancellationToken)
     {
         var manifests = new List<GalleryManifest>();
         var models = new Dictionary<ImageId, FeatureModel>();
@@ -113,16 +119,20 @@ public static class Snapshot
             {
                 tar.CheckSums(content);
                 if (manifests.Count == 0 || manifests[^1].Version != current || stored.Count != models.Count)
-                    throw new SpadeException(SpadeError.DataLoss, $"'{path}' is incomplete: it lacks {(stored.Count != models.Count ? $"{models.Count - stored.Count} image(s)" : $"version {current}")}");
+                    throw new SpadeException(SpadeError.DataLoss,
+                        $"'{path}' is incomplete: it lacks "
+                        + $"{(stored.Count != models.Count ? $"{models.Count - stored.Count} image(s)" : $"version {current}")}");
                 return manifests;
             }
-            if (name == $"{Versions}/{file}" && CategoryFolder.TryParseManifestName(file, out int version) && version > (manifests.LastOrDefault()?.Version ?? 0))
+            if (name == $"{Versions}/{file}" && CategoryFolder.TryParseManifestName(file, out int version)
+                && version > (manifests.LastOrDefault()?.Version ?? 0))
             {
                 var manifest = ManifestFile.Parse(content, category, version, where);
                 foreach (var image in manifest.Images) models.TryAdd(image.Id, manifest.Model);
                 manifests.Add(manifest);
             }
-            else if (name == $"{Images}/{file[..Math.Min(2, file.Length)]}/{file}" && CategoryFolder.TryParseImageName(file, out var id) && models.TryGetValue(id, out var model) && stored.Add(id))
+            else if (name == $"{Images}/{file[..Math.Min(2, file.Length)]}/{file}" && CategoryFolder.TryParseImageName(file, out var id)
+                && models.TryGetValue(id, out var model) && stored.Add(id))
             {
                 Segment.Verify(content, id, model, where);
                 await store.WriteSegmentAsync(category, id, content, cancellationToken);
@@ -132,5 +142,6 @@ public static class Snapshot
         throw new SpadeException(SpadeError.DataLoss, $"'{path}' is cut off: its {Sums} is missing");
     }
 
-    internal static SpadeException Not(string path) => new(SpadeError.InvalidArgument, $"'{path}' is not a gallery snapshot; make one with 'spade gallery export'");
+    internal static SpadeException Not(string path) =>
+        new(SpadeError.InvalidArgument, $"'{path}' is not a gallery snapshot; make one with 'spade gallery export'");
 }

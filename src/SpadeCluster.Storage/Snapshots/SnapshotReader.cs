@@ -11,15 +11,17 @@ internal sealed class SnapshotReader(Stream stream, string path) : IAsyncDisposa
 
     /// <returns>The next file, or null at the end.</returns>
     /// <exception cref="SpadeException">InvalidArgument: an entry that no snapshot has.</exception>
-    /// <exception cref="IOException">Cut off or not a tar file; so do <see cref="FormatException"/> and <see cref="InvalidDataException"/> say.</exception>
+    /// <exception cref="IOException">Cut off, or not a tar file. <see cref="FormatException"/> and
+    /// <see cref="InvalidDataException"/> mean the same.</exception>
     public async ValueTask<(string Category, string Name, byte[] Content)?> ReadAsync(CancellationToken cancellationToken)
     {
         var entry = await _tar.GetNextEntryAsync(copyData: false, cancellationToken);
         if (entry is null) return null;
         int slash = entry.Name.IndexOf('/');
         if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || slash < 1) throw Snapshot.Not(path);
-        // Before allocating: a file that lies about its size must not take the memory.
-        if (entry.Length > Math.Min(Array.MaxLength, stream.Length)) throw new InvalidDataException($"'{entry.Name}' claims {entry.Length} bytes");
+        // Checked before allocating, so that a wrong size cannot exhaust memory.
+        if (entry.Length > Math.Min(Array.MaxLength, stream.Length))
+            throw new InvalidDataException($"'{entry.Name}' claims {entry.Length} bytes");
         var content = new byte[entry.Length];
         if (entry.DataStream is { } data) await data.ReadExactlyAsync(content, cancellationToken);
         string name = entry.Name[(slash + 1)..];

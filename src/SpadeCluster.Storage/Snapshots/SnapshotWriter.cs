@@ -14,7 +14,11 @@ internal sealed class SnapshotWriter(Stream stream, string category) : IDisposab
     {
         _sums.Append(SumLine(name, content));
         // The same content makes the same file: no time, no user.
-        _tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, $"{category}/{name}") { DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch });
+        _tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, $"{category}/{name}")
+        {
+            DataStream = new MemoryStream(content),
+            ModificationTime = DateTimeOffset.UnixEpoch,
+        });
     }
 
     public void Finish() => Add(Snapshot.Sums, Encoding.ASCII.GetBytes(_sums.ToString()));

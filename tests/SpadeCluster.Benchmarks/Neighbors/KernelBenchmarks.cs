@@ -8,11 +8,13 @@ namespace SpadeCluster.Benchmarks.Neighbors;
 public unsafe class KernelBenchmarks
 {
     private const int Groups = 13, RootPairs = 512, Quads = 196;
-    private readonly AlignedBuffer<short> _rootQuery = new(Groups * RootKernel.Group * 2 * RootPairs), _rootRows = new(RootKernel.TileRows * 2 * RootPairs);
+    private readonly AlignedBuffer<short> _rootQuery = new(Groups * RootKernel.Group * 2 * RootPairs),
+        _rootRows = new(RootKernel.TileRows * 2 * RootPairs);
     private readonly AlignedBuffer<float> _rootTerms = new(2 * Groups * RootKernel.Group), _rowTerms = new(2 * RootKernel.TileRows);
     private readonly AlignedBuffer<float> _rootBounds = new(RootKernel.TileRows * Groups * RootKernel.Group);
     private readonly AlignedBuffer<short> _codes = new(Quads * 8 * 256);
-    private readonly AlignedBuffer<float> _terms = new(8 * Quads), _limits = new(4 * Quads), _coarse = new(Quads), _bounds = new(16 * Quads);
+    private readonly AlignedBuffer<float> _terms = new(8 * Quads), _limits = new(4 * Quads), _coarse = new(Quads),
+        _bounds = new(16 * Quads);
     private readonly AlignedBuffer<int> _order = new(Quads);
     private readonly AlignedBuffer<ushort> _live = new(Quads);
     private readonly AlignedBuffer<float> _a = new(1024), _b = new(1024);
@@ -35,7 +37,8 @@ public unsafe class KernelBenchmarks
     }
 
     [Benchmark(Description = "root: 14 x 208 cells, 1024 channels")]
-    public void Root() => RootKernel.Bound(_rootQuery.Pointer, _rootTerms.Pointer, _rootTerms.Pointer + Groups * RootKernel.Group, Groups, _rootRows.Pointer, _rowTerms.Pointer,
+    public void Root() => RootKernel.Bound(_rootQuery.Pointer, _rootTerms.Pointer, _rootTerms.Pointer + Groups * RootKernel.Group, Groups,
+        _rootRows.Pointer, _rowTerms.Pointer,
         RootKernel.TileRows, RootPairs, _rootBounds.Pointer, Groups * RootKernel.Group, (SimdPath)Path);
 
     [Benchmark(Description = "block: 196 blocks, 32 coordinates")]
@@ -50,6 +53,7 @@ public unsafe class KernelBenchmarks
     [Benchmark(Description = "widen 512 halves")]
     public void Widen() => HalfConversion.Widen(_halves, new Span<float>(_a.Pointer, 512));
 
-    private void Block(int pairs) => BlockKernel.Bound(_gallery, new QuadRows(_codes.Pointer, _terms.Pointer, _terms.Pointer + 4 * Quads, pairs),
+    private void Block(int pairs) =>
+        BlockKernel.Bound(_gallery, new QuadRows(_codes.Pointer, _terms.Pointer, _terms.Pointer + 4 * Quads, pairs),
         _order.Pointer, _coarse.Pointer, Quads, _limits.Pointer, 0xFFFF, _bounds.Pointer, _live.Pointer, (SimdPath)Path);
 }

@@ -50,7 +50,8 @@ public sealed unsafe class BoundTests
             {
                 double ratio = 0;
                 int pairs = 0;
-                ForEachBlock(index, chain, Random(Chain, 13, queryKind), Random(Chain, 14, galleryKind), useSketch: false, (bound, distance) =>
+                ForEachBlock(index, chain, Random(Chain, 13, queryKind), Random(Chain, 14, galleryKind), useSketch: false,
+                    (bound, distance) =>
                 {
                     Assert.True(bound <= distance, $"{queryKind} {galleryKind}: {bound} > {distance}");
                     if (distance > 0) ratio += bound / distance;
@@ -88,7 +89,8 @@ public sealed unsafe class BoundTests
                 {
                     tile.Load(gallery, start);
                     tile.Project();
-                    RootKernel.Bound(rows.Codes, rows.Terms, rows.Factors, prepared.Slots / RootKernel.Group, projected ? tile.Codes : tile.Rows,
+                    RootKernel.Bound(rows.Codes, rows.Terms, rows.Factors, prepared.Slots / RootKernel.Group, projected
+                        ? tile.Codes : tile.Rows,
                         projected ? tile.CodeTerms : tile.Terms, tile.Count, rows.Pairs, bounds.Pointer, prepared.Slots, index.Path);
                     for (int r = 0; r < tile.Count; r++)
                         for (int p = 0; p < 133; p++)
@@ -110,7 +112,8 @@ public sealed unsafe class BoundTests
     }
 
     /// <summary>Bounds all finest pairs quad by quad on every path, checks that the paths agree, and hands out each pair.</summary>
-    private static void ForEachBlock(PixelIndex index, LevelChain chain, FeaturePyramid query, FeaturePyramid image, bool useSketch, Action<float, float> check)
+    private static void ForEachBlock(PixelIndex index, LevelChain chain, FeaturePyramid query, FeaturePyramid image, bool useSketch,
+        Action<float, float> check)
     {
         var depth = chain.Depths[1];
         var prepared = new PreparedQuery(index, chain);
@@ -142,7 +145,8 @@ public sealed unsafe class BoundTests
                     for (int j = 0; j < 4; j++)
                     {
                         short* codes = (short*)(scratch.Pointer + depth.RowLength);
-                        var (term, factor) = index.Quantise(depth, image.Level(0).Slice(depth.Cells[4 * q + j] * 70, 70), scratch.Pointer, codes);
+                        var (term, factor) = index.Quantise(depth, image.Level(0).Slice(depth.Cells[4 * q + j] * 70, 70), scratch.Pointer,
+                            codes);
                         gallery.ExpandRow(codes, j, depth.RowLength / 2);
                         gallery.SetTerm(j, term, factor);
                     }
@@ -157,7 +161,8 @@ public sealed unsafe class BoundTests
             }
             for (int e = 0; e < quads; e++)
                 for (int lane = 0; lane < 16; lane++)
-                    check(bounds[16 * e + lane], Distance(index.Space, 0, query, depth.Cells[4 * e + lane % 4], image, depth.Cells[4 * q + lane / 4]));
+                    check(bounds[16 * e + lane],
+                        Distance(index.Space, 0, query, depth.Cells[4 * e + lane % 4], image, depth.Cells[4 * q + lane / 4]));
         }
         GC.KeepAlive(prepared);
     }

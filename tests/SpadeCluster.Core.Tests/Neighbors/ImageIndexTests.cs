@@ -4,10 +4,12 @@ namespace SpadeCluster.Tests.Neighbors;
 
 public sealed class ImageIndexTests
 {
-    private static float[] Random(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)(random.NextDouble() * 3 - 1))];
+    private static float[] Random(Random random, int length) =>
+        [.. Enumerable.Range(0, length).Select(_ => (float)(random.NextDouble() * 3 - 1))];
 
     private static ImageMatch[] BruteForce(IEnumerable<float[]> rows, float[] query, float[]? weights, int k) =>
-        [.. rows.Select((r, i) => new ImageMatch(i, PixelDistance.SquaredScalar(query, r, weights))).OrderBy(m => m.Distance).ThenBy(m => m.Row).Take(k)];
+        [.. rows.Select((r, i) => new ImageMatch(i, PixelDistance.SquaredScalar(query, r, weights))).OrderBy(m => m.Distance)
+            .ThenBy(m => m.Row).Take(k)];
 
     [Theory]
     [InlineData(64, false)]
@@ -28,7 +30,8 @@ public sealed class ImageIndexTests
                 for (int threads = 1; threads <= 3; threads++)
                 {
                     var found = index.Search([.. queries.Select(q => (ReadOnlyMemory<float>)q)], k, threads, path, default);
-                    for (int q = 0; q < queries.Length; q += k == 5000 ? 9 : 1) Assert.Equal(BruteForce(rows, queries[q], weights, k), found[q]);
+                    for (int q = 0; q < queries.Length; q += k == 5000 ? 9 : 1)
+                        Assert.Equal(BruteForce(rows, queries[q], weights, k), found[q]);
                 }
         Assert.Equal(rows[7], index.Row(7).ToArray());
     }
@@ -77,6 +80,7 @@ public sealed class ImageIndexTests
             }
         Assert.Equal(0, index.Count);
         Assert.Throws<SpadeException>(() => new ImageIndex(2, [1, 0]));
-        Assert.Throws<OperationCanceledException>(() => { index.Add(new float[20]); index.Search([new float[20]], 1, 1, new CancellationToken(true)); });
+        Assert.Throws<OperationCanceledException>(() =>
+            { index.Add(new float[20]); index.Search([new float[20]], 1, 1, new CancellationToken(true)); });
     }
 }

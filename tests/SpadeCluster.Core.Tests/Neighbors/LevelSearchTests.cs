@@ -36,8 +36,11 @@ public sealed class LevelSearchTests
         var space = new PixelSpace(shapes, weighted ? Weights(shapes, 5) : null);
         // Similar images, duplicates (ties between positions) and constant ones (ties between cells).
         FeaturePyramid[] similar = [.. Enumerable.Range(0, 4).Select(i => Blend(Random(shapes, 1), Random(shapes, 2 + i), i * 0.1))];
-        FeaturePyramid[] gallery = [.. similar, similar[1], Random(shapes, 9, Kind.Constant), Random(shapes, 8, Kind.Few), Random(shapes, 9, Kind.Constant), similar[0]];
-        FeaturePyramid[] queries = [Blend(similar[1], Random(shapes, 20), 0.05), similar[0], Random(shapes, 9, Kind.Constant), Random(shapes, 21, Kind.Few)];
+        FeaturePyramid[] gallery =
+            [.. similar, similar[1], Random(shapes, 9, Kind.Constant), Random(shapes, 8, Kind.Few), Random(shapes, 9, Kind.Constant),
+                similar[0]];
+        FeaturePyramid[] queries =
+            [Blend(similar[1], Random(shapes, 20), 0.05), similar[0], Random(shapes, 9, Kind.Constant), Random(shapes, 21, Kind.Few)];
         PixelIndex[] indexes = [.. SimdPaths.Supported.Select(path => new PixelIndex(space, similar, path))];
         foreach (var query in queries)
         {
@@ -49,7 +52,8 @@ public sealed class LevelSearchTests
                 for (int threads = 1; threads <= 3; threads++)
                     AssertSame(expected, index.Search(query, packed, options with { Threads = threads }));
                 // Every third image, in any order, to a shard of its own.
-                var shards = packed.Reverse().GroupBy(g => g.Item1 % 3).Select(g => index.Search(query, [.. g], options with { Threads = 2 })).ToArray();
+                var shards = packed.Reverse().GroupBy(g => g.Item1 % 3)
+                    .Select(g => index.Search(query, [.. g], options with { Threads = 2 })).ToArray();
                 for (int level = 0; level < shapes.Length; level++)
                     foreach (var shard in shards[1..]) shards[0][level].Merge(shard[level]);
                 AssertSame(expected, shards[0]);
@@ -64,12 +68,15 @@ public sealed class LevelSearchTests
         FeaturePyramid[] gallery = [.. Enumerable.Range(0, 20).Select(i => Blend(Random(shapes, 1), Random(shapes, 2 + i), 0.1))];
         var index = new PixelIndex(new PixelSpace(shapes), gallery);
         var statistics = new SearchStatistics(index);
-        index.Search(Blend(Random(shapes, 1), Random(shapes, 30), 0.05), Pack(index, gallery), new PixelSearchOptions(Fusion.PerLevel), default, statistics);
+        index.Search(Blend(Random(shapes, 1), Random(shapes, 30), 0.05), Pack(index, gallery), new PixelSearchOptions(Fusion.PerLevel),
+            default, statistics);
         // One image more is projected to learn limits from.
         Assert.Equal(statistics.AllPairs[0] / 20 * 21, statistics.ProjectedPairs[0]);
         Assert.InRange(statistics.Share(0), 0, 0.1);
     }
 
     private static FeaturePyramid Blend(FeaturePyramid a, FeaturePyramid b, double share) => new(a.Shapes,
-        [.. a.Shapes.Select((s, l) => Enumerable.Range(0, s.Length).Select(i => (Half)((1 - share) * (double)a.Level(l)[i] + share * (double)b.Level(l)[i])).ToArray())]);
+        [.. a.Shapes.Select((s, l) =>
+            Enumerable.Range(0, s.Length).Select(i => (Half)((1 - share) * (double)a.Level(l)[i] + share * (double)b.Level(l)[i]))
+                .ToArray())]);
 }

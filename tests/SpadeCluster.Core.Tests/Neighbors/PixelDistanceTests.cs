@@ -16,7 +16,8 @@ public sealed unsafe class PixelDistanceTests
         float[] Row() => [.. Enumerable.Range(0, channels).Select(_ => (float)(random.NextDouble() * 10 - 2))];
         float[] a = Row(), b = Row(), w = [.. Row().Select(MathF.Abs)];
         int padded = (channels + PixelDistance.Lanes - 1) / PixelDistance.Lanes * PixelDistance.Lanes;
-        using AlignedBuffer<float> pa = CentredRows.Padded(a, padded), pb = CentredRows.Padded(b, padded), pw = CentredRows.Padded(w, padded);
+        using AlignedBuffer<float> pa = CentredRows.Padded(a, padded), pb = CentredRows.Padded(b, padded),
+            pw = CentredRows.Padded(w, padded);
 
         float plain = PixelDistance.SquaredScalar(a, b, []), weighted = PixelDistance.SquaredScalar(a, b, w);
         Assert.NotEqual(plain, weighted);

@@ -19,7 +19,8 @@ public sealed class PixelIndexProperties
         from fusion in Gen.Elements(Enum.GetValues<Fusion>())
         select (seed, count, kappa, fusion));
 
-    private sealed record Setting(PixelIndex Index, (int Position, PackedPyramid Image)[] Gallery, FeaturePyramid Query, PixelSearchOptions Options)
+    private sealed record Setting(PixelIndex Index, (int Position, PackedPyramid Image)[] Gallery, FeaturePyramid Query,
+        PixelSearchOptions Options)
     {
         public PixelMatches[] Search(IEnumerable<(int, PackedPyramid)> images) => Index.Search(Query, [.. images], Options);
     }
@@ -30,7 +31,8 @@ public sealed class PixelIndexProperties
         Kind Any() => (Kind)random.Next(Enum.GetValues<Kind>().Length);
         var images = Enumerable.Range(0, c.Count).Select(_ => Pyramids.Random(Small, random.Next(6), Any())).ToArray();
         var index = new PixelIndex(new PixelSpace(Small), images);
-        return new(index, Pack(index, images), Pyramids.Random(Small, random.Next(6), Any()), new(c.Fusion, c.Kappa, Threads: 1 + c.Seed % 3));
+        return new(index, Pack(index, images), Pyramids.Random(Small, random.Next(6), Any()),
+            new(c.Fusion, c.Kappa, Threads: 1 + c.Seed % 3));
     }
 
     [Fact]
@@ -60,7 +62,8 @@ public sealed class PixelIndexProperties
         foreach (var m in s.Search(s.Gallery))
             for (int i = 0; i < m.Distances.Length; i++)
                 if (i % m.Kappa != 0)
-                    Assert.True((m.Distances[i - 1], m.Images[i - 1], m.Cells[i - 1]).CompareTo((m.Distances[i], m.Images[i], m.Cells[i])) < 0
+                    Assert.True((m.Distances[i - 1], m.Images[i - 1], m.Cells[i - 1])
+                        .CompareTo((m.Distances[i], m.Images[i], m.Cells[i])) < 0
                         || m.Images[i - 1] == int.MaxValue);
     }));
 

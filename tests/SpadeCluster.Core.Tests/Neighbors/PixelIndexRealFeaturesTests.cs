@@ -32,7 +32,8 @@ public sealed class PixelIndexRealFeaturesTests
             if (kappa == 1) AssertBruteForce(query, gallery, found[0]);
 
             (options, pruned) = (options with { Fusion = Fusion.PerLevel }, new SearchStatistics(index));
-            Pyramids.AssertSame(index.Search(query, packed, options, dense: true, default, null), index.Search(query, packed, options, default, pruned));
+            Pyramids.AssertSame(index.Search(query, packed, options, dense: true, default, null),
+                index.Search(query, packed, options, default, pruned));
             Assert.InRange(pruned.Share(1), 0, 0.5);
             Assert.InRange(pruned.Share(0), 0, 0.5);
         }
@@ -46,11 +47,14 @@ public sealed class PixelIndexRealFeaturesTests
             var expected = new PixelMatches(1, 1, 1);
             for (int i = 0; i < gallery.Length; i++)
             {
-                float[][] coarse = [.. Enumerable.Range(1, 2).Select(l => Enumerable.Range(0, Shapes[l].Cells).Select(g => Distance(query, gallery[i], l, Cell(p, l), g)).ToArray())];
+                float[][] coarse = [.. Enumerable.Range(1, 2)
+                    .Select(l => Enumerable.Range(0, Shapes[l].Cells).Select(g => Distance(query, gallery[i], l, Cell(p, l), g))
+                        .ToArray())];
                 for (int g = 0; g < 56 * 56; g++)
                     expected.Offer(0, coarse[1][Cell(g, 2)] + coarse[0][Cell(g, 1)] + Distance(query, gallery[i], 0, p, g), i, g);
             }
-            Assert.Equal((expected.Distances[0], expected.Images[0], expected.Cells[0]), (found.Distances[p], found.Images[p], found.Cells[p]));
+            Assert.Equal((expected.Distances[0], expected.Images[0], expected.Cells[0]),
+                (found.Distances[p], found.Images[p], found.Cells[p]));
         }
     }
 
@@ -75,9 +79,11 @@ public sealed class PixelIndexRealFeaturesTests
             for (int y = 0; y < s.Height; y++)
                 for (int x = 0; x < s.Width; x++)
                 {
-                    var (v, u) = (turns % 4) switch { 0 => (y, x), 1 => (x, s.Width - 1 - y), 2 => (s.Height - 1 - y, s.Width - 1 - x), _ => (s.Height - 1 - x, y) };
+                    var (v, u) = (turns % 4) switch { 0 => (y, x), 1 => (x, s.Width - 1 - y), 2 => (s.Height - 1 - y, s.Width - 1 - x), _ =>
+                        (s.Height - 1 - x, y) };
                     for (int c = 0; c < s.Channels; c++)
-                        values[(y * s.Width + x) * s.Channels + c] = (Half)(levels[l][(v * s.Width + u) * s.Channels + c] * (1 + noise * (random.NextDouble() - 0.5)));
+                        values[(y * s.Width + x) * s.Channels + c] =
+                            (Half)(levels[l][(v * s.Width + u) * s.Channels + c] * (1 + noise * (random.NextDouble() - 0.5)));
                 }
             return values;
         })]);

@@ -35,7 +35,8 @@ public sealed class PixelIndexTests
         {
             var gallery = Gallery(Shapes, 3);
             var index = new PixelIndex(new PixelSpace(Shapes), gallery);
-            foreach (var fusion in Enum.GetValues<Fusion>()) index.Search(gallery[0], Pack(index, gallery), new PixelSearchOptions(fusion, Threads: 2));
+            foreach (var fusion in Enum.GetValues<Fusion>())
+                index.Search(gallery[0], Pack(index, gallery), new PixelSearchOptions(fusion, Threads: 2));
             return new WeakReference(index);
         }
     }
@@ -77,7 +78,8 @@ public sealed class PixelIndexTests
         {
             var options = new PixelSearchOptions(Kappa: kappa, Levels: levels, Threads: 2);
             var query = Random(Shapes, 55);
-            AssertSame(BruteForcePixelSearch.Search(space, query, Number(gallery), options), index.Search(query, Pack(index, gallery), options));
+            AssertSame(BruteForcePixelSearch.Search(space, query, Number(gallery), options),
+                index.Search(query, Pack(index, gallery), options));
         }
     }
 
@@ -94,7 +96,8 @@ public sealed class PixelIndexTests
                 {
                     var query = Random(shapes, 4);
                     var options = new PixelSearchOptions(fusion, Kappa: 2, Threads: 3);
-                    AssertSame(BruteForcePixelSearch.Search(space, query, Number(gallery), options), index.Search(query, Pack(index, gallery), options));
+                    AssertSame(BruteForcePixelSearch.Search(space, query, Number(gallery), options),
+                        index.Search(query, Pack(index, gallery), options));
                 }
             }
     }
@@ -132,7 +135,8 @@ public sealed class PixelIndexTests
         {
             var options = new PixelSearchOptions(fusion, Kappa: 3);
             var expected = BruteForcePixelSearch.Search(space, query, Number(gallery), options);
-            foreach (FeaturePyramid[] sample in new FeaturePyramid[][] { [], [gallery[2]], [gallery[4]], [gallery[5]], [gallery[0], gallery[1]], gallery })
+            foreach (FeaturePyramid[] sample in new FeaturePyramid[][] { [], [gallery[2]], [gallery[4]], [gallery[5]],
+                [gallery[0], gallery[1]], gallery })
             {
                 var index = new PixelIndex(space, sample);
                 AssertSame(expected, index.Search(query, Pack(index, gallery), options));
@@ -151,7 +155,8 @@ public sealed class PixelIndexTests
         var grid = Shapes[0];
         for (int p = 0; p < grid.Cells; p++)
         {
-            var all = gallery.SelectMany((g, i) => Enumerable.Range(0, grid.Cells).Select(c => (Distance: Exact(p, g, c), Image: i, Cell: c))).ToArray();
+            var all = gallery.SelectMany((g, i) =>
+                Enumerable.Range(0, grid.Cells).Select(c => (Distance: Exact(p, g, c), Image: i, Cell: c))).ToArray();
             double best = all.Min(a => a.Distance);
             Assert.Equal(best, found.Distances[p], Math.Max(best * 1e-4, 1e-12));
             // Another pixel only where float64 cannot tell them apart either.
@@ -197,7 +202,8 @@ public sealed class PixelIndexTests
     {
         var index = new PixelIndex(new PixelSpace(Shapes), []);
         foreach (var fusion in Enum.GetValues<Fusion>())
-            Assert.All(index.Search(Random(Shapes, 1), [], new PixelSearchOptions(fusion)), m => Assert.All(m.Distances, d => Assert.Equal(float.PositiveInfinity, d)));
+            Assert.All(index.Search(Random(Shapes, 1), [], new PixelSearchOptions(fusion)), m =>
+                Assert.All(m.Distances, d => Assert.Equal(float.PositiveInfinity, d)));
     }
 
     [Fact]

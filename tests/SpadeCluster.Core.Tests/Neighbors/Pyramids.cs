@@ -41,7 +41,8 @@ internal static class Pyramids
         return [.. images];
     }
 
-    public static (int, PackedPyramid)[] Pack(PixelIndex index, IEnumerable<FeaturePyramid> images) => [.. images.Select((g, i) => (i, index.Pack(g)))];
+    public static (int, PackedPyramid)[] Pack(PixelIndex index, IEnumerable<FeaturePyramid> images) =>
+        [.. images.Select((g, i) => (i, index.Pack(g)))];
 
     public static (int, FeaturePyramid)[] Number(IEnumerable<FeaturePyramid> images) => [.. images.Select((g, i) => (i, g))];
 
@@ -51,7 +52,8 @@ internal static class Pyramids
         for (int m = 0; m < expected.Length; m++)
         {
             Assert.Equal((expected[m].Height, expected[m].Width), (actual[m].Height, actual[m].Width));
-            Assert.Equal(expected[m].Distances.Select(BitConverter.SingleToInt32Bits), actual[m].Distances.Select(BitConverter.SingleToInt32Bits));
+            Assert.Equal(expected[m].Distances.Select(BitConverter.SingleToInt32Bits),
+                actual[m].Distances.Select(BitConverter.SingleToInt32Bits));
             Assert.Equal(expected[m].Images, actual[m].Images);
             Assert.Equal(expected[m].Cells, actual[m].Cells);
         }
@@ -60,7 +62,8 @@ internal static class Pyramids
     private static Half[] Level(LevelShape s, Random random, Kind kind)
     {
         // A few shared directions, so that leading principal directions mean something.
-        var basis = Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, s.Channels).Select(_ => random.NextDouble() - 0.3).ToArray()).ToArray();
+        var basis = Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, s.Channels).Select(_ => random.NextDouble() - 0.3).ToArray())
+            .ToArray();
         var values = new Half[s.Length];
         for (int cell = 0; cell < s.Cells; cell++)
         {

@@ -4,7 +4,8 @@ using SpadeCluster.Storage.Tests.Support;
 
 namespace SpadeCluster.Storage.Tests.Files;
 
-/// <summary>A real full disk (a small tmpfs) and a real read-only one (remounted). Skipped, by name, where the test may not mount.</summary>
+/// <summary>A real full disk (a small tmpfs) and a real read-only one (remounted). Skipped, by name, where the test may not
+/// mount.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class DiskTests
 {
@@ -28,7 +29,9 @@ public sealed class DiskTests
             }
             catch (IOException)
             {
-                full = await Assert.ThrowsAsync<SpadeException>(async () => await new GalleryService(new Boundless(store), new SpadeCluster.Tests.SyntheticEngine(), "ann").AddAsync("c", Stores.ImageRange(100, 500)));
+                full = await Assert.ThrowsAsync<SpadeException>(async () =>
+                    await new GalleryService(new Boundless(store), new SpadeCluster.Tests.SyntheticEngine(), "ann")
+                    .AddAsync("c", Stores.ImageRange(100, 500)));
             }
         }
         Assert.Equal(SpadeError.ResourceExhausted, full.Error);
@@ -37,7 +40,8 @@ public sealed class DiskTests
         Assert.Empty(await service.VerifyAsync("c"));
         Assert.Equal(before, await Stores.ScoresAsync(store, "c", 70));
         // Predicted, it is refused before it is tried.
-        Assert.Contains("nothing was added", (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.ImageRange(100, 500)))).Message);
+        Assert.Contains("nothing was added",
+            (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.ImageRange(100, 500)))).Message);
         foreach (string filler in Directory.EnumerateFiles(disk.Folder, "filler*")) File.Delete(filler);
         Assert.Equal(2, (await service.AddAsync("c", Stores.Images(100)))!.Version);
     }

@@ -14,7 +14,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
     [Fact]
     public async Task Each_file_is_durable_before_the_next_one_names_it()
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var steps = new List<string>();
         FaultPoint.Reached = steps.Add;
         try
@@ -26,9 +26,11 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
             FaultPoint.Reached = null;
         }
         string[] files = [.. steps.Where(s => s.StartsWith("created /", StringComparison.Ordinal)).Select(s => s["created ".Length..])];
-        Assert.Equal([".spade", ".spade", "FRONTS", ".json", "CURRENT"], files.Select(f => Path.GetExtension(f) is { Length: > 0 } extension ? extension : Path.GetFileName(f)));
+        Assert.Equal([".spade", ".spade", "FRONTS", ".json", "CURRENT"],
+            files.Select(f => Path.GetExtension(f) is { Length: > 0 } extension ? extension : Path.GetFileName(f)));
         // One after the other, each through all its steps; folders are made, and their names flushed, before files in them.
-        Assert.Equal(files.SelectMany(f => new[] { $"created {f}", $"wrote {f}", $"flushed {f}", $"renamed {f}", $"made durable {f}" }), steps.Where(s => !s.StartsWith("created folder", StringComparison.Ordinal)));
+        Assert.Equal(files.SelectMany(f => new[] { $"created {f}", $"wrote {f}", $"flushed {f}", $"renamed {f}", $"made durable {f}" }),
+            steps.Where(s => !s.StartsWith("created folder", StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -37,14 +39,15 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
     [InlineData("renamed")]
     public async Task A_failure_at_any_step_leaves_the_version_before(string step)
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = Stores.Service(store);
         await service.AddAsync("c", Stores.Images(1));
         foreach (string file in new[] { ".spade", "FRONTS", ".json", "CURRENT" })
         {
-            FaultPoint.Reached = place =>
+            FaultPoint.Reached = reached =>
             {
-                if (place.StartsWith(step, StringComparison.Ordinal) && place.EndsWith(file, StringComparison.Ordinal)) throw new IOException("no space left", 28);
+                if (reached.StartsWith(step, StringComparison.Ordinal) && reached.EndsWith(file, StringComparison.Ordinal))
+                    throw new IOException("no space left", 28);
             };
             try
             {
@@ -67,7 +70,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
     [Fact]
     public async Task A_killed_writers_left_overs_are_removed_by_the_next_one()
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = Stores.Service(store);
         await service.AddAsync("c", Stores.Images(1));
         string temporary = Path.Combine(store.Root, "c", "tmp", "0000000000000001.spade");
@@ -79,7 +82,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
     [Fact]
     public async Task More_than_fits_is_refused_before_anything_is_written()
     {
-        var store = new FileGalleryStore(_stores.NewPlace(Medium.Files));
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var huge = SpadeCluster.Tests.SyntheticEngine.Tiny with { Levels = [new(16384, 16384, 1), new(2, 2, 10)] };
         // Half a gigabyte an image; as many as the disk surely does not hold.
         var images = Enumerable.Repeat(Stores.Image(1), 1_000_000).ToArray();

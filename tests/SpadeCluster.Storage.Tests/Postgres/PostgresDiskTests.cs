@@ -26,7 +26,8 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
         var before = await ReadAllAsync(store);
         string filler = Path.Combine(cluster.DataFolder, "filler");
         using (var file = File.Create(filler))
-            for (long room = new DriveInfo(cluster.DataFolder).AvailableFreeSpace - 6_000_000; room > 0; room -= 1 << 20) file.Write(new byte[1 << 20]);
+            for (long room = new DriveInfo(cluster.DataFolder).AvailableFreeSpace - 6_000_000; room > 0; room -= 1 << 20)
+                file.Write(new byte[1 << 20]);
 
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.ImageRange(100, 50)));
         Assert.Equal(SpadeError.ResourceExhausted, e.Error);
@@ -43,13 +44,14 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
     [PostgresFact]
     public async Task A_read_only_database_is_read_and_refuses_changes()
     {
-        string place = _stores.NewPlace(Medium.Postgres), readOnly = $"{place};Options=-c default_transaction_read_only=on";
+        string location = _stores.NewLocation(Medium.Postgres), readOnly = $"{location};Options=-c default_transaction_read_only=on";
         // Nothing is there, and nothing can be made.
-        var nothing = await Assert.ThrowsAsync<SpadeException>(async () => await _stores.Open(Medium.Postgres, readOnly).ListCategoriesAsync());
+        var nothing = await Assert.ThrowsAsync<SpadeException>(async () =>
+            await _stores.Open(Medium.Postgres, readOnly).ListCategoriesAsync());
         Assert.Equal(SpadeError.FailedPrecondition, nothing.Error);
         Assert.Contains("a user who may", nothing.Message);
 
-        await Stores.Service(_stores.Open(Medium.Postgres, place)).AddAsync("c", Stores.ImageRange(0, 5));
+        await Stores.Service(_stores.Open(Medium.Postgres, location)).AddAsync("c", Stores.ImageRange(0, 5));
         var store = _stores.Open(Medium.Postgres, readOnly);
         var service = Stores.Service(store);
         double[] before = await Stores.ScoresAsync(store, "c", 70);
@@ -66,7 +68,7 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
         Assert.Equal([1], await store.ListVersionsAsync("c"));
         Assert.Empty(await service.VerifyAsync("c"));
         Assert.Equal(before, await Stores.ScoresAsync(store, "c", 70));
-        Assert.Equal(2, (await Stores.Service(_stores.Open(Medium.Postgres, place)).AddAsync("c", Stores.Images(9)))!.Version);
+        Assert.Equal(2, (await Stores.Service(_stores.Open(Medium.Postgres, location)).AddAsync("c", Stores.Images(9)))!.Version);
     }
 
     private static async Task<List<float[]>> ReadAllAsync(IGalleryStore store)

@@ -33,7 +33,8 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
             await Snapshot.ExportAsync(to, "bolt", again);
             Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(again));
             Assert.Equal(4, (await Stores.Service(to).AddAsync("bolt", Stores.Images(9)))!.Version);
-            Assert.Equal(SpadeError.FailedPrecondition, (await Assert.ThrowsAsync<SpadeException>(() => Snapshot.ImportAsync(to, file))).Error);
+            Assert.Equal(SpadeError.FailedPrecondition,
+                (await Assert.ThrowsAsync<SpadeException>(() => Snapshot.ImportAsync(to, file))).Error);
         }
     }
 
@@ -92,7 +93,8 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
         string file = Path.Combine(_stores.Folder, "bolt.tar");
         await Snapshot.ExportAsync(from, "bolt", file);
         var before = File.ReadAllBytes(file);
-        string segment = Directory.EnumerateFiles(((Storage.Files.FileGalleryStore)from).Root, "*.spade", SearchOption.AllDirectories).First();
+        string segment = Directory.EnumerateFiles(((Storage.Files.FileGalleryStore)from).Root, "*.spade", SearchOption.AllDirectories)
+            .First();
         var bytes = File.ReadAllBytes(segment);
         bytes[^1] ^= 1;
         File.WriteAllBytes(segment, bytes);
@@ -100,7 +102,8 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
         Assert.Equal(before, File.ReadAllBytes(file));
         Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(() => Snapshot.ExportAsync(from, "nut", file))).Error);
         Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(() => Snapshot.ImportAsync(from, file + ".no"))).Error);
-        Assert.Equal(SpadeError.InvalidArgument, (await Assert.ThrowsAsync<SpadeException>(() => Snapshot.ImportAsync(from, WriteText("hello")))).Error);
+        Assert.Equal(SpadeError.InvalidArgument,
+            (await Assert.ThrowsAsync<SpadeException>(() => Snapshot.ImportAsync(from, WriteText("hello")))).Error);
 
         string WriteText(string text)
         {

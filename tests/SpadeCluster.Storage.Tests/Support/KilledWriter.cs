@@ -5,18 +5,18 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Tests.Support;
 
 /// <summary>
-/// The writer that the kill tests start: MEDIUM PLACE CATEGORY SEED FAULTS. It adds, retires and compacts for ever, telling
+/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires and compacts for ever, telling
 /// on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it kills itself.
 /// </summary>
 internal static class KilledWriter
 {
     public static async Task<int> RunAsync(string[] args)
     {
-        var (medium, place, category) = (Enum.Parse<Medium>(args[0]), args[1], args[2]);
+        var (medium, location, category) = (Enum.Parse<Medium>(args[0]), args[1], args[2]);
         var random = new Random(int.Parse(args[3], CultureInfo.InvariantCulture));
         int faults = int.Parse(args[4], CultureInfo.InvariantCulture);
 
-        var store = Stores.OpenStore(medium, place);
+        var store = Stores.OpenStore(medium, location);
         var service = Stores.Service(store, "writer");
         await store.ListCategoriesAsync(); // loads what the store needs, so that moments count from the first change
         Say("ready");

@@ -15,8 +15,10 @@ internal static class MemoryProbe
     /// <returns>Resident bytes without the gallery, and the most ever resident.</returns>
     public static async Task<(long Fixed, long Peak)> StartAsync(string folder, long budget, int neighbours, int images)
     {
-        string[] arguments = ["exec", typeof(MemoryProbe).Assembly.Location, "memory", folder, .. new[] { budget, neighbours, images }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
-        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string[] arguments = ["exec", typeof(MemoryProbe).Assembly.Location, "memory", folder,
+            .. new[] { budget, neighbours, images }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
+        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true,
+            RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync();
         string[] said = (await process.StandardOutput.ReadToEndAsync()).Split(' ');
         await process.WaitForExitAsync();
@@ -33,7 +35,8 @@ internal static class MemoryProbe
             await ResNetGallery.ScoreAsync(store, two, new ScoringOptions { GalleryNeighbours = 2, GateNeighbours = 1 }, 3);
         long before = Resident().Now;
         using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 2, memory: numbers[0]);
-        await ResNetGallery.ScoreAsync(store, gallery, new ScoringOptions { GalleryNeighbours = (int)numbers[1], GateNeighbours = 3 }, (int)numbers[2]);
+        await ResNetGallery.ScoreAsync(store, gallery, new ScoringOptions { GalleryNeighbours = (int)numbers[1], GateNeighbours = 3 },
+            (int)numbers[2]);
         Console.Write(string.Create(CultureInfo.InvariantCulture, $"{before} {Resident().Peak}"));
         return 0;
     }

@@ -48,23 +48,28 @@ public sealed class PostgresCluster : IDisposable
         if (DataDisk is not null) _disk = new TemporaryDisk(DataDisk, DataFolder);
         if (Environment.UserName == "root") Exec("chown", ["postgres", _folder, .. DataDisk is null ? [] : new[] { DataFolder }]);
         Run("initdb", "-D", DataFolder, "-X", $"{_folder}/wal", "-A", "trust", "-U", "postgres", "--no-sync");
-        Run("pg_ctl", "-D", DataFolder, "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses='' -c max_connections=300", "start");
+        Run("pg_ctl", "-D", DataFolder, "-w", "-l", $"{_folder}/log", "-o", $"-k {_folder} -c listen_addresses='' -c max_connections=300",
+            "start");
         _started = true;
     }
 
     /// <summary>PostgreSQL refuses to run as root.</summary>
     private static void Run(string program, params string[] arguments)
     {
-        if (Environment.UserName == "root") Exec("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", program, .. arguments]);
+        if (Environment.UserName == "root")
+            Exec("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", program, .. arguments]);
         else Exec(program, arguments);
     }
 
     private static void Exec(string program, params string[] arguments)
     {
         // Output is not redirected: the server would inherit the pipe, and its end would never come.
-        using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh", program, .. arguments]) { WorkingDirectory = "/" })!;
-        if (!process.WaitForExit(TimeSpan.FromMinutes(1))) throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end");
-        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}");
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh",
+            ["-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh", program, .. arguments]) { WorkingDirectory = "/" })!;
+        if (!process.WaitForExit(TimeSpan.FromMinutes(1)))
+            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end");
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}");
     }
 
     private static string? FindMissing()

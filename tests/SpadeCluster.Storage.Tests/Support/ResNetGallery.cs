@@ -5,10 +5,13 @@ using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Storage.Tests.Support;
 
-/// <summary>A gallery of ResNet-50's shape whose features are drawn from a few random blocks, so that building it takes a disk's time, not a network's.</summary>
+/// <summary>A gallery of ResNet-50's shape whose features are drawn from a few random blocks, so that building it takes a
+/// disk's time, not a network's.</summary>
 internal static class ResNetGallery
 {
-    public static readonly FeatureModel Model = new("synthetic ResNet", new string('c', 64), 224, 224, [new(56, 56, 256), new(28, 28, 512), new(14, 14, 1024)], 2048, WeightChannels: false);
+    public static readonly FeatureModel Model =
+        new("synthetic ResNet", new string('c', 64), 224, 224, [new(56, 56, 256), new(28, 28, 512), new(14, 14, 1024)], 2048,
+            WeightChannels: false);
 
     public static async Task<GalleryManifest> BuildAsync(FileGalleryStore store, int count)
     {
@@ -21,7 +24,8 @@ internal static class ResNetGallery
         for (int n = 0; n < count; n++)
         {
             var id = new ImageId((ulong)random.NextInt64());
-            var pyramid = new FeaturePyramid(Model.Levels, [.. Model.Levels.Select(s => block.AsSpan(random.Next(65536), s.Length).ToArray())]);
+            var pyramid = new FeaturePyramid(Model.Levels,
+                [.. Model.Levels.Select(s => block.AsSpan(random.Next(65536), s.Length).ToArray())]);
             var pooled = new float[Model.PooledLength];
             for (int i = 0; i < pooled.Length; i++) pooled[i] = random.NextSingle();
             ChannelMoments[] moments = [.. Model.Levels.Select(s => new ChannelMoments(new double[s.Channels], new double[s.Channels]))];
@@ -50,7 +54,8 @@ internal static class ResNetGallery
         for (int i = 0; i < images; i++)
         {
             var id = gallery.Manifest.Images[random.Next(gallery.Manifest.Images.Count)].Id;
-            var query = new QueryImage(id, (await store.ReadFeaturesAsync("c", id, Model)).Pooled, ct => store.ReadPyramidAsync("c", id, Model, ct));
+            var query = new QueryImage(id, (await store.ReadFeaturesAsync("c", id, Model)).Pooled, ct =>
+                store.ReadPyramidAsync("c", id, Model, ct));
             var result = await gallery.Coordinator.ScoreAsync(query, options, null);
             if (result.Map!.Values.Min() != 0) throw new InvalidOperationException($"image {id} is not found in its own gallery");
         }

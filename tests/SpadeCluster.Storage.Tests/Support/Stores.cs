@@ -25,20 +25,24 @@ public sealed class Stores(PostgresCluster postgres) : IDisposable
     public string Folder => _folder ??= Directory.CreateTempSubdirectory("spade-test-").FullName;
 
     /// <summary>Where an empty store is: a folder, or a connection string.</summary>
-    public string NewPlace(Medium medium) => medium == Medium.Files ? Directory.CreateDirectory(Path.Combine(Folder, Guid.NewGuid().ToString("n"))).FullName : postgres.NewSchema();
+    public string NewLocation(Medium medium) =>
+        medium == Medium.Files ? Directory.CreateDirectory(Path.Combine(Folder, Guid.NewGuid().ToString("n"))).FullName
+        : postgres.NewSchema();
 
-    public GalleryStore New(Medium medium) => Open(medium, NewPlace(medium));
+    public GalleryStore New(Medium medium) => Open(medium, NewLocation(medium));
 
-    public GalleryStore Open(Medium medium, string place)
+    public GalleryStore Open(Medium medium, string location)
     {
-        var store = OpenStore(medium, place);
+        var store = OpenStore(medium, location);
         if (store is IDisposable d) _open.Add(d);
         return store;
     }
 
-    public static GalleryStore OpenStore(Medium medium, string place) => medium == Medium.Files ? new FileGalleryStore(place) : new PostgresGalleryStore(place);
+    public static GalleryStore OpenStore(Medium medium, string location) =>
+        medium == Medium.Files ? new FileGalleryStore(location) : new PostgresGalleryStore(location);
 
-    public static GalleryService Service(IGalleryStore store, string author = "ann") => new(store, new SyntheticEngine(), author, threads: 1, thumbnail: image => image.Pixels[..24]);
+    public static GalleryService Service(IGalleryStore store, string author = "ann") =>
+        new(store, new SyntheticEngine(), author, threads: 1, thumbnail: image => image.Pixels[..24]);
 
     public static ImageSource Image(int n) => new($"{n}.png", Encoding.ASCII.GetBytes($"image {n}"));
 

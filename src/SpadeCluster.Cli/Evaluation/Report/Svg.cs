@@ -9,7 +9,8 @@ internal static class Svg
     private const int Width = 340, Height = 230, Left = 46, Bottom = 30, Top = 10, Right = 10;
 
     /// <summary>Curves over the unit square (or up to <paramref name="maxX"/>).</summary>
-    public static string Chart(string title, string x, string y, double maxX, params IEnumerable<(string Label, IReadOnlyList<(double X, double Y)> Points)> curves)
+    public static string Chart(string title, string x, string y, double maxX,
+        params IEnumerable<(string Label, IReadOnlyList<(double X, double Y)> Points)> curves)
     {
         var svg = Open(title);
         for (int i = 0; i <= 4; i++)
@@ -24,14 +25,17 @@ internal static class Svg
         {
             string path = string.Join(' ', points.Select(p => $"{N(X(p.X / maxX))},{N(Y(p.Y))}"));
             svg.Append($"<polyline class='curve c{index}' points='{path}'/>");
-            svg.Append($"<text class='c{index}' x='{Width - Right - 4}' y='{Height - Bottom - 8 - 14 * index}' text-anchor='end'>{label}</text>");
+            svg.Append($"<text class='c{index}' x='{Width - Right - 4}' y='{Height - Bottom - 8 - 14 * index}' "
+                + $"text-anchor='end'>{label}</text>");
             index++;
         }
         return Close(svg, x, y);
     }
 
-    /// <summary>Two histograms over the same bins, equal on a logarithmic scale (distances of defects reach far), and a threshold.</summary>
-    public static string Histogram(string title, IReadOnlyList<double> good, IReadOnlyList<double> defective, double threshold, string thresholdLabel)
+    /// <summary>Two histograms over the same bins, equal on a logarithmic scale (distances of defects reach far), and a
+    /// threshold.</summary>
+    public static string Histogram(string title, IReadOnlyList<double> good, IReadOnlyList<double> defective, double threshold,
+        string thresholdLabel)
     {
         const int Bins = 24;
         double[] all = [.. good.Concat(defective).Append(threshold).Where(v => v > 0)];
@@ -62,7 +66,8 @@ internal static class Svg
         string Bar(string kind, int bin, int count, int side)
         {
             double width = (X(1) - X(0)) / Bins, height = (Y(0) - Y(1)) * count / most;
-            return count == 0 ? "" : $"<rect class='{kind}' x='{N(X(0) + bin * width + side * width / 2)}' y='{N(Y(0) - height)}' width='{N(width / 2 - 0.5)}' height='{N(height)}'/>";
+            return count == 0 ? "" : $"<rect class='{kind}' x='{N(X(0) + bin * width + side * width / 2)}' y='{N(Y(0) - height)}' "
+                + $"width='{N(width / 2 - 0.5)}' height='{N(height)}'/>";
         }
     }
 
@@ -73,13 +78,16 @@ internal static class Svg
     {
         svg.Append(Line("axis", X(0), Y(0), X(1), Y(0))).Append(Line("axis", X(0), Y(0), X(0), Y(1)));
         svg.Append(Text((X(0) + X(1)) / 2, Height - 3, "middle", x));
-        svg.Append($"<text x='10' y='{N((Y(0) + Y(1)) / 2)}' text-anchor='middle' transform='rotate(-90 10 {N((Y(0) + Y(1)) / 2)})'>{y}</text>");
+        svg.Append($"<text x='10' y='{N((Y(0) + Y(1)) / 2)}' text-anchor='middle' transform='rotate(-90 10 "
+            + $"{N((Y(0) + Y(1)) / 2)})'>{y}</text>");
         return svg.Append("</svg></figure>").ToString();
     }
 
     private static double X(double share) => Left + share * (Width - Left - Right);
     private static double Y(double share) => Height - Bottom - share * (Height - Bottom - Top);
     private static string N(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);
-    private static string Line(string kind, double x1, double y1, double x2, double y2) => $"<line class='{kind}' x1='{N(x1)}' y1='{N(y1)}' x2='{N(x2)}' y2='{N(y2)}'/>";
-    private static string Text(double x, double y, string anchor, string text) => $"<text x='{N(x)}' y='{N(y)}' text-anchor='{anchor}'>{text}</text>";
+    private static string Line(string kind, double x1, double y1, double x2, double y2) =>
+        $"<line class='{kind}' x1='{N(x1)}' y1='{N(y1)}' x2='{N(x2)}' y2='{N(y2)}'/>";
+    private static string Text(double x, double y, string anchor, string text) =>
+        $"<text x='{N(x)}' y='{N(y)}' text-anchor='{anchor}'>{text}</text>";
 }
