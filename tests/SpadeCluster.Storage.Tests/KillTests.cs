@@ -91,8 +91,11 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
         TimeSpan delay)
     {
         string[] arguments = ["exec", typeof(KillTests).Assembly.Location, $"{medium}", location, category, $"{seed}", $"{faults}"];
-        using var writer = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true,
-            RedirectStandardError = true })!;
+        using var writer = Process.Start(new ProcessStartInfo("dotnet", arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         try
         {
             var errors = writer.StandardError.ReadToEndAsync();

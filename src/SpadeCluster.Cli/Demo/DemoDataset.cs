@@ -2,7 +2,7 @@ using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Demo;
 
-/// <summary>A small inspection set in MVTec's layout, made from nothing: machined plates, five kinds of defects, exact masks.</summary>
+/// <summary>A small rendered inspection set in MVTec's layout: machined plates, five kinds of defects, exact masks.</summary>
 internal static class DemoDataset
 {
     public const string Name = "plates";
@@ -22,8 +22,8 @@ internal static class DemoDataset
                 shots.Add((Path.Combine("test", kind, $"{i:000}.png"), Path.Combine("ground_truth", kind, $"{i:000}_mask.png"),
                     3000 + 100 * shots.Count + i, kind));
         }
-        foreach (string folder in shots.SelectMany(s => new[] { s.File, s.Mask }).OfType<string>().Select(f => Path.GetDirectoryName(f)!)
-            .Distinct())
+        var files = shots.SelectMany(s => new[] { s.File, s.Mask }).OfType<string>();
+        foreach (string folder in files.Select(f => Path.GetDirectoryName(f)!).Distinct())
             Directory.CreateDirectory(Path.Combine(category, folder));
 
         int done = 0;

@@ -8,7 +8,7 @@ internal static class PlateCamera
     public const int Size = 256;
     private const double PixelsPerUnit = 116, HeightScale = 10;
 
-    /// <param name="seed">Decides everything about this photograph but the defect.</param>
+    /// <param name="seed">Decides everything about this photograph except the defect.</param>
     /// <returns>The photograph and the mask of pixels that show the defect.</returns>
     public static (RgbImage Photograph, bool[] Mask) Photograph(int seed, Defect? defect)
     {

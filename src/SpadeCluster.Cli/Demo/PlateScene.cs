@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cli.Demo;
 
-/// <summary>What a camera sees at one point: height of the surface, its colour, and how much of it is defect (0 or 1).</summary>
+/// <summary>What a camera sees at one point: the height of the surface, its colour, and whether it belongs to a defect.</summary>
 internal readonly record struct SurfacePoint(double Height, double Red, double Green, double Blue, bool Defect)
 {
     public SurfacePoint Tint(double r, double g, double b) => this with { Red = Red * r, Green = Green * g, Blue = Blue * b };
@@ -44,8 +44,8 @@ internal sealed class PlateScene(uint seed, Defect? defect)
         if (radius < BossRadius)
         {
             // Turning marks: rings whose strength wanders around the boss.
-            value = 0.68 + 0.035 * Math.Sin(radius * 190) * (0.7 + 0.3 * _brush.At(Math.Atan2(y, x) * 2 + 9, 3)) + 0.02
-                * _grain.At(x * 50, y * 50);
+            value = 0.68 + 0.035 * Math.Sin(radius * 190) * (0.7 + 0.3 * _brush.At(Math.Atan2(y, x) * 2 + 9, 3))
+                + 0.02 * _grain.At(x * 50, y * 50);
             height += 0.06 * Math.Min(1, (BossRadius - radius) / 0.04);
             bool keyway = Math.Abs(x) < 0.045 && y < 0 && y > -0.26;
             if (radius < 0.13 || keyway) (value, height) = (0.16, -0.15);

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cli.Demo;
 
-/// <summary>Seeded lattice noise in -1..1, smooth in between: the same everywhere and for ever, unlike a library's.</summary>
+/// <summary>Seeded, smooth lattice noise from -1 to 1; the same values on every platform and in every release.</summary>
 internal readonly struct ValueNoise(uint seed)
 {
     public double At(double x, double y)

@@ -2,16 +2,16 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Output;
 
-/// <summary>Tells how far a stage has come.</summary>
+/// <summary>Reports the progress of a stage: how many items of how many are done.</summary>
 internal delegate void ProgressReport(string stage, int done, int total);
 
-/// <summary>Reports on the caller's thread, in order; <see cref="Progress{T}"/> would post to the pool.</summary>
+/// <summary>Reports on the caller's thread and in order; <see cref="Progress{T}"/> would post to the thread pool.</summary>
 internal sealed class InlineProgress<T>(Action<T> report) : IProgress<T>
 {
     public void Report(T value) => report(value);
 }
 
-/// <summary>Progress bars on standard error when a person watches it; silence in pipes and logs.</summary>
+/// <summary>Progress bars on standard error if it is a terminal; nothing in pipes and logs.</summary>
 internal static class ProgressBars
 {
     public static Task<T> RunAsync<T>(bool quiet, Func<ProgressReport, Task<T>> work)

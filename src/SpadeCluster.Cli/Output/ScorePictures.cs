@@ -10,7 +10,7 @@ internal static class ScorePictures
     public static ImageScore Write(string folder, ScoredImage scored, ImageScore score)
     {
         if (scored.Result.Map is not { } map) return score;
-        // The id keeps two files of the same name apart.
+        // The id distinguishes two files of the same name.
         string stem = $"{Path.GetFileNameWithoutExtension(scored.Source)}-{scored.Id.ToString()[..8]}";
         string overlay = Path.Combine(folder, stem + "_overlay.png"), mask = Path.Combine(folder, stem + "_mask.png");
         var above = map.Above(scored.Result.Anomalous == true ? scored.Result.Calibration!.Theta : double.PositiveInfinity);

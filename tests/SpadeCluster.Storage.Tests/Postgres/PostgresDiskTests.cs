@@ -81,7 +81,7 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
     {
         public MountPostgresFactAttribute()
         {
-            if (!PostgresCluster.IsAvailable) Skip = $"needs PostgreSQL: no {PostgresCluster.Reason} on PATH";
+            Skip ??= PostgresCluster.Missing;
         }
     }
 }

@@ -17,8 +17,11 @@ internal static class MemoryProbe
     {
         string[] arguments = ["exec", typeof(MemoryProbe).Assembly.Location, "memory", folder,
             .. new[] { budget, neighbours, images }.Select(n => n.ToString(CultureInfo.InvariantCulture))];
-        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true,
-            RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var errors = process.StandardError.ReadToEndAsync();
         string[] said = (await process.StandardOutput.ReadToEndAsync()).Split(' ');
         await process.WaitForExitAsync();

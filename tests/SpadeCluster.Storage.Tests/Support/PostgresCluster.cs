@@ -6,16 +6,15 @@ namespace SpadeCluster.Storage.Tests.Support;
 /// <summary>A private PostgreSQL server in a temporary folder, reached through a socket in it; gone with the tests.</summary>
 public sealed class PostgresCluster : IDisposable
 {
-    private static readonly string? Missing = FindMissing();
+    private static readonly string? BinFolder = FindBin();
 
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-pg-").FullName;
     private TemporaryDisk? _disk;
     private bool _started;
     private int _schemas;
 
-    public static bool IsAvailable => Missing is null;
-
-    public static string Reason => Missing ?? "";
+    /// <summary>Why there is no server to be had; null: there is one.</summary>
+    public static string? Missing { get; } = BinFolder is null ? "needs PostgreSQL (Debian: apt-get install postgresql)" : null;
 
     /// <summary>Size of a disk of its own for the data, all but the log of changes, as mount's option; null: none.</summary>
     internal string? DataDisk { get; init; }
@@ -53,9 +52,10 @@ public sealed class PostgresCluster : IDisposable
         _started = true;
     }
 
-    /// <summary>PostgreSQL refuses to run as root.</summary>
+    /// <summary>Runs one of the server's programs; as user postgres if this is root, whom PostgreSQL refuses.</summary>
     private static void Run(string program, params string[] arguments)
     {
+        program = Path.Combine(BinFolder!, program);
         if (Environment.UserName == "root")
             Exec("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", program, .. arguments]);
         else Exec(program, arguments);
@@ -65,28 +65,28 @@ public sealed class PostgresCluster : IDisposable
     {
         // Output is not redirected: the server would inherit the pipe, and its end would never come.
         using var process = Process.Start(new ProcessStartInfo("/bin/sh",
-            ["-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh", program, .. arguments]) { WorkingDirectory = "/" })!;
+            ["-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh", program, .. arguments])
+        { WorkingDirectory = "/" })!;
         if (!process.WaitForExit(TimeSpan.FromMinutes(1)))
             throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end");
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}");
     }
 
-    private static string? FindMissing()
+    /// <summary>Debian keeps the programs of each version in a folder outside PATH.</summary>
+    private static string? FindBin()
     {
-        string[] needed = Environment.UserName == "root" ? ["initdb", "pg_ctl", "postgres", "setpriv"] : ["initdb", "pg_ctl", "postgres"];
-        string[] path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        return needed.FirstOrDefault(p => !path.Any(d => File.Exists(Path.Combine(d, p))));
+        var installed = Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateDirectories("/usr/lib/postgresql") : [];
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        return installed.OrderDescending().Select(d => Path.Combine(d, "bin")).Concat(path)
+            .FirstOrDefault(d => new[] { "initdb", "pg_ctl", "postgres" }.All(p => File.Exists(Path.Combine(d, p))));
     }
 }
 
 /// <summary>Skipped, by name, where PostgreSQL is not installed.</summary>
 public sealed class PostgresFactAttribute : FactAttribute
 {
-    public PostgresFactAttribute()
-    {
-        if (!PostgresCluster.IsAvailable) Skip = $"needs PostgreSQL: no {PostgresCluster.Reason} on PATH";
-    }
+    public PostgresFactAttribute() => Skip = PostgresCluster.Missing;
 }
 
 [CollectionDefinition(Name)]

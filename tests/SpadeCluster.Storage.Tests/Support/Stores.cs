@@ -20,7 +20,7 @@ public sealed class Stores(PostgresCluster postgres) : IDisposable
     private string? _folder;
 
     /// <summary>Theory data: the media that can be tested here.</summary>
-    public static TheoryData<Medium> Media() => PostgresCluster.IsAvailable ? [Medium.Files, Medium.Postgres] : [Medium.Files];
+    public static TheoryData<Medium> Media() => PostgresCluster.Missing is null ? [Medium.Files, Medium.Postgres] : [Medium.Files];
 
     public string Folder => _folder ??= Directory.CreateTempSubdirectory("spade-test-").FullName;
 

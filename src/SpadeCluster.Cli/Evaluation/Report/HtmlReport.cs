@@ -15,11 +15,11 @@ internal static class HtmlReport
     {
         var page = new StringBuilder(1 << 20);
         string title = string.Join(", ", categories.Select(c => c.Figures.Dataset));
-        page.Append("<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' "
-            + "content='width=device-width,initial-scale=1'>")
+        page.Append("<!doctype html><html lang='en'><meta charset='utf-8'>")
+            .Append("<meta name='viewport' content='width=device-width,initial-scale=1'>")
             .Append($"<title>SpadeCluster - {Html(title)}</title><style>{Style.Css}</style><body><header><h1>{Html(title)}</h1>")
-            .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8' "
-            + "oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
+            .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8' ")
+            .Append("oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
         foreach (var category in categories) WriteCategory(page, category, preparer);
         page.Append("</main></body></html>");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
@@ -32,12 +32,14 @@ internal static class HtmlReport
     private static void WriteCategory(StringBuilder page, EvaluatedCategory category, IImagePreparer preparer)
     {
         var f = category.Figures;
-        page.Append($"<section><h2>{Html(f.Dataset)}</h2><p "
-            + $"class='settings'>{Html($"{f.Train} normals, {f.Test} test images; model {f.Model}; {f.Preprocessing}; {f.Fusion}, gate K {f.GateK}, gallery K {f.GalleryK}, kappa {f.Kappa}, gate policy {f.GatePolicy}; false-reject rate promised {f.PromisedFalseRejectRate.ToString("0.####", CultureInfo.InvariantCulture)}")}</p><div class='figures'>");
+        string rate = f.PromisedFalseRejectRate.ToString("0.####", CultureInfo.InvariantCulture);
+        string settings = $"{f.Train} normals, {f.Test} test images; model {f.Model}; {f.Preprocessing}; {f.Fusion}, gate K {f.GateK}, "
+            + $"gallery K {f.GalleryK}, kappa {f.Kappa}, gate policy {f.GatePolicy}; false-reject rate promised {rate}";
+        page.Append($"<section><h2>{Html(f.Dataset)}</h2><p class='settings'>{Html(settings)}</p><div class='figures'>");
         foreach (var (name, value) in new (string, double?)[]
         {
             ("image AUROC", f.ImageAurocMapTop1), ("by gate", f.ImageAurocGate), ("by map maximum", f.ImageAurocMapMax),
-                ("image AUPR", f.ImageAupr), ("best F1", f.ImageBestF1),
+            ("image AUPR", f.ImageAupr), ("best F1", f.ImageBestF1),
             ("pixel AUROC", f.PixelAuroc), ("PRO@0.3", f.Pro30), ("false rejects", f.FalseRejectRate), ("misses", f.MissRate),
             ("s per image", f.SecondsPerImage.Total),
         })
@@ -59,8 +61,8 @@ internal static class HtmlReport
         double[] Scores(bool anomalous, Func<EvaluatedImage, double> score) =>
             [.. category.Images.Where(i => i.Test.Anomalous == anomalous).Select(score)];
         page.Append("<div class='charts'>")
-            .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1, ("map, top 1 %", Roc(i => i.Score)),
-                ("gate", Roc(i => i.Result.GateDistance))))
+            .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1,
+                ("map, top 1 %", Roc(i => i.Score)), ("gate", Roc(i => i.Result.GateDistance))))
             .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", RegionOverlap.Limit,
                 ("PRO", category.OverlapCurve)))
             .Append(Svg.Histogram("Scores (map, top 1 %)", Scores(false, i => i.Score), Scores(true, i => i.Score),
@@ -85,18 +87,18 @@ internal static class HtmlReport
         int peak = Array.IndexOf(map.Values, map.Values.Max());
         var evidence = image.Result.EvidenceAt(peak % map.Width, peak / map.Width)!;
         string verdict = image.PredictedAnomalous ? "anomalous" : "normal";
-        page.Append($"<article "
-            + $"class='{(image.Mistaken ? "wrong" : "right")}'><h3>{Html(Path.GetRelativePath(Path.Combine(image.Test.Path, "..", ".."), image.Test.Path))}</h3>")
-            .Append($"<p><b>{verdict}</b>{(image.Mistaken ? $" - but {(image.Test.Anomalous ? "defective" : "good")}" : "")} "
-            + $"<span>score {N(image.Result.NormalisedScore!.Value, "0.00")} (raw {N(image.Score, "G4")}, theta "
-            + $"{N(calibration.Theta, "G4")})</span></p><div class='views'>")
+        string file = Path.GetRelativePath(Path.Combine(image.Test.Path, "..", ".."), image.Test.Path);
+        string mistake = image.Mistaken ? $" - but {(image.Test.Anomalous ? "defective" : "good")}" : "";
+        string score = $"score {N(image.Result.NormalisedScore!.Value, "0.00")} (raw {N(image.Score, "G4")}, "
+            + $"theta {N(calibration.Theta, "G4")})";
+        string peakMark = Outlines(image, null, (peak % map.Width + 0.5, peak / map.Width + 0.5));
+        string normal = $"<div class='normal {normals.ClassOf(evidence.Image)}' role='img' aria-label='matched normal'></div>";
+        page.Append($"<article class='{(image.Mistaken ? "wrong" : "right")}'><h3>{Html(file)}</h3>")
+            .Append($"<p><b>{verdict}</b>{mistake} <span>{score}</span></p><div class='views'>")
             .Append($"<div class='view'><img src='{input}' alt='input'>{Outlines(image, map.Above(calibration.Theta), null)}</div>")
-            .Append($"<div class='view'><img src='{input}' alt=''><img class='map' src='{colours}' alt='anomaly "
-            + $"map'>{Outlines(image, null, (peak % map.Width + 0.5, peak / map.Width + 0.5))}</div>")
-            .Append($"<div class='view'><div class='normal {normals.ClassOf(evidence.Image)}' role='img' aria-label='matched "
-            + $"normal'></div>{Mark(map.Width, map.Height, evidence.X, evidence.Y)}</div>")
-            .Append($"</div><p class='evidence'>peak matched in "
-            + $"{Html(Path.GetFileName(category.NormalFiles[evidence.Image]))}</p></article>");
+            .Append($"<div class='view'><img src='{input}' alt=''><img class='map' src='{colours}' alt='anomaly map'>{peakMark}</div>")
+            .Append($"<div class='view'>{normal}{Mark(map.Width, map.Height, evidence.X, evidence.Y)}</div></div>")
+            .Append($"<p class='evidence'>peak matched in {Html(Path.GetFileName(category.NormalFiles[evidence.Image]))}</p></article>");
     }
 
     private static string Outlines(EvaluatedImage image, bool[]? found, (double X, double Y)? mark)

@@ -1,24 +1,38 @@
 namespace SpadeCluster.Cli.Evaluation.Report;
 
+/// <summary>The report's style sheet.</summary>
 internal static class Style
 {
-    /// <summary>Colours are from Okabe and Ito's palette, which reads in every kind of colour vision.</summary>
+    /// <summary>Colours are from Okabe and Ito's palette, which people with every kind of colour vision can tell apart.</summary>
     public const string Css = """
-        :root{color-scheme:light dark;--ink:#1a1d21;--paper:#fff;--soft:#f2f4f6;--line:#d5dade;--dim:#5d6770;--good:#0072b2;--bad:#d55e00;--truth:#00d5ff;--found:#f0e442}
-        @media(prefers-color-scheme:dark){:root{--ink:#e8eaec;--paper:#14171a;--soft:#1e2327;--line:#343b41;--dim:#9aa5ae;--good:#56b4e9;--bad:#ff8a3d}}
+        :root{color-scheme:light dark;--ink:#1a1d21;--paper:#fff;--soft:#f2f4f6;--line:#d5dade;--dim:#5d6770;--good:#0072b2;
+            --bad:#d55e00;--truth:#00d5ff;--found:#f0e442}
+        @media(prefers-color-scheme:dark){:root{--ink:#e8eaec;--paper:#14171a;--soft:#1e2327;--line:#343b41;--dim:#9aa5ae;
+            --good:#56b4e9;--bad:#ff8a3d}}
         body{--map:.8;margin:0;font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
-        header{position:sticky;top:0;z-index:2;display:flex;gap:2em;align-items:center;justify-content:space-between;padding:.5em 1.5em;background:var(--soft);border-bottom:1px solid var(--line)}
-        h1{font-size:1.2em;margin:0}main{max-width:1500px;margin:auto;padding:0 1.5em 3em}.settings,.evidence,figcaption,.legend{color:var(--dim);font-size:.9em}
-        .problem{color:var(--bad)}.figures{display:flex;flex-wrap:wrap;gap:.6em}.figures div{background:var(--soft);border-radius:8px;padding:.6em 1em;min-width:6.5em}
+        header{position:sticky;top:0;z-index:2;display:flex;gap:2em;align-items:center;justify-content:space-between;
+            padding:.5em 1.5em;background:var(--soft);border-bottom:1px solid var(--line)}
+        h1{font-size:1.2em;margin:0}main{max-width:1500px;margin:auto;padding:0 1.5em 3em}
+        .settings,.evidence,figcaption,.legend{color:var(--dim);font-size:.9em}
+        .problem{color:var(--bad)}.figures{display:flex;flex-wrap:wrap;gap:.6em}
+        .figures div{background:var(--soft);border-radius:8px;padding:.6em 1em;min-width:6.5em}
         .figures b{display:block;font-size:1.5em;font-variant-numeric:tabular-nums}.figures span{color:var(--dim);font-size:.85em}
         .charts{display:flex;flex-wrap:wrap;gap:1em;margin-top:1em}figure{margin:0;flex:1 1 300px;max-width:420px}figure svg{width:100%}
-        svg text{font-size:11px;fill:var(--dim)}.grid{stroke:var(--line);stroke-width:.5}.axis{stroke:var(--dim)}.curve{fill:none;stroke-width:2}.curve.c0{stroke:var(--bad)}text.c0{fill:var(--bad)}.curve.c1{stroke:var(--good)}text.c1{fill:var(--good)}
-        rect.good,i.good{fill:var(--good);background:var(--good)}rect.defect,i.defect{fill:var(--bad);background:var(--bad)}.threshold{stroke:var(--ink);stroke-dasharray:4 3}
-        i{display:inline-block;width:.9em;height:.9em;margin-left:1em;vertical-align:-.1em}i.truth{background:var(--truth)}i.found{background:var(--found)}
+        svg text{font-size:11px;fill:var(--dim)}.grid{stroke:var(--line);stroke-width:.5}.axis{stroke:var(--dim)}
+        .curve{fill:none;stroke-width:2}.curve.c0{stroke:var(--bad)}text.c0{fill:var(--bad)}.curve.c1{stroke:var(--good)}
+        text.c1{fill:var(--good)}
+        rect.good,i.good{fill:var(--good);background:var(--good)}rect.defect,i.defect{fill:var(--bad);background:var(--bad)}
+        .threshold{stroke:var(--ink);stroke-dasharray:4 3}
+        i{display:inline-block;width:.9em;height:.9em;margin-left:1em;vertical-align:-.1em}i.truth{background:var(--truth)}
+        i.found{background:var(--found)}
         .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:1em}
-        article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}
+        article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}
+        article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}
         h3{font-size:.95em;margin:0}article p{margin:.2em 0}article p span{color:var(--dim);font-size:.88em}
-        .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px}.view{position:relative;aspect-ratio:1}.view>*{position:absolute;inset:0;width:100%;height:100%}
-        .map{opacity:var(--map);mix-blend-mode:screen}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:1.6}.view .truth{stroke:var(--truth)}.view .found{stroke:var(--found);stroke-dasharray:3 2}.mark{fill:none;stroke:#fff;stroke-width:1.5;paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
+        .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px}.view{position:relative;aspect-ratio:1}
+        .view>*{position:absolute;inset:0;width:100%;height:100%}
+        .map{opacity:var(--map);mix-blend-mode:screen}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:1.6}
+        .view .truth{stroke:var(--truth)}.view .found{stroke:var(--found);stroke-dasharray:3 2}
+        .mark{fill:none;stroke:#fff;stroke-width:1.5;paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
         """;
 }
