@@ -137,7 +137,7 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         return service;
     }
 
-    /// <summary>What is only a copy does not stop anyone: it is named, and the segments are read.</summary>
+    /// <summary>A damaged copy is reported, and the segments are read instead.</summary>
     private static async Task AssertReadElsewhereAsync(string file, double[] scores)
     {
         var warnings = new List<string>();

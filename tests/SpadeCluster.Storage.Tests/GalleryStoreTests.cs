@@ -5,7 +5,7 @@ using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests;
 
-/// <summary>What every lasting store promises.</summary>
+/// <summary>What every durable store promises.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
 {

@@ -8,15 +8,14 @@ namespace SpadeCluster.Storage.Tests;
 
 /// <summary>
 /// A writer process is killed (SIGKILL) at seeded moments: half of them at a fault point inside the store, that is between
-/// two steps such as fsync and rename; half by the clock after some lines of its output, wherever that finds it. Afterwards
-/// the gallery must open, verify
-/// must be clean, and every image whose add had returned must be there. SIGKILL does not lose the system's caches; that
-/// files are flushed before they are named is FileGalleryStoreTests' matter.
+/// two steps such as fsync and rename; half after some lines of its output and a random time. Afterwards the gallery must
+/// open, verify must find no damage, and every image whose add had returned must be there. SIGKILL does not lose the system's
+/// caches; FileGalleryStoreTests checks that files are flushed before they are named.
 /// </summary>
 [Collection(StoresCollection.Name)]
 public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output) : IDisposable
 {
-    /// <summary>Kills one gallery suffers before a new one is begun.</summary>
+    /// <summary>How often the writer of one gallery is killed before the next gallery is begun.</summary>
     private const int KillsPerGallery = 20;
 
     private readonly Stores _stores = new(postgres);

@@ -7,7 +7,7 @@ using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests;
 
-/// <summary>The copies from which galleries are opened: used where they are whole, and never needed.</summary>
+/// <summary>The copies of segment prefixes: used if they are whole, and never needed.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class PrefixTests(PostgresCluster postgres) : IDisposable
 {

@@ -69,7 +69,7 @@ public sealed class ReleasedFormatsTests(PostgresCluster postgres) : IDisposable
         File.Delete(Path.Combine(folder, "bolt", "LOCK"));
     }
 
-    /// <summary>Bits, not digits. 1.png is a normal itself; the others are strangers.</summary>
+    /// <summary>Scores as bits. 1.png is one of the normals; the other images are not.</summary>
     private static async Task<string> ScoresTextAsync(IGalleryStore store)
         => string.Concat((await Stores.ScoresAsync(store, "bolt", 1, 70, 71)).Select(s => $"{BitConverter.DoubleToInt64Bits(s):x16}\n"));
 }

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Tests;
 
-/// <summary>A test that measures against data outside the repository (../shared); skipped, by name, where it is absent.</summary>
+/// <summary>A test that measures with data outside the repository (../shared); skipped without them.</summary>
 public sealed class SharedDataFactAttribute : FactAttribute
 {
     public SharedDataFactAttribute()

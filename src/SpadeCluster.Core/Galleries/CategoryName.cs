@@ -11,7 +11,8 @@ public static class CategoryName
         bool ok = name.Length is > 0 and <= MaxLength && char.IsAsciiLetterOrDigit(name[0]) && name[^1] != '.'
             && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
         return ok ? name : throw new SpadeException(SpadeError.InvalidArgument,
-            $"'{Printable(name)}' is not a category name: use 1 to {MaxLength} letters, digits, '.', '_' or '-', starting with a letter or digit");
+            $"'{Printable(name)}' is not a category name: use 1 to {MaxLength} letters, digits, '.', '_' or '-', starting with a letter "
+            + $"or digit");
     }
 
     private static string Printable(string name)

@@ -3,9 +3,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Weights of squared differences, part of a gallery version: 1/(C sigma_c^2), sigma_c being channel c's standard deviation
-/// over the version's normals, so that a level's mean weighted difference of two unrelated normals is about 2 whatever the
-/// units of its channels.
+/// Weights of squared differences, part of a gallery version: 1 / (C sigma_c^2), where sigma_c is channel c's standard deviation
+/// over the version's normals. The mean weighted squared difference of two unrelated normals is then about 2 for every level,
+/// whatever the units of its channels.
 /// </summary>
 /// <param name="Levels">One array of Channels weights per pyramid level.</param>
 /// <param name="Pooled">One weight per pooled value.</param>
@@ -57,7 +57,7 @@ public sealed record FeatureWeights(IReadOnlyList<float[]> Levels, float[] Poole
             sigma[c] = Math.Sqrt(Math.Max(0, squares[c] / n - mean * mean));
         }
         double average = sigma.Average();
-        // All normals identical (one image, or copies): nothing is known of the spread, so every channel counts alike.
+        // If all normals are identical (one image, or copies), the spread is unknown and every channel counts alike.
         if (average < 1e-6) return [.. sigma.Select(_ => 1f / sigma.Length)];
         return [.. sigma.Select(s => (float)(1 / (sigma.Length * Math.Pow(Math.Max(s, FloorShare * average), 2))))];
     }

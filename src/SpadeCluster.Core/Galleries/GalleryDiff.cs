@@ -3,12 +3,15 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Galleries;
 
 /// <summary>What changed from one version of a gallery to another.</summary>
-/// <param name="Added">Images only the later one has, ascending by id.</param>
-/// <param name="Removed">Images only the earlier one has, ascending by id.</param>
-/// <param name="Before">Calibration of the earlier one.</param>
-/// <param name="After">Calibration of the later one.</param>
+/// <param name="From">The earlier version.</param>
+/// <param name="To">The later version.</param>
+/// <param name="Added">Images that only the later version has, ascending by id.</param>
+/// <param name="Removed">Images that only the earlier version has, ascending by id.</param>
+/// <param name="Before">Calibration of the earlier version, or null.</param>
+/// <param name="After">Calibration of the later version, or null.</param>
 public sealed record GalleryDiff(
-    GalleryVersion From, GalleryVersion To, IReadOnlyList<GalleryImage> Added, IReadOnlyList<GalleryImage> Removed, Calibration? Before, Calibration? After)
+    GalleryVersion From, GalleryVersion To, IReadOnlyList<GalleryImage> Added, IReadOnlyList<GalleryImage> Removed, Calibration? Before,
+    Calibration? After)
 {
     public static GalleryDiff Between(GalleryManifest from, GalleryManifest to)
         => new(GalleryVersion.Of(from), GalleryVersion.Of(to), [.. to.Images.ExceptBy(from.Images.Select(i => i.Id), i => i.Id)],

@@ -3,74 +3,80 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Where galleries live. Image features and manifests are immutable; publishing moves the current version in one step.
-/// What a call that returned has written survives a crash. Everything read is checked: damage is an error that names what
-/// is damaged, never a value.
+/// Stores galleries. Image features and manifests are immutable; publishing moves the current version in one step. When a
+/// writing call returns, what it wrote survives a crash. Everything read is checked: damage is an error that names the damaged
+/// piece, never a value.
 /// </summary>
-/// <remarks>Every read may throw <see cref="SpadeException"/>: DataLoss (damaged or missing), FailedPrecondition (written by a
+/// <remarks>Every read may throw <see cref="SpadeException"/>: DataLoss (damaged or missing), FailedPrecondition (written in a
 /// later format or for another model), Unavailable (cannot be read now).</remarks>
 public interface IGalleryStore
 {
     ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>The current version's number, or null where the category does not exist. Cheap: asked before every image.</summary>
+    /// <summary>The current version's number, or null if the category does not exist. Cheap enough to ask before every image.</summary>
     ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>The current version, or null where the category does not exist.</summary>
+    /// <summary>The current version, or null if the category does not exist.</summary>
     ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>The versions kept, ascending; the last one is current. Empty where the category does not exist.</summary>
+    /// <summary>The versions kept, ascending; the last one is current. Empty if the category does not exist.</summary>
     ValueTask<IReadOnlyList<int>> ListVersionsAsync(string category, CancellationToken cancellationToken = default);
 
     /// <exception cref="SpadeException">NotFound: no such version.</exception>
     ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default);
 
-    /// <summary>Keeps a version, and all its images, from compaction until disposed (or the process ends).</summary>
+    /// <summary>Protects a version and all its images from compaction until disposed (or until the process ends).</summary>
     /// <exception cref="SpadeException">NotFound: no such version.</exception>
     ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default);
 
-    /// <summary>Takes the category's writer lock; dispose to release it. It ends with the process, however that ends.</summary>
+    /// <summary>Takes the category's writer lock; dispose to release it. It also ends with the process, even if that is killed.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: another writer holds it.</exception>
     ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>Stores one image's features; a no-op where the same id is stored already, whole. Needs the lock.</summary>
+    /// <summary>Stores one image's features; does nothing if the id is stored already and whole. The caller holds the lock.</summary>
     /// <param name="thumbnail">A small picture of it (PNG), or null.</param>
     /// <exception cref="SpadeException">ResourceExhausted: the disk is full. Unavailable: cannot be written.</exception>
-    ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail = null, CancellationToken cancellationToken = default);
+    ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
+        byte[]? thumbnail = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Makes <paramref name="next"/> current. Needs the lock.</summary>
+    /// <summary>Makes <paramref name="next"/> current. The caller holds the lock.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: its version is not the current one plus 1. DataLoss: it names an
-    /// image that is not stored. ResourceExhausted and Unavailable as in <see cref="WriteImageAsync"/>; the current version
-    /// is then what it was.</exception>
+    /// image that is not stored. ResourceExhausted and Unavailable as in <see cref="WriteImageAsync"/>. The current version
+    /// is then unchanged.</exception>
     ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default);
 
-    /// <summary>Pooled features alone, in the order of <paramref name="ids"/>: what opening a gallery reads.</summary>
-    ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default);
+    /// <summary>Reads only the pooled features, in the order of <paramref name="ids"/>: enough to open a gallery.</summary>
+    ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model,
+        CancellationToken cancellationToken = default);
 
-    ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
+    ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default);
 
-    ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
+    ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default);
 
-    /// <summary>The same, reusing memory: paging that left its garbage to the collector would hold twice its budget.</summary>
-    /// <param name="discarded">A pyramid that this store returned and nobody holds any more, or null; it may be filled again.</param>
-    ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded, CancellationToken cancellationToken)
+    /// <summary>The same, but reuses memory: pages left to the garbage collector would take twice the budget.</summary>
+    /// <param name="discarded">A pyramid from this store that is no longer used, and may be filled again; or null.</param>
+    ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded,
+        CancellationToken cancellationToken)
         => ReadPyramidAsync(category, id, model, cancellationToken);
 
-    /// <summary>The picture stored with an image; null where there is none.</summary>
+    /// <summary>The picture stored with an image (PNG), or null.</summary>
     ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
 
-    /// <summary>Checks the copies that the store keeps of an image's features to be faster; results never depend on them.</summary>
+    /// <summary>Checks the redundant copies of features that make opening faster; results never depend on them.</summary>
     /// <exception cref="SpadeException">DataLoss: damaged.</exception>
     ValueTask CheckCopiesAsync(string category, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
 
-    /// <summary>Drops versions, then every image that no version left names. Needs the lock. Pinned versions stay.</summary>
-    /// <exception cref="SpadeException">DataLoss: a version that stays cannot be read, so nobody knows what it needs; nothing
-    /// is deleted.</exception>
+    /// <summary>Deletes versions, then every image that no remaining version names. Pinned versions stay. The caller holds
+    /// the lock.</summary>
+    /// <exception cref="SpadeException">DataLoss: a remaining version cannot be read, so its images are unknown; nothing is
+    /// deleted.</exception>
     ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default);
 
-    /// <summary>Bytes one image of this model takes at most, for predictions.</summary>
+    /// <summary>The largest number of bytes one image of this model takes, to predict the size of a gallery.</summary>
     long BytesPerImage(FeatureModel model);
 
-    /// <summary>Bytes that can still be written, or null where that is not known.</summary>
+    /// <summary>Bytes that can still be written, or null if unknown.</summary>
     long? FreeBytes { get; }
 }

@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// An image's identity: the first 8 bytes of the SHA-256 of its file. Being content alone, it is the same whatever the
-/// order of adding, and it breaks every tie.
+/// An image's identity: the first 8 bytes of the SHA-256 of its file. It depends on the content alone, so the order of adding
+/// does not matter, and it decides every tie between equal distances.
 /// </summary>
 public readonly record struct ImageId(ulong Value) : IComparable<ImageId>
 {

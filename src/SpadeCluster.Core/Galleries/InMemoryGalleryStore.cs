@@ -3,7 +3,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>A gallery store that forgets at exit: evaluations and tests.</summary>
+/// <summary>A gallery store in memory, for evaluations and tests.</summary>
 public sealed class InMemoryGalleryStore : IGalleryStore
 {
     private readonly ConcurrentDictionary<string, Category> _categories = new(StringComparer.Ordinal);
@@ -11,7 +11,8 @@ public sealed class InMemoryGalleryStore : IGalleryStore
     public long? FreeBytes => null;
 
     public ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
-        => ValueTask.FromResult<IReadOnlyList<string>>([.. _categories.Where(c => c.Value.Current is not null).Select(c => c.Key).Order(StringComparer.Ordinal)]);
+        => ValueTask.FromResult<IReadOnlyList<string>>([.. _categories.Where(c => c.Value.Current is not null).Select(c => c.Key)
+            .Order(StringComparer.Ordinal)]);
 
     public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Of(category).Current?.Version);
@@ -47,10 +48,12 @@ public sealed class InMemoryGalleryStore : IGalleryStore
     {
         var writer = Of(category).Writer;
         return writer.Wait(0, cancellationToken) ? ValueTask.FromResult<IDisposable>(new Release(() => writer.Release()))
-            : throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' is being changed by another writer; try again when it is done");
+            : throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{category}' is being changed by another writer; try again when it is done");
     }
 
-    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail = null, CancellationToken cancellationToken = default)
+    public ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
+        byte[]? thumbnail = null, CancellationToken cancellationToken = default)
     {
         Of(category).Images.TryAdd(id, new Image(modelDigest, features, pyramid, thumbnail));
         return ValueTask.CompletedTask;
@@ -60,22 +63,27 @@ public sealed class InMemoryGalleryStore : IGalleryStore
     {
         var category = Of(next.Category);
         if (next.Version != (category.Current?.Version ?? 0) + 1)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{next.Category}' has been changed by another writer; try again");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{next.Category}' has been changed by another writer; try again");
         category.Versions[next.Version] = next;
         category.Current = next;
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model, CancellationToken cancellationToken = default)
+    public ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model,
+        CancellationToken cancellationToken = default)
         => ValueTask.FromResult<float[][]>([.. ids.Select(id => Find(category, id, model).Features.Pooled)]);
 
-    public ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Find(category, id, model).Features);
 
-    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Find(category, id, model).Pyramid);
 
-    public ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default)
+    public ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model,
+        CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Find(category, id, model).Thumbnail);
 
     public ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default)
@@ -114,7 +122,7 @@ public sealed class InMemoryGalleryStore : IGalleryStore
         public ConcurrentDictionary<ImageId, Image> Images { get; } = new();
         public SemaphoreSlim Writer { get; } = new(1);
 
-        /// <summary>Versions in use, as often as they are; its own lock.</summary>
+        /// <summary>The pinned versions, one entry per pin; guarded by a lock on itself.</summary>
         public List<int> Pins { get; } = [];
     }
 

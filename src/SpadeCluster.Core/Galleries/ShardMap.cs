@@ -1,6 +1,6 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>Rendezvous hashing: which shard holds an image. Adding a shard moves only the images it takes over.</summary>
+/// <summary>Assigns images to shards by rendezvous hashing: adding a shard moves only the images that the new shard takes.</summary>
 public static class ShardMap
 {
     public static int ShardOf(ImageId id, int shards)

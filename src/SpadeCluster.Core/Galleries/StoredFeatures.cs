@@ -2,7 +2,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>The part of a normal image's features that stays in memory: pooled feature and channel moments.</summary>
+/// <summary>The small part of a normal image's features: pooled feature and channel moments.</summary>
 public sealed record StoredFeatures(float[] Pooled, IReadOnlyList<ChannelMoments> Moments)
 {
     public static StoredFeatures From(float[] pooled, FeaturePyramid pyramid)

@@ -30,7 +30,7 @@ public sealed class ArchitectureTests
         var above = new HashSet<string>();
         foreach (var (project, mayReference) in Layers)
         {
-            Assert.Subset(above, [.. mayReference]);
+            Assert.Subset(above, mayReference.ToHashSet());
             var references = Items(project, "ProjectReference").Select(Path.GetFileNameWithoutExtension);
             Assert.All(references, r => Assert.True(mayReference.Contains(r!["SpadeCluster.".Length..]),
                 $"SpadeCluster.{project} references {r}; it may reference only: {string.Join(", ", mayReference)}"));

@@ -31,7 +31,8 @@ public sealed class PageCacheTests
     public async Task A_failed_read_reaches_the_caller_and_is_tried_again()
     {
         int attempts = 0;
-        var cache = new PageCache<string>(2, (_, _) => ++attempts == 1 ? throw new SpadeException(SpadeError.DataLoss, "torn") : ValueTask.FromResult("page"));
+        var cache = new PageCache<string>(2, (_, _) =>
+            ++attempts == 1 ? throw new SpadeException(SpadeError.DataLoss, "torn") : ValueTask.FromResult("page"));
         await Assert.ThrowsAsync<SpadeException>(async () => await cache.RentAsync(Ids(1)));
         using var rental = await cache.RentAsync(Ids(1, 2));
         Assert.Equal(["page", "page"], rental.Pages);

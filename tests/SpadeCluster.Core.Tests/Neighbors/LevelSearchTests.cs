@@ -7,7 +7,7 @@ namespace SpadeCluster.Tests.Neighbors;
 /// <summary>Per-level fusion on levels with more cells than channels, where projections bound first.</summary>
 public sealed class LevelSearchTests
 {
-    /// <summary>Tiles, groups and quads left incomplete; children that fill no quad; one cell; grids that do not nest.</summary>
+    /// <summary>Incomplete tiles, groups and quads; children that do not fill a quad; one cell; grids that do not nest.</summary>
     private static readonly LevelShape[][] Levels =
     [
         [new(15, 9, 40), new(5, 3, 12), new(1, 1, 1)],

@@ -39,7 +39,7 @@ public sealed class PixelIndexRealFeaturesTests
         }
     }
 
-    /// <summary>Every hundredth pixel, all its pairs.</summary>
+    /// <summary>Checks every hundredth pixel against all gallery pixels.</summary>
     private static void AssertBruteForce(FeaturePyramid query, FeaturePyramid[] gallery, PixelMatches found)
     {
         for (int p = 0; p < 56 * 56; p += 100)
@@ -69,7 +69,7 @@ public sealed class PixelIndexRealFeaturesTests
         return PixelDistance.Squared(x, y, []);
     }
 
-    /// <summary>The feature maps turned by quarter turns, with multiplicative noise: another picture of the same statistics.</summary>
+    /// <summary>Feature maps rotated by quarter turns, with multiplicative noise: another image of the same statistics.</summary>
     private static FeaturePyramid Turn(float[][] levels, int turns, double noise, int seed)
     {
         var random = new Random(seed);

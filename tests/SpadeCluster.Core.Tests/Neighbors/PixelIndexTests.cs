@@ -17,7 +17,7 @@ public sealed class PixelIndexTests
         }
     }
 
-    /// <summary>It holds megabytes for each search that has run at once, and so must go when its gallery is closed.</summary>
+    /// <summary>An index holds megabytes for each search that ran at the same time, so it must be collected with its gallery.</summary>
     [Fact]
     public void An_index_that_has_searched_is_collected()
     {

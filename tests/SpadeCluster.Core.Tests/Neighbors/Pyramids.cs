@@ -3,12 +3,12 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Tests.Neighbors;
 
-/// <summary>Small pyramids to search, random and nasty.</summary>
+/// <summary>Small pyramids to search: random ones and hard cases.</summary>
 internal static class Pyramids
 {
     public static readonly LevelShape[] Shapes = [new(8, 8, 20), new(4, 4, 33), new(2, 2, 50)];
 
-    /// <summary>Nested in other ways: one level, several children that fill no quad, equal grids, 9 and 8 children.</summary>
+    /// <summary>Other nestings: one level, children that do not fill a quad, equal grids, 9 and 8 children.</summary>
     public static readonly LevelShape[][] OtherShapes =
     [
         [new(5, 7, 70)],

@@ -3,7 +3,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Storage.Tests.Files;
 
-/// <summary>A store that does not know how much room it has, so that nothing is refused beforehand.</summary>
+/// <summary>A store that does not know its free space, so that no write is refused beforehand.</summary>
 internal sealed class Boundless(IGalleryStore store) : IGalleryStore
 {
     public long? FreeBytes => null;

@@ -4,8 +4,7 @@ using SpadeCluster.Storage.Tests.Support;
 
 namespace SpadeCluster.Storage.Tests.Files;
 
-/// <summary>A real full disk (a small tmpfs) and a real read-only one (remounted). Skipped, by name, where the test may not
-/// mount.</summary>
+/// <summary>A real full disk (a small tmpfs) and a real read-only one (remounted); skipped without the right to mount.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class DiskTests
 {

@@ -93,7 +93,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
         Assert.Empty(await store.ListCategoriesAsync());
     }
 
-    /// <summary>An engine of which only the model is asked.</summary>
+    /// <summary>An engine of which only the model is used.</summary>
     private sealed class Predicting(SpadeCluster.Features.FeatureModel model) : SpadeCluster.Features.IFeatureEngines
     {
         public SpadeCluster.Features.FeatureEngine Default => new SpadeCluster.Tests.SyntheticEngine(model).Default;

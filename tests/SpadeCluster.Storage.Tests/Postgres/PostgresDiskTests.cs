@@ -6,7 +6,7 @@ using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests.Postgres;
 
-/// <summary>A database whose disk is full, and one that may only be read.</summary>
+/// <summary>A database whose disk is full, and a read-only one.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
 {

@@ -7,8 +7,8 @@ using SpadeCluster.Storage.Files;
 namespace SpadeCluster.Storage.Tests.Support;
 
 /// <summary>
-/// A process of its own, so that what it holds is its own: memory FOLDER BUDGET NEIGHBOURS IMAGES. It scores with two
-/// normals, which any process that scores must have room for, then with the whole gallery under the budget.
+/// Measures memory in a separate process (arguments: memory FOLDER BUDGET NEIGHBOURS IMAGES). It scores with two normals, which
+/// gives the memory that every scoring process needs, then with the whole gallery under the budget.
 /// </summary>
 internal static class MemoryProbe
 {

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace SpadeCluster.Storage.Tests.Support;
 
-/// <summary>A private PostgreSQL server in a temporary folder, reached through a socket in it; gone with the tests.</summary>
+/// <summary>A private PostgreSQL server in a temporary folder, reached through a socket there and deleted after the tests.</summary>
 public sealed class PostgresCluster : IDisposable
 {
     private static readonly string? BinFolder = FindBin();
@@ -13,10 +13,10 @@ public sealed class PostgresCluster : IDisposable
     private bool _started;
     private int _schemas;
 
-    /// <summary>Why there is no server to be had; null: there is one.</summary>
+    /// <summary>Why tests cannot start a server; null if they can.</summary>
     public static string? Missing { get; } = BinFolder is null ? "needs PostgreSQL (Debian: apt-get install postgresql)" : null;
 
-    /// <summary>Size of a disk of its own for the data, all but the log of changes, as mount's option; null: none.</summary>
+    /// <summary>Size of a separate disk for the data without the write-ahead log, as an option of mount; null: no such disk.</summary>
     internal string? DataDisk { get; init; }
 
     internal string DataFolder => $"{_folder}/data";
@@ -52,7 +52,7 @@ public sealed class PostgresCluster : IDisposable
         _started = true;
     }
 
-    /// <summary>Runs one of the server's programs; as user postgres if this is root, whom PostgreSQL refuses.</summary>
+    /// <summary>Runs one of the server's programs; as user postgres if this is root, because PostgreSQL refuses root.</summary>
     private static void Run(string program, params string[] arguments)
     {
         program = Path.Combine(BinFolder!, program);
@@ -63,7 +63,7 @@ public sealed class PostgresCluster : IDisposable
 
     private static void Exec(string program, params string[] arguments)
     {
-        // Output is not redirected: the server would inherit the pipe, and its end would never come.
+        // Output goes to no pipe: the server would inherit it and never close it.
         using var process = Process.Start(new ProcessStartInfo("/bin/sh",
             ["-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh", program, .. arguments])
         { WorkingDirectory = "/" })!;
@@ -83,7 +83,7 @@ public sealed class PostgresCluster : IDisposable
     }
 }
 
-/// <summary>Skipped, by name, where PostgreSQL is not installed.</summary>
+/// <summary>A test that is skipped without PostgreSQL.</summary>
 public sealed class PostgresFactAttribute : FactAttribute
 {
     public PostgresFactAttribute() => Skip = PostgresCluster.Missing;

@@ -19,12 +19,12 @@ public sealed class Stores(PostgresCluster postgres) : IDisposable
     private readonly List<IDisposable> _open = [];
     private string? _folder;
 
-    /// <summary>Theory data: the media that can be tested here.</summary>
+    /// <summary>Theory data: the media that can be tested on this machine.</summary>
     public static TheoryData<Medium> Media() => PostgresCluster.Missing is null ? [Medium.Files, Medium.Postgres] : [Medium.Files];
 
     public string Folder => _folder ??= Directory.CreateTempSubdirectory("spade-test-").FullName;
 
-    /// <summary>Where an empty store is: a folder, or a connection string.</summary>
+    /// <summary>The location of a new, empty store: a folder or a connection string.</summary>
     public string NewLocation(Medium medium) =>
         medium == Medium.Files ? Directory.CreateDirectory(Path.Combine(Folder, Guid.NewGuid().ToString("n"))).FullName
         : postgres.NewSchema();
@@ -50,7 +50,7 @@ public sealed class Stores(PostgresCluster postgres) : IDisposable
 
     public static ImageSource[] ImageRange(int start, int count) => Images([.. Enumerable.Range(start, count)]);
 
-    /// <summary>Scores of some images, by the version that judges.</summary>
+    /// <summary>Scores of some images, by the version that decides.</summary>
     public static async Task<double[]> ScoresAsync(IGalleryStore store, string category, params int[] queries)
     {
         using var scoring = new ScoringService(store, new SyntheticEngine(), threads: 1);

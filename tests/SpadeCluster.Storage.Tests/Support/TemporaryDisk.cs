@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SpadeCluster.Storage.Tests.Support;
 
-/// <summary>A small disk of its own (tmpfs), gone when disposed.</summary>
+/// <summary>A small disk (tmpfs), unmounted when disposed.</summary>
 internal sealed partial class TemporaryDisk : IDisposable
 {
     private const ulong ReadOnly = 1, Remount = 32;
@@ -50,7 +50,7 @@ internal sealed partial class TemporaryDisk : IDisposable
     private static partial int Unmount(string target);
 }
 
-/// <summary>Skipped, by name, where the test may not mount a disk.</summary>
+/// <summary>A test that is skipped without the right to mount a disk.</summary>
 public class MountFactAttribute : FactAttribute
 {
     public MountFactAttribute()
