@@ -36,7 +36,8 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
         // The last row may come without its padding.
         Int128 needed = (Int128)step * (Height - 1) + row;
         if (Pixels.Length < needed || Pixels.Length > (Int128)step * Height)
-            throw Invalid($"{Width}x{Height} pixels of {Format} with a stride of {step} bytes take {needed} bytes, but {Pixels.Length} came");
+            throw Invalid($"{Width}x{Height} pixels of {Format} with a stride of {step} bytes take {needed} bytes, "
+                + $"but {Pixels.Length} came");
         if (row * Height > Array.MaxLength - HeaderBytes)
             throw new SpadeException(SpadeError.ResourceExhausted, $"{Name}: {Width}x{Height} pixels are too many; send a smaller image");
 
@@ -74,7 +75,8 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
         if (format == RawFormat.Rgb8) pixels.CopyTo(rgb);
         else
             for (int i = 0, at = 0; at < rgb.Length; i++, at += 3)
-                rgb[at] = rgb[at + 1] = rgb[at + 2] = format == RawFormat.Gray8 ? pixels[i] : Round(BinaryPrimitives.ReadUInt16LittleEndian(pixels[(2 * i)..]));
+                rgb[at] = rgb[at + 1] = rgb[at + 2] = format == RawFormat.Gray8
+                    ? pixels[i] : Round(BinaryPrimitives.ReadUInt16LittleEndian(pixels[(2 * i)..]));
         return new RgbImage(width, height, rgb);
     }
 

@@ -18,7 +18,7 @@ public interface IGalleryShard
     ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
         CancellationToken cancellationToken = default);
 
-    /// <summary>The exact pixel search over some of the shard's images; one map per grid, as <see cref="PixelIndex.Search"/>.</summary>
+    /// <summary>The exact pixel search over some of the shard's images; one map per grid, as <see cref="PixelIndex"/> says.</summary>
     ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options,
         CancellationToken cancellationToken = default);
 }

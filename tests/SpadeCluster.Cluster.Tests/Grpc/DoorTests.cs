@@ -158,7 +158,7 @@ public sealed class DoorTests : IAsyncLifetime
     public async Task Raw_pixels_score_as_the_file_does(PixelFormat format)
     {
         byte[] file = Photos.Ppm(5, true), pixels = file[^(3 * 24 * 24)..];
-        const int stride = 80;
+        int stride = 80;
         var padded = new byte[stride * 24];
         for (int y = 0; y < 24; y++)
             for (int i = 0; i < 72; i++) padded[y * stride + i] = pixels[y * 72 + (format == PixelFormat.Bgr8 ? i - 2 * (i % 3 - 1) : i)];

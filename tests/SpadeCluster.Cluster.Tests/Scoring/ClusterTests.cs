@@ -116,7 +116,7 @@ public sealed class ClusterTests
     [InlineData("gateway,extractor", "gateway,extractor", "gallery", "gallery")]
     public async Task Gateways_with_extractors_send_under_50_KB_of_an_unflagged_image(params string[] roles)
     {
-        const int shards = 4;
+        int shards = 4;
         var model = FakeExtractor.LargeModel;
         var (store, _) = await CalibratedAsync(GatePolicy.Gate, galleryNeighbours: 50, shards, normals: 60, model);
         await using var silos = await TestSilos.StartAsync(store, roles, extractor: _ => new FakeExtractor(model));
@@ -152,7 +152,7 @@ public sealed class ClusterTests
     [Fact]
     public async Task Busy_gateways_keep_their_images_from_each_others_devices()
     {
-        const int each = 8;
+        int each = 8;
         var (store, _) = await CalibratedAsync(GatePolicy.Gate);
         var hold = new TaskCompletionSource();
         await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "gateway,extractor,gallery"], extractor: _ => new FakeExtractor { Gate = () => hold.Task });

@@ -47,13 +47,13 @@ public class WatchedStore : DispatchProxy
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         // Unwrapped, so that callers see what the store threw.
-        object? answer() => targetMethod!.Invoke(_store, BindingFlags.DoNotWrapExceptions, null, args, null);
+        object? Answer() => targetMethod!.Invoke(_store, BindingFlags.DoNotWrapExceptions, null, args, null);
         return targetMethod!.Name switch
         {
-            nameof(IGalleryStore.PinAsync) => PinAsync((int)args![1]!, answer),
-            nameof(IGalleryStore.PublishAsync) => PublishAsync(answer),
-            nameof(IGalleryStore.ReadPyramidAsync) => ReadPyramidAsync(answer),
-            _ => answer(),
+            nameof(IGalleryStore.PinAsync) => PinAsync((int)args![1]!, Answer),
+            nameof(IGalleryStore.PublishAsync) => PublishAsync(Answer),
+            nameof(IGalleryStore.ReadPyramidAsync) => ReadPyramidAsync(Answer),
+            _ => Answer(),
         };
     }
 

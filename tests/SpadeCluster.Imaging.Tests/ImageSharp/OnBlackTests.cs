@@ -171,7 +171,7 @@ public class OnBlackTests
     [InlineData("webp lossless with alpha", 16)]
     public void A_decoded_image_takes_three_bytes_a_pixel_and_little_besides(string kind, int bytesPerPixel)
     {
-        const int side = 1200;
+        int side = 1200;
         byte[] bytes = new byte[8 * side * side];
         for (int i = 0; i < bytes.Length; i++) bytes[i] = (byte)(i >> 12);
         var (encoder, load) = kind == "jpeg 4:2:0" ? (new JpegEncoder { ColorType = JpegEncodingColor.YCbCrRatio420 }, Image.LoadPixelData<Rgb24>) : Encoders[kind];
