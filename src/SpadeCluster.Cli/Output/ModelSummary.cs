@@ -1,6 +1,8 @@
 namespace SpadeCluster.Cli.Output;
 
-internal sealed record ModelSummary(string Name, string Folder, string Digest, int InputWidth, int InputHeight, IReadOnlyList<string> Levels, int PooledLength, bool WeightChannels, string Licence, string Origin);
+internal sealed record ModelSummary(
+    string Name, string Folder, string Digest, int InputWidth, int InputHeight, IReadOnlyList<string> Levels,
+    int Aggregate, int PooledLength, bool WeightChannels, string Licence, string Origin);
 
 internal sealed record ModelOutputRange(string Output, float Smallest, float Largest, float Mean);
 
