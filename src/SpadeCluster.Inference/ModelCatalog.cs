@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using SpadeCluster.Features;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Inference;
@@ -9,32 +9,26 @@ namespace SpadeCluster.Inference;
 /// The models that a process can use, and their extractors: the default model, the built-in ones, and those in the folders below a
 /// models folder. An extractor is opened when it is asked for, once for each device and model. Safe for concurrent calls.
 /// </summary>
-/// <param name="defaultModel">Folder or name of the model for new categories; null: the built-in default.</param>
+/// <param name="defaultModel">Built-in name or folder of the model for new categories; null: the built-in default.</param>
 /// <param name="modelsFolder">A folder whose folders are models.</param>
 /// <param name="options">The extractor settings for a device.</param>
-/// <param name="warn">Told of each folder that cannot be read.</param>
+/// <param name="warn">Told of each model that cannot be read.</param>
 public sealed class ModelCatalog(
     string? defaultModel, string modelsFolder, Func<OnnxRuntimeDevice, OnnxRuntimeOptions> options, Action<string> warn) : IDisposable
 {
     private readonly OpenExtractors<(OnnxRuntimeDevice Device, string Digest)> _extractors = new();
-    private readonly ConcurrentDictionary<(string Folder, DateTime Written), FeatureModel> _described = new();
+    private readonly ConcurrentDictionary<(string Digest, DateTime Written), FeatureModel> _described = new();
 
     // PublicationOnly: a failure is not kept, so that the next call sees a repaired folder.
-    private readonly Lazy<InferenceModel> _default = new(() => Open(defaultModel), LazyThreadSafetyMode.PublicationOnly);
+    private readonly Lazy<ModelSource> _default = new(() => ModelSource.Of(defaultModel), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>What new categories are built with.</summary>
-    /// <exception cref="SpadeException">As <see cref="ModelFolder.Open"/>.</exception>
-    public InferenceModel Default => _default.Value;
+    /// <exception cref="SpadeException">As <see cref="ModelSource.Of"/>.</exception>
+    public ModelSource Default => _default.Value;
 
     /// <summary>Health of every open extractor, ordered by device and model.</summary>
     public IEnumerable<ExtractorHealth> Health => _extractors.All.Select(e => e.Health)
         .OrderBy(h => h.Device, StringComparer.Ordinal).ThenBy(h => h.ModelDigest, StringComparer.Ordinal);
-
-    /// <summary>Opens a model by the name of a built-in one or by its folder.</summary>
-    /// <param name="nameOrFolder">Null: the built-in default.</param>
-    /// <exception cref="SpadeException">As <see cref="ModelFolder.Open"/>.</exception>
-    public static InferenceModel Open(string? nameOrFolder)
-        => nameOrFolder is null or DefaultModel.Name ? DefaultModel.Open() : ModelFolder.Open(nameOrFolder);
 
     /// <summary>The default model's extractor.</summary>
     /// <exception cref="SpadeException">As <see cref="OnnxRuntimeExtractor"/>'s constructor and <see cref="ModelFolder.Open"/>.</exception>
@@ -44,45 +38,66 @@ public sealed class ModelCatalog(
     /// <exception cref="SpadeException">FailedPrecondition: no model here has this digest. As the other overload, otherwise.</exception>
     public IFeatureExtractor Extractor(OnnxRuntimeDevice device, FeatureModel model) => Extractor(device, model.Digest, () => Find(model));
 
-    /// <summary>The models that new galleries can be built with: the default one, the built-in ones and those below the models
-    /// folder that can be run.</summary>
+    /// <summary>All models that can be read, each once: the default one, the built-in ones and those below the models folder.</summary>
+    public IEnumerable<ModelSource> Sources()
+    {
+        string?[] all = [defaultModel, .. BuiltInModels.Names, .. FoldersIn(modelsFolder)];
+        return all.Select(Read).OfType<ModelSource>().DistinctBy(s => s.Digest);
+    }
+
+    /// <summary>The models that new galleries can be built with, the default one first.</summary>
     public IReadOnlyList<FeatureModel> Models(OnnxRuntimeDevice device)
     {
         var models = new List<FeatureModel> { Extractor(device).Model };
-        foreach (string folder in ModelFolders.In(modelsFolder))
+        foreach (var source in Sources().Where(s => s.Digest != Default.Digest))
         {
             try
             {
-                var written = File.GetLastWriteTimeUtc(Path.Combine(folder, ModelFolder.ManifestFile));
-                models.Add(_described.GetOrAdd((folder, written), _ => Describe(device, folder)));
+                models.Add(_described.GetOrAdd((source.Digest, Written(source)), _ => Describe(device, source)));
             }
             catch (SpadeException e)
             {
-                warn($"model folder '{folder}' is left out: {e.Message}");
+                warn($"model '{source.Location ?? source.Manifest.Name}' is left out: {e.Message}");
             }
         }
-        return [.. models.DistinctBy(m => m.Digest)];
+        return models;
     }
 
     public void Dispose() => _extractors.Dispose();
 
-    private IFeatureExtractor Extractor(OnnxRuntimeDevice device, string digest, Func<InferenceModel> find)
-        => _extractors.Get((device, digest), () => new OnnxRuntimeExtractor(find(), options(device) with { Device = device }));
+    /// <summary>The model folders directly below a folder, by name; whether they can be opened is not looked at.</summary>
+    public static IEnumerable<string> FoldersIn(string folder) => (Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : [])
+        .Order(StringComparer.Ordinal).Where(d => File.Exists(Path.Combine(d, ModelFolder.ManifestFile)));
 
-    /// <summary>Opens a folder's model for a look only: the weights of models that nobody scores with do not stay in memory.</summary>
-    private FeatureModel Describe(OnnxRuntimeDevice device, string folder)
+    private IFeatureExtractor Extractor(OnnxRuntimeDevice device, string digest, Func<ModelSource> find)
+        => _extractors.Get((device, digest), () => Open(device, find()));
+
+    private OnnxRuntimeExtractor Open(OnnxRuntimeDevice device, ModelSource source) => new(source.Open(), options(device) with { Device = device });
+
+    /// <summary>Opens a model for a look only: the weights of models that nobody scores with do not stay in memory.</summary>
+    private FeatureModel Describe(OnnxRuntimeDevice device, ModelSource source)
     {
-        using var extractor = new OnnxRuntimeExtractor(ModelFolder.Open(folder), options(device) with { Device = device });
+        using var extractor = Open(device, source);
         return extractor.Model;
     }
 
-    private InferenceModel Find(FeatureModel model)
+    private static DateTime Written(ModelSource source)
+        => source.Location is { } folder ? File.GetLastWriteTimeUtc(Path.Combine(folder, ModelFolder.NetworkFile)) : default;
+
+    private ModelSource Find(FeatureModel model) => Sources().FirstOrDefault(s => s.Digest == model.Digest)
+        ?? throw new SpadeException(SpadeError.FailedPrecondition,
+            $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below '{modelsFolder}': put its folder there, or name the folder");
+
+    private ModelSource? Read(string? nameOrFolder)
     {
-        if (Default.Digest == model.Digest) return Default;
-        if (DefaultModel.Open() is var embedded && embedded.Digest == model.Digest) return embedded;
-        return ModelFolders.Find(modelsFolder, model.Digest, warn)
-            ?? throw new SpadeException(SpadeError.FailedPrecondition,
-                $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below '{modelsFolder}': " +
-                "put its folder there, or name the folder");
+        try
+        {
+            return ModelSource.Of(nameOrFolder);
+        }
+        catch (SpadeException e)
+        {
+            warn($"model '{nameOrFolder ?? BuiltInModels.Default}' is left out: {e.Message}");
+            return null;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SpadeCluster.Inference.BuiltIn;
 
 namespace SpadeCluster.Inference;
 
@@ -13,17 +14,19 @@ public static class ModelFolder
     /// FailedPrecondition: the digest differs. ResourceExhausted: a file is too large.</exception>
     public static InferenceModel Open(string directory)
     {
-        if (!Directory.Exists(directory)) throw new SpadeException(SpadeError.NotFound, $"there is no model folder {directory}; import or create one with 'spade model'");
         var manifest = ReadManifest(directory);
         string networkPath = Path.Combine(directory, NetworkFile);
         CheckMemory(networkPath, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         return InferenceModel.Create(manifest, ReadBounded(networkPath, LargestNetwork), directory);
     }
 
-    /// <summary>What a folder says of its model, which the network's bytes may belie.</summary>
+    /// <summary>What a folder says of its model; the network is not read.</summary>
     /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: unreadable, or it makes no sense.</exception>
     internal static ModelManifest ReadManifest(string directory)
     {
+        if (!Directory.Exists(directory))
+            throw new SpadeException(SpadeError.NotFound,
+                $"there is no model folder {directory}; built in are {string.Join(" and ", BuiltInModels.Names)}, and 'spade model import' makes others");
         string manifestPath = Path.Combine(directory, ManifestFile);
         ModelManifest? manifest;
         try

@@ -22,11 +22,16 @@ public sealed record PooledSource(string? Output = null, string? MeanOf = null);
 /// <param name="Levels">Graph outputs [N, C, H, W] that form the pyramid, finest first.</param>
 /// <param name="Sha256">Hex SHA-256 of model.onnx.</param>
 /// <param name="WeightChannels">See <see cref="Features.FeatureModel.WeightChannels"/>.</param>
+/// <param name="Aggregate">Each cell of a level becomes the mean over the Aggregate x Aggregate cells around it, those outside
+/// the level left out: locally aware features (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", 2022,
+/// section 3.1). Odd; 1: cells as they are. The pooled feature is taken before.</param>
 public sealed record ModelManifest(
     string Name, int InputWidth, int InputHeight, ChannelOrder ChannelOrder, IReadOnlyList<float> Mean, IReadOnlyList<float> Scale,
-    IReadOnlyList<string> Levels, PooledSource Pooled, bool WeightChannels, string Sha256, string Licence, string Origin)
+    IReadOnlyList<string> Levels, PooledSource Pooled, bool WeightChannels, string Sha256, string Licence, string Origin,
+    int Aggregate = 1)
 {
     internal const int LargestInput = 4096;
+    public const int LargestAggregate = 15;
 
     /// <summary>Hex SHA-256 over all that decides the features: the network's digest and the normalisation around it.</summary>
     public string FeatureDigest()
@@ -34,6 +39,7 @@ public sealed record ModelManifest(
         static string Numbers(IReadOnlyList<float> values) => string.Join(",", values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
         string canonical = string.Join('\n', "spade-features-1", Sha256.ToLowerInvariant(), $"{InputWidth}x{InputHeight}", ChannelOrder, Numbers(Mean), Numbers(Scale),
             string.Join(",", Levels), Pooled.Output is null ? $"mean-of:{Pooled.MeanOf}" : $"output:{Pooled.Output}");
+        if (Aggregate != 1) canonical += $"\naggregate:{Aggregate}"; // models from before this field keep their digest
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)));
     }
 
@@ -47,6 +53,7 @@ public sealed record ModelManifest(
         if (Levels is not { Count: > 0 } || Levels.Any(string.IsNullOrEmpty) || Levels.Distinct().Count() != Levels.Count) throw Bad("levels", "must name one or more different graph outputs");
         if (Pooled is null || (Pooled.Output is null) == (Pooled.MeanOf is null)) throw Bad("pooled", "must be either {\"output\": name} or {\"meanOf\": level}");
         if (Pooled.MeanOf is { } level && !Levels.Contains(level)) throw Bad("pooled", $"is the mean of '{level}', which is not among the levels");
+        if (Aggregate is < 1 or > LargestAggregate || Aggregate % 2 == 0) throw Bad("aggregate", $"must be an odd number from 1 to {LargestAggregate}");
         if (Sha256 is not { Length: 64 } || !Sha256.All(char.IsAsciiHexDigit)) throw Bad("sha256", "must be 64 hexadecimal digits");
 
         SpadeException Bad(string field, string problem) => new(SpadeError.InvalidArgument, $"{source}: \"{field}\" {problem}");

@@ -1,4 +1,4 @@
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 
 namespace SpadeCluster.Inference.Tests;
 
@@ -10,7 +10,7 @@ public class ModelFolderTests
     public void What_was_written_is_read_back()
     {
         using var temporary = new TemporaryFolder();
-        var written = DefaultModel.Write(temporary.In("a/model"));
+        var written = SmallModels.WriteOrientedEnergy(temporary.In("a/model"));
         var read = ModelFolder.Open(temporary.In("a/model"));
         Assert.Equal(written.Digest, read.Digest);
         Assert.Equal(written.Network.ToArray(), read.Network.ToArray());
@@ -35,15 +35,15 @@ public class ModelFolderTests
     {
         using var temporary = new TemporaryFolder();
         string folder = temporary.In("model");
-        DefaultModel.Write(folder);
-        DefaultModel.Write(folder); // the same again is fine
+        SmallModels.WriteOrientedEnergy(folder);
+        SmallModels.WriteOrientedEnergy(folder); // the same again is fine
         var other = SmallModels.Of(g => g.Node("Relu", "level", ["image"]));
         Assert.Equal(SpadeError.FailedPrecondition, Assert.Throws<SpadeException>(() => ModelFolder.Write(folder, other)).Error);
         ModelFolder.Write(folder, other, replace: true);
         Assert.Equal(other.Digest, ModelFolder.Open(folder).Digest);
 
         File.WriteAllText(Path.Combine(folder, "notes.txt"), "mine");
-        Assert.Equal(SpadeError.FailedPrecondition, Assert.Throws<SpadeException>(() => DefaultModel.Write(folder, replace: true)).Error);
+        Assert.Equal(SpadeError.FailedPrecondition, Assert.Throws<SpadeException>(() => SmallModels.WriteOrientedEnergy(folder, replace: true)).Error);
         Assert.Equal(other.Digest, ModelFolder.Open(folder).Digest);
     }
 
@@ -51,7 +51,7 @@ public class ModelFolderTests
     public void A_changed_network_is_refused_naming_both_digests()
     {
         using var temporary = new TemporaryFolder();
-        var model = DefaultModel.Write(temporary.Path + "/model");
+        var model = SmallModels.WriteOrientedEnergy(temporary.Path + "/model");
         string file = temporary.In("model/model.onnx");
         byte[] bytes = File.ReadAllBytes(file);
         bytes[^5] ^= 1;
@@ -73,10 +73,11 @@ public class ModelFolderTests
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{}}", "\"pooled\"")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"b\"}}", "'b'")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"sha256\":\"12\"}", "\"sha256\"")]
+    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"aggregate\":2}", "\"aggregate\"")]
     public void A_manifest_that_makes_no_sense_is_refused_by_field(string json, string named)
     {
         using var temporary = new TemporaryFolder();
-        DefaultModel.Write(temporary.In("model"));
+        SmallModels.WriteOrientedEnergy(temporary.In("model"));
         File.WriteAllText(temporary.In("model/model.json"), json);
         var error = Refused(temporary.In("model"));
         Assert.Equal(SpadeError.InvalidArgument, error.Error);
@@ -88,7 +89,7 @@ public class ModelFolderTests
     {
         using var temporary = new TemporaryFolder();
         Assert.Equal(SpadeError.NotFound, Refused(temporary.In("nowhere")).Error);
-        DefaultModel.Write(temporary.In("model"));
+        SmallModels.WriteOrientedEnergy(temporary.In("model"));
         File.Delete(temporary.In("model/model.onnx"));
         Assert.Equal(SpadeError.NotFound, Refused(temporary.In("model")).Error);
     }
@@ -96,14 +97,16 @@ public class ModelFolderTests
     [Fact]
     public void The_digest_covers_all_that_decides_the_features_and_nothing_else()
     {
-        var m = DefaultModel.Open().Manifest;
+        var m = OrientedEnergy.Open().Manifest;
         string digest = m.FeatureDigest();
         ModelManifest[] others =
         [
             m with { Mean = [0, 0, 0.5f] }, m with { Scale = [255, 255, 254] }, m with { ChannelOrder = ChannelOrder.BGR }, m with { InputWidth = 225 },
-            m with { Levels = ["level1", "level2"] }, m with { Pooled = new(MeanOf: "level1") }, m with { Sha256 = new('a', 64) },
+            m with { Levels = ["level1", "level2"] }, m with { Pooled = new(MeanOf: "level1") }, m with { Sha256 = new('a', 64) }, m with { Aggregate = 3 },
         ];
         Assert.Equal(others.Length + 1, others.Select(o => o.FeatureDigest()).Append(digest).Distinct().Count());
+        // Galleries from before there was an aggregate know this digest.
+        Assert.Equal("d42ee47f3f6756497bed4fb65e2fbf6629294cacfce35e3e6c4e224fe661b84b", digest);
         Assert.Equal(digest, (m with { Name = "other", Licence = "other", Origin = "other", WeightChannels = false }).FeatureDigest());
     }
 }

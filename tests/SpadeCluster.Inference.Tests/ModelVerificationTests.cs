@@ -1,4 +1,4 @@
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Inference.Tests;
@@ -8,7 +8,7 @@ public class ModelVerificationTests
     [Fact]
     public async Task It_passes_a_sound_model_and_catches_a_dead_one()
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         var ranges = await ModelVerification.RunAsync(extractor, images: 2);
         Assert.Equal(["level 1", "level 2", "level 3", "pooled"], ranges.Select(r => r.Name));
         Assert.All(ranges, r => Assert.True(r.Smallest < r.Mean && r.Mean < r.Largest));

@@ -1,3 +1,4 @@
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.Tests;
@@ -12,6 +13,14 @@ internal static class SmallModels
         builder.Output("level");
         byte[] network = builder.Build();
         return InferenceModel.Create(Manifest(network, size), network, "test model");
+    }
+
+    /// <summary>The smallest built-in model as a folder.</summary>
+    public static InferenceModel WriteOrientedEnergy(string folder, bool replace = false)
+    {
+        var model = OrientedEnergy.Open();
+        ModelFolder.Write(folder, model, replace);
+        return model;
     }
 
     public static ModelManifest Manifest(byte[] network, int size = 16) =>

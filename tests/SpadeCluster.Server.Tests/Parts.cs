@@ -1,6 +1,6 @@
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Server.Tests;
@@ -34,7 +34,7 @@ internal static class Part
 /// <summary>The embedded model, one thread an image.</summary>
 internal sealed class TestEngines : IFeatureEngines, IDisposable
 {
-    private readonly OnnxRuntimeExtractor _extractor = new(DefaultModel.Open(), new() { Threads = 1 });
+    private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy), new() { Threads = 1 });
 
     public FeatureEngine Default => new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
 

@@ -21,13 +21,13 @@ internal static class BenchCommands
 
     private static Command Extract()
     {
-        var model = new Option<string?>("--model") { Description = "Name of a built-in model, model folder, or 'default'. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
+        var model = new Option<string?>("--model") { Description = "Built-in model, or model folder. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
         var threads = new Option<string>("--threads") { Description = "Thread counts to measure.", DefaultValueFactory = _ => "1,2" };
         var (runs, peer, json) = (Runs(10), Peer(), CommonOptions.Json());
         var command = new Command("extract", "Time feature extraction of one image.\n\nExample: spade bench extract --threads 1,2 --peer \"python3 tests/SpadeCluster.Benchmarks/Inference/torch_extract.py --threads 2\"") { model, threads, runs, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), "default" => ModelCatalog.Open(null), var named => ModelCatalog.Open(named) };
+            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), var named => ModelSource.Of(named).Open() };
             var result = await ExtractBenchmark.RunAsync(subject, Counts(parsed.GetRequiredValue(threads)), parsed.GetValue(runs), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))
             {

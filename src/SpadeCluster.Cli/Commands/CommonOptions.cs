@@ -1,6 +1,7 @@
 using System.CommandLine;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Galleries;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Neighbors;
 using SpadeCluster.Scoring;
 
@@ -13,7 +14,7 @@ internal static class CommonOptions
 
     public static Option<bool> Json() => new("--json") { Description = "Print JSON for machines instead of text." };
 
-    public static Option<string?> Model() => new("--model") { Description = "Model folder (model.onnx, model.json). Default: the embedded oriented-energy model, or the one an existing gallery was built with, if it is below ./models.", HelpName = "DIR" };
+    public static Option<string?> Model() => new("--model") { Description = $"Built-in model ({string.Join(", ", BuiltInModels.Names)}), or model folder (model.onnx, model.json). Default: {BuiltInModels.Default}, or the one an existing gallery was built with: a built-in one, or one below ./models.", HelpName = "MODEL" };
 
     public static Option<string> Gallery() => new("--gallery") { Description = "Folder of the galleries, or a PostgreSQL connection string (Host=...;Database=...).", HelpName = "DIR", DefaultValueFactory = _ => GalleryFolder };
 

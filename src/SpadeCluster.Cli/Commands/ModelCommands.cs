@@ -5,7 +5,7 @@ using SpadeCluster.Cli.Output;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.Import;
 using Spectre.Console;
 
@@ -14,32 +14,30 @@ namespace SpadeCluster.Cli.Commands;
 /// <summary>spade model list|show|create|import|int8|verify</summary>
 internal static class ModelCommands
 {
-    private const string Embedded = "(embedded)";
+    private const string BuiltIn = "(built in)";
 
-    public static Command Create() => new("model", "Feature extractors: the embedded default, and model folders (model.onnx, model.json).") { List(), Show(), CreateDefault(), Import(), Int8(), Verify() };
+    public static Command Create() => new("model", "Feature extractors: the built-in ones, and model folders (model.onnx, model.json).") { List(), Show(), CopyBuiltIn(), Import(), Int8(), Verify() };
 
-    private static Argument<string?> Folder() => new("DIR") { Description = "Model folder. Default: the embedded model.", Arity = ArgumentArity.ZeroOrOne };
-
-    private static InferenceModel Open(string? folder) => folder is null ? DefaultModel.Open() : ModelFolder.Open(folder);
+    private static Argument<string?> Model() => new("MODEL") { Description = $"Model folder, or a built-in model: {string.Join(", ", BuiltInModels.Names)}. Default: the first of these.", Arity = ArgumentArity.ZeroOrOne };
 
     private static Command List()
     {
         var json = CommonOptions.Json();
-        var command = new Command("list", $"List the embedded model and those below ./{Engines.ModelsFolder}.\n\nExample: spade model list") { json };
+        var command = new Command("list", $"List the built-in models and those below ./{Engines.ModelsFolder}.\n\nExample: spade model list") { json };
         command.SetAction(parsed =>
         {
-            var models = new List<ModelSummary> { Summarise(Embedded, DefaultModel.Open()) };
+            var models = new List<ModelSummary>();
             int broken = 0;
-            foreach (string folder in ModelFolders.In(Engines.ModelsFolder))
+            foreach (string name in BuiltInModels.Names.Concat(ModelCatalog.FoldersIn(Engines.ModelsFolder)))
             {
                 try
                 {
-                    models.Add(Summarise(folder, ModelFolder.Open(folder)));
+                    models.Add(Summarise(ModelSource.Of(name)));
                 }
                 catch (SpadeException e)
                 {
                     broken++;
-                    Console.Error.WriteLine($"spade: {folder}: {e.Message}");
+                    Console.Error.WriteLine($"spade: {name}: {e.Message}");
                 }
             }
             if (parsed.GetValue(json))
@@ -58,25 +56,28 @@ internal static class ModelCommands
 
     private static Command Show()
     {
-        var (folder, json) = (Folder(), CommonOptions.Json());
+        var (folder, json) = (Model(), CommonOptions.Json());
         var command = new Command("show", "Show one model.\n\nExample: spade model show models/wide_resnet50_2") { folder, json };
         command.SetAction(parsed =>
         {
-            Print(Summarise(parsed.GetValue(folder) ?? Embedded, Open(parsed.GetValue(folder))), parsed.GetValue(json));
+            Print(Summarise(ModelSource.Of(parsed.GetValue(folder))), parsed.GetValue(json));
             return 0;
         });
         return command;
     }
 
-    private static Command CreateDefault()
+    private static Command CopyBuiltIn()
     {
-        var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine(Engines.ModelsFolder, DefaultModel.Name) };
+        var name = new Argument<string>("NAME") { Description = $"Built-in model: {string.Join(", ", BuiltInModels.Names)}.", DefaultValueFactory = _ => BuiltInModels.Default };
+        name.AcceptOnlyFromAmong([.. BuiltInModels.Names]);
+        var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
-        var command = new Command("create", "Write the embedded default model (oriented-energy pyramid) as a model folder.\n\nExample: spade model create --out models/mine") { output, json };
+        var command = new Command("create", "Write a built-in model as a model folder, for changing its model.json.\n\nExample: spade model create resnet18 --out models/mine") { name, output, json };
         command.SetAction(parsed =>
         {
             string folder = parsed.GetRequiredValue(output);
-            Print(Summarise(folder, DefaultModel.Write(folder)), parsed.GetValue(json));
+            ModelFolder.Write(folder, BuiltInModels.Open(parsed.GetRequiredValue(name)));
+            Print(Summarise(ModelSource.In(folder)), parsed.GetValue(json));
             return 0;
         });
         return command;
@@ -88,13 +89,15 @@ internal static class ModelCommands
         architecture.AcceptOnlyFromAmong([.. ModelImport.Architectures]);
         var weights = new Option<string>("--weights") { Description = "Published weights with torchvision's tensor names: safetensors, or PyTorch's .pth.", HelpName = "FILE", Required = true };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
+        var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate") { Description = "Average each level over N x N cells (an odd number): locally aware features; 1: as they are.", HelpName = "N", DefaultValueFactory = _ => 1 }, 1, ModelManifest.LargestAggregate);
         var licence = new Option<string?>("--licence") { Description = "What the weights' publisher allows, for the record." };
         var json = CommonOptions.Json();
-        var command = new Command("import", "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output, licence, json };
+        var command = new Command("import", "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output, aggregate, licence, json };
         command.SetAction(parsed =>
         {
             string folder = parsed.GetRequiredValue(output);
-            Print(Summarise(folder, ModelImport.Run(parsed.GetRequiredValue(architecture), parsed.GetRequiredValue(weights), folder, parsed.GetValue(licence))), parsed.GetValue(json));
+            ModelImport.Run(parsed.GetRequiredValue(architecture), parsed.GetRequiredValue(weights), folder, parsed.GetValue(licence), parsed.GetValue(aggregate));
+            Print(Summarise(ModelSource.In(folder)), parsed.GetValue(json));
             return 0;
         });
         return command;
@@ -102,19 +105,19 @@ internal static class ModelCommands
 
     private static Command Int8()
     {
-        var folder = new Argument<string>("DIR") { Description = "Model folder." };
+        var folder = new Argument<string>("MODEL") { Description = "Model folder, or the name of a built-in model." };
         var normals = new Option<string[]>("--normals") { Description = "Photographs of normal products, or folders of them: tens are enough.", HelpName = "PATH", Required = true, AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
         var command = new Command("int8", "Turn a model into one that computes in 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime on processors with integer dot products. It is another model: galleries are built anew.\n\nExample: spade model int8 models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
         command.SetAction((parsed, cancellation) =>
         {
-            var model = ModelFolder.Open(parsed.GetRequiredValue(folder));
+            var model = ModelSource.Of(parsed.GetRequiredValue(folder)).Open();
             var geometry = Preprocessing.Stretch(model.Manifest.InputWidth, model.Manifest.InputHeight);
             RgbImage[] images = [.. Files.Expand(parsed.GetRequiredValue(normals)).Select(file => geometry.Apply(ImageReader.Default.ReadFile(file)))];
             var converted = SpadeCluster.Inference.OnnxRuntime.Int8Conversion.Run(model, images, cancellation);
             ModelFolder.Write(parsed.GetRequiredValue(output), converted);
-            Print(Summarise(parsed.GetRequiredValue(output), converted), parsed.GetValue(json));
+            Print(Summarise(ModelSource.In(parsed.GetRequiredValue(output))), parsed.GetValue(json));
             return Task.FromResult(0);
         });
         return command;
@@ -122,12 +125,12 @@ internal static class ModelCommands
 
     private static Command Verify()
     {
-        var (folder, json) = (Folder(), CommonOptions.Json());
+        var (folder, json) = (Model(), CommonOptions.Json());
         var device = new Option<string>("--device") { Description = "Where to run it: cpu, or cuda:N in a build with -p:Gpu=true.", HelpName = "DEVICE", DefaultValueFactory = _ => ExtractorSettings.Cpu };
         var command = new Command("verify", "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and alone, and how far another device differs from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder, device, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var model = Open(parsed.GetValue(folder));
+            var model = ModelSource.Of(parsed.GetValue(folder)).Open();
             var verified = await VerifyAsync(model, new(parsed.GetRequiredValue(device)), cancellation);
             if (parsed.GetValue(json))
             {
@@ -158,11 +161,11 @@ internal static class ModelCommands
             [.. differences.Select((d, i) => new ModelOutputDifference(ranges[i].Name, d))]);
     }
 
-    private static ModelSummary Summarise(string folder, InferenceModel model)
+    private static ModelSummary Summarise(ModelSource model)
     {
-        using var extractor = new ExtractorSettings().Open(model);
+        using var extractor = new ExtractorSettings().Open(model.Open());
         var (m, f) = (model.Manifest, extractor.Model);
-        return new ModelSummary(m.Name, folder, model.Digest, f.InputWidth, f.InputHeight, [.. f.Levels.Select(l => l.ToString())], f.PooledLength, f.WeightChannels, m.Licence, m.Origin);
+        return new ModelSummary(m.Name, model.Location ?? BuiltIn, model.Digest, f.InputWidth, f.InputHeight, [.. f.Levels.Select(l => l.ToString())], m.Aggregate, f.PooledLength, f.WeightChannels, m.Licence, m.Origin);
     }
 
     private static void Print(ModelSummary m, bool json)
@@ -173,7 +176,7 @@ internal static class ModelCommands
             return;
         }
         Console.WriteLine($"{m.Name} in {m.Folder}");
-        Console.WriteLine($"input {m.InputWidth}x{m.InputHeight}; levels {string.Join(", ", m.Levels)}; pooled {m.PooledLength}; channel weights {(m.WeightChannels ? "by variance" : "1")}");
+        Console.WriteLine($"input {m.InputWidth}x{m.InputHeight}; levels {string.Join(", ", m.Levels)}{(m.Aggregate > 1 ? $", each cell the mean over {m.Aggregate}x{m.Aggregate} cells" : "")}; pooled {m.PooledLength}; channel weights {(m.WeightChannels ? "by variance" : "1")}");
         Console.WriteLine($"digest {m.Digest}");
         Console.WriteLine($"licence: {m.Licence}; origin: {m.Origin}");
     }

@@ -74,11 +74,11 @@ public sealed class SiloOptions
     [Required]
     public string Galleries { get; set; } = "galleries";
 
-    /// <summary>Folder of model folders, beside the embedded model.</summary>
+    /// <summary>Folder of model folders, beside the built-in models.</summary>
     [Required]
     public string Models { get; set; } = "models";
 
-    /// <summary>Model folder for new categories; null: the embedded model.</summary>
+    /// <summary>Built-in model or model folder for new categories; null: the built-in default.</summary>
     public string? DefaultModel { get; set; }
 
     /// <summary>Devices of an extractor silo, separated by commas, one extractor each: cpu (the processors), cuda:0, cuda:1 and

@@ -71,12 +71,43 @@ public static class HalfConversion
     public static bool TryNarrow(ReadOnlySpan<float> source, Span<Half> destination)
     {
         if (destination.Length < source.Length) throw new ArgumentException("destination is too short", nameof(destination));
-        for (int i = 0; i < source.Length; i++)
+        int i = 0;
+        if (Vector256.IsHardwareAccelerated)
+        {
+            ref float from = ref MemoryMarshal.GetReference(source);
+            ref ushort to = ref MemoryMarshal.GetReference(MemoryMarshal.Cast<Half, ushort>(destination));
+            var largest = Vector256<uint>.Zero; // without signs
+            for (; i <= source.Length - 16; i += 16)
+            {
+                var low = Narrow(Vector256.LoadUnsafe(ref from, (nuint)i).AsUInt32(), ref largest);
+                var high = Narrow(Vector256.LoadUnsafe(ref from, (nuint)i + 8).AsUInt32(), ref largest);
+                Vector256.Narrow(low, high).StoreUnsafe(ref to, (nuint)i);
+            }
+            if (Vector256.GreaterThanOrEqualAny(largest, Vector256.Create(0x7C00u))) return false;
+        }
+        for (; i < source.Length; i++)
         {
             Half h = (Half)source[i];
             if (!Half.IsFinite(h)) return false;
             destination[i] = h;
         }
         return true;
+    }
+
+    /// <summary>Eight floats' bits to halves' bits, one in each 32-bit lane. Infinity, NaN and what rounds to infinity give 0x7C00
+    /// or more without the sign, which <paramref name="largest"/> remembers.</summary>
+    private static Vector256<uint> Narrow(Vector256<uint> bits, ref Vector256<uint> largest)
+    {
+        var sign = bits & Vector256.Create(0x80000000u);
+        var value = bits ^ sign;
+        // A normal half: the exponent's bias goes from 127 to 15; half a unit is added, less one bit where the last kept bit is even.
+        var odd = (value >>> 13) & Vector256<uint>.One;
+        var normal = (value + Vector256.Create(unchecked((uint)(15 - 127) << 23) + 0xFFFu) + odd) >>> 13;
+        // A subnormal half: adding 0.5 shifts its bits to the end of the float's mantissa, and the processor rounds them.
+        var half = Vector256.Create(0.5f);
+        var subnormal = (value.AsSingle() + half).AsUInt32() - half.AsUInt32();
+        var magnitude = Vector256.ConditionalSelect(Vector256.LessThan(value, Vector256.Create(113u << 23)), subnormal, normal);
+        largest = Vector256.Max(largest, magnitude);
+        return magnitude | (sign >>> 16);
     }
 }

@@ -17,17 +17,19 @@ public static class ModelImport
 
     /// <summary>Reads weights, folds batch normalisation, writes model.onnx and model.json to <paramref name="outDirectory"/>.</summary>
     /// <param name="licence">What the weights' publisher allows; kept in the manifest.</param>
+    /// <param name="aggregate">See <see cref="ModelManifest.Aggregate"/>.</param>
     /// <param name="replace">Whether another model in that folder may be replaced.</param>
     /// <exception cref="SpadeException">InvalidArgument: unknown architecture, or a file that is damaged or lacks a tensor.
     /// NotFound: no such file. FailedPrecondition: the folder holds something else.</exception>
-    public static InferenceModel Run(string architecture, string weightsPath, string outDirectory, string? licence = null, bool replace = false)
+    public static InferenceModel Run(string architecture, string weightsPath, string outDirectory, string? licence = null, int aggregate = 1, bool replace = false)
     {
         var known = ResNetArchitecture.All.FirstOrDefault(a => a.Name == architecture)
             ?? throw new SpadeException(SpadeError.InvalidArgument, $"unknown architecture '{architecture}'; known are {string.Join(", ", Architectures)}");
         string file = Identify(architecture, weightsPath);
         var weights = WeightsFile.Open(weightsPath);
         using var open = weights as IDisposable;
-        var model = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", $"{known.Origin}; {file}");
+        var built = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", $"{known.Origin}; {file}");
+        var model = InferenceModel.Create(built.Manifest with { Aggregate = aggregate }, built.Network, built.Source);
         ModelFolder.Write(outDirectory, model, replace);
         return model;
     }

@@ -39,8 +39,10 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         graph.Output.Clear();
         var levels = manifest.Levels.Select((name, i) =>
         {
-            string cast = Add(graph, "Cast", [name], $"{Prefix}cast{i + 1}", GraphBuilder.Int("to", halfLevels ? Half : Float));
-            return Output(graph, Add(graph, "Transpose", [cast], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)), halfLevels ? Half : Float, rank: 4);
+            string level = Add(graph, "Cast", [name], $"{Prefix}float{i + 1}", GraphBuilder.Int("to", Float));
+            if (manifest.Aggregate > 1) level = Average(graph, level, $"{Prefix}aggregate{i + 1}", manifest.Aggregate);
+            if (halfLevels) level = Add(graph, "Cast", [level], $"{Prefix}half{i + 1}", GraphBuilder.Int("to", Half));
+            return Output(graph, Add(graph, "Transpose", [level], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)), halfLevels ? Half : Float, rank: 4);
         }).ToArray();
         string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", GraphBuilder.Int("to", Float));
         if (manifest.Pooled.MeanOf is not null) pooled = Add(graph, "GlobalAveragePool", [pooled], $"{Prefix}pooled.mean");
@@ -130,6 +132,14 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } } });
         graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name }, Attribute = { GraphBuilder.Int("to", type.ElemType) } });
         return single;
+    }
+
+    /// <summary>The mean over size x size cells around each cell, of those inside the level.</summary>
+    private static string Average(GraphProto graph, string input, string output, int size)
+    {
+        int pad = size / 2;
+        return Add(graph, "AveragePool", [input], output, GraphBuilder.Ints("kernel_shape", size, size), GraphBuilder.Ints("strides", 1, 1),
+            GraphBuilder.Ints("pads", pad, pad, pad, pad), GraphBuilder.Int("count_include_pad", 0));
     }
 
     private static string Add(GraphProto graph, string op, string[] inputs, string output, params AttributeProto[] attributes)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -23,8 +24,8 @@ internal sealed class BoundSession : IDisposable
     private readonly List<OrtValue> _bound = [];
     private readonly int _inputLength;
     private readonly bool _half;
-    private readonly float[] _input, _pooled;
-    private readonly Array[] _levels; // float[] or Half[]
+    private readonly Memory<byte> _input, _pooled;
+    private readonly Memory<byte>[] _levels; // float32 or float16
 
     static BoundSession()
     {
@@ -46,15 +47,15 @@ internal sealed class BoundSession : IDisposable
         _network = RuntimeNetwork.Of(model, options.HalfLevels);
         Batch = _network.SingleImage ? 1 : options.Batch;
         _bindings = new OrtIoBinding?[Batch];
-        _input = Buffer<float>((long)Batch * _inputLength);
+        _input = Buffer((long)Batch * _inputLength * sizeof(float));
         using var settings = Settings(options, device);
         try
         {
             _session = new InferenceSession(_network.Bytes, settings);
             (Shapes, PooledLength) = Probe(height, width);
             _network = _network with { Bytes = [] }; // the session has its own copy
-            _pooled = Buffer<float>((long)Batch * PooledLength);
-            _levels = [.. Shapes.Select(s => _half ? (Array)Buffer<Half>((long)Batch * s.Length) : Buffer<float>((long)Batch * s.Length))];
+            _pooled = Buffer((long)Batch * PooledLength * sizeof(float));
+            _levels = [.. Shapes.Select(s => Buffer((long)Batch * s.Length * (_half ? 2 : sizeof(float))))];
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
@@ -78,7 +79,7 @@ internal sealed class BoundSession : IDisposable
     internal Action? BeforeRun { get; set; }
 
     /// <summary>Where image <paramref name="index"/> of the next run goes: [3][height][width], normalised.</summary>
-    public Span<float> Input(int index) => _input.AsSpan(index * _inputLength, _inputLength);
+    public Span<float> Input(int index) => Values<float>(_input, index, _inputLength);
 
     /// <exception cref="SpadeException">The device failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the session stays usable.</exception>
@@ -107,13 +108,10 @@ internal sealed class BoundSession : IDisposable
     /// <summary>Copies the features of image <paramref name="index"/> of the last run.</summary>
     public void Read(int index, ImageFeatures features)
     {
-        _pooled.AsSpan(index * PooledLength, PooledLength).CopyTo(features.Pooled);
+        Values<float>(_pooled, index, PooledLength).CopyTo(features.Pooled);
         for (int i = 0; i < _levels.Length; i++)
-        {
-            int length = Shapes[i].Length;
-            if (_half) HalfConversion.Widen(((Half[])_levels[i]).AsSpan(index * length, length), features.Levels[i]);
-            else ((float[])_levels[i]).AsSpan(index * length, length).CopyTo(features.Levels[i]);
-        }
+            if (_half) HalfConversion.Widen(Values<Half>(_levels[i], index, Shapes[i].Length), features.Levels[i]);
+            else Values<float>(_levels[i], index, Shapes[i].Length).CopyTo(features.Levels[i]);
     }
 
     public void Dispose()
@@ -191,7 +189,7 @@ internal sealed class BoundSession : IDisposable
     /// <summary>One run of a black image, for the shapes; exported models rarely state them all.</summary>
     private (IReadOnlyList<LevelShape> Shapes, int PooledLength) Probe(int height, int width)
     {
-        using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, _input.AsMemory(0, _inputLength), [1, 3, height, width]);
+        var input = Over(_input, TensorElementType.Float, 1, [3, height, width]);
         using var outputs = _session.Run(_run, [_network.Input], [input], [.. _network.Levels, _network.Pooled]);
         long[][] shapes = [.. outputs.Select(o => o.GetTensorTypeAndShape().Shape)];
         foreach (long[] s in shapes)
@@ -213,15 +211,27 @@ internal sealed class BoundSession : IDisposable
         return binding;
     }
 
-    private OrtValue Over(Array buffer, TensorElementType type, int images, int[] shape)
+    private unsafe OrtValue Over(Memory<byte> buffer, TensorElementType type, int images, int[] shape)
     {
         long length = (long)images * shape.Aggregate(1, (p, d) => p * d) * (type == TensorElementType.Float ? sizeof(float) : sizeof(ushort));
-        var value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [images, .. shape], Marshal.UnsafeAddrOfPinnedArrayElement(buffer, 0), length);
+        nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer.Span)); // the buffer is pinned
+        var value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [images, .. shape], address, length);
         _bound.Add(value);
         return value;
     }
 
-    private static T[] Buffer<T>(long length) => length <= Array.MaxLength
-        ? GC.AllocateArray<T>((int)length, pinned: true)
-        : throw new SpadeException(SpadeError.ResourceExhausted, $"a batch takes {length:N0} values, more than one buffer holds; use a smaller batch");
+    /// <summary>The values of one image of a batch.</summary>
+    private static Span<T> Values<T>(Memory<byte> buffer, int index, int length) where T : unmanaged
+        => MemoryMarshal.Cast<byte, T>(buffer.Span).Slice(index * length, length);
+
+    /// <summary>Pinned memory, aligned to a cache line: ONNX Runtime's vector sums begin at the first aligned value, so that the
+    /// last bit of a mean depends on where its input begins.</summary>
+    private static unsafe Memory<byte> Buffer(long length)
+    {
+        const int Line = 64;
+        if (length > Array.MaxLength - Line) throw new SpadeException(SpadeError.ResourceExhausted, $"a batch takes {length:N0} bytes, more than one buffer holds; use a smaller batch");
+        byte[] bytes = GC.AllocateArray<byte>((int)length + Line, pinned: true);
+        int past = (int)((nint)Unsafe.AsPointer(ref bytes[0]) % Line);
+        return bytes.AsMemory(Line - past, (int)length);
+    }
 }

@@ -14,7 +14,7 @@ public class ClusterCommandTests : WorkFolder
     {
         // PostgreSQL's user is another one where tests run as root.
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Root, (UnixFileMode)0b111_101_101);
-        Assert.Equal(0, (await Spade.InAsync(Root, "model", "create", "--out", At("mine", "good"))).Exit);
+        Assert.Equal(0, (await Spade.InAsync(Root, "model", "create", "oriented-energy-1", "--out", At("mine", "good"))).Exit);
         Directory.CreateDirectory(At("mine", "bad"));
         File.WriteAllText(At("mine", "bad", "model.json"), "{}");
         var (exit, output, error) = await Cluster("up", "--silos", "1", "--model", At("mine", "good"));

@@ -34,9 +34,9 @@ public class ReferenceTests : WorkFolder
     }
 
     [SharedDataFact]
-    public async Task The_embedded_model_keeps_its_quality_on_real_photographs()
+    public async Task The_model_without_trained_weights_keeps_its_quality_on_real_photographs()
     {
-        var (exit, output, error) = await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--gate-k", "3", "--gallery-k", "31", "--out", At("report"), "--json");
+        var (exit, output, error) = await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", "oriented-energy-1", "--gate-k", "3", "--gallery-k", "31", "--out", At("report"), "--json");
         Assert.True(exit == 0, error);
         var figures = JsonDocument.Parse(output).RootElement;
         Assert.True(figures.GetProperty("image_auroc_map_top1").GetDouble() >= 0.97);

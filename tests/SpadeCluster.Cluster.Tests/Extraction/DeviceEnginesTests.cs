@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using SpadeCluster.Cluster.Extraction;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Cli.Silo;
 
@@ -23,7 +23,7 @@ public sealed class DeviceEnginesTests : IDisposable
         var slot = engines.On(0);
         // Another input scale is another model, though the network is the same.
         string good = Path.Combine(_models, "good"), manifest = Path.Combine(good, "model.json");
-        DefaultModel.Write(good);
+        Inference.ModelFolder.Write(good, BuiltInModels.Open(BuiltInModels.OrientedEnergy));
         File.WriteAllText(manifest, System.Text.RegularExpressions.Regex.Replace(File.ReadAllText(manifest), "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
         string digest = Inference.ModelFolder.Open(good).Digest;
         var model = slot.Default.Extractor.Model with { Digest = digest };

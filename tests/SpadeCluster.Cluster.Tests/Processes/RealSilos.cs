@@ -5,7 +5,7 @@ using SpadeCluster.Client;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Storage.Files;
 
@@ -26,6 +26,7 @@ internal sealed class RealSilos : IAsyncDisposable
         _settings = new Dictionary<string, string>(settings ?? [])
         {
             ["Spade:Clustering"] = "PostgreSql",
+            ["Spade:DefaultModel"] = BuiltInModels.OrientedEnergy,
             // Test machines are busy; a silo must not be taken for lost because it waits for a processor.
             ["Spade:ProbeInterval"] = "00:00:03",
             ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(_folder, "postgres")),
@@ -109,10 +110,10 @@ internal sealed class RealSilos : IAsyncDisposable
     }
 }
 
-/// <summary>The embedded model in this process, and images read, as the silos do it.</summary>
+/// <summary>The silos' model in this process, and images read, as the silos do it.</summary>
 internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
 {
-    private readonly OnnxRuntimeExtractor _extractor = new(DefaultModel.Open());
+    private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy));
 
     public FeatureEngine Default => For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 

@@ -1,6 +1,6 @@
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.Import;
 using SpadeCluster.Inference.Tests;
 using SpadeCluster.Inference.Tests.Import;
@@ -49,7 +49,7 @@ public class AgreementTests
     [MemberData(nameof(Models))]
     public async Task Same_bits_for_any_batch_any_number_of_threads_and_concurrent_callers(string name)
     {
-        var model = name == "resnet18" ? SyntheticResNet.Build(ResNetArchitecture.All[0], 1) : DefaultModel.Open();
+        var model = name == "resnet18" ? SyntheticResNet.Build(ResNetArchitecture.All[0], 1) : OrientedEnergy.Open();
         using var alone = new OnnxRuntimeExtractor(model, new() { Threads = 1 });
         RgbImage[] images = [.. Enumerable.Range(0, 5).Select(i => ModelVerification.Image(alone.Model, i))];
         var expected = new List<ImageFeatures>();
@@ -84,7 +84,7 @@ public class AgreementTests
     [Fact]
     public async Task Allocates_next_to_nothing_once_warm()
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         RgbImage[] images = [ModelVerification.Image(extractor.Model, 1)];
         ImageFeatures[] features = [new(extractor.Model)];
         for (int i = 0; i < 40; i++) await extractor.ExtractAsync(images, features);

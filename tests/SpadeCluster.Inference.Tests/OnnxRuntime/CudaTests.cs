@@ -1,6 +1,6 @@
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.Import;
 using SpadeCluster.Inference.Tests;
 using SpadeCluster.Tests;
@@ -15,7 +15,7 @@ public class CudaTests
     [CudaFact]
     public async Task Features_are_those_of_the_CPU()
     {
-        foreach (var model in new[] { DefaultModel.Open(), SyntheticResNet.Build(ResNetArchitecture.All[0], 1), SyntheticResNet.WideResNet50() })
+        foreach (var model in new[] { OrientedEnergy.Open(), SyntheticResNet.Build(ResNetArchitecture.All[0], 1), SyntheticResNet.WideResNet50() })
         {
             using var cpu = new OnnxRuntimeExtractor(model);
             using var cuda = new OnnxRuntimeExtractor(model, Cuda0);
@@ -80,13 +80,13 @@ public class CudaTests
 
     [CudaFact]
     public void A_device_that_is_not_there_is_a_clear_error() =>
-        Assert.Equal(SpadeError.Unavailable, Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(DefaultModel.Open(), new() { Device = new(99) }).Dispose()).Error);
+        Assert.Equal(SpadeError.Unavailable, Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = new(99) }).Dispose()).Error);
 
     [CudaFact]
     public async Task A_failing_device_falls_back_in_the_middle_of_a_call_where_configured()
     {
-        using var cuda = new OnnxRuntimeExtractor(DefaultModel.Open(), Cuda0 with { FallBackToCpu = true });
-        using var cpu = new OnnxRuntimeExtractor(DefaultModel.Open());
+        using var cuda = new OnnxRuntimeExtractor(OrientedEnergy.Open(), Cuda0 with { FallBackToCpu = true });
+        using var cpu = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         cuda.BeforeRun = () => throw new OutOfMemoryException("out of memory");
         var image = ModelVerification.Image(cuda.Model, 1);
         Extraction.AssertSameBits(await Extraction.Of(cpu, image), await Extraction.Of(cuda, image));

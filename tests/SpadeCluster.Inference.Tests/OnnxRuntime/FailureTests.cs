@@ -1,7 +1,7 @@
 using System.Reflection;
 using Microsoft.ML.OnnxRuntime;
 using SpadeCluster.Features;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.Import;
 using SpadeCluster.Inference.Onnx;
 using SpadeCluster.Inference.Tests;
@@ -137,7 +137,7 @@ public class FailureTests
     [Fact]
     public async Task An_image_of_another_size_is_refused_by_number()
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         var features = new ImageFeatures(extractor.Model);
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await extractor.ExtractAsync([new RgbImage(224, 224), new RgbImage(223, 224)], [features, features]));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
@@ -171,8 +171,8 @@ public class FailureTests
     [MemberData(nameof(DeviceFailures), DisableDiscoveryEnumeration = true)]
     public async Task A_lost_device_makes_the_extractor_unhealthy_for_good(Exception failure, SpadeError error, string says)
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
-        Assert.Equal(new ExtractorHealth("CPU", "cpu", DefaultModel.Open().Digest), extractor.Health);
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
+        Assert.Equal(new ExtractorHealth("CPU", "cpu", OrientedEnergy.Open().Digest), extractor.Health);
         var image = ModelVerification.Image(extractor.Model, 1);
         extractor.BeforeRun = () => throw failure;
         var e = await Assert.ThrowsAsync<SpadeException>(() => Extraction.Of(extractor, image));
@@ -191,7 +191,7 @@ public class FailureTests
     {
         foreach (string device in new[] { "cuda", "cuda:7" })
         {
-            var e = Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(DefaultModel.Open(), new() { Device = OnnxRuntimeDevice.Parse(device) }).Dispose());
+            var e = Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = OnnxRuntimeDevice.Parse(device) }).Dispose());
             Assert.Equal(SpadeError.Unavailable, e.Error);
             Assert.Contains($"device {OnnxRuntimeDevice.Parse(device)} cannot be used", e.Message);
             Assert.DoesNotContain('\n', e.Message);
@@ -201,7 +201,7 @@ public class FailureTests
     [NoCudaFact]
     public async Task Without_CUDA_it_falls_back_where_configured_and_says_so()
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open(), new() { Device = new(0), FallBackToCpu = true });
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = new(0), FallBackToCpu = true });
         Assert.Equal(("CPU", "cpu", true), (extractor.Health.Provider, extractor.Health.Device, extractor.Health.IsHealthy));
         Assert.Contains("fell back to the CPU, as configured: device cuda:0 cannot be used", extractor.Health.Note);
         await ModelVerification.RunAsync(extractor);

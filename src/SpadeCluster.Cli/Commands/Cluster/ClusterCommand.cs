@@ -20,7 +20,7 @@ internal static class ClusterCommand
     {
         var folder = Folder();
         var gallery = new Option<string>("--gallery") { Description = "Folder of the galleries, which all silos share.", HelpName = "DIR", DefaultValueFactory = _ => CommonOptions.GalleryFolder };
-        var model = new Option<string?>("--model") { Description = $"Model folder for new categories; those beside it serve galleries that were built with them. Default: the embedded model, and those below ./{Engines.ModelsFolder}.", HelpName = "DIR" };
+        var model = new Option<string?>("--model") { Description = $"Built-in model or model folder for new categories; those beside the folder serve galleries that were built with them. Default: the built-in models, and those below ./{Engines.ModelsFolder}.", HelpName = "MODEL" };
         var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway with the extractors, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
         var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
         var devices = new Option<string>("--devices") { Description = "Devices of the gateway's extractors, separated by commas: cpu, cuda:N.", DefaultValueFactory = _ => "cpu" };
@@ -34,7 +34,8 @@ internal static class ClusterCommand
             if (GalleryPlace.IsDatabase(parsed.GetRequiredValue(gallery)))
                 throw new SpadeException(SpadeError.InvalidArgument, "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a folder with --gallery");
             // Silos would say it too, each in its log.
-            if (parsed.GetValue(model) is { } named) ModelFolder.Open(named);
+            var chosen = ModelSource.Of(parsed.GetValue(model));
+            chosen.Open();
             string program = typeof(ClusterCommand).Assembly.Location;
             Directory.CreateDirectory(root);
             string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
@@ -43,13 +44,13 @@ internal static class ClusterCommand
                 ["Spade:Clustering"] = "PostgreSql",
                 ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(root, "postgres")),
                 ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
-                ["Spade:Models"] = Path.GetFullPath(parsed.GetValue(model) is { } some ? Path.Combine(some, "..") : Engines.ModelsFolder),
+                ["Spade:Models"] = Path.GetFullPath(chosen.Location is { } some ? Path.Combine(some, "..") : Engines.ModelsFolder),
                 ["Spade:Cluster:Shards"] = parsed.GetValue(shards).ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Spade:Devices"] = parsed.GetRequiredValue(devices),
                 ["Spade:HttpUrls"] = console,
                 ["Spade:Http:DataFolder"] = Path.Combine(root, "server-data"),
             };
-            if (parsed.GetValue(model) is { } chosen) settings["Spade:DefaultModel"] = Path.GetFullPath(chosen);
+            settings["Spade:DefaultModel"] = chosen.Location is { } location ? Path.GetFullPath(location) : chosen.Manifest.Name;
             var running = new List<(SiloProcess Silo, Process Process, string Log)>();
             try
             {

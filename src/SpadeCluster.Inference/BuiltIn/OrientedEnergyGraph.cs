@@ -1,6 +1,6 @@
 using SpadeCluster.Inference.Onnx;
 
-namespace SpadeCluster.Inference.Default;
+namespace SpadeCluster.Inference.BuiltIn;
 
 /// <summary>
 /// The default network, without any trained weight: at five octaves of the image, the local energy of luminance and two

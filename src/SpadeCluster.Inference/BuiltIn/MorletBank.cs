@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace SpadeCluster.Inference.Default;
+namespace SpadeCluster.Inference.BuiltIn;
 
 /// <summary>
 /// Oriented band-pass filters: Morlet wavelets psi = g (e^(i xi u) - beta), g an elongated Gaussian, u the coordinate along

@@ -1,8 +1,8 @@
 using SpadeCluster.Features;
-using SpadeCluster.Inference.Default;
+using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 
-namespace SpadeCluster.Inference.Tests.Default;
+namespace SpadeCluster.Inference.Tests.BuiltIn;
 
 public class OrientedEnergyTests
 {
@@ -10,7 +10,7 @@ public class OrientedEnergyTests
 
     private static async Task<ImageFeatures> Extract(Func<int, int, (int R, int G, int B)> color)
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         var image = new RgbImage(224, 224);
         for (int y = 0, at = 0; y < 224; y++)
             for (int x = 0; x < 224; x++)
@@ -28,7 +28,7 @@ public class OrientedEnergyTests
     [Fact]
     public void Shapes_and_name()
     {
-        using var extractor = new OnnxRuntimeExtractor(DefaultModel.Open());
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         Assert.Equal([new(56, 56, 45), new(28, 28, 45), new(14, 14, 45)], extractor.Model.Levels);
         Assert.Equal(270, extractor.Model.PooledLength);
         Assert.True(extractor.Model.WeightChannels);
@@ -36,7 +36,7 @@ public class OrientedEnergyTests
     }
 
     [Fact]
-    public void It_is_made_the_same_every_time() => Assert.Equal(DefaultModel.Open().Network.ToArray(), DefaultModel.Open().Network.ToArray());
+    public void It_is_made_the_same_every_time() => Assert.Equal(OrientedEnergy.Open().Network.ToArray(), OrientedEnergy.Open().Network.ToArray());
 
     [Fact]
     public void Filters_ignore_constants_and_have_the_promised_sum()

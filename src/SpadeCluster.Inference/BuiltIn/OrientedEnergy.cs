@@ -1,12 +1,12 @@
-namespace SpadeCluster.Inference.Default;
+namespace SpadeCluster.Inference.BuiltIn;
 
-/// <summary>The embedded default model: made by code, the same bytes on every machine, so that nothing need be downloaded.</summary>
-public static class DefaultModel
+/// <summary>The built-in model without any trained weight: made by code, the same bytes on every machine.</summary>
+internal static class OrientedEnergy
 {
     /// <summary>The number changes whenever the features do.</summary>
     public const string Name = "oriented-energy-1";
 
-    /// <summary>The model in memory; building it takes milliseconds.</summary>
+    /// <summary>Building the network takes milliseconds.</summary>
     public static InferenceModel Open()
     {
         byte[] network = OrientedEnergyGraph.Build();
@@ -15,13 +15,5 @@ public static class DefaultModel
             ["level1", "level2", "level3"], new PooledSource(Output: "pooled"), WeightChannels: true, InferenceModel.DigestOf(network),
             "MIT", "made by SpadeCluster; holds no trained weights");
         return InferenceModel.Create(manifest, network, Name);
-    }
-
-    /// <summary>Writes it as a model folder.</summary>
-    public static InferenceModel Write(string outDirectory, bool replace = false)
-    {
-        var model = Open();
-        ModelFolder.Write(outDirectory, model, replace);
-        return model;
     }
 }
