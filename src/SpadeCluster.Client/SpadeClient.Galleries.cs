@@ -46,7 +46,7 @@ public sealed partial class SpadeClient
                     var answer = call.ResponseStream.Current;
                     if (answer.AnswerCase == AddNormalsResponse.AnswerOneofCase.Gallery)
                         return answer.Gallery.Version == 0 ? null : Mapping.ToGallery(answer.Gallery);
-                    Report(Mapping.ToOutcome(answer.Image));
+                    if (answer.AnswerCase == AddNormalsResponse.AnswerOneofCase.Image) Report(Mapping.ToOutcome(answer.Image));
                 }
                 throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
             }

@@ -1,10 +1,10 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
-using SpadeCluster.Features;
-using SpadeCluster.Galleries;
 using SpadeCluster.Cluster.Categories;
 using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Cluster.Galleries;
@@ -12,6 +12,9 @@ using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Cluster.Resilience;
 using SpadeCluster.Cluster.Scoring;
 using SpadeCluster.Cluster.Shards;
+using SpadeCluster.Cluster.Telemetry;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster;
@@ -20,17 +23,18 @@ namespace SpadeCluster.Cluster;
 public static class ClusterHosting
 {
     /// <summary>
-    /// Needs, from the host: an <see cref="SpadeCluster.Galleries.IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on
-    /// extractor silos, <see cref="IImagePreparers"/> on gateways.
+    /// Needs, from the host: an <see cref="IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on extractor silos,
+    /// <see cref="IImagePreparers"/> on gateways.
     /// </summary>
     public static ISiloBuilder AddSpadeCluster(this ISiloBuilder silo, SiloProfile profile)
     {
         silo.UseSiloMetadata(profile.ToMetadata());
         var services = silo.Services;
         services.AddPlacementFilter<OnSiloWithStrategy, OnSiloWithDirector>(ServiceLifetime.Transient);
-        services.AddOptionsWithValidateOnStart<ClusterOptions>().ValidateDataAnnotations();
+        services.AddOptionsWithValidateOnStart<GalleryOptions>().ValidateDataAnnotations();
         services.AddOptionsWithValidateOnStart<ExtractorOptions>().ValidateDataAnnotations();
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(profile);
         services.AddSingleton<ISiloDirectory, SiloDirectory>();
         services.AddHostedService<StaleConnections>();
         services.Configure<SiloConnectionOptions>(o =>
@@ -43,7 +47,8 @@ public static class ClusterHosting
         services.AddSingleton<SiloCalls>();
         services.AddSingleton<ManifestCache>();
         services.AddSingleton<SteadyVersions>();
-        services.AddSingleton<ClusterGalleries>();
+        services.AddSingleton<ShardCache>();
+        services.AddSingleton<ShardCoordinators>();
         services.AddSingleton<ExtractorPool>();
         services.AddSingleton<BoundedDecoding>();
         services.AddSingleton<ClusterEngines>();
@@ -53,6 +58,27 @@ public static class ClusterHosting
         services.AddSingleton<CategoryVersions>();
         services.AddSingleton<IVersionWatch>(s => s.GetRequiredService<CategoryVersions>());
         services.AddSingleton<IScoringService, ClusterScoringService>();
+        services.AddSingleton<IEngineStatus, EngineStatus>();
+        services.AddHostedService<GalleryMemoryMetrics>();
         return silo;
+    }
+
+    /// <summary>
+    /// Makes it a cluster of one silo with all roles. It listens on a loopback port, and its cluster has a random name: silos and
+    /// clients that do not know the name are refused.
+    /// </summary>
+    /// <param name="extractors">Extractors that work side by side.</param>
+    public static ISiloBuilder AddSingleSilo(this ISiloBuilder silo, int extractors = 1)
+    {
+        var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort());
+        silo.UseLocalhostClustering(endpoint.Port, gatewayPort: 0, endpoint, serviceId: "spade", clusterId: Guid.NewGuid().ToString("n"));
+        return silo.AddSpadeCluster(new SiloProfile(SiloRole.All, extractors));
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

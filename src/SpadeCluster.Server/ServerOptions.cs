@@ -19,6 +19,10 @@ public sealed record ServerOptions
     /// <summary>Addresses to listen on. Anything but loopback needs TLS or <see cref="Insecure"/>, and a key.</summary>
     public IReadOnlyList<string> Urls { get; init; } = [DefaultUrl];
 
+    /// <summary>Further addresses for gRPC. Without TLS an address speaks one version of HTTP only; https addresses of
+    /// <see cref="Urls"/> take gRPC too.</summary>
+    public IReadOnlyList<string> GrpcUrls { get; init; } = [];
+
     /// <summary>Where decisions, keys and the audit log live.</summary>
     public string DataFolder { get; init; } = "server-data";
 
@@ -32,21 +36,9 @@ public sealed record ServerOptions
     /// <summary>Names by which clients may call the server; a browser that was lured to it by another name is refused.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
 
-    /// <summary>Images scored at once.</summary>
-    [Range(1, 1024)]
-    public int Slots { get; init; } = Environment.ProcessorCount;
-
-    /// <summary>Images admitted beyond those being scored; one more is told to come back (429).</summary>
-    [Range(0, 100_000)]
-    public int Queue { get; init; } = 64;
-
     /// <summary>Largest request body, which is read into one array.</summary>
     [Range(1024L, int.MaxValue)]
     public long MaxBodyBytes { get; init; } = 64L << 20;
-
-    /// <summary>Bodies held in memory at once, all together.</summary>
-    [Range(1024L, long.MaxValue)]
-    public long MaxBytesInFlight { get; init; } = 512L << 20;
 
     /// <summary>Images of one batch request.</summary>
     [Range(1, 100_000)]
@@ -64,7 +56,4 @@ public sealed record ServerOptions
 
     [Range(1, 36_500)]
     public int KeepDays { get; init; } = 90;
-
-    /// <summary>The host exports telemetry and measures the stages of an image itself, as a cluster's gateway does.</summary>
-    public bool HostTelemetry { get; init; }
 }

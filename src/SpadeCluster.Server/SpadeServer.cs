@@ -9,11 +9,16 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Grpc;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
 using SpadeCluster.Server.Scoring;
@@ -23,20 +28,22 @@ using SpadeCluster.Server.Telemetry;
 
 namespace SpadeCluster.Server;
 
-/// <summary>The server as one web application: HTTP API, Open Inference, console.</summary>
+/// <summary>The server as one web application: HTTP API, Open Inference, gRPC, console.</summary>
 public static class SpadeServer
 {
     private const string ByHeaderOrCookie = "SpadeServer";
 
     /// <summary>Puts a server together; run it, and dispose it when it ends.</summary>
+    /// <param name="engine">Adds what the server is in front of: <see cref="IScoringService"/>, <see cref="IGalleryServices"/>,
+    /// <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
     /// <exception cref="SpadeException">InvalidArgument: it would listen where it must not. Unavailable: its data folder.</exception>
-    public static WebApplication Create(ServerOptions options, ServerParts parts)
+    public static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine)
     {
         var database = new ServerDatabase(options.DataFolder);
         try
         {
-            var urls = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).AnyValid());
-            return Create(options, parts, database, urls);
+            var (http, grpc) = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).AnyValid());
+            return Create(options, engine, database, http, grpc);
         }
         catch
         {
@@ -45,20 +52,28 @@ public static class SpadeServer
         }
     }
 
-    private static WebApplication Create(ServerOptions options, ServerParts parts, ServerDatabase database, IReadOnlyList<Uri> urls)
+    private static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine, ServerDatabase database, IReadOnlyList<Uri> http, IReadOnlyList<Uri> grpc)
     {
+        Uri[] urls = [.. http, .. grpc];
         var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : default;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
             // Cookie keys lie in the data folder, which is its owner's alone.
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, urls, certificate));
-        AddServices(builder.Services, options, parts, database);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            Limit(kestrel, options);
+            foreach (var url in http) Listen(kestrel, url, HttpProtocols.Http1AndHttp2, certificate);
+            foreach (var url in grpc) Listen(kestrel, url, HttpProtocols.Http2, certificate);
+        });
+        AddServices(builder.Services, options, database);
+        engine(builder);
 
         var app = builder.Build();
-        // Made now: it has to listen before the first request begins.
-        app.Services.GetRequiredService<SpadeTelemetry>();
+        // Made now, so that its metrics exist before the first request.
+        app.Services.GetRequiredService<ServerMetrics>();
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
+        app.UseSlowStreams();
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext));
         app.UseRouting();
@@ -74,20 +89,22 @@ public static class SpadeServer
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
+        app.MapSpadeGrpc(secured: true);
         app.Lifetime.ApplicationStarted.Register(() => _ = app.Services.GetRequiredService<Recalibration>().ResumeAsync());
         return app;
     }
 
-    private static void AddServices(IServiceCollection services, ServerOptions options, ServerParts parts, ServerDatabase database)
+    private static void AddServices(IServiceCollection services, ServerOptions options, ServerDatabase database)
     {
-        services.AddSingleton(options).AddSingleton(parts).AddSingleton(TimeProvider.System);
+        services.AddSingleton(options).AddSingleton(TimeProvider.System);
         // By a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
-        services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackDesk>();
+        services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
-        services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<FailedSignIns>().AddSingleton<Recalibration>();
-        services.AddSingleton<Admission>().AddSingleton<ScoringDesk>().AddSingleton<SpadeTelemetry>().AddSingleton<ServerStatistics>();
+        services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<FailedSignIns>();
+        services.AddSingleton<DecisionService>().AddSingleton<ServerMetrics>().AddSingleton<ServerStatistics>();
 
+        services.AddSpadeGrpc();
         services.AddRoutingCore();
         services.AddProblemDetails();
         services.AddExceptionHandler<ProblemWriter>();
@@ -118,7 +135,7 @@ public static class SpadeServer
         });
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, IReadOnlyList<Uri> urls, (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
+    private static void Limit(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -129,16 +146,25 @@ public static class SpadeServer
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         limits.MaxConcurrentConnections = 1024;
         limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
-        foreach (var url in urls)
-        {
-            void Secure(ListenOptions listen)
-            {
-                if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
-            }
-            if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Secure);
-            else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Secure);
-        }
     }
+
+    private static void Listen(KestrelServerOptions kestrel, Uri url, HttpProtocols protocols, (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
+    {
+        void Configure(ListenOptions listen)
+        {
+            listen.Protocols = protocols;
+            if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
+        }
+        if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Configure);
+        else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Configure);
+    }
+
+    /// <summary>A gRPC stream may pause for as long as its client has nothing to send; AdmittedStream bounds the time of each image.</summary>
+    private static void UseSlowStreams(this IApplicationBuilder app) => app.Use((context, next) =>
+    {
+        if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        return next(context);
+    });
 
     /// <summary>Requests of programs, which are answered with a status, where a person is led to the sign-in page.</summary>
     internal static bool IsApi(this HttpRequest request) => request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2");

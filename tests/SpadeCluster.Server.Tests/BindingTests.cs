@@ -19,7 +19,7 @@ public sealed class BindingTests
     public void Only_loopback_is_open_without_encryption_and_a_key(string url, bool insecure, bool key, bool allowed)
     {
         var options = new ServerOptions { Urls = [url], Insecure = insecure };
-        if (allowed) Assert.Single(Binding.Check(options, key));
+        if (allowed) Assert.Single(Binding.Check(options, key).Http);
         else Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => Binding.Check(options, key)).Error);
     }
 

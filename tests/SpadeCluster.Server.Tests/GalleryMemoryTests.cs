@@ -1,3 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Cluster;
+using SpadeCluster.Cluster.Shards;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -24,21 +27,16 @@ public sealed class GalleryMemoryTests : IDisposable
             await Galleries("ann").AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(10 * c + i)))]);
             await Galleries("ann").CalibrateAsync(category, ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
         }
-        using var roomy = new OpenGalleries(_store);
-        using var one = await roomy.RentAsync((await _store.ReadCurrentAsync("a"))!);
-        return roomy.Bytes;
+        return GalleryShard.MemoryFor((await _store.ReadCurrentAsync("a"))!, 4, long.MaxValue, long.MaxValue);
     }
 
     /// <summary>The answers, one photograph a category, on a server with so much memory; and what else is to be seen there.</summary>
-    private async Task RunAsync(long memory, Func<HttpClient, OpenGalleries, Task> use)
+    private async Task RunAsync(long memory, Func<HttpClient, ShardCache, Task> use)
     {
-        var open = new OpenGalleries(_store, memory, threads: 1);
-        using var scoring = new ScoringService(_store, _engines, galleries: open);
-        var parts = new ServerParts(scoring, author => new GalleryService(_store, _engines, author, 1, open: open.RentAloneAsync), () => [], Open: open);
-        await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder, Slots = 4 }, parts);
+        await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, _store, _engines, s => s.Configure<GalleryOptions>(o => o.Memory = memory));
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
-        await use(client, open);
+        await use(client, app.Service<ShardCache>());
         await app.StopAsync();
     }
 
@@ -59,7 +57,7 @@ public sealed class GalleryMemoryTests : IDisposable
         await RunAsync(10 * one, async (client, open) =>
         {
             foreach (string category in Categories) expected[category] = await ScoreAsync(client, category);
-            Assert.Equal((3, 3 * one), (open.Count, open.Bytes));
+            Assert.Equal((3, 3 * one), (open.State.Categories, open.State.Bytes));
         });
         Assert.Equal(3, expected.Values.Distinct().Count());
 
@@ -70,7 +68,7 @@ public sealed class GalleryMemoryTests : IDisposable
             {
                 foreach (string category in order.Select(c => $"{c}")) Assert.Equal(expected[category], await ScoreAsync(client, category));
                 string[] stay = order switch { "ab" => ["a", "b"], "ac" => ["a", "c"], "b" or "bb" => ["b", "c"], _ => ["a", "c"] };
-                Assert.Equal(stay, Categories.Where(category => IsOpen(open, category)));
+                Assert.Equal(stay, Categories.Where(category => open.Holds(category)));
                 var state = await client.GetFromJsonAsync<JsonElement>("/v1/state");
                 Assert.Equal((2, 2 * one), (state.GetProperty("galleries_open").GetInt32(), state.GetProperty("gallery_memory").GetInt64()));
             }
@@ -82,11 +80,11 @@ public sealed class GalleryMemoryTests : IDisposable
             {
                 string category = Categories[1 + i % 2];
                 bool right = expected[category] == await ScoreAsync(client, category);
-                return right && open.Bytes <= memory;
+                return right && open.State.Bytes <= memory;
             }));
             Assert.All(answers, Assert.True);
             Assert.Equal(HttpStatusCode.OK, (await calibrating).StatusCode);
-            Assert.InRange(open.Bytes, one, memory);
+            Assert.InRange(open.State.Bytes, one, memory);
         });
 
         // One that all the memory does not hold is refused in a sentence.
@@ -95,15 +93,8 @@ public sealed class GalleryMemoryTests : IDisposable
             var refused = await client.PostAsync("/v1/score?category=b", ServerFixture.Image(Part.Good(7)));
             Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
             Assert.Contains("allow more", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-            Assert.Equal(0, open.Bytes);
+            Assert.Equal(0, open.State.Bytes);
         });
-    }
-
-    /// <summary>Looking is a use too: those open are used anew in the order they are asked about.</summary>
-    private static bool IsOpen(OpenGalleries open, string category)
-    {
-        using var gallery = open.TryRent(category, 1);
-        return gallery is not null;
     }
 
     public void Dispose()

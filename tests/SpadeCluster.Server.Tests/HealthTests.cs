@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
-using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -19,8 +18,8 @@ public sealed class HealthTests : IDisposable
         using var engines = new TestEngines();
         var store = new InMemoryGalleryStore();
         var health = new ExtractorHealth("CUDA", "cuda:0", engines.Default.Extractor.Model.Digest);
-        var parts = new ServerParts(new ScoringService(store, engines), author => new GalleryService(store, engines, author), () => [engines.Default.Extractor.Model], Extractors: () => [health]);
-        await using var app = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, parts);
+        engines.Health = [health];
+        await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, store, engines);
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
 
@@ -29,7 +28,7 @@ public sealed class HealthTests : IDisposable
         Assert.Equal(("CUDA", "cuda:0", health.ModelDigest), (extractor.GetProperty("provider").GetString(), extractor.GetProperty("device").GetString(), extractor.GetProperty("model_digest").GetString()));
         Assert.Contains("CUDA cuda:0", await client.GetStringAsync("/system"), StringComparison.Ordinal);
 
-        health = health with { Problem = "the device fell off the bus" };
+        engines.Health = [health with { Problem = "the device fell off the bus" }];
         foreach (string path in new[] { "/v1/health/ready", "/v2/health/ready" })
         {
             var unready = await client.GetAsync(path);

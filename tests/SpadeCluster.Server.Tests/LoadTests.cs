@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Decisions;
 using Xunit.Abstractions;
@@ -28,8 +30,8 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
     public async Task The_server_keeps_at_least_nine_tenths_of_the_engines_rate()
     {
         const int Images = 100, Rounds = 5;
-        var parts = server.App.Services.GetRequiredService<ServerParts>();
-        Func<int, Task> direct = async _ => await parts.Scoring.ScoreAsync("discs", new ImageSource("part", Part.Good(1)));
+        var scoring = server.App.Services.GetRequiredService<SpadeCluster.Scoring.IScoringService>();
+        Func<int, Task> direct = async _ => await scoring.ScoreAsync("discs", new ImageSource("part", Part.Good(1)));
         await RateAsync(direct, 40, 2);
         await WrkAsync(seconds: 3);
         var ratios = new List<double>();
@@ -77,12 +79,12 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
     public async Task Ten_minutes_of_overload_leave_memory_bounded_and_no_decision_lost()
     {
         double minutes = double.Parse(Environment.GetEnvironmentVariable("SPADE_OVERLOAD_MINUTES") ?? "10", CultureInfo.InvariantCulture);
-        var options = server.App.Services.GetRequiredService<ServerOptions>();
+        int admitted = server.App.Services.GetRequiredService<IOptions<AdmissionOptions>>().Value.MaxRequests;
         var log = server.App.Services.GetRequiredService<DecisionLog>();
         using var client = server.Client(null);
         long before = log.Count(), accepted = 0, refused = 0, broken = 0, peak = 0;
         var clock = Stopwatch.StartNew();
-        await Task.WhenAll(Enumerable.Range(0, 2 * (options.Slots + options.Queue)).Select(async i =>
+        await Task.WhenAll(Enumerable.Range(0, 2 * admitted).Select(async i =>
         {
             while (clock.Elapsed.TotalMinutes < minutes)
             {

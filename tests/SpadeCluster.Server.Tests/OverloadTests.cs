@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Server.Admission;
 using System.Net;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -11,9 +13,14 @@ public sealed class OverloadTests : IDisposable
     [Fact]
     public async Task One_more_than_fits_is_told_to_come_back_and_the_rest_is_served()
     {
+        using var engines = new TestEngines();
         var engine = new HeldEngine();
-        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder, Slots = 1, Queue = 2 };
-        await using var app = SpadeServer.Create(options, new ServerParts(engine, _ => throw new NotSupportedException(), () => []));
+        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder };
+        await using var app = TestServer.Create(options, new InMemoryGalleryStore(), engines, s =>
+        {
+            s.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests) = (1, 3));
+            s.AddSingleton<IScoringService>(engine);
+        });
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         Task<HttpResponseMessage> Send() => client.PostAsync("/v1/score?category=a", ServerFixture.Image([1]));

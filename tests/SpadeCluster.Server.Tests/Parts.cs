@@ -1,3 +1,4 @@
+using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference.BuiltIn;
@@ -32,13 +33,21 @@ internal static class Part
 }
 
 /// <summary>The embedded model, one thread an image.</summary>
-internal sealed class TestEngines : IFeatureEngines, IDisposable
+internal sealed class TestEngines : IFeatureEngines, IDeviceEngines, IImagePreparers, IDisposable
 {
     private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy), new() { Threads = 1 });
 
     public FeatureEngine Default => new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
 
     public FeatureEngine For(FeatureModel model, string preprocessing) => Default;
+
+    public IFeatureEngines On(int slot) => this;
+
+    public IReadOnlyList<FeatureModel> Models => [_extractor.Model];
+
+    public IEnumerable<ExtractorHealth> Health { get; set; } = [];
+
+    public IImagePreparer For(string preprocessing) => new ImagePreparer(Preprocessing.Parse(preprocessing));
 
     public void Dispose() => _extractor.Dispose();
 }

@@ -7,7 +7,6 @@ using SpadeCluster.Scoring;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Storage.Files;
-using SpadeCluster.Storage.Snapshots;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -42,9 +41,8 @@ public class ServerFixture : IAsyncLifetime
             await galleries.AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, category == "discs" ? 10 : 3).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
             await galleries.CalibrateAsync(category, ScoringOptions.DefaultFor(3) with { Alpha = 0.1 });
         }
-        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), Slots = 2, MaxBodyBytes = 4 << 20 };
-        var parts = new ServerParts(new ScoringService(store, _engines, threads: 1), Galleries, () => [_engines.Default.Extractor.Model], (c, p, stop) => Snapshot.ExportAsync(store, c, p, stop));
-        App = SpadeServer.Create(options, parts);
+        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), MaxBodyBytes = 4 << 20 };
+        App = TestServer.Create(options, store, _engines);
         await App.StartAsync();
         Address = App.Urls.Single();
         if (WithKeys)

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
@@ -6,13 +7,13 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.DependencyInjection;
 using SpadeCluster.Galleries;
-using SpadeCluster.Scoring;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Tests;
 
 public sealed class TlsTests : IDisposable
 {
+    private readonly TestEngines _engines = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-tls-").FullName;
 
     [Fact]
@@ -20,9 +21,9 @@ public sealed class TlsTests : IDisposable
     {
         var (certificate, key, fingerprint) = WriteCertificate();
         string text;
-        await using (var first = SpadeServer.Create(Options("http://127.0.0.1:0"), Parts()))
+        await using (var first = Create(Options("http://127.0.0.1:0")))
             text = (await first.Services.GetRequiredService<ApiKeyStore>().CreateAsync("ann", Role.Viewer, [])).Text;
-        await using var app = SpadeServer.Create(Options("https://0.0.0.0:0") with { Certificate = certificate, CertificateKey = key }, Parts());
+        await using var app = Create(Options("https://0.0.0.0:0") with { Certificate = certificate, CertificateKey = key });
         await app.StartAsync();
         string address = app.Urls.Single().Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal);
 
@@ -53,7 +54,7 @@ public sealed class TlsTests : IDisposable
         var (certificate, key) = (Path.Combine(_folder, "chain.pem"), Path.Combine(_folder, "chain.key"));
         await File.WriteAllTextAsync(certificate, own.ExportCertificatePem() + "\n" + middle.ExportCertificatePem());
         await File.WriteAllTextAsync(key, ownKey.ExportPkcs8PrivateKeyPem());
-        await using var app = SpadeServer.Create(Options("https://127.0.0.1:0") with { Certificate = certificate, CertificateKey = key }, Parts());
+        await using var app = Create(Options("https://127.0.0.1:0") with { Certificate = certificate, CertificateKey = key });
         await app.StartAsync();
 
         string[] sent = [];
@@ -75,20 +76,20 @@ public sealed class TlsTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_folder, "words.pem"), "no certificate");
         var options = Options("https://127.0.0.1:0") with { Certificate = Path.Combine(_folder, file) };
-        var e = Assert.Throws<SpadeException>(() => SpadeServer.Create(options, Parts()));
+        var e = Assert.Throws<SpadeException>(() => Create(options));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.Contains(named, e.Message, StringComparison.Ordinal);
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose()
+    {
+        _engines.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
 
     private ServerOptions Options(string url) => new() { Urls = [url], DataFolder = Path.Combine(_folder, "data") };
 
-    private static ServerParts Parts()
-    {
-        var (store, engine) = (new InMemoryGalleryStore(), new TestEngines());
-        return new ServerParts(new ScoringService(store, engine), author => new GalleryService(store, engine, author), () => []);
-    }
+    private WebApplication Create(ServerOptions options) => TestServer.Create(options, new InMemoryGalleryStore(), _engines);
 
     private static HttpClient Client(string address, RemoteCertificateValidationCallback? trust)
     {

@@ -50,9 +50,10 @@ internal static class GalleryCommands
             var featureModel = existing?.Model ?? engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
             // A gallery keeps its method: options change what they name.
-            var settings = method.Read(parsed, existing is null ? null : await service.LearntOptionsAsync(name, cancellation));
+            var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
             // Settings that even all these images could not serve are refused before the first is added.
-            if (!parsed.GetValue(noCalibration)) Fitted(settings, (existing?.Images.Count ?? 0) + files.Count).Check((existing?.Images.Count ?? 0) + files.Count, featureModel.Levels.Count);
+            int total = (existing?.Images.Count ?? 0) + files.Count;
+            if (!parsed.GetValue(noCalibration)) (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
             if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Location}'"));
 
@@ -64,9 +65,8 @@ internal static class GalleryCommands
                     outcomes.Add(o);
                     progress("adding", outcomes.Count, files.Count);
                 }), parsed.GetValue(reason), cancellation);
-                bool wanted = !parsed.GetValue(noCalibration) && current is { Calibration: null, Images.Count: > 1 };
-                if (!wanted) return current;
-                return await service.CalibrateAsync(name, Fitted(settings, current!.Images.Count), new InlineProgress<int>(done => progress("calibrating", done, current!.Images.Count)), cancellation);
+                return current is null || parsed.GetValue(noCalibration) ? current
+                    : await service.CalibrateAgainAsync(current, settings, new InlineProgress<int>(done => progress("calibrating", done, current.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
             var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration));
@@ -159,7 +159,7 @@ internal static class GalleryCommands
             var service = Service(parsed, gallery, out _, threads: parsed.GetValue(threads));
             string name = parsed.GetRequiredValue(category);
             int images = (await service.GetAsync(name, cancellation)).Images.Count;
-            var settings = method.Read(parsed, await service.LearntOptionsAsync(name, cancellation));
+            var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
             var m = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
                 await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation));
             if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
@@ -209,20 +209,16 @@ internal static class GalleryCommands
         return string.Join(", ", all.Take(3)) + (all.Length > 3 ? $" and {all.Length - 3} more" : "");
     }
 
-    /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>
     /// <summary>A changed gallery counts once it has thresholds: they are learnt at once, with the settings of before.</summary>
     public static async Task<GalleryManifest> CalibratedAsync(IGalleryService service, GalleryManifest m, ParseResult parsed, Option<bool> noCalibration, Option<bool> json, CancellationToken cancellation)
     {
-        if (m.Calibration is not null || m.Images.Count < 2 || parsed.GetValue(noCalibration) || await service.LearntOptionsAsync(m.Category, cancellation) is not { } settings) return m;
+        if (!m.NeedsCalibration() || parsed.GetValue(noCalibration) || await service.ReadSettingsAsync(m.Category, cancellation) is not { } settings) return m;
         return await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-            await service.CalibrateAsync(m.Category, Fitted(settings, m.Images.Count), new InlineProgress<int>(done => progress("calibrating", done, m.Images.Count)), cancellation));
+            await service.CalibrateAgainAsync(m, settings, new InlineProgress<int>(done => progress("calibrating", done, m.Images.Count)), cancellation));
     }
 
     public static string Thresholds(GalleryManifest m) => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
         : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
-
-    private static ScoringOptions Fitted(ScoringOptions options, int images)
-        => options with { GateNeighbours = Math.Min(options.GateNeighbours, images) };
 
     private static void PrintCalibration(string category, Calibration c, int normals)
     {

@@ -33,7 +33,7 @@ internal static class SiloCommand
             var app = builder.Build();
             // Opened before the silo joins: a missing device or a forbidden address is an error now.
             if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
-            app.Services.GetService<HttpDoor>();
+            app.Services.GetService<GatewayServer>();
             if (options.Clustering == ClusteringKind.PostgreSql) await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
             app.MapSilo(options);
             await app.RunAsync(cancellationToken);

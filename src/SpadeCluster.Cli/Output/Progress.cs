@@ -5,12 +5,6 @@ namespace SpadeCluster.Cli.Output;
 /// <summary>Reports the progress of a stage: how many items of how many are done.</summary>
 internal delegate void ProgressReport(string stage, int done, int total);
 
-/// <summary>Reports on the caller's thread and in order; <see cref="Progress{T}"/> would post to the thread pool.</summary>
-internal sealed class InlineProgress<T>(Action<T> report) : IProgress<T>
-{
-    public void Report(T value) => report(value);
-}
-
 /// <summary>Progress bars on standard error if it is a terminal; nothing in pipes and logs.</summary>
 internal static class ProgressBars
 {

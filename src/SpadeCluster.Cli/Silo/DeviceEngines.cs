@@ -39,6 +39,8 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
     /// <summary>Health of every extractor that is open, by device.</summary>
     public IEnumerable<ExtractorHealth> Health => _catalog.Health;
 
+    public IReadOnlyList<FeatureModel> Models => _catalog.Models(OnnxRuntimeDevice.Parse(_options.DeviceList[0]));
+
     /// <summary>Opens the default model on every device, and warms it up.</summary>
     /// <exception cref="SpadeException">Unavailable: a device is not there. As the model, otherwise.</exception>
     public void Open()

@@ -7,13 +7,15 @@ using SpadeCluster.Cluster;
 using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Cluster.Galleries;
 using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Server.Admission;
+using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Grpc;
 using SpadeCluster.Imaging;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
+using SpadeCluster.Storage.Snapshots;
 using ClusterOptions = Orleans.Configuration.ClusterOptions;
-using SpadeClusterOptions = SpadeCluster.Cluster.ClusterOptions;
 
 namespace SpadeCluster.Cli.Silo;
 
@@ -26,26 +28,41 @@ internal static partial class SiloHosting
     {
         var (services, configuration) = (builder.Services, builder.Configuration);
         services.Configure<SiloOptions>(configuration.GetSection(SiloOptions.Section));
-        services.Configure<SpadeClusterOptions>(configuration.GetSection($"{SiloOptions.Section}:Cluster"));
+        services.Configure<GalleryOptions>(configuration.GetSection($"{SiloOptions.Section}:Cluster"));
         services.Configure<ExtractorOptions>(configuration.GetSection($"{SiloOptions.Section}:Extractor"));
-        services.Configure<GrpcDoorOptions>(configuration.GetSection($"{SiloOptions.Section}:Door"));
+        services.Configure<GrpcOptions>(configuration.GetSection($"{SiloOptions.Section}:Grpc"));
+        // A gateway computes little itself: it scores as many images at once as it admits.
+        services.Configure<AdmissionOptions>(o => o.Slots = o.MaxRequests);
+        services.Configure<AdmissionOptions>(configuration.GetSection($"{SiloOptions.Section}:Admission"));
         services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
 
         services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
+        services.AddEngines();
+        var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
+        if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
+        if (options.Has(SiloRole.Gateway))
+        {
+            // Where a gateway has the HTTP API too, both learn thresholds together.
+            services.AddSingleton(s => s.GetService<GatewayServer>()?.Recalibration ?? ActivatorUtilities.CreateInstance<Recalibration>(s));
+            services.AddSpadeGrpc();
+        }
+
+        services.AddSingleton<IHostedService>(s => new Telemetry("spade-silo", options.SiloName, s.GetRequiredService<IConfiguration>()));
+        builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
+        // After the silo, which it needs from its first request on; it also stops before it.
+        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0) services.AddSingleton<GatewayServer>().AddHostedService(s => s.GetRequiredService<GatewayServer>());
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
+    }
+
+    /// <summary>What every host of grains needs beside its gallery store.</summary>
+    public static void AddEngines(this IServiceCollection services)
+    {
         services.AddSingleton<IGalleryStore>(s => s.GetRequiredService<GalleryStore>());
-        services.AddSingleton(new Thumbnails(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
+        services.AddSingleton<ISnapshots, StoreSnapshots>();
+        services.AddSingleton(new ThumbnailEncoder(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
         services.AddSingleton<DeviceEngines>();
         services.AddSingleton<IDeviceEngines>(s => s.GetRequiredService<DeviceEngines>());
         services.AddSingleton<IImagePreparers, ImagePreparers>();
-        var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
-        if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
-        if (options.Has(SiloRole.Gateway)) services.AddSpadeGrpc();
-
-        services.AddHostedService<Telemetry>();
-        builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
-        // After the silo, which it needs from its first request on; it also stops before it.
-        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0) services.AddSingleton<HttpDoor>().AddHostedService(s => s.GetRequiredService<HttpDoor>());
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
     }
 
     public static void MapSilo(this WebApplication app, SiloOptions options)

@@ -2,11 +2,12 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using SpadeCluster.Cluster;
 using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Grpc;
 using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Server;
-using SpadeClusterOptions = SpadeCluster.Cluster.ClusterOptions;
 
 namespace SpadeCluster.Cli.Silo;
 
@@ -17,7 +18,7 @@ namespace SpadeCluster.Cli.Silo;
 internal static class SiloSettings
 {
     private static readonly (string Name, Type Type)[] Sections =
-        [("Cluster", typeof(SpadeClusterOptions)), ("Extractor", typeof(ExtractorOptions)), ("Door", typeof(GrpcDoorOptions)), ("OnnxRuntime", typeof(OnnxRuntimeOptions)), ("Http", typeof(ServerOptions))];
+        [("Cluster", typeof(GalleryOptions)), ("Extractor", typeof(ExtractorOptions)), ("Admission", typeof(AdmissionOptions)), ("Grpc", typeof(GrpcOptions)), ("OnnxRuntime", typeof(OnnxRuntimeOptions)), ("Http", typeof(ServerOptions))];
 
     /// <summary>Properties that a silo sets itself.</summary>
     private static readonly Dictionary<string, string> Overruled = new(StringComparer.OrdinalIgnoreCase)
@@ -25,7 +26,7 @@ internal static class SiloSettings
         ["Spade:OnnxRuntime:Device"] = "Spade:Devices says where extractors run",
         ["Spade:OnnxRuntime:Threads"] = "Spade:Threads says it for every device",
         ["Spade:Http:Urls"] = "Spade:HttpUrls says it",
-        ["Spade:Http:HostTelemetry"] = "a silo always exports its own telemetry",
+        ["Spade:Http:GrpcUrls"] = "Spade:GrpcPort says it",
     };
 
     /// <summary>No time here is longer; a bare number would be read as so many days.</summary>

@@ -2,12 +2,14 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
-using SpadeCluster.Cluster.Telemetry;
+using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Cli.Silo;
 
 /// <summary>OpenTelemetry, exported where the standard variable OTEL_EXPORTER_OTLP_ENDPOINT says; not at all where it is not set.</summary>
-internal sealed class Telemetry(IConfiguration configuration, Microsoft.Extensions.Options.IOptions<SiloOptions> options) : IHostedService, IDisposable
+/// <param name="service">Name of the service.</param>
+/// <param name="instance">Which of several; null: there is one.</param>
+internal sealed class Telemetry(string service, string? instance, IConfiguration configuration) : IHostedService, IDisposable
 {
     private static readonly string[] Meters = [SpadeMeter.Name, "Microsoft.Orleans", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
     private static readonly string[] Sources = [SpadeMeter.Name, "Microsoft.AspNetCore", "Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime"];
@@ -17,7 +19,7 @@ internal sealed class Telemetry(IConfiguration configuration, Microsoft.Extensio
     public Task StartAsync(CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) return Task.CompletedTask;
-        var resource = ResourceBuilder.CreateDefault().AddService("spade-silo", serviceInstanceId: options.Value.SiloName);
+        var resource = ResourceBuilder.CreateDefault().AddService(service, serviceInstanceId: instance);
         _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Meters).AddOtlpExporter().Build();
         _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Sources).AddOtlpExporter().Build();
         return Task.CompletedTask;

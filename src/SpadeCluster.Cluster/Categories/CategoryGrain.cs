@@ -106,32 +106,26 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
         }
     }
 
-    /// <summary>Applies a change off the grain's scheduler. Where another writer holds the store's lock - another program, or a
-    /// process that is just dying - it waits, as long as its caller does.</summary>
-    private async Task<GalleryManifest?> ApplyAsync(ChangeJob job)
+    /// <summary>Applies a change off the grain's scheduler.</summary>
+    private Task<GalleryManifest?> ApplyAsync(ChangeJob job)
+        => Task.Run(() => job.Change.ApplyAsync(services.Local(job.Author, (_, stop) => LockAsync(job, stop)), Category, job), job.Stopping);
+
+    /// <summary>Takes the store's lock for a change. Where another writer holds it - another program, or a process that is just
+    /// dying - the change waits, as long as its caller does.</summary>
+    private async ValueTask<IDisposable> LockAsync(ChangeJob job, CancellationToken cancellationToken)
     {
-        var service = services.Local(job.Author);
         for (var wait = FirstLockWait; ; wait = wait * 2 < LongestLockWait ? wait * 2 : LongestLockWait)
         {
-            if (await IsFreeAsync(job.Stopping))
+            try
             {
+                var held = await store.LockAsync(Category, cancellationToken);
                 job.Start();
-                return await Task.Run(() => job.Change.ApplyAsync(service, Category, job), job.Stopping);
+                return held;
             }
-            await Task.Delay(wait, clock, job.Stopping);
-        }
-    }
-
-    private async Task<bool> IsFreeAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            (await store.LockAsync(Category, cancellationToken)).Dispose();
-            return true;
-        }
-        catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
-        {
-            return false;
+            catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
+            {
+                await Task.Delay(wait, clock, cancellationToken);
+            }
         }
     }
 

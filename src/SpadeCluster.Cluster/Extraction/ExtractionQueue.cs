@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using SpadeCluster.Features;
 using SpadeCluster.Cluster.Telemetry;
+using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Cluster.Extraction;
 
@@ -92,7 +93,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
             var features = batch.ConvertAll(j => new ImageFeatures(j.Extractor.Model));
             await batch[0].Extractor.ExtractAsync(batch.ConvertAll(j => j.Image), features);
             SpadeMeter.Stage("extract", Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            SpadeMeter.BatchSize.Record(batch.Count);
+            ClusterMetrics.BatchSize.Record(batch.Count);
             for (int i = 0; i < batch.Count; i++) Answer(batch[i], features[i]);
         }
         catch (Exception e)

@@ -15,6 +15,7 @@ namespace SpadeCluster.Cluster.Extraction;
 [Reentrant, OnSiloWith(SiloRole.Extractor)]
 internal sealed class ExtractorGrain : Grain, IExtractorGrain
 {
+    private readonly IDeviceEngines _devices;
     private readonly IFeatureEngines _engines;
     private readonly ExtractionQueue _queue;
     private readonly PyramidLeases _leases;
@@ -26,7 +27,8 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     public ExtractorGrain(IServiceProvider services, IOptions<ExtractorOptions> options, TimeProvider clock)
     {
         // Asked for here, not in the signature: silos without the role build their grain types without having devices.
-        _engines = services.GetRequiredService<IDeviceEngines>().On(GrainKeys.ParseSlot(this.GetPrimaryKeyString()));
+        _devices = services.GetRequiredService<IDeviceEngines>();
+        _engines = _devices.On(GrainKeys.ParseSlot(this.GetPrimaryKeyString()));
         _queue = new ExtractionQueue(options.Value, clock);
         _leases = new PyramidLeases(options.Value.LeaseBytes, options.Value.LeaseTime, clock);
         _leaseTime = options.Value.LeaseTime;
@@ -35,13 +37,13 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         this.RegisterGrainTimer(_ => { _leases.Expire(); return Task.CompletedTask; }, new GrainTimerCreationOptions(_leaseTime, _leaseTime) { Interleave = true });
-        SpadeMeter.Watch(this, _queue, _leases);
+        ClusterMetrics.Watch(this, _queue, _leases);
         return Task.CompletedTask;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        SpadeMeter.Unwatch(this);
+        ClusterMetrics.Unwatch(this);
         await _queue.DisposeAsync();
     }
 
@@ -67,7 +69,7 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     public Task<PyramidReply> TakePyramidAsync(Guid lease, CancellationToken cancellationToken)
     {
         var pyramid = _leases.Take(lease);
-        (pyramid is null ? SpadeMeter.LeaseMisses : SpadeMeter.LeaseHits).Add(1);
+        (pyramid is null ? ClusterMetrics.LeaseMisses : ClusterMetrics.LeaseHits).Add(1);
         return Task.FromResult(new PyramidReply(pyramid));
     }
 
@@ -82,4 +84,7 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
         var (extractor, preparer) = _engines.Default;
         return Task.FromResult(new DefaultEngine(extractor.Model, preparer.Description));
     }
+
+    public async Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken)
+        => await Task.Run(() => _devices.Models, cancellationToken);
 }

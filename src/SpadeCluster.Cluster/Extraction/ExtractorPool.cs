@@ -43,6 +43,9 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
     public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
         => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(Slots(silos)).First()).GetDefaultAsync(cancellationToken), cancellationToken);
 
+    public Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken)
+        => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(Slots(silos)).First()).ListModelsAsync(cancellationToken), cancellationToken);
+
     internal IExtractorGrain Grain(ExtractorSlot slot) => grains.GetGrain<IExtractorGrain>(slot.Key);
 
     internal void CountSent(ExtractorSlot slot, string kind, long bytes) => calls.CountSent(slot.Silo, kind, bytes);

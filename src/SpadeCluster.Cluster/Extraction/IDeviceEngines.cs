@@ -7,4 +7,10 @@ public interface IDeviceEngines
 {
     /// <param name="slot">0 to the silo's slots - 1.</param>
     IFeatureEngines On(int slot);
+
+    /// <summary>Models that new categories can be built with.</summary>
+    IReadOnlyList<FeatureModel> Models { get; }
+
+    /// <summary>Health of every extractor that is open, by device.</summary>
+    IEnumerable<ExtractorHealth> Health { get; }
 }

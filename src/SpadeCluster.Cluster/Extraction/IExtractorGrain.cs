@@ -26,6 +26,10 @@ public interface IExtractorGrain : IGrainWithStringKey
     /// <summary>The model that new categories are built with.</summary>
     [Alias("default-model")]
     Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every model that new categories can be built with.</summary>
+    [Alias("models")]
+    Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken);
 }
 
 /// <param name="Model">The gallery's model.</param>

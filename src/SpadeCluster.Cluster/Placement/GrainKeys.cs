@@ -1,4 +1,5 @@
 using System.Globalization;
+using SpadeCluster.Cluster.Shards;
 
 namespace SpadeCluster.Cluster.Placement;
 
@@ -13,10 +14,10 @@ internal static class GrainKeys
     public static string Shard(string category, int shard, int count, string silo)
         => string.Create(CultureInfo.InvariantCulture, $"{category}/{shard}.{count}@{silo}");
 
-    public static (string Category, int Shard, int Count) ParseShard(string key)
+    public static ShardKey ParseShard(string key)
     {
         int slash = key.IndexOf('/'), dot = key.IndexOf('.', slash), at = key.IndexOf('@', slash);
-        return (key[..slash], int.Parse(key[(slash + 1)..dot], CultureInfo.InvariantCulture), int.Parse(key[(dot + 1)..at], CultureInfo.InvariantCulture));
+        return new ShardKey(key[..slash], int.Parse(key[(slash + 1)..dot], CultureInfo.InvariantCulture), int.Parse(key[(dot + 1)..at], CultureInfo.InvariantCulture));
     }
 
     /// <summary>slot@silo.</summary>

@@ -30,7 +30,7 @@ internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, IL
             {
                 lost.Learn(e, SiloRole.All.SelectMany(silos.With));
                 LogRetry(role, attempt, e.Message);
-                SpadeMeter.Retries.Add(1);
+                ClusterMetrics.Retries.Add(1);
             }
             // Half fixed, half random: many callers that lost the same silo should not come back in step.
             await Task.Delay(wait / 2 + wait / 2 * Random.Shared.NextDouble(), clock, cancellationToken);
@@ -54,7 +54,7 @@ internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, IL
     /// <summary>Counts payload sent to another silo, or that came from it. Within a silo nothing is sent: references are passed.</summary>
     public void CountSent(SiloAddress silo, string kind, long bytes)
     {
-        if (!IsHere(silo)) SpadeMeter.CountSent(kind, bytes);
+        if (!IsHere(silo)) ClusterMetrics.CountSent(kind, bytes);
     }
 
     /// <summary>Whether a failure is about reaching a silo rather than about what was asked of it.</summary>

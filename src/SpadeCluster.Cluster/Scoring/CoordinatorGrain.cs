@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using SpadeCluster.Galleries;
 using SpadeCluster.Cluster.Categories;
 using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Cluster.Shards;
-using SpadeCluster.Cluster.Telemetry;
+using SpadeCluster.Telemetry;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Scoring;
@@ -18,7 +17,7 @@ namespace SpadeCluster.Cluster.Scoring;
 /// </summary>
 [StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
 internal sealed class CoordinatorGrain(
-    ManifestCache manifests, ClusterGalleries galleries, BoundedDecoding decoding, ExtractorPool extractors, IOptions<ClusterOptions> options, CategoryVersions versions,
+    ManifestCache manifests, ShardCoordinators coordinators, BoundedDecoding decoding, ExtractorPool extractors, CategoryVersions versions,
     SteadyVersions steady, TimeProvider clock)
     : Grain, ICoordinatorGrain
 {
@@ -109,7 +108,7 @@ internal sealed class CoordinatorGrain(
         try
         {
             var query = new QueryImage(ImageId.Of(image.Bytes), extracted.Pooled, extracted.PyramidAsync);
-            var result = await galleries.Coordinator(manifest, options.Value.Threads).ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
+            var result = await coordinators.For(manifest).ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
             return new ScoredImage(image.Name, query.Id, prepared, manifest, result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
         }
         finally

@@ -25,6 +25,10 @@ public sealed partial class GalleryService(
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
+    /// <summary>How the category's writer lock is taken: by default as <see cref="IGalleryStore.LockAsync"/>, which refuses where
+    /// another writer holds it.</summary>
+    public Func<string, CancellationToken, ValueTask<IDisposable>> Lock { get; init; } = store.LockAsync;
+
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
         => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, cancellationToken);
 
@@ -35,7 +39,7 @@ public sealed partial class GalleryService(
     {
         if (reason is not null) CheckReason(reason);
         CategoryName.Check(category);
-        using var writer = await store.LockAsync(category, cancellationToken);
+        using var writer = await Lock(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
         var (extractor, preparer) = current is null ? engines.Default : engines.For(current.Model, current.Preprocessing);
         RequireSame(current, extractor.Model, preparer.Description);
@@ -86,7 +90,7 @@ public sealed partial class GalleryService(
     {
         CheckReason(reason);
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         var retired = new Dictionary<ImageId, string>();
         foreach (string name in images)
@@ -101,7 +105,7 @@ public sealed partial class GalleryService(
     {
         CheckReason(reason);
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         var all = current.Images.ToDictionary(i => i.Id);
         var retired = new Dictionary<ImageId, GalleryImage>();
@@ -121,7 +125,7 @@ public sealed partial class GalleryService(
     public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
     {
         CheckReason(reason);
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         // The current version itself is not read: it may be what is damaged.
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
@@ -139,7 +143,7 @@ public sealed partial class GalleryService(
             using var gallery = open is null
                 ? await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken)
                 : await open(current, cancellationToken);
-            using var writer = await store.LockAsync(category, cancellationToken);
+            using var writer = await Lock(category, cancellationToken);
             if ((await GetAsync(category, cancellationToken)).Version != current.Version) continue;
             var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
             return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
@@ -149,7 +153,7 @@ public sealed partial class GalleryService(
     public async ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
     {
         if (count is < 1 or > MaxShards) throw new SpadeException(SpadeError.InvalidArgument, $"{count} shards: choose 1 to {MaxShards}");
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         if (current.Shards == count) return current;
         var next = current with { Version = current.Version + 1, Reason = $"reshard from {current.Shards} to {count}", Shards = count };
@@ -158,7 +162,7 @@ public sealed partial class GalleryService(
 
     public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default)
     {
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var history = await HistoryAsync(category, cancellationToken);
         return await store.CompactAsync(category, retention.Drop(history, _clock.GetUtcNow()), cancellationToken);
     }

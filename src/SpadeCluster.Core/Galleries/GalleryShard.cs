@@ -76,15 +76,15 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         return merged ?? throw new ArgumentException("nothing to search", nameof(picks));
     }
 
-    /// <summary>Bytes for a gallery in one shard: all that it can make use of, but no more than its share, unless it cannot be
-    /// opened with that.</summary>
+    /// <summary>Bytes for a shard: all that it can make use of, but no more than its share, unless it cannot be opened with that.</summary>
+    /// <param name="images">Images of the shard.</param>
     /// <param name="memory">Bytes there are.</param>
-    /// <param name="share">Bytes that one gallery shall take at most.</param>
+    /// <param name="share">Bytes that one shard shall take at most.</param>
     /// <exception cref="SpadeException">InvalidArgument: it cannot be opened with all of <paramref name="memory"/>.</exception>
-    internal static long MemoryFor(GalleryManifest manifest, long memory, long share)
+    public static long MemoryFor(GalleryManifest manifest, int images, long memory, long share)
     {
-        CheckMemory(manifest, manifest.Images.Count, memory);
-        return Math.Max(LeastMemory(manifest.Model, manifest.Images.Count), Math.Min(WholeMemory(manifest.Model, manifest.Images.Count), share));
+        CheckMemory(manifest, images, memory);
+        return Math.Max(LeastMemory(manifest.Model, images), Math.Min(WholeMemory(manifest.Model, images), share));
     }
 
     private static void CheckMemory(GalleryManifest manifest, int images, long memory)

@@ -4,11 +4,11 @@ using SpadeCluster.Imaging;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>Pictures of kept decisions for the console, made when they are looked at.</summary>
-public sealed class DecisionPictures(DecisionLog log, ServerParts parts)
+public sealed class DecisionPictures(DecisionLog log)
 {
     /// <summary>The photograph as the model saw it: every pixel is one of the map.</summary>
     public RgbImage Input(Decision decision)
-        => new ImagePreparer(Preprocessing.Parse(decision.Preprocessing), parts.Images).Prepare(log.Image(decision.Id), decision.Score.File).Input;
+        => new ImagePreparer(Preprocessing.Parse(decision.Preprocessing)).Prepare(log.Image(decision.Id), decision.Score.File).Input;
 
     /// <summary>The map in colours: black far below the threshold, purple at half of it, orange at it, yellow at twice and more.</summary>
     public RgbImage Map(Decision decision)

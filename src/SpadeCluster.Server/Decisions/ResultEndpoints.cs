@@ -1,3 +1,4 @@
+using SpadeCluster.Galleries;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Builder;
@@ -27,7 +28,7 @@ internal static class ResultEndpoints
         results.MapGet("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>().WithSummary("The normal pixel that matched an input pixel best.");
         results.MapPost("/{id:long}/feedback", GiveAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>().WithSummary("'good' adds the photograph to the normals, 'defect' confirms the verdict.");
         results.MapDelete("/{id:long}/feedback/{feedback:long}", UndoAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>().WithSummary("Takes feedback back; a normal it added is retired.");
-        results.MapGet("/{id:long}/feedback", (long id, HttpContext context, DecisionLog log, FeedbackDesk desk) => Results.Json(desk.Of(Visible(id, context, log).Id), ServerJson.Options)).Produces<IReadOnlyList<Feedback>>();
+        results.MapGet("/{id:long}/feedback", (long id, HttpContext context, DecisionLog log, FeedbackService feedbacks) => Results.Json(feedbacks.Of(Visible(id, context, log).Id), ServerJson.Options)).Produces<IReadOnlyList<Feedback>>();
     }
 
     /// <exception cref="SpadeException">NotFound: no such decision, or not one the caller may know of.</exception>
@@ -57,22 +58,22 @@ internal static class ResultEndpoints
         return Results.Bytes(MemoryMarshal.AsBytes<float>(map.Values).ToArray(), "application/octet-stream");
     }
 
-    private static async Task<IResult> Evidence(long id, double x, double y, HttpContext context, DecisionLog log, ServerParts parts, CancellationToken cancellation)
+    private static async Task<IResult> Evidence(long id, double x, double y, HttpContext context, DecisionLog log, IGalleryServices services, CancellationToken cancellation)
     {
         var decision = Visible(id, context, log);
         var map = log.Map(id);
         if (!(x >= 0 && y >= 0 && x < map.Width && y < map.Height)) throw new SpadeException(SpadeError.InvalidArgument, $"x and y are input pixels, 0,0 to {map.Width - 1},{map.Height - 1}");
         var found = log.Evidence(id).At(x / map.Width, y / map.Height);
-        var gallery = await parts.Galleries(context.User.CallerName()).GetVersionAsync(decision.Score.Category, decision.Score.Version, cancellation);
+        var gallery = await services.For(context.User.CallerName()).GetVersionAsync(decision.Score.Category, decision.Score.Version, cancellation);
         string source = gallery.Images.FirstOrDefault(i => i.Id == found.Image)?.Source ?? "";
         return Results.Json(new EvidenceAnswer(x, y, map.Values[(int)y * map.Width + (int)x], decision.Score.Theta, found.Image.ToString(), Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height), ServerJson.Options);
     }
 
-    private static async Task<IResult> GiveAsync(long id, FeedbackRequest request, HttpContext context, DecisionLog log, FeedbackDesk desk, CancellationToken cancellation)
-        => Results.Json(await desk.GiveAsync(Visible(id, context, log), request.Kind, SentImage.Harmless(request.Note, ""), context.User.CallerName(), cancellation), ServerJson.Options);
+    private static async Task<IResult> GiveAsync(long id, FeedbackRequest request, HttpContext context, DecisionLog log, FeedbackService feedbacks, CancellationToken cancellation)
+        => Results.Json(await feedbacks.GiveAsync(Visible(id, context, log), request.Kind, SentImage.Harmless(request.Note, ""), context.User.CallerName(), cancellation), ServerJson.Options);
 
-    private static async Task<IResult> UndoAsync(long id, long feedback, HttpContext context, DecisionLog log, FeedbackDesk desk, CancellationToken cancellation)
-        => Results.Json(await desk.UndoAsync(Visible(id, context, log), feedback, context.User.CallerName(), cancellation), ServerJson.Options);
+    private static async Task<IResult> UndoAsync(long id, long feedback, HttpContext context, DecisionLog log, FeedbackService feedbacks, CancellationToken cancellation)
+        => Results.Json(await feedbacks.UndoAsync(Visible(id, context, log), feedback, context.User.CallerName(), cancellation), ServerJson.Options);
 
     private static IResult Png(RgbImage image) => Results.Bytes(PngEncoder.Encode(image), "image/png");
 

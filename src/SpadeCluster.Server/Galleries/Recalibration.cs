@@ -3,7 +3,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
-using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Galleries;
 
@@ -11,11 +10,18 @@ namespace SpadeCluster.Server.Galleries;
 /// <param name="Problem">Why it ended without thresholds.</param>
 public sealed record RecalibrationState(int Done, int Of, string? Problem = null);
 
+/// <summary>An addition of normals, as a client asks for it.</summary>
+/// <param name="Caller">Who adds them, for the record.</param>
+/// <param name="Calibrate">Whether thresholds are learnt afterwards.</param>
+/// <param name="Alpha">False-reject rate of the thresholds; null: as before.</param>
+public sealed record Addition(string Category, string Caller, string? Reason = null, bool Calibrate = true, double? Alpha = null);
+
 /// <summary>
-/// Learns thresholds in the background after a gallery has changed. A further change stops one at work, which would hold for
-/// the images of before, and it begins anew.
+/// Changes of galleries, and the thresholds that they need then: for additions while the client waits, for other changes in the
+/// background. A further change stops a calibration at work, which would hold for the images of before, and it begins anew.
 /// </summary>
-public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHostApplicationLifetime life, ILogger<Recalibration> logger)
+/// <param name="audit">Null: nobody keeps an audit log here.</param>
+public sealed partial class Recalibration(IGalleryServices services, IHostApplicationLifetime life, ILogger<Recalibration> logger, Security.AuditLog? audit = null)
 {
     private readonly ConcurrentDictionary<string, RecalibrationState> _states = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
@@ -26,11 +32,50 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     public RecalibrationState? State(GalleryManifest current)
         => _states.GetValueOrDefault(current.Category) is { } state && (state.Problem is null || current.Calibration is null) ? state : null;
 
-    /// <summary>Makes a change, then learns thresholds with the settings of before if the change has dropped them.</summary>
+    /// <summary>Adds normals, then learns thresholds with the settings of before.</summary>
+    /// <param name="outcomes">Gets what became of each image.</param>
+    /// <param name="added">Called when the images are no longer needed.</param>
+    /// <param name="calibrated">Gets how many normals have been scored, of how many.</param>
+    /// <param name="cancellationToken">Ends the addition. Thresholds are then learnt in the background.</param>
+    /// <returns>The version that is current then, and how many images were added to it; null: there is none.</returns>
+    public async Task<(GalleryManifest? Version, int Added)> AddAsync(
+        Addition addition, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome> outcomes, Action added, IProgress<(int Done, int Of)> calibrated, CancellationToken cancellationToken)
+    {
+        var (category, caller) = (addition.Category, addition.Caller);
+        var galleries = services.For(caller);
+        var stopped = await StopAsync(category);
+        var settings = stopped ?? await galleries.ReadSettingsAsync(category, cancellationToken);
+        if (addition.Alpha is { } alpha) settings = (settings ?? new ScoringOptions()) with { Alpha = alpha };
+        int count = 0;
+        bool changed = false;
+        try
+        {
+            var after = await galleries.AddAsync(category, images, new InlineProgress<AddOutcome>(outcome =>
+            {
+                if (outcome.Status == AddStatus.Added) count++;
+                outcomes.Report(outcome);
+            }), addition.Reason, cancellationToken);
+            changed = count > 0;
+            added();
+            if (changed) await AuditAsync(caller, "add", category, $"{count} images{(addition.Reason is null ? "" : $": {addition.Reason}")}, version {after!.Version}");
+            if (after is null || !addition.Calibrate || !after.NeedsCalibration()) return (after, count);
+            after = await galleries.CalibrateAgainAsync(after, settings, new InlineProgress<int>(done => calibrated.Report((done, after.Images.Count))), cancellationToken);
+            await AuditAsync(caller, "calibrate", category, $"alpha {after.Calibration!.Options.Alpha}, version {after.Version}");
+            return (after, count);
+        }
+        catch when (stopped is not null || (changed && addition.Calibrate))
+        {
+            // What was stopped, or begun, has to be done all the same.
+            Start(category, settings, caller);
+            throw;
+        }
+    }
+
+    /// <summary>Makes a change, then learns thresholds in the background if the change has dropped them.</summary>
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)
     {
-        var galleries = parts.Galleries(caller);
-        var options = await StopAsync(category) ?? await LearntAsync(galleries, category);
+        var galleries = services.For(caller);
+        var settings = await StopAsync(category) ?? await SettingsAsync(galleries, category);
         try
         {
             return await change();
@@ -38,7 +83,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         finally
         {
             // After a failed change too: what was stopped has to be done all the same.
-            if ((await galleries.GetAsync(category, life.ApplicationStopping)) is { Calibration: null, Images.Count: > 1 }) Start(category, options, caller);
+            if ((await galleries.GetAsync(category, life.ApplicationStopping)).NeedsCalibration()) Start(category, settings, caller);
         }
     }
 
@@ -47,14 +92,13 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     {
         try
         {
-            var galleries = parts.Galleries("server");
+            var galleries = services.For("server");
             foreach (string category in await galleries.ListAsync(life.ApplicationStopping))
             {
                 try
                 {
                     var current = await galleries.GetAsync(category, life.ApplicationStopping);
-                    if (current is not { Calibration: null, Images.Count: > 1 }) continue;
-                    if (await galleries.LearntOptionsAsync(category, life.ApplicationStopping) is { } options) Start(category, options, current.CreatedBy);
+                    if (current.NeedsCalibration() && await galleries.ReadSettingsAsync(category, life.ApplicationStopping) is { } settings) Start(category, settings, current.CreatedBy);
                 }
                 catch (SpadeException e)
                 {
@@ -84,14 +128,14 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         await run.Stop.CancelAsync();
         await run.Work;
         _states.TryRemove(category, out _);
-        return run.Options;
+        return run.Settings;
     }
 
-    private async Task<ScoringOptions?> LearntAsync(IGalleryService galleries, string category)
+    private async Task<ScoringOptions?> SettingsAsync(IGalleryService galleries, string category)
     {
         try
         {
-            return await galleries.LearntOptionsAsync(category, life.ApplicationStopping);
+            return await galleries.ReadSettingsAsync(category, life.ApplicationStopping);
         }
         catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
         {
@@ -100,7 +144,7 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         }
     }
 
-    private void Start(string category, ScoringOptions? options, string caller)
+    private void Start(string category, ScoringOptions? settings, string caller)
     {
         lock (_gate)
         {
@@ -108,20 +152,20 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
             if (_runs.TryGetValue(category, out var running) && !running.Work.IsCompleted) return;
             var stop = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStopping);
             _states[category] = new RecalibrationState(0, 0);
-            _runs[category] = new Run(options, stop, Task.Run(() => RunAsync(category, options, caller, stop.Token)));
+            _runs[category] = new Run(settings, stop, Task.Run(() => RunAsync(category, settings, caller, stop.Token)));
         }
     }
 
-    private async Task RunAsync(string category, ScoringOptions? options, string caller, CancellationToken stop)
+    private async Task RunAsync(string category, ScoringOptions? settings, string caller, CancellationToken stop)
     {
         try
         {
-            var galleries = parts.Galleries(caller);
+            var galleries = services.For(caller);
             var current = await galleries.GetAsync(category, stop);
-            options = Fitted(options, current.Images.Count);
-            await galleries.CalibrateAsync(category, options, new InlineProgress<int>(done => _states[category] = new RecalibrationState(done, current.Images.Count)), stop);
+            var progress = new InlineProgress<int>(done => _states[category] = new RecalibrationState(done, current.Images.Count));
+            var after = await galleries.CalibrateAsync(category, settings.FittedTo(current.Images.Count), progress, stop);
             _states.TryRemove(category, out _);
-            await audit.WriteAsync(caller, "calibrate", category, $"alpha {options.Alpha}, after a change");
+            await AuditAsync(caller, "calibrate", category, $"alpha {after.Calibration!.Options.Alpha}, after a change");
         }
         catch (OperationCanceledException)
         {
@@ -129,18 +173,14 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
         }
         catch (Exception e)
         {
-            // Whatever it was is told on the category's page; the next change, or a person, tries again.
+            // The category's page says what it was; the next change, or a person, tries again.
             LogFailed(e, category);
             _states[category] = new RecalibrationState(0, 0, e is SpadeException ? e.Message : "an unexpected error; the server's log has it");
         }
     }
 
-    /// <summary>Settings for a gallery that may be smaller than their neighbours.</summary>
-    public static ScoringOptions Fitted(ScoringOptions? options, int images)
-    {
-        options ??= ScoringOptions.DefaultFor(images);
-        return options with { GateNeighbours = Math.Min(options.GateNeighbours, images), GalleryNeighbours = options.GalleryNeighbours is { } k ? Math.Min(k, images) : null };
-    }
+    private Task AuditAsync(string caller, string action, string category, string detail)
+        => audit?.WriteAsync(caller, action, category, detail) ?? Task.CompletedTask;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the galleries could not be looked through for thresholds that are missing")]
     private partial void LogNotResumed(Exception exception);
@@ -148,5 +188,5 @@ public sealed partial class Recalibration(ServerParts parts, AuditLog audit, IHo
     [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated")]
     private partial void LogFailed(Exception exception, string category);
 
-    private sealed record Run(ScoringOptions? Options, CancellationTokenSource Stop, Task Work);
+    private sealed record Run(ScoringOptions? Settings, CancellationTokenSource Stop, Task Work);
 }

@@ -1,3 +1,5 @@
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
@@ -9,6 +11,9 @@ using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Grpc.Galleries;
 using SpadeCluster.Server.Grpc.Scoring;
+using SpadeCluster.Server.Admission;
+using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc;
 
@@ -19,12 +24,15 @@ public static class GrpcHosting
 
     public static IServiceCollection AddSpadeGrpc(this IServiceCollection services)
     {
-        services.AddOptionsWithValidateOnStart<GrpcDoorOptions>().ValidateDataAnnotations();
+        services.AddOptionsWithValidateOnStart<GrpcOptions>().ValidateDataAnnotations();
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton<AdmissionControl>();
+        services.AddOptionsWithValidateOnStart<AdmissionOptions>().ValidateDataAnnotations();
+        services.TryAddSingleton<AdmissionControl>();
+        services.TryAddSingleton<ScoringSlots>();
+        services.TryAddSingleton<Recalibration>();
         services.AddGrpc(o => o.Interceptors.Add<ErrorInterceptor>());
         services.AddSingleton<IConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>>(s => new ConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>(
-            o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcDoorOptions>>().Value.MaxMessageBytes));
+            o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes));
         services.AddGrpcHealthChecks(o =>
         {
             foreach (string service in new[] { Spade.V1.Scoring.Descriptor.FullName, Spade.V1.Galleries.Descriptor.FullName }) o.Services.Map(service, _ => true);
@@ -39,13 +47,22 @@ public static class GrpcHosting
         return services;
     }
 
-    public static IEndpointRouteBuilder MapSpadeGrpc(this IEndpointRouteBuilder routes)
+    /// <param name="secured">Whether callers need keys, with the roles that the same work needs over HTTP.</param>
+    public static IEndpointRouteBuilder MapSpadeGrpc(this IEndpointRouteBuilder routes, bool secured = false)
     {
-        // Kestrel's own limit of a request, 30 MB, is less than an image may have; the door's options bound them instead.
-        routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute()).AdmitUnaryCalls();
-        routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
+        // Kestrel's own limit of a request is less than an image may have; GrpcOptions bounds them instead.
+        var scoring = routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
+        scoring.AdmitUnaryCalls();
+        var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         routes.MapGrpcHealthChecksService();
-        routes.MapGrpcReflectionService();
+        var reflection = routes.MapGrpcReflectionService();
+        if (!secured) return routes;
+        scoring.RequireAuthorization(nameof(Role.Operator));
+        galleries.Add(endpoint => endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));
+        reflection.RequireAuthorization(nameof(Role.Viewer));
         return routes;
     }
+
+    private static bool Reads(EndpointBuilder endpoint)
+        => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name is "GetGallery" or "ListGalleries" or "WatchVersion";
 }

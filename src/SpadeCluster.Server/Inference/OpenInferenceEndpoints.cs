@@ -1,3 +1,5 @@
+using SpadeCluster.Features;
+using SpadeCluster.Server.Admission;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -7,7 +9,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
-using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
@@ -26,24 +27,24 @@ internal static class OpenInferenceEndpoints
     {
         var v2 = app.MapGroup("/v2").WithTags("Open Inference");
         v2.MapGet("/health/live", () => Results.Json(new { live = true }));
-        v2.MapGet("/health/ready", async (ServerParts parts, Storage.ServerDatabase database, CancellationToken c) =>
+        v2.MapGet("/health/ready", async (IGalleryServices galleries, IEngineStatus engine, Storage.ServerDatabase database, CancellationToken c) =>
         {
-            await ServerEndpoints.ReadyAsync(parts, database, c);
+            await ServerEndpoints.ReadyAsync(galleries, engine, database, c);
             return Results.Json(new { ready = true });
         });
         v2.MapGet("/", () => Results.Json(new { name = "spadecluster", version = typeof(SpadeServer).Assembly.GetName().Version!.ToString(3), extensions = new[] { "binary_tensor_data" } }));
         foreach (string path in new[] { "/models/{category}", "/models/{category}/versions/{version:int}" })
         {
             v2.MapGet(path, ModelAsync).RequireAuthorization(nameof(Role.Viewer));
-            v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, ServerParts parts) =>
-                Results.Json(new { name = category, ready = (await JudgingAsync(category, version, context, parts)).Calibration is not null })).RequireAuthorization(nameof(Role.Viewer));
+            v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, IGalleryServices services) =>
+                Results.Json(new { name = category, ready = (await ReadVersionAsync(category, version, context, services)).Calibration is not null })).RequireAuthorization(nameof(Role.Viewer));
             v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator));
         }
     }
 
-    private static async Task<IResult> ModelAsync(string category, int? version, HttpContext context, ServerParts parts)
+    private static async Task<IResult> ModelAsync(string category, int? version, HttpContext context, IGalleryServices services)
     {
-        var m = await JudgingAsync(category, version, context, parts);
+        var m = await ReadVersionAsync(category, version, context, services);
         return Results.Json(new
         {
             name = m.Category,
@@ -61,18 +62,18 @@ internal static class OpenInferenceEndpoints
 
     /// <summary>The version that photographs are judged by; another one asked for is refused, never silently replaced. Of a
     /// category without thresholds the current one: it can be described, but judges nothing.</summary>
-    private static async Task<GalleryManifest> JudgingAsync(string category, int? version, HttpContext context, ServerParts parts)
+    private static async Task<GalleryManifest> ReadVersionAsync(string category, int? version, HttpContext context, IGalleryServices services)
     {
         context.User.Require(CategoryName.Check(category));
-        var galleries = parts.Galleries(context.User.CallerName());
-        var m = await Judging.ReadAsync(galleries, category, context.RequestAborted) ?? await galleries.GetAsync(category, context.RequestAborted);
+        var galleries = services.For(context.User.CallerName());
+        var m = await galleries.FindScoringVersionAsync(category, context.RequestAborted) ?? await galleries.GetAsync(category, context.RequestAborted);
         return version is null || version == m.Version ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in its version {m.Version} only");
     }
 
-    private static async Task InferAsync(string category, int? version, HttpContext context, ServerParts parts, ScoringDesk desk, Admission admission, ServerOptions options, CancellationToken cancellation)
+    private static async Task InferAsync(string category, int? version, HttpContext context, IGalleryServices services, DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
-        using var ticket = admission.Admit(context.Request);
+        using var place = admission.Admit(context.Request, options);
         var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, cancellation);
         var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
@@ -81,13 +82,13 @@ internal static class OpenInferenceEndpoints
             throw InferImages.Invalid($"{HeaderLength} is the number of bytes of the JSON before the tensors");
         var request = JsonSerializer.Deserialize<InferRequest>(bytes.Span[..head], ServerJson.Options);
         if (request?.Inputs is not [var input]) throw InferImages.Invalid("one input is expected: 'image'");
-        var m = await JudgingAsync(category, version, context, parts);
+        var m = await ReadVersionAsync(category, version, context, services);
         if (m.Calibration is null) throw NotCalibrated(category);
         var images = InferImages.Read(input, bytes.Span[head..], options.MaxBatch);
 
         var scored = new List<ScoredImage>(images.Count);
         foreach (var image in images)
-            scored.Add((await desk.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]), context.User.CallerName(), cancellation)).Scored);
+            scored.Add((await decisions.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]), context.User.CallerName(), cancellation)).Scored);
         // The cluster may be told to judge by the current version whatever it lacks.
         if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
         await WriteAsync(context, request, scored, cancellation);

@@ -1,3 +1,4 @@
+using SpadeCluster.Server.Admission;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -38,22 +39,22 @@ internal static class ScoreEndpoints
         }
     }
 
-    private static async Task<IResult> ScoreOneAsync(string category, string? line, HttpContext context, ScoringDesk desk, Admission admission, CancellationToken cancellation)
+    private static async Task<IResult> ScoreOneAsync(string category, string? line, HttpContext context, DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
         line = CheckLine(line);
-        using var ticket = admission.Admit(context.Request);
+        using var place = admission.Admit(context.Request, options);
         var image = (await SentImage.ReadAsync(context.Request, 1, cancellation))[0];
-        var (_, decision) = await desk.ScoreAsync(category, image, line, context.User.CallerName(), cancellation);
+        var (_, decision) = await decisions.ScoreAsync(category, image, line, context.User.CallerName(), cancellation);
         context.Response.Headers.Location = $"/v1/results/{decision.Id}";
         return Results.Json(decision, ServerJson.Options);
     }
 
-    private static async Task ScoreManyAsync(string category, string? line, HttpContext context, ScoringDesk desk, Admission admission, ServerOptions options, CancellationToken cancellation)
+    private static async Task ScoreManyAsync(string category, string? line, HttpContext context, DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
         line = CheckLine(line);
-        using var ticket = admission.Admit(context.Request);
+        using var place = admission.Admit(context.Request, options);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         // All at once as far as slots go, answered in order.
         var scores = images.Select(i => ScoreAsync(i)).ToArray();
@@ -78,7 +79,7 @@ internal static class ScoreEndpoints
         {
             try
             {
-                return (await desk.ScoreAsync(category, image, line, context.User.CallerName(), cancellation)).Decision;
+                return (await decisions.ScoreAsync(category, image, line, context.User.CallerName(), cancellation)).Decision;
             }
             catch (SpadeException e)
             {

@@ -14,10 +14,10 @@ public static class Binding
     /// <param name="options">What the server is started with.</param>
     /// <param name="anyKey">Whether there is a valid key.</param>
     /// <exception cref="SpadeException">InvalidArgument: an address that cannot be, or must not be, listened on.</exception>
-    public static IReadOnlyList<Uri> Check(ServerOptions options, bool anyKey)
+    public static (IReadOnlyList<Uri> Http, IReadOnlyList<Uri> Grpc) Check(ServerOptions options, bool anyKey)
     {
-        var urls = options.Urls.Select(Parse).ToArray();
-        foreach (var url in urls)
+        var (urls, grpc) = (options.Urls.Select(Parse).ToArray(), options.GrpcUrls.Select(Parse).ToArray());
+        foreach (var url in urls.Concat(grpc))
         {
             if (url.Scheme == Uri.UriSchemeHttps && options.Certificate is null)
                 throw Invalid($"'{url}' needs a certificate: name PEM files with {Certificate}");
@@ -27,7 +27,7 @@ public static class Binding
             if (!anyKey)
                 throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
         }
-        return urls;
+        return (urls, grpc);
     }
 
     /// <returns>The server's certificate, the first of the file, and the rest: those that signed it, which clients that know

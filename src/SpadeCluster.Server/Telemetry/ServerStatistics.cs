@@ -1,7 +1,8 @@
+using Microsoft.Extensions.Options;
+using SpadeCluster.Server.Admission;
 using System.Diagnostics;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
-using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Telemetry;
@@ -18,7 +19,7 @@ public sealed record ServerState(
     int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap, int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors);
 
 /// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
-internal sealed class ServerStatistics(ServerOptions options, ServerParts parts, Admission admission, ServerDatabase database, SpadeTelemetry telemetry)
+internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngineStatus engine, AdmissionControl admission, ScoringSlots slots, ServerDatabase database, ServerMetrics metrics)
 {
     private const int Window = 1024;
 
@@ -29,7 +30,7 @@ internal sealed class ServerStatistics(ServerOptions options, ServerParts parts,
 
     public void Record(ImageScore score, TimeSpan total, TimeSpan logging)
     {
-        telemetry.Record(score, total, logging);
+        metrics.Record(score, total, logging);
         lock (_gate) _last[_count++ % Window] = (Stopwatch.GetTimestamp(), total.TotalMilliseconds, score.Milliseconds);
     }
 
@@ -48,8 +49,8 @@ internal sealed class ServerStatistics(ServerOptions options, ServerParts parts,
             {
                 ["decode"] = Median(s => s.Prepare), ["extract"] = Median(s => s.Extract), ["retrieve"] = Median(s => s.Retrieve), ["match"] = Median(s => s.Match), ["smooth"] = Median(s => s.Map),
             },
-            admission.Admitted, admission.Scoring, options.Slots, options.Queue, admission.Refused, database.Waiting, admission.BytesInFlight, Environment.WorkingSet, GC.GetTotalMemory(false),
-            parts.Open?.Count ?? 0, parts.Open?.Bytes ?? 0, parts.Health);
+            admission.Requests, slots.Busy, slots.Total, Math.Max(0, limits.Value.MaxRequests - slots.Total), admission.Refused, database.Waiting, admission.Bytes, Environment.WorkingSet, GC.GetTotalMemory(false),
+            engine.Memory?.Categories ?? 0, engine.Memory?.Bytes ?? 0, engine.Extractors);
 
         double Median(Func<StageTimes, double> stage) => At([.. last.Select(l => stage(l.Stages)).Order()], 0.5);
     }

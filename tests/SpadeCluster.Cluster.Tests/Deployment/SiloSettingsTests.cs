@@ -28,7 +28,7 @@ public sealed class SiloSettingsTests
     [InlineData("Spade:OnnxRuntime:CudnnSearch is 'fast', which is not Heuristic or Exhaustive or Default", "OnnxRuntime:CudnnSearch", "fast")]
     [InlineData("Spade:ProbeInterval is -00:00:05; it takes 00:00:00.1000000 to 00:10:00", "ProbeInterval", "-00:00:05")]
     [InlineData("Spade:DrainTime is 20, which is 20.00:00:00; it takes 00:00:00 to 01:00:00", "DrainTime", "20")]
-    [InlineData("Spade:Door:RetryAfter is 'soon', which is not a time such as 00:00:05", "Door:RetryAfter", "soon")]
+    [InlineData("Spade:Admission:RetryAfter is 'soon', which is not a time such as 00:00:05", "Admission:RetryAfter", "soon")]
     [InlineData("Spade:Rolles is no setting; Spade has Address, ClusterId,", "Rolles", "gallery")]
     [InlineData("Spade:RoleList is no setting", "RoleList", "gallery")]
     [InlineData("Spade:Extractor:MaxBatches is no setting; Spade:Extractor has BatchWait, LeaseBytes,", "Extractor:MaxBatches", "4")]
@@ -36,7 +36,7 @@ public sealed class SiloSettingsTests
     [InlineData("Spade:Cluster:ShardMemory is 5; it takes at least 1048576", "Cluster:ShardMemory", "5")]
     [InlineData("Spade:Http:Urls must not be set: Spade:HttpUrls says it", "Http:Urls:0", "http://127.0.0.1:5")]
     [InlineData("Spade:Http:Hosts is a list: name its first as Spade:Http:Hosts:0", "Http:Hosts", "spade.example")]
-    [InlineData("Spade:Http:Slots is 0; it takes 1 to 1024", "Http:Slots", "0")]
+    [InlineData("Spade:Admission:Slots is 0; it takes 1 to 1024", "Admission:Slots", "0")]
     [InlineData("Spade:Galleries is empty", "Galleries", "")]
     [InlineData("Spade:Roles takes one value", "Roles:0", "gateway")]
     public void A_wrong_setting_is_one_sentence(string says, params string[] settings)

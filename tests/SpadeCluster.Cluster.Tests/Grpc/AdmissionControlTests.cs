@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
-using SpadeCluster.Server.Grpc;
-using SpadeCluster.Server.Grpc.Admission;
+using SpadeCluster.Server.Admission;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 
@@ -107,7 +106,7 @@ public sealed class AdmissionControlTests
         Assert.Equal((0, 0L), (admission.Requests, admission.Bytes));
     }
 
-    private static AdmissionControl With(int requests, long bytes) => new(Options.Create(new GrpcDoorOptions { MaxRequests = requests, MaxBytes = bytes }));
+    private static AdmissionControl With(int requests, long bytes) => new(Options.Create(new AdmissionOptions { MaxRequests = requests, MaxBytes = bytes }));
 
     private static void Refused(Func<object> call)
     {

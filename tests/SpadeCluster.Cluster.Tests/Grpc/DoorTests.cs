@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Spade.V1;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Scoring;
 
@@ -29,7 +30,7 @@ public sealed class DoorTests : IAsyncLifetime
         await galleries.RetireAsync("bare", ["normal0.ppm"], "test");
         await galleries.AddAsync("other", Photos.Normals(4));
         await _store.PublishAsync((await _store.ReadCurrentAsync("other"))! with { Version = 2, Preprocessing = "stretch 8x8" });
-        _gateway = await TestGateway.StartStandaloneAsync(_store, engines, o => (o.MaxImageBytes, o.MaxRequests) = (100_000, 2));
+        _gateway = await TestGateway.StartStandaloneAsync(_store, engines, o => o.MaxRequests = 2, o => o.MaxImageBytes = 100_000);
         (_scoring, _galleries) = (new(_gateway.Channel), new(_gateway.Channel));
     }
 
@@ -200,8 +201,9 @@ public sealed class DoorTests : IAsyncLifetime
         Assert.True(await versions.MoveNextAsync());
         Assert.Equal(2, versions.Current);
         Assert.Equal(4, (await client.RetireAsync("new", ["normal0.ppm"], "blurred", "eve")).ImageCount);
+        // Thresholds for the four may have been learnt meanwhile, which is a version too.
         var back = await client.RollBackAsync("new", 2, "was fine", "eve");
-        Assert.Equal((4, 5, calibrated.Calibration.Theta), (back.Version, back.ImageCount, back.Calibration!.Theta));
+        Assert.Equal((5, calibrated.Calibration.Theta), (back.ImageCount, back.Calibration!.Theta));
         Assert.Equal(3, (await client.ReshardAsync("new", 3, "eve")).Shards);
         Assert.Equal(5, (await client.GetGalleryAsync("new", includeImages: true)).Images.Count);
         Assert.Contains("new", await client.ListGalleriesAsync());

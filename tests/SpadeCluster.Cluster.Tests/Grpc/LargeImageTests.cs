@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Spade.V1;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Grpc.Admission;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;

@@ -8,7 +8,7 @@ using Spade.V1;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
 using SpadeCluster.Cluster.Extraction;
-using SpadeCluster.Server.Grpc.Admission;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Scoring;
 using Xunit.Abstractions;
 using GatePolicy = SpadeCluster.Scoring.GatePolicy;
@@ -30,7 +30,7 @@ public sealed class LeakTests(ITestOutputHelper output)
         // By gate: pyramids wait under leases. One whose client vanished while the answer was on its way expires.
         await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { GatePolicy = GatePolicy.Gate, Alpha = 0.2 });
         await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(), silos.Gateway.GetRequiredService<IVersionWatch>(),
-            o => (o.MaxRequests, o.StreamConcurrency) = (8, 4));
+            o => o.MaxRequests = 8, o => o.StreamConcurrency = 4);
         var admission = door.Services.GetRequiredService<AdmissionControl>();
         var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         for (int i = 0; i < 5; i++) await DisconnectAsync(door, i);

@@ -13,7 +13,7 @@ namespace SpadeCluster.Cluster.Tests.Processes;
 /// <summary>
 /// Ten times the rate a server can sustain, from clients that do not slow down. What is promised: memory within 1 GB above what
 /// it was at the sustainable rate; refusals are RESOURCE_EXHAUSTED and say when to come back; what is admitted waits
-/// for the images admitted before it (at most Door:MaxRequests) and for nothing else - with four seconds' grace for a machine
+/// for the images admitted before it (at most Admission:MaxRequests) and for nothing else - with four seconds' grace for a machine
 /// that also has the clients to run; behind a queue that grows it would wait for most of the storm; afterwards everything is as before.
 /// </summary>
 [Collection(Alone.Name)]
@@ -32,7 +32,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
 
     private async Task OverloadAsync(TimeSpan before, TimeSpan during)
     {
-        await using var silos = await RealSilos.StartAsync([("all", "gateway,gallery,extractor")], new() { ["Spade:Door:MaxRequests"] = MaxRequests.ToString(CultureInfo.InvariantCulture) });
+        await using var silos = await RealSilos.StartAsync([("all", "gateway,gallery,extractor")], new() { ["Spade:Admission:MaxRequests"] = MaxRequests.ToString(CultureInfo.InvariantCulture) });
         using (var client = silos.Client())
         {
             await client.AddNormalsAsync("plate", Photos.Normals(8), "tester");

@@ -51,7 +51,7 @@ public sealed class ProductionTests(ITestOutputHelper output)
             .. new[] { "image", "pooled", "neighbours", "pyramid", "matches" }.Select(k => ("gateway", "spade.sent", (string?)k)),
             ("worker", "spade.extractor.queue", null),
             ("worker", "spade.lease.hits", null),
-            ("gateway", "spade.door.requests", null),
+            ("gateway", "spade.admitted", null),
         ];
         bool Has((string Silo, string Name, string? Attribute) m) => telemetry.Metrics.ContainsKey(new ReceivedMetric(m.Silo, "SpadeCluster", m.Name, m.Attribute));
         await telemetry.WhenAsync(() => expected.All(Has), () => $"these metrics should have arrived: {string.Join(", ", expected.Where(e => !Has(e)))}");

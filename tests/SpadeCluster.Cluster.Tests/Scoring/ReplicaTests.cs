@@ -17,7 +17,7 @@ public sealed class ReplicaTests
     {
         var store = WatchedStore.Over(new InMemoryGalleryStore(), out var watched);
         await using var silos = await TestSilos.StartAsync(store, [$"{SiloRole.Gateway},{SiloRole.Extractor}", SiloRole.Gallery, SiloRole.Gallery],
-            s => s.Configure<ClusterOptions>(o => (o.Shards, o.Replicas) = (2, 2)));
+            s => s.Configure<GalleryOptions>(o => (o.Shards, o.Replicas) = (2, 2)));
         await silos.Galleries.AddAsync("plate", Photos.Normals(8));
         await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { Alpha = 0.2 });
         var photos = Photos.Mixed(3);

@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orleans;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
+using SpadeCluster.Cluster;
 using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Cluster.Resilience;
 using SpadeCluster.Cluster.Shards;
@@ -30,47 +32,56 @@ public sealed class GalleryShardGrainTests : IDisposable
     {
         var manifest = await BuildAsync();
         var (query, picks, expected) = await ExpectedAsync(manifest);
-        var shard = await GalleryShard.LoadAsync(_store, manifest, manifest.Images.Select(i => i.Id));
-        var pin = await _store.PinAsync("plate", 1);
-        var loaded = new LoadedShard(1, () => Task.FromResult((shard, pin)));
+        var (cache, key) = (Cache(), new ShardKey("plate", 0, 1));
         Hold();
-        loaded.TryShare();
+        var lease = await cache.RentAsync(key, 1, default);
+        var shard = lease.Shard;
         var search = SearchAsync();
         await _reached.WaitAsync(_limit.Token);
 
-        loaded.Dispose();
-        Assert.True(loaded.TryShare());
+        cache.Forget(key);
+        Assert.False(cache.Holds("plate"));
         Assert.Equal(1, _watched.HeldOf(1));
         Assert.NotEmpty(await shard.NearestAsync(new float[manifest.Model.PooledLength], 3, null));
-        loaded.Dispose();
         _open.SetResult();
         Assert.Equal(expected.Distances, (await search)[0].Distances);
         await _watched.WhenAsync(() => new(_watched.HeldOf(1) == 0), _limit.Token);
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await shard.NearestAsync(new float[manifest.Model.PooledLength], 3, null));
-        Assert.False(loaded.TryShare());
 
         async Task<IReadOnlyList<PixelMatches>> SearchAsync()
         {
-            using (loaded) return await (await loaded.ShardAsync(default)).MatchAsync(query, picks, new PixelSearchOptions());
+            using (lease) return await shard.MatchAsync(query, picks, new PixelSearchOptions());
         }
     }
 
     [Fact]
-    public async Task A_shard_dropped_while_it_loads_is_freed_when_it_is_loaded()
+    public async Task A_budget_for_one_closes_the_other_waits_for_one_in_use_and_refuses_what_it_can_never_hold()
     {
         var manifest = await BuildAsync();
-        var shard = await GalleryShard.LoadAsync(_store, manifest, manifest.Images.Select(i => i.Id));
-        var pin = await _store.PinAsync("plate", 1);
-        var loaded = new LoadedShard(1, async () =>
-        {
-            await _open.Task;
-            return (shard, pin);
-        });
-        loaded.Dispose();
-        Assert.Equal(1, _watched.HeldOf(1));
-        _open.SetResult();
-        await _watched.WhenAsync(() => new(_watched.HeldOf(1) == 0), _limit.Token);
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await shard.NearestAsync(new float[manifest.Model.PooledLength], 3, null));
+        var other = (await new GalleryService(_store, new FakeEngines(new FakeExtractor()), "test").AddAsync("other", Photos.Normals(6)))!;
+        long one = GalleryShard.MemoryFor(manifest, 6, long.MaxValue, long.MaxValue);
+        var cache = Cache(o => o.Memory = one + one / 2);
+        var (first, second) = (new ShardKey("plate", 0, 1), new ShardKey("other", 0, 1));
+        (await cache.RentAsync(first, 1, default)).Dispose();
+        (await cache.RentAsync(second, other.Version, default)).Dispose();
+        Assert.Equal((false, true), (cache.Holds("plate"), cache.Holds("other")));
+
+        var used = await cache.RentAsync(first, 1, _limit.Token);
+        Assert.Equal(new GalleryMemory(1, one, 3), cache.State);
+        var waits = cache.RentAsync(second, other.Version, _limit.Token).AsTask();
+        using var stop = new CancellationTokenSource();
+        var givesUp = cache.RentAsync(second, other.Version, stop.Token).AsTask();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givesUp);
+        Assert.False(waits.IsCompleted);
+        used.Dispose();
+        (await waits).Dispose();
+        Assert.Equal(new GalleryMemory(1, one, 4), cache.State);
+
+        var refused = await Assert.ThrowsAsync<SpadeException>(async () => await Cache(o => o.Memory = 1).RentAsync(first, 1, default));
+        Assert.Contains("allow more", refused.Message);
+        var gone = await Assert.ThrowsAsync<VersionGoneException>(async () => await cache.RentAsync(first, 7, default));
+        Assert.Contains("version 7", gone.Message);
     }
 
     [Fact]
@@ -108,6 +119,13 @@ public sealed class GalleryShardGrainTests : IDisposable
         await grain.LoadAsync(4, default);
         await _watched.WhenAsync(() => new(_watched.HeldOf(3) == 0), _limit.Token);
         Assert.Equal((1, 1, 1), (_watched.PinsOf(2), _watched.HeldOf(2), _watched.HeldOf(4)));
+    }
+
+    private ShardCache Cache(Action<GalleryOptions>? configure = null)
+    {
+        var options = new GalleryOptions();
+        configure?.Invoke(options);
+        return new ShardCache(_store, new ManifestCache(_store), Options.Create(options));
     }
 
     /// <summary>From now on, whoever reads a pyramid waits.</summary>

@@ -78,5 +78,9 @@ internal sealed class FakeEngines(FakeExtractor extractor) : IFeatureEngines, ID
 
     public IFeatureEngines On(int slot) => this;
 
+    public IReadOnlyList<FeatureModel> Models => [extractor.Model];
+
+    public IEnumerable<ExtractorHealth> Health => [];
+
     public IImagePreparer For(string preprocessing) => new ImagePreparer(Preprocessing.Parse(preprocessing));
 }

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using SpadeCluster.Cluster.Telemetry;
+using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Cluster.Tests.Support;
 

@@ -1,3 +1,4 @@
+using SpadeCluster.Server.Admission;
 using System.Net;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -13,7 +14,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Support;
 
-/// <summary>The gRPC door over any services, on loopback.</summary>
+/// <summary>gRPC over any services, on loopback.</summary>
 internal sealed class TestGateway : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -31,13 +32,14 @@ internal sealed class TestGateway : IAsyncDisposable
     public SpadeClient Client { get; }
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IVersionWatch versions, Action<GrpcDoorOptions>? configure = null)
+    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IVersionWatch versions, Action<AdmissionOptions>? limits = null, Action<GrpcOptions>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddSpadeGrpc().AddSingleton(scoring).AddSingleton(galleries).AddSingleton(versions);
         builder.Services.AddHealthChecks().AddCheck("test", () => HealthCheckResult.Healthy());
+        if (limits is not null) builder.Services.Configure(limits);
         if (configure is not null) builder.Services.Configure(configure);
         var app = builder.Build();
         app.MapSpadeGrpc();
@@ -46,10 +48,10 @@ internal sealed class TestGateway : IAsyncDisposable
     }
 
     /// <summary>Over services in this process: the door does not know what is behind it.</summary>
-    public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<GrpcDoorOptions>? configure = null)
+    public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<AdmissionOptions>? limits = null, Action<GrpcOptions>? configure = null)
     {
         var told = WatchedStore.Over(store, out var watched);
-        return StartAsync(new ScoringService(told, engines), new Authored(told, engines), new StoreWatch(told, watched), configure);
+        return StartAsync(new ScoringService(told, engines), new Authored(told, engines), new StoreWatch(told, watched), limits, configure);
     }
 
     public async ValueTask DisposeAsync()

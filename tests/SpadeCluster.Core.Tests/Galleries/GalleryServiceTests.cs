@@ -175,7 +175,7 @@ public sealed class GalleryServiceTests
         var options = new ScoringOptions { Alpha = 0.3, GateNeighbours = 2 };
         var good = await service.CalibrateAsync("c", options);
         await service.AddAsync("c", ImagesOf(4));
-        Assert.Equal(options, await service.LearntOptionsAsync("c"));
+        Assert.Equal(options, await service.ReadSettingsAsync("c"));
         var bad = await service.CalibrateAsync("c", new ScoringOptions { Alpha = 0.2, GateNeighbours = 1 });
         Assert.NotEqual(good.Calibration!.Theta, bad.Calibration!.Theta);
 

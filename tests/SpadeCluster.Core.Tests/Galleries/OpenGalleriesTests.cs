@@ -185,10 +185,10 @@ public sealed class OpenGalleriesTests
         var (_, m) = await SyntheticGallery.BuildAsync(new Random(3), 40);
         long least = GalleryShard.LeastMemory(m.Model, 40), whole = GalleryShard.WholeMemory(m.Model, 40);
         Assert.InRange(least, 1, whole - 1);
-        Assert.Equal(whole, GalleryShard.MemoryFor(m, 10 * whole, 5 * whole));
-        Assert.Equal(whole - 1, GalleryShard.MemoryFor(m, 10 * whole, whole - 1));
-        Assert.Equal(least, GalleryShard.MemoryFor(m, least, 1));
-        Assert.Contains("allow more", Assert.Throws<SpadeException>(() => GalleryShard.MemoryFor(m, least - 1, least)).Message);
+        Assert.Equal(whole, GalleryShard.MemoryFor(m, m.Images.Count, 10 * whole, 5 * whole));
+        Assert.Equal(whole - 1, GalleryShard.MemoryFor(m, m.Images.Count, 10 * whole, whole - 1));
+        Assert.Equal(least, GalleryShard.MemoryFor(m, m.Images.Count, least, 1));
+        Assert.Contains("allow more", Assert.Throws<SpadeException>(() => GalleryShard.MemoryFor(m, m.Images.Count, least - 1, least)).Message);
     }
 
     private sealed class Closing(Action action) : IDisposable

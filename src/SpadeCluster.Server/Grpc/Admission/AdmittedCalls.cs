@@ -1,3 +1,4 @@
+using SpadeCluster.Server.Admission;
 using System.Globalization;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
@@ -24,7 +25,7 @@ internal static class AdmittedCalls
                 {
                     var head = await MessageHead.PeekAsync(context.Request.BodyReader, context.RequestAborted);
                     var services = context.RequestServices;
-                    place = services.GetRequiredService<AdmissionControl>().Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcDoorOptions>>().Value.MaxMessageBytes) ?? 0);
+                    place = services.GetRequiredService<AdmissionControl>().Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes) ?? 0);
                 }
                 catch (SpadeException e)
                 {

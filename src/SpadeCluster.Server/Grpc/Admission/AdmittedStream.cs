@@ -1,3 +1,4 @@
+using SpadeCluster.Server.Admission;
 using Grpc.Core;
 
 namespace SpadeCluster.Server.Grpc.Admission;
@@ -5,7 +6,7 @@ namespace SpadeCluster.Server.Grpc.Admission;
 /// <summary>A client's stream of images in chunks. Each message is read when there is room for it; until then it stays with the
 /// client.</summary>
 /// <param name="stopping">This server is to stop.</param>
-internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCallContext context, AdmissionControl admission, GrpcDoorOptions options, CancellationToken stopping) : IDisposable
+internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCallContext context, AdmissionControl admission, GrpcOptions options, CancellationToken stopping) : IDisposable
 {
     private AdmissionControl.Place? _place;
 

@@ -1,3 +1,4 @@
+using SpadeCluster.Server.Security;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
@@ -28,6 +29,10 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         catch (SpadeException e)
         {
             throw GrpcStatus.ToRpc(e);
+        }
+        catch (OutOfScopeException e)
+        {
+            throw new RpcException(new Status(StatusCode.PermissionDenied, e.Message));
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
         {

@@ -1,3 +1,8 @@
+using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Security;
+using CalibrateRequest = Spade.V1.CalibrateRequest;
+using ReshardRequest = Spade.V1.ReshardRequest;
+using SpadeCluster.Server.Admission;
 using System.Threading.Channels;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
@@ -10,7 +15,9 @@ using SpadeCluster.Server.Grpc.Images;
 namespace SpadeCluster.Server.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
-internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionWatch versions, AdmissionControl admission, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Galleries.GalleriesBase
+internal sealed class GalleriesGrpcService(
+    IGalleryServices galleries, Recalibration recalibration, IVersionWatch versions, AdmissionControl admission, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
+    : Spade.V1.Galleries.GalleriesBase
 {
     private const string Anonymous = "grpc";
 
@@ -21,13 +28,13 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         using var requests = new AdmittedStream<AddNormalsRequest>(requestStream, context, admission, options.Value, stopping: default);
         if (!await requests.MoveNextAsync(open: false, stop.Token)) throw new SpadeException(SpadeError.InvalidArgument, "the stream ended before its first image");
         var first = requests.Current;
+        var addition = new Addition(first.Category, Author(context, first.Category, first.Author), first.Reason.Length == 0 ? null : first.Reason, first.Calibrate);
         // The writer of the gallery reports each image as it becomes durable; answers leave in that order.
-        var outcomes = Channel.CreateUnbounded<AddOutcome>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var answers = Channel.CreateUnbounded<AddNormalsResponse>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var adding = AddAsync();
         try
         {
-            await foreach (var outcome in outcomes.Reader.ReadAllAsync(stop.Token))
-                await responseStream.WriteAsync(new AddNormalsResponse { Image = GalleryMapping.ToMessage(outcome) }, stop.Token);
+            await foreach (var answer in answers.Reader.ReadAllAsync(stop.Token)) await responseStream.WriteAsync(answer, stop.Token);
             var manifest = await adding;
             await responseStream.WriteAsync(new AddNormalsResponse { Gallery = manifest is null ? new Gallery { Category = first.Category } : GalleryMapping.ToMessage(manifest, false) }, stop.Token);
         }
@@ -41,30 +48,32 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         {
             try
             {
-                return await Service(first.Author).AddAsync(first.Category, ReadAsync(requests, first.Category, stop.Token), new Relay<AddOutcome>(outcomes.Writer), first.Reason.Length == 0 ? null : first.Reason, stop.Token);
+                return (await recalibration.AddAsync(addition, ReadAsync(requests, first.Category, stop.Token), new InlineProgress<AddOutcome>(o => answers.Writer.TryWrite(new AddNormalsResponse { Image = GalleryMapping.ToMessage(o) })),
+                    requests.Forget, new InlineProgress<(int Done, int Of)>(p => answers.Writer.TryWrite(new AddNormalsResponse { Calibrated = p.Done })), stop.Token)).Version;
             }
             finally
             {
-                outcomes.Writer.Complete();
+                answers.Writer.Complete();
             }
         }
     }
 
     public override async Task<Gallery> Retire(RetireRequest request, ServerCallContext context)
-        => GalleryMapping.ToMessage(await Service(request.Author).RetireAsync(request.Category, request.Images, request.Reason, context.CancellationToken), false);
+        => await ChangeAsync(context, request.Category, request.Author, (g, stop) => g.RetireAsync(request.Category, request.Images, request.Reason, stop));
 
     public override async Task<Gallery> GetGallery(GetGalleryRequest request, ServerCallContext context)
-        => GalleryMapping.ToMessage(await Service("").GetAsync(request.Category, context.CancellationToken), request.IncludeImages);
+        => GalleryMapping.ToMessage(await Service(context, request.Category).GetAsync(request.Category, context.CancellationToken), request.IncludeImages);
 
     public override async Task<ListGalleriesResponse> ListGalleries(ListGalleriesRequest request, ServerCallContext context)
-        => new() { Categories = { await Service("").ListAsync(context.CancellationToken) } };
+        => new() { Categories = { (await galleries.For(Anonymous).ListAsync(context.CancellationToken)).Where(context.GetHttpContext().User.May) } };
 
     public override async Task Calibrate(CalibrateRequest request, IServerStreamWriter<CalibrateResponse> responseStream, ServerCallContext context)
     {
         var cancellation = context.CancellationToken;
-        var service = Service(request.Author);
+        var service = Service(context, request.Category, request.Author);
         var current = await service.GetAsync(request.Category, cancellation);
-        var options = GalleryMapping.ToOptions(request.Options, await service.LearntOptionsAsync(request.Category, cancellation), current.Images.Count);
+        var options = GalleryMapping.ToOptions(request.Options, await service.ReadSettingsAsync(request.Category, cancellation), current.Images.Count);
+        await recalibration.StopAsync(request.Category);
         var done = Channel.CreateBounded<int>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         var calibrating = CalibrateAsync();
         // At once: a client that hears nothing would try another gateway.
@@ -76,7 +85,7 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         {
             try
             {
-                return await service.CalibrateAsync(request.Category, options, new Relay<int>(done.Writer), cancellation);
+                return await service.CalibrateAsync(request.Category, options, new InlineProgress<int>(n => done.Writer.TryWrite(n)), cancellation);
             }
             finally
             {
@@ -86,13 +95,14 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
     }
 
     public override async Task<Gallery> Rollback(RollbackRequest request, ServerCallContext context)
-        => GalleryMapping.ToMessage(await Service(request.Author).RollBackAsync(request.Category, request.Version, request.Reason, context.CancellationToken), false);
+        => await ChangeAsync(context, request.Category, request.Author, (g, stop) => g.RollBackAsync(request.Category, request.Version, request.Reason, stop));
 
     public override async Task<Gallery> Reshard(ReshardRequest request, ServerCallContext context)
-        => GalleryMapping.ToMessage(await Service(request.Author).ReshardAsync(request.Category, request.Shards, context.CancellationToken), false);
+        => await ChangeAsync(context, request.Category, request.Author, (g, stop) => g.ReshardAsync(request.Category, request.Shards, stop));
 
     public override async Task WatchVersion(WatchVersionRequest request, IServerStreamWriter<WatchVersionResponse> responseStream, ServerCallContext context)
     {
+        context.GetHttpContext().User.Require(CategoryName.Check(request.Category));
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         int? seen = null;
         try
@@ -110,7 +120,24 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
         }
     }
 
-    private IGalleryService Service(string author) => galleries.For(author.Length > 0 ? author : Anonymous);
+    /// <summary>Makes a change; thresholds that it drops are learnt again in the background.</summary>
+    private async Task<Gallery> ChangeAsync(ServerCallContext context, string category, string author, Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
+    {
+        var service = Service(context, category, author);
+        var after = await recalibration.AfterAsync(category, Author(context, category, author), () => change(service, context.CancellationToken));
+        return GalleryMapping.ToMessage(after, false);
+    }
+
+    private IGalleryService Service(ServerCallContext context, string category, string author = "") => galleries.For(Author(context, category, author));
+
+    /// <summary>Who makes a change: the owner of the key, where there are keys; else whom the request names.</summary>
+    /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
+    private static string Author(ServerCallContext context, string category, string named)
+    {
+        var user = context.GetHttpContext().User;
+        user.Require(CategoryName.Check(category));
+        return user.Id() is { } id && id != Caller.Local.Id ? user.CallerName() : named.Length > 0 ? named : Anonymous;
+    }
 
     /// <summary>The stream's images, its first message already read. One that cannot be put together fails when it is read, so
     /// that it is reported like any other bad image.</summary>
@@ -143,11 +170,5 @@ internal sealed class GalleriesGrpcService(IGalleryServices galleries, IVersionW
             skipping &= more;
         }
         while (await requests.MoveNextAsync(more, cancellationToken));
-    }
-
-    /// <summary>Reports in the reporter's turn; Progress of T would hop through the thread pool and lose the order.</summary>
-    private sealed class Relay<T>(ChannelWriter<T> writer) : IProgress<T>
-    {
-        public void Report(T value) => writer.TryWrite(value);
     }
 }

@@ -1,3 +1,6 @@
+using SpadeCluster.Server.Scoring;
+using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Admission;
 using System.Threading.Channels;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
@@ -12,7 +15,10 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Server.Grpc.Scoring;
 
 /// <summary>spade.v1.Scoring over any <see cref="IScoringService"/>.</summary>
-internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionControl admission, IOptions<GrpcDoorOptions> options, IHostApplicationLifetime lifetime) : Spade.V1.Scoring.ScoringBase
+/// <param name="decisions">Logs what is scored; null: nobody keeps a log here.</param>
+internal sealed class ScoringGrpcService(
+    IScoringService scoring, AdmissionControl admission, ScoringSlots slots, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime, DecisionService? decisions = null)
+    : Spade.V1.Scoring.ScoringBase
 {
     public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
     {
@@ -20,7 +26,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         CheckSize(request.Image);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         if (context.Deadline == DateTime.MaxValue) limit.CancelAfter(options.Value.DefaultDeadline);
-        return new ScoreResponse { Result = ScoreMapping.ToMessage(await scoring.ScoreAsync(request.Category, source, limit.Token), request.IncludeMap) };
+        return new ScoreResponse { Result = ScoreMapping.ToMessage(await ScoreAsync(request.Category, source, context, limit.Token), request.IncludeMap) };
     }
 
     public override async Task ScoreStream(IAsyncStreamReader<ScoreStreamRequest> requestStream, IServerStreamWriter<ScoreStreamResponse> responseStream, ServerCallContext context)
@@ -29,7 +35,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         // Answers in the order of the requests. Full: reading pauses, and with it the client, by HTTP/2's flow control.
         var answers = Channel.CreateBounded<Task<ScoreStreamResponse>>(new BoundedChannelOptions(options.Value.StreamConcurrency) { SingleReader = true, SingleWriter = true });
         using var requests = new AdmittedStream<ScoreStreamRequest>(requestStream, context, admission, options.Value, lifetime.ApplicationStopping);
-        var reading = ReadAsync(requests, answers.Writer, stop.Token);
+        var reading = ReadAsync(requests, answers.Writer, context, stop.Token);
         try
         {
             await foreach (var answer in answers.Reader.ReadAllAsync(stop.Token)) await responseStream.WriteAsync(await answer, stop.Token);
@@ -44,7 +50,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         }
     }
 
-    private async Task ReadAsync(AdmittedStream<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers, CancellationToken cancellationToken)
+    private async Task ReadAsync(AdmittedStream<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers, ServerCallContext context, CancellationToken cancellationToken)
     {
         try
         {
@@ -63,7 +69,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
                     {
                         var source = image.Take();
                         var place = requests.TakePlace();
-                        await answers.WriteAsync(AnswerAsync(first, source, place, cancellationToken), cancellationToken);
+                        await answers.WriteAsync(AnswerAsync(first, source, place, context, cancellationToken), cancellationToken);
                     }
                 }
                 catch (SpadeException e)
@@ -86,7 +92,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
         }
     }
 
-    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable? place, CancellationToken cancellationToken)
+    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable? place, ServerCallContext context, CancellationToken cancellationToken)
     {
         using (place)
         {
@@ -94,7 +100,7 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
             limit.CancelAfter(options.Value.DefaultDeadline);
             try
             {
-                var scored = await scoring.ScoreAsync(request.Category, source, limit.Token);
+                var scored = await ScoreAsync(request.Category, source, context, limit.Token);
                 return new ScoreStreamResponse { RequestId = request.RequestId, Result = ScoreMapping.ToMessage(scored, request.IncludeMap) };
             }
             catch (SpadeException e)
@@ -106,6 +112,15 @@ internal sealed class ScoringGrpcService(IScoringService scoring, AdmissionContr
                 return new ScoreStreamResponse { RequestId = request.RequestId, Error = new Error { Code = (int)StatusCode.DeadlineExceeded, Message = $"{source.Name}: not scored within {options.Value.DefaultDeadline.TotalSeconds:0} s; try again" } };
             }
         }
+    }
+
+    private async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, ServerCallContext context, CancellationToken cancellationToken)
+    {
+        var user = context.GetHttpContext().User;
+        user.Require(CategoryName.Check(category));
+        if (decisions is null) return await slots.RunAsync(() => scoring.ScoreAsync(category, source, cancellationToken), cancellationToken);
+        var image = new SentImage(SentImage.Harmless(source.Name, "image"), await source.ReadAsync(cancellationToken));
+        return (await decisions.ScoreAsync(category, image, ScoreEndpoints.DefaultLine, user.CallerName(), cancellationToken)).Scored;
     }
 
     private static void CheckOrder(ScoreStreamRequest? last, ScoreStreamRequest next)

@@ -7,7 +7,7 @@ using SpadeCluster.Server.Storage;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>What people say of decisions. Nothing is overwritten: feedback is taken back, and both stay on record.</summary>
-public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, ServerParts parts, Recalibration recalibration, AuditLog audit, TimeProvider clock)
+public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IGalleryServices services, Recalibration recalibration, AuditLog audit, TimeProvider clock)
 {
     private const string Columns = "id, decision, time, caller, kind, note, image_id, undone, undone_by FROM feedback";
 
@@ -54,7 +54,7 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
         string category = decision.Score.Category;
         if (feedback.ImageId is { } added)
         {
-            var galleries = parts.Galleries(caller);
+            var galleries = services.For(caller);
             var current = await galleries.GetAsync(category, cancellationToken);
             if (current.Images.Any(i => i.Id.ToString() == added))
                 await recalibration.AfterAsync(category, caller, () => galleries.RetireAsync(category, [added], $"feedback on decision {decision.Id} taken back", cancellationToken));
@@ -92,7 +92,7 @@ public sealed class FeedbackDesk(ServerDatabase database, DecisionLog log, Serve
         string category = decision.Score.Category;
         AddOutcome? outcome = null;
         var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", photograph);
-        await recalibration.AfterAsync(category, caller, () => parts.Galleries(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken: cancellationToken));
+        await recalibration.AfterAsync(category, caller, () => services.For(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken: cancellationToken));
         if (outcome?.Status == AddStatus.Failed) throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
         return outcome?.Status == AddStatus.Added ? outcome.Id.ToString() : null;
     }

@@ -6,7 +6,7 @@ using SpadeCluster.Cluster.Tests.Support;
 namespace SpadeCluster.Cluster.Tests.Processes;
 
 /// <summary>A gateway's HTTP API and console: the server's own endpoints, over the cluster.</summary>
-public sealed class HttpDoorTests
+public sealed class GatewayServerTests
 {
     [PostgresFact]
     public async Task The_servers_endpoints_stand_in_front_of_the_cluster()

@@ -1,13 +1,14 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
+using SpadeCluster.Telemetry;
 
-namespace SpadeCluster.Server.Grpc.Admission;
+namespace SpadeCluster.Server.Admission;
 
 /// <summary>
-/// Bounds the images in work by number and bytes, so that a gateway under any load has bounded memory and serves what it
-/// admits in bounded time. Safe for concurrent calls.
+/// Bounds the images in work by number and bytes, over HTTP and gRPC together, so that a server under any load has bounded memory
+/// and serves what it admits in bounded time. Safe for concurrent calls.
 /// <para>
-/// Unary calls are refused where there is no room, streams wait. Each kind always has half of the limits to itself: streams
+/// HTTP requests and unary calls are refused where there is no room, streams wait. Each kind always has half of the limits to itself: streams
 /// never take more, unary calls only while no stream waits. So neither keeps the other out.
 /// </para>
 /// <para>
@@ -15,38 +16,41 @@ namespace SpadeCluster.Server.Grpc.Admission;
 /// time may go over the limit, until it is done: bytes stay below the limit and one image more of each kind.
 /// </para>
 /// </summary>
-internal sealed class AdmissionControl : IDisposable
+public sealed class AdmissionControl : IDisposable
 {
-    private readonly IOptions<GrpcDoorOptions> _options;
-    // The cluster's own meter: all of SpadeCluster's metrics are in one place.
-    private readonly Meter _meter = new("SpadeCluster");
-    private readonly Counter<long> _refused;
+    private readonly IOptions<AdmissionOptions> _options;
+    private readonly Meter _meter = new(SpadeMeter.Name);
+    private readonly Counter<long> _refusals;
+    private int _refused;
     private readonly Lock _lock = new();
     // Chunks before new images: these need what those hold.
     private readonly LinkedList<Waiter> _chunks = [], _images = [];
     private Held _unary, _streams;
     private Place? _over;
 
-    public AdmissionControl(IOptions<GrpcDoorOptions> options)
+    public AdmissionControl(IOptions<AdmissionOptions> options)
     {
         _options = options;
-        _refused = _meter.CreateCounter<long>("spade.door.refused", "{image}", "Images refused because the gateway is at its limit");
-        _meter.CreateObservableGauge("spade.door.requests", () => Requests, "{image}", "Images in work");
-        _meter.CreateObservableGauge("spade.door.bytes", () => Bytes, "By", "Bytes of images in work");
+        _refusals = _meter.CreateCounter<long>("spade.refused", "{image}", "Images refused because the server is at its limit");
+        _meter.CreateObservableGauge("spade.admitted", () => Requests, "{image}", "Images in work");
+        _meter.CreateObservableGauge("spade.admitted.bytes", () => Bytes, "By", "Bytes of images in work");
     }
 
     public int Requests { get { lock (_lock) return _unary.Requests + _streams.Requests; } }
 
     public long Bytes { get { lock (_lock) return _unary.Bytes + _streams.Bytes; } }
 
-    /// <summary>Takes a place for the image of a unary call, or refuses at once.</summary>
+    public int Refused => Volatile.Read(ref _refused);
+
+    /// <summary>Takes a place for the image of an HTTP request or a unary call, or refuses at once.</summary>
     /// <exception cref="SpadeException">ResourceExhausted, with when to try again.</exception>
     public Place Admit(long bytes)
     {
         lock (_lock)
             if (FitsUnary(bytes)) return Take(ref _unary, new Place(this, false), bytes);
-        _refused.Add(1);
-        throw new SpadeException(SpadeError.ResourceExhausted, "this gateway is at its limit of images in work; try again shortly") { RetryAfter = _options.Value.RetryAfter };
+        Interlocked.Increment(ref _refused);
+        _refusals.Add(1);
+        throw new SpadeException(SpadeError.ResourceExhausted, "this server is at its limit of images in work; try again shortly") { RetryAfter = _options.Value.RetryAfter };
     }
 
     /// <summary>Takes a place for an image of a stream, waiting its turn.</summary>

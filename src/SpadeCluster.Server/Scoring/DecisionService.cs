@@ -1,20 +1,19 @@
 using System.Diagnostics;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Telemetry;
 
 namespace SpadeCluster.Server.Scoring;
 
-/// <summary>One photograph to one logged decision, for every door of the server.</summary>
-internal sealed class ScoringDesk(ServerParts parts, Admission admission, DecisionLog log, ServerStatistics statistics)
+/// <summary>One photograph to one logged decision, over HTTP, the Open Inference Protocol and gRPC alike.</summary>
+internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics)
 {
     /// <summary>Scores and logs. When this returns, the decision is on the disk.</summary>
     public async Task<(ScoredImage Scored, Decision Decision)> ScoreAsync(string category, SentImage image, string line, string caller, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        using var activity = SpadeTelemetry.Activities.StartActivity("score");
-        activity?.SetTag("spade.category", category);
-        var scored = await admission.RunAsync(() => parts.Scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
+        var scored = await slots.RunAsync(() => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
         long made = Stopwatch.GetTimestamp();
         // The slot is free again. A decision that was made is logged, whether or not the client still waits for it.
         var decision = await log.AppendAsync(scored, image.File, line, caller);

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Cluster.Shards;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Cluster.Galleries;
+
+/// <summary>What this silo tells an operator: the models of the cluster, and its own extractors and memory.</summary>
+internal sealed class EngineStatus(ExtractorPool pool, SiloProfile profile, ShardCache shards, IServiceProvider services) : IEngineStatus
+{
+    public async ValueTask<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken = default)
+        => await pool.ListModelsAsync(cancellationToken);
+
+    public IReadOnlyList<ExtractorHealth> Extractors
+        => profile.Roles.Contains(SiloRole.Extractor) ? [.. services.GetRequiredService<IDeviceEngines>().Health] : [];
+
+    public GalleryMemory? Memory => profile.Roles.Contains(SiloRole.Gallery) ? shards.State : null;
+}

@@ -1,0 +1,44 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>How a changed gallery gets thresholds again: with the settings that it had, because a change of its images is no change
+/// of its method.</summary>
+public static class GalleryCalibration
+{
+    /// <returns>The settings of the newest version with thresholds; null: no kept version has any, or there is no such category.</returns>
+    public static async ValueTask<ScoringOptions?> ReadSettingsAsync(this IGalleryService galleries, string category, CancellationToken cancellationToken = default)
+    {
+        if (!(await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal)) return null;
+        return (await galleries.FindScoringVersionAsync(category, cancellationToken))?.Calibration?.Options;
+    }
+
+    /// <returns>The version that images are scored with: the newest one with thresholds; null: no kept version has any.</returns>
+    /// <exception cref="SpadeException">NotFound: no such category.</exception>
+    public static async ValueTask<GalleryManifest?> FindScoringVersionAsync(this IGalleryService galleries, string category, CancellationToken cancellationToken = default)
+    {
+        var current = await galleries.GetAsync(category, cancellationToken);
+        if (current.Calibration is not null) return current;
+        return (await galleries.HistoryAsync(category, cancellationToken)).LastOrDefault(v => v.Calibrated && v.Version < current.Version) is { } known
+            ? await galleries.GetVersionAsync(category, known.Version, cancellationToken) : null;
+    }
+
+    /// <summary>Learns the thresholds of a changed version that needs some: it has none, and more than one image.</summary>
+    /// <param name="settings">Settings of before, or those asked for; null: the defaults.</param>
+    public static async ValueTask<GalleryManifest> CalibrateAgainAsync(this IGalleryService galleries, GalleryManifest changed, ScoringOptions? settings, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        => changed.NeedsCalibration() ? await galleries.CalibrateAsync(changed.Category, settings.FittedTo(changed.Images.Count), progress, cancellationToken) : changed;
+
+    public static bool NeedsCalibration(this GalleryManifest version) => version is { Calibration: null, Images.Count: > 1 };
+
+    /// <summary>Settings for a gallery that may hold fewer images than their neighbours.</summary>
+    /// <param name="settings">Null: the defaults.</param>
+    public static ScoringOptions FittedTo(this ScoringOptions? settings, int images)
+    {
+        settings ??= ScoringOptions.DefaultFor(images);
+        return settings with
+        {
+            GateNeighbours = Math.Clamp(settings.GateNeighbours, 1, Math.Max(images, 1)),
+            GalleryNeighbours = settings.GalleryNeighbours is { } k ? Math.Min(k, Math.Max(images, 1)) : null,
+        };
+    }
+}

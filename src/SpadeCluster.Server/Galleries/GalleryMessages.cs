@@ -1,0 +1,36 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Neighbors;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server.Galleries;
+
+/// <summary>A category of the list that cannot be read, and why.</summary>
+internal sealed record UnreadableGallery(string Category, string Problem);
+internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
+internal sealed record ImagesRequest(IReadOnlyList<string> Images, string Reason);
+internal sealed record RollBackRequest(int Version, string Reason);
+internal sealed record ReshardRequest(int Shards);
+internal sealed record CalibrateRequest(double? Alpha = null, GivenOptions? Options = null);
+internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);
+internal sealed record CalibrateLine(int Calibrated, int Of);
+internal sealed record AddedLine(string Category, int? Version, int Added, int Images, bool Calibrated, double? Theta);
+internal sealed record ErrorLine(string Error);
+
+/// <summary>Settings of the method; what is not given stays as the category has it.</summary>
+internal sealed record GivenOptions(
+    int? GateNeighbours = null, int? GalleryNeighbours = null, int? Kappa = null, Fusion? Fusion = null, IReadOnlyList<int>? Levels = null,
+    GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null)
+{
+    public ScoringOptions Over(ScoringOptions known) => known with
+    {
+        GateNeighbours = GateNeighbours ?? known.GateNeighbours,
+        GalleryNeighbours = GalleryNeighbours ?? known.GalleryNeighbours,
+        Kappa = Kappa ?? known.Kappa,
+        Fusion = Fusion ?? known.Fusion,
+        Levels = Levels ?? known.Levels,
+        GatePolicy = GatePolicy ?? known.GatePolicy,
+        AuditShare = AuditShare ?? known.AuditShare,
+        Alpha = Alpha ?? known.Alpha,
+        Sigma = Sigma ?? known.Sigma,
+    };
+}

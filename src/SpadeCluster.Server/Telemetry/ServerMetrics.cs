@@ -1,0 +1,32 @@
+using System.Diagnostics.Metrics;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Storage;
+using SpadeCluster.Telemetry;
+
+namespace SpadeCluster.Server.Telemetry;
+
+/// <summary>Metrics of a server's decisions; the engine behind it measures the stages of an image.</summary>
+internal sealed class ServerMetrics : IDisposable
+{
+    private readonly Meter _meter = new(SpadeMeter.Name);
+    private readonly Histogram<double> _requests, _log;
+    private readonly Counter<long> _decisions;
+
+    public ServerMetrics(ServerDatabase database)
+    {
+        _requests = _meter.CreateHistogram<double>("spade.score.duration", "ms", "From a photograph's arrival to its logged decision");
+        _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its being on the disk");
+        _decisions = _meter.CreateCounter<long>("spade.decisions", "{image}");
+        _meter.CreateObservableGauge("spade.log.queue", () => database.Waiting);
+    }
+
+    public void Record(ImageScore score, TimeSpan total, TimeSpan logging)
+    {
+        var category = new KeyValuePair<string, object?>("category", score.Category);
+        _requests.Record(total.TotalMilliseconds, category);
+        _log.Record(logging.TotalMilliseconds);
+        _decisions.Add(1, category, new("verdict", score.PredLabel switch { true => "anomalous", false => "normal", null => "none" }));
+    }
+
+    public void Dispose() => _meter.Dispose();
+}

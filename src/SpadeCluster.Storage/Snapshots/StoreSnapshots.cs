@@ -1,0 +1,10 @@
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Storage.Snapshots;
+
+/// <summary>Snapshots of a store's categories.</summary>
+public sealed class StoreSnapshots(GalleryStore store) : ISnapshots
+{
+    public async ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
+        => await Snapshot.ExportAsync(store, category, path, cancellationToken);
+}

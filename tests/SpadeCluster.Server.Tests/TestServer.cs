@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using SpadeCluster.Cluster;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Cluster.Galleries;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+using SpadeCluster.Server.Admission;
+using SpadeCluster.Storage;
+using SpadeCluster.Storage.Snapshots;
+
+namespace SpadeCluster.Server.Tests;
+
+/// <summary>A server over a cluster of one silo in this process, as 'spade serve' puts it together, with engines of its own.</summary>
+internal static class TestServer
+{
+    public static WebApplication Create(ServerOptions options, IGalleryStore store, TestEngines engines, Action<IServiceCollection>? configure = null) => SpadeServer.Create(options, builder =>
+    {
+        var services = builder.Services;
+        services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
+        services.AddSingleton(new ThumbnailEncoder(image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes)));
+        services.AddSingleton<ISnapshots>(store is GalleryStore lasting ? new StoreSnapshots(lasting) : new NoSnapshots());
+        services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests) = (2, 66));
+        services.Configure<GalleryOptions>(o => o.Threads = 1);
+        builder.UseOrleans(silo => silo.AddSingleSilo());
+        configure?.Invoke(services);
+    });
+
+    public static T Service<T>(this WebApplication app) where T : notnull => app.Services.GetRequiredService<T>();
+
+    /// <summary>For stores of which no snapshot can be made.</summary>
+    internal sealed class NoSnapshots : ISnapshots
+    {
+        public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    }
+}
