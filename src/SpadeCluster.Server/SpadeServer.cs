@@ -63,7 +63,8 @@ public static class SpadeServer
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel, options);
-            foreach (var url in http) Listen(kestrel, url, HttpProtocols.Http1AndHttp2, certificate);
+            // Without TLS an address speaks one version of HTTP.
+            foreach (var url in http) Listen(kestrel, url, url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, certificate);
             foreach (var url in grpc) Listen(kestrel, url, HttpProtocols.Http2, certificate);
         });
         AddServices(builder.Services, options, database);

@@ -30,7 +30,12 @@ public static class GrpcHosting
         services.TryAddSingleton<AdmissionControl>();
         services.TryAddSingleton<ScoringSlots>();
         services.TryAddSingleton<Recalibration>();
-        services.AddGrpc(o => o.Interceptors.Add<ErrorInterceptor>());
+        services.AddGrpc(o =>
+        {
+            o.Interceptors.Add<ErrorInterceptor>();
+            // Their route would take every address of two parts, and with it the answers "wrong method" and "wrong content type".
+            o.IgnoreUnknownServices = true;
+        });
         services.AddSingleton<IConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>>(s => new ConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>(
             o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes));
         services.AddGrpcHealthChecks(o =>
