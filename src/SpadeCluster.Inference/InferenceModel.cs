@@ -25,7 +25,9 @@ public sealed class InferenceModel
         manifest.Validate(source);
         string actual = DigestOf(network.Span);
         if (!actual.Equals(manifest.Sha256, StringComparison.OrdinalIgnoreCase))
-            throw new SpadeException(SpadeError.FailedPrecondition, $"{source}: model.onnx has SHA-256 {actual} but model.json expects {manifest.Sha256}; restore the file or import the model again");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"{source}: model.onnx has SHA-256 {actual} but model.json expects {manifest.Sha256}; restore the file or import the " +
+                $"model again");
         return new(manifest, network, source);
     }
 

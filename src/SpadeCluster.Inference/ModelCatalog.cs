@@ -72,7 +72,8 @@ public sealed class ModelCatalog(
     private IFeatureExtractor Extractor(OnnxRuntimeDevice device, string digest, Func<ModelSource> find)
         => _extractors.Get((device, digest), () => Open(device, find()));
 
-    private OnnxRuntimeExtractor Open(OnnxRuntimeDevice device, ModelSource source) => new(source.Open(), options(device) with { Device = device });
+    private OnnxRuntimeExtractor Open(OnnxRuntimeDevice device, ModelSource source)
+        => new(source.Open(), options(device) with { Device = device });
 
     /// <summary>Opens a model for a look only: the weights of models that nobody scores with do not stay in memory.</summary>
     private FeatureModel Describe(OnnxRuntimeDevice device, ModelSource source)
@@ -86,7 +87,8 @@ public sealed class ModelCatalog(
 
     private ModelSource Find(FeatureModel model) => Sources().FirstOrDefault(s => s.Digest == model.Digest)
         ?? throw new SpadeException(SpadeError.FailedPrecondition,
-            $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below '{modelsFolder}': put its folder there, or name the folder");
+            $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below '{modelsFolder}': put its folder " +
+                $"there, or name the folder");
 
     private ModelSource? Read(string? nameOrFolder)
     {

@@ -26,7 +26,8 @@ public static class ModelFolder
     {
         if (!Directory.Exists(directory))
             throw new SpadeException(SpadeError.NotFound,
-                $"there is no model folder {directory}; built in are {string.Join(" and ", BuiltInModels.Names)}, and 'spade model import' makes others");
+                $"there is no model folder {directory}; built in are {string.Join(" and ", BuiltInModels.Names)}, and 'spade model " +
+                    $"import' makes others");
         string manifestPath = Path.Combine(directory, ManifestFile);
         ModelManifest? manifest;
         try
@@ -48,7 +49,9 @@ public static class ModelFolder
         const int Copies = 4;
         var file = new FileInfo(path);
         if (file.Exists && Copies * file.Length > available)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"{path} has {file.Length:N0} bytes; running it takes at least {Copies} times as much memory, and this process may use {available:N0} bytes: free memory, raise the limit, or use a smaller model");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{path} has {file.Length:N0} bytes; running it takes at least {Copies} times as much memory, and this process may use " +
+                $"{available:N0} bytes: free memory, raise the limit, or use a smaller model");
     }
 
     /// <summary>Writes a model so that the folder appears complete or not at all. Writing the same model again is a no-op.</summary>
@@ -65,7 +68,9 @@ public static class ModelFolder
             bool isModel = names.AsSpan().SequenceEqual([ManifestFile, NetworkFile]);
             if (isModel && Same(directory, model, manifest)) return;
             if (!isModel || !replace)
-                throw new SpadeException(SpadeError.FailedPrecondition, $"{directory} already holds {(isModel ? "another model" : "other files")}; choose another folder{(isModel ? " or replace it explicitly" : "")}");
+                throw new SpadeException(SpadeError.FailedPrecondition,
+                    $"{directory} already holds {(isModel ? "another model" : "other files")}; choose another " +
+                    $"folder{(isModel ? " or replace it explicitly" : "")}");
         }
         string temporary = $"{directory}.{Guid.NewGuid():N}.tmp", old = $"{temporary}.old";
         try
@@ -91,7 +96,8 @@ public static class ModelFolder
 
     private static bool Same(string directory, InferenceModel model, byte[] manifest) =>
         File.ReadAllBytes(Path.Combine(directory, ManifestFile)).AsSpan().SequenceEqual(manifest)
-        && InferenceModel.DigestOf(ReadBounded(Path.Combine(directory, NetworkFile), LargestNetwork)).Equals(model.Manifest.Sha256, StringComparison.OrdinalIgnoreCase);
+        && InferenceModel.DigestOf(ReadBounded(Path.Combine(directory, NetworkFile), LargestNetwork)).Equals(model.Manifest.Sha256,
+            StringComparison.OrdinalIgnoreCase);
 
     private static void WriteDurably(string path, ReadOnlySpan<byte> bytes)
     {
@@ -105,7 +111,8 @@ public static class ModelFolder
         try
         {
             long length = new FileInfo(path).Length;
-            if (length > largest) throw new SpadeException(SpadeError.ResourceExhausted, $"{path} has {length} bytes; at most {largest} are read");
+            if (length > largest) throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{path} has {length} bytes; at most {largest} are read");
             return File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

@@ -36,8 +36,10 @@ public sealed record ModelManifest(
     /// <summary>Hex SHA-256 over all that decides the features: the network's digest and the normalisation around it.</summary>
     public string FeatureDigest()
     {
-        static string Numbers(IReadOnlyList<float> values) => string.Join(",", values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
-        string canonical = string.Join('\n', "spade-features-1", Sha256.ToLowerInvariant(), $"{InputWidth}x{InputHeight}", ChannelOrder, Numbers(Mean), Numbers(Scale),
+        static string Numbers(IReadOnlyList<float> values)
+            => string.Join(",", values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
+        string canonical = string.Join('\n', "spade-features-1", Sha256.ToLowerInvariant(), $"{InputWidth}x{InputHeight}", ChannelOrder,
+            Numbers(Mean), Numbers(Scale),
             string.Join(",", Levels), Pooled.Output is null ? $"mean-of:{Pooled.MeanOf}" : $"output:{Pooled.Output}");
         if (Aggregate != 1) canonical += $"\naggregate:{Aggregate}"; // models from before this field keep their digest
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)));
@@ -47,13 +49,18 @@ public sealed record ModelManifest(
     internal void Validate(string source)
     {
         if (string.IsNullOrWhiteSpace(Name)) throw Bad("name", "is missing");
-        if (InputWidth is < 1 or > LargestInput || InputHeight is < 1 or > LargestInput) throw Bad("inputWidth/inputHeight", $"must be 1 to {LargestInput}");
+        if (InputWidth is < 1 or > LargestInput || InputHeight is < 1 or > LargestInput) throw Bad("inputWidth/inputHeight",
+            $"must be 1 to {LargestInput}");
         if (Mean is not { Count: 3 } || !Mean.All(float.IsFinite)) throw Bad("mean", "must be three numbers");
         if (Scale is not { Count: 3 } || !Scale.All(s => float.IsFinite(s) && s > 0)) throw Bad("scale", "must be three positive numbers");
-        if (Levels is not { Count: > 0 } || Levels.Any(string.IsNullOrEmpty) || Levels.Distinct().Count() != Levels.Count) throw Bad("levels", "must name one or more different graph outputs");
-        if (Pooled is null || (Pooled.Output is null) == (Pooled.MeanOf is null)) throw Bad("pooled", "must be either {\"output\": name} or {\"meanOf\": level}");
-        if (Pooled.MeanOf is { } level && !Levels.Contains(level)) throw Bad("pooled", $"is the mean of '{level}', which is not among the levels");
-        if (Aggregate is < 1 or > LargestAggregate || Aggregate % 2 == 0) throw Bad("aggregate", $"must be an odd number from 1 to {LargestAggregate}");
+        if (Levels is not { Count: > 0 } || Levels.Any(string.IsNullOrEmpty)
+            || Levels.Distinct().Count() != Levels.Count) throw Bad("levels", "must name one or more different graph outputs");
+        if (Pooled is null || (Pooled.Output is null) == (Pooled.MeanOf is null)) throw Bad("pooled",
+            "must be either {\"output\": name} or {\"meanOf\": level}");
+        if (Pooled.MeanOf is { } level && !Levels.Contains(level)) throw Bad("pooled",
+            $"is the mean of '{level}', which is not among the levels");
+        if (Aggregate is < 1 or > LargestAggregate || Aggregate % 2 == 0) throw Bad("aggregate",
+            $"must be an odd number from 1 to {LargestAggregate}");
         if (Sha256 is not { Length: 64 } || !Sha256.All(char.IsAsciiHexDigit)) throw Bad("sha256", "must be 64 hexadecimal digits");
 
         SpadeException Bad(string field, string problem) => new(SpadeError.InvalidArgument, $"{source}: \"{field}\" {problem}");

@@ -16,7 +16,8 @@ public class ModelFolderTests
         Assert.Equal(written.Network.ToArray(), read.Network.ToArray());
         Assert.Equal(written.Manifest.Levels, read.Manifest.Levels);
         Assert.True(read.Manifest.WeightChannels);
-        Assert.Equal(["model"], Directory.EnumerateFileSystemEntries(temporary.In("a")).Select(Path.GetFileName)); // no temporary folder left
+        // no temporary folder left
+        Assert.Equal(["model"], Directory.EnumerateFileSystemEntries(temporary.In("a")).Select(Path.GetFileName));
     }
 
     [Fact]
@@ -27,7 +28,8 @@ public class ModelFolderTests
         ModelFolder.CheckMemory(temporary.In("model.onnx"), 4000);
         var e = Assert.Throws<SpadeException>(() => ModelFolder.CheckMemory(temporary.In("model.onnx"), 3999));
         Assert.Equal(SpadeError.ResourceExhausted, e.Error);
-        Assert.Contains("model.onnx has 1,000 bytes; running it takes at least 4 times as much memory, and this process may use 3,999 bytes", e.Message);
+        Assert.Contains("model.onnx has 1,000 bytes; running it takes at least 4 times as much memory, and this process may use 3,999 " +
+            "bytes", e.Message);
     }
 
     [Fact]
@@ -43,7 +45,8 @@ public class ModelFolderTests
         Assert.Equal(other.Digest, ModelFolder.Open(folder).Digest);
 
         File.WriteAllText(Path.Combine(folder, "notes.txt"), "mine");
-        Assert.Equal(SpadeError.FailedPrecondition, Assert.Throws<SpadeException>(() => SmallModels.WriteOrientedEnergy(folder, replace: true)).Error);
+        Assert.Equal(SpadeError.FailedPrecondition,
+            Assert.Throws<SpadeException>(() => SmallModels.WriteOrientedEnergy(folder, replace: true)).Error);
         Assert.Equal(other.Digest, ModelFolder.Open(folder).Digest);
     }
 
@@ -69,8 +72,10 @@ public class ModelFolderTests
     [InlineData("{\"name\":\"x\",\"inputWidth\":224,\"inputHeight\":0}", "inputHeight")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2]}", "\"mean\"")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,0,1]}", "\"scale\"")]
-    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\",\"a\"]}", "\"levels\"")]
-    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{}}", "\"pooled\"")]
+    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\",\"a\"]}",
+        "\"levels\"")]
+    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{}}",
+        "\"pooled\"")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"b\"}}", "'b'")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"sha256\":\"12\"}", "\"sha256\"")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"aggregate\":2}", "\"aggregate\"")]
@@ -101,8 +106,10 @@ public class ModelFolderTests
         string digest = m.FeatureDigest();
         ModelManifest[] others =
         [
-            m with { Mean = [0, 0, 0.5f] }, m with { Scale = [255, 255, 254] }, m with { ChannelOrder = ChannelOrder.BGR }, m with { InputWidth = 225 },
-            m with { Levels = ["level1", "level2"] }, m with { Pooled = new(MeanOf: "level1") }, m with { Sha256 = new('a', 64) }, m with { Aggregate = 3 },
+            m with { Mean = [0, 0, 0.5f] }, m with { Scale = [255, 255, 254] }, m with { ChannelOrder = ChannelOrder.BGR }, m
+                with { InputWidth = 225 },
+            m with { Levels = ["level1", "level2"] }, m with { Pooled = new(MeanOf: "level1") }, m with { Sha256 = new('a', 64) }, m
+                with { Aggregate = 3 },
         ];
         Assert.Equal(others.Length + 1, others.Select(o => o.FeatureDigest()).Append(digest).Distinct().Count());
         // Galleries from before there was an aggregate know this digest.

@@ -11,7 +11,8 @@ public class OpenExtractorsTests
         using var extractors = new OpenExtractors<string>();
         var model = SmallModels.Of(g => g.Node("Relu", "level", ["image"]));
         int calls = 0;
-        IFeatureExtractor Open() => ++calls == 1 ? throw new SpadeException(SpadeError.Unavailable, "the device is away") : new OnnxRuntimeExtractor(model);
+        IFeatureExtractor Open() => ++calls == 1 ? throw new SpadeException(SpadeError.Unavailable, "the device is away")
+            : new OnnxRuntimeExtractor(model);
 
         Assert.Throws<SpadeException>(() => extractors.Get("a", Open));
         Assert.Empty(extractors.All);

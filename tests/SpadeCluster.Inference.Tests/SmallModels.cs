@@ -24,5 +24,6 @@ internal static class SmallModels
     }
 
     public static ModelManifest Manifest(byte[] network, int size = 16) =>
-        new("test", size, size, ChannelOrder.RGB, [0, 0, 0], [255, 255, 255], ["level"], new PooledSource(MeanOf: "level"), false, InferenceModel.DigestOf(network), "MIT", "test");
+        new("test", size, size, ChannelOrder.RGB, [0, 0, 0], [255, 255, 255], ["level"], new PooledSource(MeanOf: "level"), false,
+            InferenceModel.DigestOf(network), "MIT", "test");
 }

@@ -32,7 +32,7 @@ internal static class Part
     }
 }
 
-/// <summary>The embedded model, one thread an image.</summary>
+/// <summary>The built-in model without trained weights, one thread an image.</summary>
 internal sealed class TestEngines : IFeatureEngines, IDeviceEngines, IImagePreparers, IDisposable
 {
     private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy), new() { Threads = 1 });

@@ -14,9 +14,11 @@ internal static class ExtractBenchmark
     private const int Rounds = 3, WarmUps = 3;
 
     /// <param name="runs">Measured images per round and thread count.</param>
-    public static async Task<ExtractResult> RunAsync(InferenceModel model, IReadOnlyList<int> threads, int runs, PeerCommand? peer, CancellationToken cancellationToken)
+    public static async Task<ExtractResult> RunAsync(InferenceModel model, IReadOnlyList<int> threads, int runs, PeerCommand? peer,
+        CancellationToken cancellationToken)
     {
-        var subjects = threads.Select(count => (Threads: count, Extractor: new ExtractorSettings(Threads: count).Open(model), Times: new List<double>())).ToList();
+        var subjects = threads.Select(count
+            => (Threads: count, Extractor: new ExtractorSettings(Threads: count).Open(model), Times: new List<double>())).ToList();
         var peerTimes = new List<double>();
         try
         {

@@ -22,7 +22,8 @@ internal sealed class PeerCommand(string command)
         string output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
         double whole = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
-        if (process.ExitCode != 0) throw new SpadeException(SpadeError.InvalidArgument, $"the peer command failed with exit code {process.ExitCode}: {Command}");
+        if (process.ExitCode != 0) throw new SpadeException(SpadeError.InvalidArgument,
+            $"the peer command failed with exit code {process.ExitCode}: {Command}");
         return Seconds(output) ?? [whole];
     }
 
@@ -32,7 +33,8 @@ internal sealed class PeerCommand(string command)
         try
         {
             using var json = JsonDocument.Parse(last);
-            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("seconds", out var seconds) && seconds.ValueKind == JsonValueKind.Array
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("seconds", out var seconds)
+                && seconds.ValueKind == JsonValueKind.Array
                 ? [.. seconds.EnumerateArray().Select(s => 1000 * s.GetDouble())] : null;
         }
         catch (JsonException)

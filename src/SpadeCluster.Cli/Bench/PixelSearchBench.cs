@@ -10,34 +10,42 @@ namespace SpadeCluster.Cli.Bench;
 internal sealed record PixelSearchResult(
     string Features, string Processor, int GalleryK, int Threads, int Queries, double MedianMs, double MinMs,
     double? DenseMedianMs, double? DenseRatio, string? Peer, double? PeerMedianMs, double? PeerRatio,
-    IReadOnlyList<double> ShareOfPairsPerLevel, IReadOnlyList<double> SketchedShareOfPairsPerLevel, double Gflop, long BytesTouched, long ResidentBytesPerImage, double CancelledWithinMs);
+    IReadOnlyList<double> ShareOfPairsPerLevel, IReadOnlyList<double> SketchedShareOfPairsPerLevel, double Gflop, long BytesTouched,
+        long ResidentBytesPerImage, double CancelledWithinMs);
 
-/// <summary>Prepares features for <see cref="PixelSearchBenchmark"/>: a dataset's, or random ones, on which nothing can be pruned.</summary>
+/// <summary>Prepares features for <see cref="PixelSearchBenchmark"/>: a dataset's, or random ones, on which nothing can be
+/// pruned.</summary>
 internal static class PixelSearchBench
 {
     private const int Queries = 6;
     private static readonly LevelShape[] ResNetShapes = [new(56, 56, 256), new(28, 28, 512), new(14, 14, 1024)];
 
-    public static async Task<PixelSearchResult> RunAsync(string? dataset, Engines engines, int galleryK, PixelSearchOptions options, int rounds, int dense, PeerCommand? peer, CancellationToken cancellationToken)
+    public static async Task<PixelSearchResult> RunAsync(string? dataset, Engines engines, int galleryK, PixelSearchOptions options,
+        int rounds, int dense, PeerCommand? peer, CancellationToken cancellationToken)
     {
-        var (name, gallery, queries) = dataset is null ? Random(galleryK) : await ExtractAsync(dataset, engines, galleryK, cancellationToken);
+        var (name, gallery, queries) = dataset is null ? Random(galleryK)
+            : await ExtractAsync(dataset, engines, galleryK, cancellationToken);
         var index = new PixelIndex(new PixelSpace(gallery[0].Shapes), gallery);
         (int, PackedPyramid)[] packed = [.. gallery.Select((g, i) => (i, index.Pack(g)))];
         var r = PixelSearchBenchmark.Run(index, queries, packed, options, rounds, dense,
-            peer is null ? null : () => Timing.Of("", 0, peer.RunAsync(cancellationToken).GetAwaiter().GetResult()).MedianMs, cancellationToken);
+            peer is null ? null : () => Timing.Of("", 0, peer.RunAsync(cancellationToken).GetAwaiter().GetResult()).MedianMs,
+                cancellationToken);
         return new PixelSearchResult(name, Machine.Describe(), galleryK, r.Threads, r.Queries, r.MedianMs, r.MinMs,
             Defined(r.DenseMedianMs), Defined(r.DenseRatio), peer?.Command, Defined(r.PeerMedianMs), Defined(r.PeerRatio),
             r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage, r.CancelledWithinMs);
     }
 
     /// <summary>K normals of a dataset - mirrored ones after the last - and some of its test images.</summary>
-    private static async Task<(string Name, List<FeaturePyramid> Gallery, List<FeaturePyramid> Queries)> ExtractAsync(string folder, Engines engines, int galleryK, CancellationToken cancellationToken)
+    private static async Task<(string Name, List<FeaturePyramid> Gallery, List<FeaturePyramid> Queries)> ExtractAsync(string folder,
+        Engines engines, int galleryK, CancellationToken cancellationToken)
     {
         var dataset = MvtecDataset.Open(folder)[0];
         var (extractor, preparer) = engines.Default;
         var features = new ImageFeatures(extractor.Model);
         if (galleryK > 2 * dataset.Train.Count)
-            throw new SpadeException(SpadeError.InvalidArgument, $"'{folder}' has {dataset.Train.Count} normals; with their mirror images that makes {2 * dataset.Train.Count}, fewer than --gallery-k {galleryK}");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"'{folder}' has {dataset.Train.Count} normals; with their mirror images that makes {2 * dataset.Train.Count}, fewer " +
+                $"than --gallery-k {galleryK}");
         var gallery = new List<FeaturePyramid>();
         for (int i = 0; i < galleryK; i++)
             gallery.Add(await Extract(dataset.Train[i % dataset.Train.Count], mirrored: i >= dataset.Train.Count));
@@ -59,7 +67,8 @@ internal static class PixelSearchBench
         var random = new Random(1);
         return ("random, ResNet-50 shape", [.. Enumerable.Range(0, galleryK).Select(_ => One())], [One(), One()]);
 
-        FeaturePyramid One() => new(ResNetShapes, [.. ResNetShapes.Select(s => Enumerable.Range(0, s.Length).Select(_ => (Half)random.NextSingle()).ToArray())]);
+        FeaturePyramid One() => new(ResNetShapes,
+            [.. ResNetShapes.Select(s => Enumerable.Range(0, s.Length).Select(_ => (Half)random.NextSingle()).ToArray())]);
     }
 
     private static RgbImage Mirror(RgbImage image)
@@ -67,7 +76,8 @@ internal static class PixelSearchBench
         var mirrored = new RgbImage(image.Width, image.Height);
         for (int y = 0; y < image.Height; y++)
             for (int x = 0; x < image.Width; x++)
-                image.Pixels.AsSpan(3 * (y * image.Width + x), 3).CopyTo(mirrored.Pixels.AsSpan(3 * (y * image.Width + image.Width - 1 - x)));
+                image.Pixels.AsSpan(3 * (y * image.Width + x),
+                    3).CopyTo(mirrored.Pixels.AsSpan(3 * (y * image.Width + image.Width - 1 - x)));
         return mirrored;
     }
 

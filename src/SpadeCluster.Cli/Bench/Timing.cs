@@ -8,7 +8,8 @@ internal sealed record Timing(string Name, int Threads, double MedianMs, double 
     public static Timing Of(string name, int threads, IReadOnlyList<double> milliseconds)
     {
         double[] sorted = [.. milliseconds.Order()];
-        double median = sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
+        double median = sorted.Length % 2 == 1 ? sorted[sorted.Length / 2]
+            : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
         return new Timing(name, threads, median, sorted[0], sorted[^1], sorted.Length);
     }
 

@@ -13,22 +13,34 @@ namespace SpadeCluster.Cli.Commands;
 /// <summary>spade bench extract|pixel-search|image-search</summary>
 internal static class BenchCommands
 {
-    public static Command Create() => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.") { Extract(), PixelSearch(), ImageSearch() };
+    public static Command Create()
+        => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.") { Extract(), PixelSearch(),
+        ImageSearch() };
 
-    private static Option<string?> Peer() => new("--peer") { Description = "A command that does the same work, timed in turns with ours. A last line of JSON with a \"seconds\" array gives its own timings; otherwise the whole process is timed.", HelpName = "COMMAND" };
+    private static Option<string?> Peer()
+        => new("--peer") { Description =
+        "A command that does the same work, timed in turns with ours. A last line of JSON with a \"seconds\" array gives its own " +
+        "timings; otherwise the whole process is timed.", HelpName = "COMMAND" };
 
-    private static Option<int> Runs(int value) => CommonOptions.Bounded(new Option<int>("--runs") { Description = "Measured runs per round.", DefaultValueFactory = _ => value }, 1, 10_000);
+    private static Option<int> Runs(int value)
+        => CommonOptions.Bounded(new Option<int>("--runs") { Description = "Measured runs per round.", DefaultValueFactory = _ => value },
+        1, 10_000);
 
     private static Command Extract()
     {
-        var model = new Option<string?>("--model") { Description = "Built-in model, or model folder. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
+        var model = new Option<string?>("--model") { Description =
+            "Built-in model, or model folder. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
         var threads = new Option<string>("--threads") { Description = "Thread counts to measure.", DefaultValueFactory = _ => "1,2" };
         var (runs, peer, json) = (Runs(10), Peer(), CommonOptions.Json());
-        var command = new Command("extract", "Time feature extraction of one image.\n\nExample: spade bench extract --threads 1,2 --peer \"python3 tests/SpadeCluster.Benchmarks/Inference/torch_extract.py --threads 2\"") { model, threads, runs, peer, json };
+        var command = new Command("extract",
+            "Time feature extraction of one image.\n\nExample: spade bench extract --threads 1,2 --peer \"python3 " +
+            "tests/SpadeCluster.Benchmarks/Inference/torch_extract.py --threads 2\"") { model, threads, runs, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), var named => ModelSource.Of(named).Open() };
-            var result = await ExtractBenchmark.RunAsync(subject, Counts(parsed.GetRequiredValue(threads)), parsed.GetValue(runs), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
+            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), var named
+                => ModelSource.Of(named).Open() };
+            var result = await ExtractBenchmark.RunAsync(subject, Counts(parsed.GetRequiredValue(threads)), parsed.GetValue(runs),
+                parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(result, CliJson.Default.ExtractResult);
@@ -36,7 +48,8 @@ internal static class BenchCommands
             }
             Console.WriteLine($"{result.Model}, one image; {result.Processor}");
             Print(result.Timings);
-            if (result.PeerRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the peer takes {ratio:0.00} times as long"));
+            if (result.PeerRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"the peer takes {ratio:0.00} times as long"));
             return 0;
         });
         return command;
@@ -44,52 +57,83 @@ internal static class BenchCommands
 
     private static Command PixelSearch()
     {
-        var dataset = new Option<string?>("--dataset") { Description = "Dataset in MVTec's layout whose normals and test images are used. Without: random features of ResNet-50's shape, on which nothing can be pruned.", HelpName = "DIR" };
-        var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k") { Description = "Gallery images; past the dataset's normals come their mirror images.", DefaultValueFactory = _ => 50 }, 1, 10_000);
-        var kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest pixels kept.", DefaultValueFactory = _ => 1 }, 1, 64);
-        var fusion = new Option<string>("--fusion") { Description = "concatenated, or per-level: each level searched alone.", DefaultValueFactory = _ => "concatenated" };
+        var dataset = new Option<string?>("--dataset") { Description =
+            "Dataset in MVTec's layout whose normals and test images are used. Without: random features of ResNet-50's shape, on which " +
+            "nothing can be pruned.", HelpName = "DIR" };
+        var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k") { Description =
+            "Gallery images; past the dataset's normals come their mirror images.", DefaultValueFactory = _ => 50 }, 1, 10_000);
+        var kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest pixels kept.", DefaultValueFactory = _
+            => 1 }, 1, 64);
+        var fusion = new Option<string>("--fusion") { Description = "concatenated, or per-level: each level searched alone.",
+            DefaultValueFactory = _ => "concatenated" };
         fusion.AcceptOnlyFromAmong("concatenated", "per-level");
-        var dense = CommonOptions.Bounded(new Option<int>("--dense") { Description = "Dense searches timed in between, as the baseline; 0: none.", DefaultValueFactory = _ => 2 }, 0, 1000);
+        var dense = CommonOptions.Bounded(new Option<int>("--dense") { Description =
+            "Dense searches timed in between, as the baseline; 0: none.", DefaultValueFactory = _ => 2 }, 0, 1000);
         var (model, threads, runs, peer, json) = (CommonOptions.Model(), CommonOptions.Threads(), Runs(5), Peer(), CommonOptions.Json());
-        var command = new Command("pixel-search", "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, fusion, threads, runs, dense, peer, json };
+        var command = new Command("pixel-search",
+            "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model " +
+            "models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, fusion, threads, runs, dense, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
-            var options = new PixelSearchOptions(parsed.GetValue(fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated, Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
-            var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options, parsed.GetValue(runs), parsed.GetValue(dense), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
+            var options = new PixelSearchOptions(parsed.GetValue(fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated,
+                Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
+            var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options,
+                parsed.GetValue(runs), parsed.GetValue(dense), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(r, CliJson.Default.PixelSearchResult);
                 return 0;
             }
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Features}, K {r.GalleryK}, {r.Threads} thread(s); {r.Processor}"));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"median {r.MedianMs:0.0} ms a query (min {r.MinMs:0.0}, {r.Queries} queries); {r.Gflop:0.0} GFLOP, {r.BytesTouched / 1e6:0} MB read, {r.ResidentBytesPerImage / 1e6:0.000} MB resident an image"));
-            Console.WriteLine($"share of pairs compared in full, finest level first: {Shares(r.ShareOfPairsPerLevel)}; in sketches or projections: {Shares(r.SketchedShareOfPairsPerLevel)}");
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cancelled dense searches ended within {r.CancelledWithinMs:0.0} ms"));
-            if (r.DenseRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"dense search: {r.DenseMedianMs:0} ms, {ratio:0.0} times as long"));
-            if (r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peer: {r.PeerMedianMs:0} ms, {times:0.0} times as long"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{r.Features}, K {r.GalleryK}, {r.Threads} thread(s); {r.Processor}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"median {r.MedianMs:0.0} ms a query (min {r.MinMs:0.0}, {r.Queries} queries); {r.Gflop:0.0} GFLOP, " +
+                $"{r.BytesTouched / 1e6:0} MB read, {r.ResidentBytesPerImage / 1e6:0.000} MB resident an image"));
+            Console.WriteLine($"share of pairs compared in full, finest level first: {Shares(r.ShareOfPairsPerLevel)}; in sketches or " +
+                $"projections: {Shares(r.SketchedShareOfPairsPerLevel)}");
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"cancelled dense searches ended within {r.CancelledWithinMs:0.0} ms"));
+            if (r.DenseRatio is { } ratio) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"dense search: {r.DenseMedianMs:0} ms, {ratio:0.0} times as long"));
+            if (r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"peer: {r.PeerMedianMs:0} ms, {times:0.0} times as long"));
             return 0;
         });
         return command;
     }
 
-    private static string Shares(IEnumerable<double> shares) => string.Join(", ", shares.Select(s => s.ToString("P3", CultureInfo.InvariantCulture)));
+    private static string Shares(IEnumerable<double> shares)
+        => string.Join(", ", shares.Select(s => s.ToString("P3", CultureInfo.InvariantCulture)));
 
     private static Command ImageSearch()
     {
-        var rows = CommonOptions.Bounded(new Option<int>("--rows") { Description = "Gallery images.", DefaultValueFactory = _ => 200_000 }, 1, 10_000_000);
-        var length = CommonOptions.Bounded(new Option<int>("--length") { Description = "Values of a pooled feature.", DefaultValueFactory = _ => 2048 }, 1, 65_536);
-        var queries = CommonOptions.Bounded(new Option<int>("--queries") { Description = "Queries answered by one pass over the rows.", DefaultValueFactory = _ => 1 }, 1, 1000);
-        var neighbours = CommonOptions.Bounded(new Option<int>("--neighbours") { Description = "Nearest images kept.", DefaultValueFactory = _ => 50 }, 1, 1000);
+        var rows = CommonOptions.Bounded(new Option<int>("--rows") { Description = "Gallery images.", DefaultValueFactory = _ => 200_000 },
+            1, 10_000_000);
+        var length = CommonOptions.Bounded(new Option<int>("--length") { Description = "Values of a pooled feature.", DefaultValueFactory =
+            _ => 2048 }, 1, 65_536);
+        var queries = CommonOptions.Bounded(new Option<int>("--queries") { Description = "Queries answered by one pass over the rows.",
+            DefaultValueFactory = _ => 1 }, 1, 1000);
+        var neighbours = CommonOptions.Bounded(new Option<int>("--neighbours") { Description = "Nearest images kept.",
+            DefaultValueFactory = _ => 50 }, 1, 1000);
         var (threads, runs, peer, json) = (CommonOptions.Threads(), Runs(10), Peer(), CommonOptions.Json());
-        var command = new Command("image-search", "Time the exact image search against this machine's memory bandwidth.\n\nExample: spade bench image-search --rows 200000 --length 2048") { rows, length, queries, neighbours, threads, runs, peer, json };
+        var command = new Command("image-search",
+            "Time the exact image search against this machine's memory bandwidth.\n\nExample: spade bench image-search --rows 200000 " +
+            "--length 2048") { rows, length, queries, neighbours, threads, runs, peer, json };
         command.SetAction((parsed, cancellation) =>
         {
-            var r = ImageSearchBenchmark.Run(parsed.GetValue(rows), parsed.GetValue(length), parsed.GetValue(queries), parsed.GetValue(neighbours), parsed.GetValue(threads), parsed.GetValue(runs),
-                parsed.GetValue(peer) is { } c ? () => Timing.Of("", 0, new PeerCommand(c).RunAsync(cancellation).GetAwaiter().GetResult()).MedianMs : null, cancellation);
+            var r = ImageSearchBenchmark.Run(parsed.GetValue(rows), parsed.GetValue(length), parsed.GetValue(queries),
+                parsed.GetValue(neighbours), parsed.GetValue(threads), parsed.GetValue(runs),
+                parsed.GetValue(peer) is { } c ? ()
+                    => Timing.Of("", 0, new PeerCommand(c).RunAsync(cancellation).GetAwaiter().GetResult()).MedianMs : null, cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(r, CliJson.Default.ImageSearchBenchmarkResult);
-            else Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Rows} x {r.Length}, {r.Queries} queries, {r.Threads} thread(s); {Machine.Describe()}\nmedian {r.MedianMs:0.0} ms (min {r.MinMs:0.0}): rows read at {r.ReadGigabytesPerSecond:0.0} GB/s, {r.BandwidthShare:P0} of a copy's {r.CopyGigabytesPerSecond:0.0} GB/s"));
-            if (!parsed.GetValue(json) && r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peer: {r.PeerMedianMs:0.0} ms, {times:0.00} times as long"));
+            else Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{r.Rows} x {r.Length}, {r.Queries} queries, {r.Threads} thread(s); {Machine.Describe()}\nmedian {r.MedianMs:0.0} ms " +
+                $"(min {r.MinMs:0.0}): rows read at {r.ReadGigabytesPerSecond:0.0} GB/s, {r.BandwidthShare:P0} of a copy's " +
+                $"{r.CopyGigabytesPerSecond:0.0} GB/s"));
+            if (!parsed.GetValue(json)
+                && r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"peer: {r.PeerMedianMs:0.0} ms, {times:0.00} times as long"));
             return Task.FromResult(0);
         });
         return command;
@@ -99,7 +143,8 @@ internal static class BenchCommands
     {
         var table = new Table().Border(TableBorder.Rounded).AddColumns("", "threads", "median ms", "min", "max", "runs");
         foreach (var t in timings)
-            table.AddRow([.. new[] { t.Name, Number(t.Threads), Number(t.MedianMs), Number(t.MinMs), Number(t.MaxMs), Number(t.Runs) }.Select(Markup.Escape)]);
+            table.AddRow([.. new[] { t.Name, Number(t.Threads), Number(t.MedianMs), Number(t.MinMs), Number(t.MaxMs),
+                Number(t.Runs) }.Select(Markup.Escape)]);
         AnsiConsole.Write(table);
 
         static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
@@ -107,7 +152,9 @@ internal static class BenchCommands
 
     private static int[] Counts(string text)
     {
-        int[] counts = [.. text.Split(',').Select(p => int.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0)];
-        return counts.All(n => n is >= 1 and <= 1024) ? counts : throw new SpadeException(SpadeError.InvalidArgument, $"--threads takes counts such as 1,2, not '{text}'");
+        int[] counts = [.. text.Split(',').Select(p
+            => int.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0)];
+        return counts.All(n => n is >= 1 and <= 1024) ? counts
+            : throw new SpadeException(SpadeError.InvalidArgument, $"--threads takes counts such as 1,2, not '{text}'");
     }
 }

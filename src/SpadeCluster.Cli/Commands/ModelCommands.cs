@@ -16,14 +16,20 @@ internal static class ModelCommands
 {
     private const string BuiltIn = "(built in)";
 
-    public static Command Create() => new("model", "Feature extractors: the built-in ones, and model folders (model.onnx, model.json).") { List(), Show(), CopyBuiltIn(), Import(), Int8(), Verify() };
+    public static Command Create()
+        => new("model", "Feature extractors: the built-in ones, and model folders (model.onnx, model.json).") { List(), Show(),
+        CopyBuiltIn(), Import(), Int8(), Verify() };
 
-    private static Argument<string?> Model() => new("MODEL") { Description = $"Model folder, or a built-in model: {string.Join(", ", BuiltInModels.Names)}. Default: the first of these.", Arity = ArgumentArity.ZeroOrOne };
+    private static Argument<string?> Model()
+        => new("MODEL") { Description =
+        $"Model folder, or a built-in model: {string.Join(", ", BuiltInModels.Names)}. Default: the first of these.", Arity =
+        ArgumentArity.ZeroOrOne };
 
     private static Command List()
     {
         var json = CommonOptions.Json();
-        var command = new Command("list", $"List the built-in models and those below ./{Engines.ModelsFolder}.\n\nExample: spade model list") { json };
+        var command = new Command("list",
+            $"List the built-in models and those below ./{Engines.ModelsFolder}.\n\nExample: spade model list") { json };
         command.SetAction(parsed =>
         {
             var models = new List<ModelSummary>();
@@ -47,7 +53,8 @@ internal static class ModelCommands
             }
             var table = new Table().Border(TableBorder.Rounded).AddColumns("name", "folder", "input", "levels", "pooled", "digest");
             foreach (var m in models)
-                table.AddRow([.. new[] { m.Name, m.Folder, $"{m.InputWidth}x{m.InputHeight}", string.Join(' ', m.Levels), m.PooledLength.ToString(CultureInfo.InvariantCulture), m.Digest[..12] }.Select(Markup.Escape)]);
+                table.AddRow([.. new[] { m.Name, m.Folder, $"{m.InputWidth}x{m.InputHeight}", string.Join(' ', m.Levels),
+                    m.PooledLength.ToString(CultureInfo.InvariantCulture), m.Digest[..12] }.Select(Markup.Escape)]);
             AnsiConsole.Write(table);
             return broken > 0 ? ExitCodes.BadData : 0;
         });
@@ -68,11 +75,14 @@ internal static class ModelCommands
 
     private static Command CopyBuiltIn()
     {
-        var name = new Argument<string>("NAME") { Description = $"Built-in model: {string.Join(", ", BuiltInModels.Names)}.", DefaultValueFactory = _ => BuiltInModels.Default };
+        var name = new Argument<string>("NAME") { Description = $"Built-in model: {string.Join(", ", BuiltInModels.Names)}.",
+            DefaultValueFactory = _ => BuiltInModels.Default };
         name.AcceptOnlyFromAmong([.. BuiltInModels.Names]);
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
-        var command = new Command("create", "Write a built-in model as a model folder, for changing its model.json.\n\nExample: spade model create resnet18 --out models/mine") { name, output, json };
+        var command = new Command("create",
+            "Write a built-in model as a model folder, for changing its model.json.\n\nExample: spade model create resnet18 --out " +
+            "models/mine") { name, output, json };
         command.SetAction(parsed =>
         {
             string folder = parsed.GetRequiredValue(output);
@@ -87,16 +97,23 @@ internal static class ModelCommands
     {
         var architecture = new Argument<string>("ARCH") { Description = $"Architecture: {string.Join(", ", ModelImport.Architectures)}." };
         architecture.AcceptOnlyFromAmong([.. ModelImport.Architectures]);
-        var weights = new Option<string>("--weights") { Description = "Published weights with torchvision's tensor names: safetensors, or PyTorch's .pth.", HelpName = "FILE", Required = true };
+        var weights = new Option<string>("--weights") { Description =
+            "Published weights with torchvision's tensor names: safetensors, or PyTorch's .pth.", HelpName = "FILE", Required = true };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
-        var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate") { Description = "Average each level over N x N cells (an odd number): locally aware features; 1: as they are.", HelpName = "N", DefaultValueFactory = _ => 1 }, 1, ModelManifest.LargestAggregate);
+        var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate") { Description =
+            "Average each level over N x N cells (an odd number): locally aware features; 1: as they are.", HelpName = "N",
+            DefaultValueFactory = _ => 1 }, 1, ModelManifest.LargestAggregate);
         var licence = new Option<string?>("--licence") { Description = "What the weights' publisher allows, for the record." };
         var json = CommonOptions.Json();
-        var command = new Command("import", "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output, aggregate, licence, json };
+        var command = new Command("import",
+            "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import " +
+            "wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output,
+            aggregate, licence, json };
         command.SetAction(parsed =>
         {
             string folder = parsed.GetRequiredValue(output);
-            ModelImport.Run(parsed.GetRequiredValue(architecture), parsed.GetRequiredValue(weights), folder, parsed.GetValue(licence), parsed.GetValue(aggregate));
+            ModelImport.Run(parsed.GetRequiredValue(architecture), parsed.GetRequiredValue(weights), folder, parsed.GetValue(licence),
+                parsed.GetValue(aggregate));
             Print(Summarise(ModelSource.In(folder)), parsed.GetValue(json));
             return 0;
         });
@@ -106,15 +123,21 @@ internal static class ModelCommands
     private static Command Int8()
     {
         var folder = new Argument<string>("MODEL") { Description = "Model folder, or the name of a built-in model." };
-        var normals = new Option<string[]>("--normals") { Description = "Photographs of normal products, or folders of them: tens are enough.", HelpName = "PATH", Required = true, AllowMultipleArgumentsPerToken = true };
+        var normals = new Option<string[]>("--normals") { Description =
+            "Photographs of normal products, or folders of them: tens are enough.", HelpName = "PATH", Required = true,
+            AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
-        var command = new Command("int8", "Turn a model into one that computes in 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime on processors with integer dot products. It is another model: galleries are built anew.\n\nExample: spade model int8 models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
+        var command = new Command("int8",
+            "Turn a model into one that computes in 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime " +
+            "on processors with integer dot products. It is another model: galleries are built anew.\n\nExample: spade model int8 " +
+            "models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
         command.SetAction((parsed, cancellation) =>
         {
             var model = ModelSource.Of(parsed.GetRequiredValue(folder)).Open();
             var geometry = Preprocessing.Stretch(model.Manifest.InputWidth, model.Manifest.InputHeight);
-            RgbImage[] images = [.. Files.Expand(parsed.GetRequiredValue(normals)).Select(file => geometry.Apply(ImageReader.Default.ReadFile(file)))];
+            RgbImage[] images = [.. Files.Expand(parsed.GetRequiredValue(normals)).Select(file
+                => geometry.Apply(ImageReader.Default.ReadFile(file)))];
             var converted = SpadeCluster.Inference.OnnxRuntime.Int8Conversion.Run(model, images, cancellation);
             ModelFolder.Write(parsed.GetRequiredValue(output), converted);
             Print(Summarise(ModelSource.In(parsed.GetRequiredValue(output))), parsed.GetValue(json));
@@ -126,8 +149,12 @@ internal static class ModelCommands
     private static Command Verify()
     {
         var (folder, json) = (Model(), CommonOptions.Json());
-        var device = new Option<string>("--device") { Description = "Where to run it: cpu, or cuda:N in a build with -p:Gpu=true.", HelpName = "DEVICE", DefaultValueFactory = _ => ExtractorSettings.Cpu };
-        var command = new Command("verify", "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and alone, and how far another device differs from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder, device, json };
+        var device = new Option<string>("--device") { Description = "Where to run it: cpu, or cuda:N in a build with -p:Gpu=true.",
+            HelpName = "DEVICE", DefaultValueFactory = _ => ExtractorSettings.Cpu };
+        var command = new Command("verify",
+            "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and " +
+            "alone, and how far another device differs from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder,
+            device, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var model = ModelSource.Of(parsed.GetValue(folder)).Open();
@@ -137,9 +164,11 @@ internal static class ModelCommands
                 CliJson.WriteLine(verified, CliJson.Default.ModelVerified);
                 return 0;
             }
-            foreach (var r in verified.Outputs) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Output}: {r.Smallest:G5} to {r.Largest:G5}, mean {r.Mean:G5}"));
+            foreach (var r in verified.Outputs) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{r.Output}: {r.Smallest:G5} to {r.Largest:G5}, mean {r.Mean:G5}"));
             foreach (var d in verified.Differences)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{d.Output}: largest relative difference from the CPU {d.Relative:G2}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{d.Output}: largest relative difference from the CPU {d.Relative:G2}"));
             Console.WriteLine($"{verified.Name} (digest {verified.Digest[..12]}) on {verified.Device}: sound");
             return 0;
         });
@@ -165,7 +194,8 @@ internal static class ModelCommands
     {
         using var extractor = new ExtractorSettings().Open(model.Open());
         var (m, f) = (model.Manifest, extractor.Model);
-        return new ModelSummary(m.Name, model.Location ?? BuiltIn, model.Digest, f.InputWidth, f.InputHeight, [.. f.Levels.Select(l => l.ToString())], m.Aggregate, f.PooledLength, f.WeightChannels, m.Licence, m.Origin);
+        return new ModelSummary(m.Name, model.Location ?? BuiltIn, model.Digest, f.InputWidth, f.InputHeight,
+            [.. f.Levels.Select(l => l.ToString())], m.Aggregate, f.PooledLength, f.WeightChannels, m.Licence, m.Origin);
     }
 
     private static void Print(ModelSummary m, bool json)
@@ -176,7 +206,9 @@ internal static class ModelCommands
             return;
         }
         Console.WriteLine($"{m.Name} in {m.Folder}");
-        Console.WriteLine($"input {m.InputWidth}x{m.InputHeight}; levels {string.Join(", ", m.Levels)}{(m.Aggregate > 1 ? $", each cell the mean over {m.Aggregate}x{m.Aggregate} cells" : "")}; pooled {m.PooledLength}; channel weights {(m.WeightChannels ? "by variance" : "1")}");
+        Console.WriteLine($"input {m.InputWidth}x{m.InputHeight}; levels " +
+            $"{string.Join(", ", m.Levels)}{(m.Aggregate > 1 ? $", each cell the mean over {m.Aggregate}x{m.Aggregate} cells" : "")}; " +
+            $"pooled {m.PooledLength}; channel weights {(m.WeightChannels ? "by variance" : "1")}");
         Console.WriteLine($"digest {m.Digest}");
         Console.WriteLine($"licence: {m.Licence}; origin: {m.Origin}");
     }

@@ -30,5 +30,6 @@ public static class BuiltInModels
 
     /// <exception cref="SpadeException">As <see cref="Find"/>.</exception>
     public static InferenceModel Open(string name = Default)
-        => (Find(name) ?? throw new SpadeException(SpadeError.NotFound, $"there is no built-in model '{name}', only {string.Join(" and ", Names)}")).Open();
+        => (Find(name) ?? throw new SpadeException(SpadeError.NotFound,
+            $"there is no built-in model '{name}', only {string.Join(" and ", Names)}")).Open();
 }

@@ -37,7 +37,8 @@ internal sealed class OrientedEnergyGraph
             _features[octave] = Features(octave);
         }
         string[] levels = [.. Enumerable.Range(0, Octaves - OctavesPerLevel + 1).Select(Level)];
-        string[] pooled = [.. levels.Select(l => _graph.Reduce("ReduceMean", l, $"{l}.mean", [2, 3], keepDims: false)), .. levels.Select(l => _graph.Reduce("ReduceMax", l, $"{l}.max", [2, 3], keepDims: false))];
+        string[] pooled = [.. levels.Select(l => _graph.Reduce("ReduceMean", l, $"{l}.mean", [2, 3], keepDims: false)),
+            .. levels.Select(l => _graph.Reduce("ReduceMax", l, $"{l}.max", [2, 3], keepDims: false))];
         _graph.Concat("pooled", pooled);
         _graph.Output("pooled", PooledLength);
         return _graph.Build();
@@ -76,7 +77,8 @@ internal sealed class OrientedEnergyGraph
     {
         int pairs = channels * Orientations, pad = MorletBank.Size / 2;
         float[] filters = MorletBank.Filters(sigma), weights = [.. Enumerable.Repeat(filters, channels).SelectMany(f => f)];
-        string parts = _graph.Conv(Pad(x, $"{name}.padded", pad), $"{name}.parts", [2 * pairs, 1, MorletBank.Size, MorletBank.Size], weights, groups: channels);
+        string parts = _graph.Conv(Pad(x, $"{name}.padded", pad), $"{name}.parts", [2 * pairs, 1, MorletBank.Size, MorletBank.Size],
+            weights, groups: channels);
         float[] ones = [.. Enumerable.Repeat(1f, 2 * pairs)], floor = [.. Enumerable.Repeat(EnergyFloor, pairs)];
         string sum = _graph.Conv(Op("Mul", $"{name}.squares", parts, parts), $"{name}.sum", [pairs, 2, 1, 1], ones, floor, groups: pairs);
         return _graph.Node("Sqrt", name, [sum]);

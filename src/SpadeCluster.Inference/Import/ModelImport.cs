@@ -21,10 +21,12 @@ public static class ModelImport
     /// <param name="replace">Whether another model in that folder may be replaced.</param>
     /// <exception cref="SpadeException">InvalidArgument: unknown architecture, or a file that is damaged or lacks a tensor.
     /// NotFound: no such file. FailedPrecondition: the folder holds something else.</exception>
-    public static InferenceModel Run(string architecture, string weightsPath, string outDirectory, string? licence = null, int aggregate = 1, bool replace = false)
+    public static InferenceModel Run(string architecture, string weightsPath, string outDirectory, string? licence = null, int aggregate =
+        1, bool replace = false)
     {
         var known = ResNetArchitecture.All.FirstOrDefault(a => a.Name == architecture)
-            ?? throw new SpadeException(SpadeError.InvalidArgument, $"unknown architecture '{architecture}'; known are {string.Join(", ", Architectures)}");
+            ?? throw new SpadeException(SpadeError.InvalidArgument,
+                $"unknown architecture '{architecture}'; known are {string.Join(", ", Architectures)}");
         string file = Identify(architecture, weightsPath);
         var weights = WeightsFile.Open(weightsPath);
         using var open = weights as IDisposable;
@@ -45,9 +47,12 @@ public static class ModelImport
         {
             string digits = stem[(architecture.Length + 1)..];
             if (digits.Length == 8 && digits.All(char.IsAsciiHexDigitLower) && !digest.StartsWith(digits, StringComparison.Ordinal))
-                throw new SpadeException(SpadeError.InvalidArgument, $"{path} has the SHA-256 {digest}, which does not begin with {digits} as its name promises; download it again, or rename it if it is another file");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"{path} has the SHA-256 {digest}, which does not begin with {digits} as its name promises; download it again, or " +
+                    $"rename it if it is another file");
         }
-        string published = Published.FirstOrDefault(p => p == $"{architecture}-{digest[..8]}") is { } known ? $"published as {known}.pth" : "not a file that PyTorch publishes";
+        string published = Published.FirstOrDefault(p => p == $"{architecture}-{digest[..8]}") is { } known ? $"published as {known}.pth"
+            : "not a file that PyTorch publishes";
         return $"{name}, SHA-256 {digest}, {published}";
     }
 }

@@ -22,14 +22,16 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
 {
     public const long LargestPickle = 64 << 20;
 
-    private const string RebuildTensor = "torch._utils._rebuild_tensor_v2", RebuildParameter = "torch._utils._rebuild_parameter", OrderedDict = "collections.OrderedDict";
+    private const string RebuildTensor = "torch._utils._rebuild_tensor_v2", RebuildParameter = "torch._utils._rebuild_parameter",
+        OrderedDict = "collections.OrderedDict";
 
     private const string StateDict = "; if it holds a whole model, save model.state_dict() instead";
 
     private static readonly string[] StorageTypes = ["Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool"];
 
     /// <summary>Every name a pickle may use.</summary>
-    public static readonly IReadOnlySet<string> Allowed = new HashSet<string>([OrderedDict, RebuildTensor, RebuildParameter, .. StorageTypes.Select(t => $"torch.{t}Storage")]);
+    public static readonly IReadOnlySet<string> Allowed =
+        new HashSet<string>([OrderedDict, RebuildTensor, RebuildParameter, .. StorageTypes.Select(t => $"torch.{t}Storage")]);
 
     private static readonly object Mark = new();
 
@@ -93,7 +95,8 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
     private object Reduce(object? function, object? arguments)
     {
         string name = (function as PickleGlobal)?.Name ?? throw Bad("calls what is no function");
-        if (!Allowed.Contains(name)) throw Bad($"wants to call the Python function '{name}'; only dictionaries of tensors are read, and nothing in the file is run{StateDict}");
+        if (!Allowed.Contains(name)) throw Bad($"wants to call the Python function '{name}'; only dictionaries of tensors are read, and " +
+            $"nothing in the file is run{StateDict}");
         object?[] given = arguments as object?[] ?? throw Bad("calls a function without arguments");
         switch (name)
         {
@@ -111,10 +114,13 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
     /// <summary>A persistent id: ('storage', type, key, location, count[, view]).</summary>
     private TorchStorage Storage(object? id)
     {
-        if (id is not object?[] { Length: >= 5 } parts || parts[0] is not "storage" || parts[1] is not PickleGlobal type || parts[2] is not string key || parts[4] is not long count || count < 0)
+        if (id is not object?[] { Length: >= 5 } parts || parts[0] is not "storage" || parts[1] is not PickleGlobal type
+            || parts[2] is not string key || parts[4] is not long count || count < 0)
             throw Bad("names a storage in an unknown way");
         if (parts.Length > 5 && parts[5] is not null) throw Bad("holds a storage that is a view of another; save it with a newer PyTorch");
-        if (!Allowed.Contains(type.Name) || !type.Name.EndsWith("Storage", StringComparison.Ordinal)) throw Bad($"holds a storage of type '{type.Name}', which is not supported");
+        if (!Allowed.Contains(type.Name)
+            || !type.Name.EndsWith("Storage",
+            StringComparison.Ordinal)) throw Bad($"holds a storage of type '{type.Name}', which is not supported");
         return new(type.Name, key, count);
     }
 
@@ -128,16 +134,19 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
             target[pairs[i] as string ?? throw Bad("has a dictionary whose keys are not names; is it a state dict?")] = pairs[i + 1];
     }
 
-    private long[] Longs(object?[] values) => Array.ConvertAll(values, v => v is long n && n >= 0 ? n : throw Bad("has a tensor with impossible dimensions"));
+    private long[] Longs(object?[] values)
+        => Array.ConvertAll(values, v => v is long n && n >= 0 ? n : throw Bad("has a tensor with impossible dimensions"));
 
     private long Long(byte[] bytes)
     {
         if (bytes.Length > 16) throw Bad("has an impossibly large number");
         var value = new System.Numerics.BigInteger(bytes);
-        return value >= long.MinValue && value <= long.MaxValue ? (long)value : long.MaxValue; // the format's magic number is larger than 64 bits
+        // the format's magic number is larger than 64 bits
+        return value >= long.MinValue && value <= long.MaxValue ? (long)value : long.MaxValue;
     }
 
-    private object? Recall(long index) => _memo.TryGetValue(index, out object? value) ? value : throw Bad("refers to what it has not stored");
+    private object? Recall(long index) => _memo.TryGetValue(index, out object? value) ? value
+        : throw Bad("refers to what it has not stored");
 
     private void Push(object? value) => _stack.Add(value);
 
@@ -185,7 +194,8 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
         _left -= count;
         var bytes = new byte[Math.Min(count, 1 << 16)];
         if (count > bytes.Length) throw Bad("has an impossibly long name"); // nothing in a state dict is longer
-        return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? bytes : throw Bad("ends too early; it is truncated or damaged");
+        return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? bytes
+            : throw Bad("ends too early; it is truncated or damaged");
     }
 
     private SpadeException Bad(string problem) => new(SpadeError.InvalidArgument, $"{source} {problem}");

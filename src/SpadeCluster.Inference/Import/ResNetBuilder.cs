@@ -25,7 +25,8 @@ internal sealed class ResNetBuilder
             architecture.Name, InputSize, InputSize, caffe ? ChannelOrder.BGR : ChannelOrder.RGB,
             caffe ? [103.0626f, 115.9029f, 123.1516f] : [.. mean.Select(m => m * 255)],
             caffe ? [1, 1, 1] : [.. deviation.Select(d => d * 255)],
-            ["layer1", "layer2", "layer3"], architecture.Blocks.Length > 3 ? new PooledSource(Output: "pooled") : new PooledSource(MeanOf: "layer3"),
+            ["layer1", "layer2", "layer3"], architecture.Blocks.Length > 3 ? new PooledSource(Output: "pooled")
+                : new PooledSource(MeanOf: "layer3"),
             WeightChannels: false, InferenceModel.DigestOf(network), licence, origin);
         return InferenceModel.Create(manifest, network, architecture.Name);
     }
@@ -83,7 +84,8 @@ internal sealed class ResNetBuilder
         float[] weights = _weights.Get($"{conv}.weight", outChannels, _channels, kernel, kernel);
         float[] biases = bias ? _weights.Get($"{conv}.bias", outChannels) : new float[outChannels];
         float[] Parameter(string p) => _weights.Get($"{bn}.{p}", outChannels);
-        var (scale, shift) = BatchNormalisation.Affine(Parameter("weight"), Parameter("bias"), Parameter("running_mean"), Parameter("running_var"), Epsilon);
+        var (scale, shift) = BatchNormalisation.Affine(Parameter("weight"), Parameter("bias"), Parameter("running_mean"),
+            Parameter("running_var"), Epsilon);
         (weights, biases) = BatchNormalisation.Fold(weights, biases, scale, shift);
         int pad = kernel / 2;
         string y = _graph.Conv(x, conv, [outChannels, _channels, kernel, kernel], weights, biases, stride, stride, [pad, pad, pad, pad]);

@@ -50,16 +50,19 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
 
     public float[] Get(string name, params int[] shape)
     {
-        if (!_entries.TryGetValue(name, out var entry)) throw Bad($"has no tensor '{name}', which this architecture needs; is it the right architecture?");
+        if (!_entries.TryGetValue(name,
+            out var entry)) throw Bad($"has no tensor '{name}', which this architecture needs; is it the right architecture?");
         if (!entry.Shape.AsSpan().SequenceEqual(shape))
-            throw Bad($"tensor '{name}' has the shape [{string.Join(", ", entry.Shape)}] where this architecture needs [{string.Join(", ", shape)}]");
+            throw Bad($"tensor '{name}' has the shape [{string.Join(", ", entry.Shape)}] where this architecture needs " +
+                $"[{string.Join(", ", shape)}]");
         var bytes = new byte[entry.End - entry.Begin];
         ReadAt(bytes, _dataStart + entry.Begin);
         float[] values = entry.Dtype switch
         {
             "F32" => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
             "F16" => Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), h => (float)h),
-            "BF16" => Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), b => BitConverter.UInt32BitsToSingle((uint)b << 16)),
+            "BF16" => Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), b
+                => BitConverter.UInt32BitsToSingle((uint)b << 16)),
             _ => throw Bad($"tensor '{name}' has the type {entry.Dtype}; F32, F16 and BF16 are supported"),
         };
         return Array.TrueForAll(values, float.IsFinite) ? values : throw Bad($"tensor '{name}' holds NaN or infinite weights");
@@ -74,7 +77,8 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
         if (size < 8) throw Bad("is too short for a safetensors file");
         ReadAt(prefix, 0);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length > LargestHeader || (long)length > size - 8) throw Bad($"is not a safetensors file: it claims a header of {length} bytes");
+        if (length > LargestHeader
+            || (long)length > size - 8) throw Bad($"is not a safetensors file: it claims a header of {length} bytes");
         var header = new byte[length];
         ReadAt(header, 8);
         long dataSize = size - 8 - (long)length;
@@ -82,7 +86,8 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
         {
             using var json = JsonDocument.Parse(header, new JsonDocumentOptions { MaxDepth = 8 });
             foreach (var property in json.RootElement.EnumerateObject())
-                if (property.Name != "__metadata__" && !_entries.TryAdd(property.Name, Read(property, dataSize))) throw Bad($"lists tensor '{property.Name}' twice");
+                if (property.Name != "__metadata__"
+                    && !_entries.TryAdd(property.Name, Read(property, dataSize))) throw Bad($"lists tensor '{property.Name}' twice");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
@@ -103,14 +108,19 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
         long[] dims = [.. property.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64())];
         long[] offsets = [.. property.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
         if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataSize)
-            throw Bad($"tensor '{property.Name}' claims the bytes {string.Join(" to ", offsets)} of {dataSize}; the file is truncated or damaged");
-        int width = dtype switch { "F64" or "I64" or "U64" => 8, "F32" or "I32" or "U32" => 4, "F16" or "BF16" or "I16" or "U16" => 2, "I8" or "U8" or "BOOL" => 1, _ => 0 };
+            throw Bad($"tensor '{property.Name}' claims the bytes {string.Join(" to ", offsets)} of {dataSize}; the file is truncated " +
+                $"or damaged");
+        int width = dtype switch { "F64" or "I64" or "U64" => 8, "F32" or "I32" or "U32" => 4, "F16" or "BF16" or "I16" or "U16" => 2, "I8"
+            or "U8" or "BOOL" => 1, _ => 0 };
         if (width == 0) return new(dtype, [], offsets[0], offsets[1]); // an unknown type matters only to who asks for it
         long bytes = width;
         foreach (long d in dims)
-            if (d is < 0 or > int.MaxValue || (bytes = checked(bytes * d)) > int.MaxValue) throw Bad($"tensor '{property.Name}' has impossible dimensions [{string.Join(", ", dims)}]");
+            if (d is < 0 or > int.MaxValue
+                || (bytes = checked(bytes * d)) > int.MaxValue) throw Bad($"tensor '{property.Name}' has impossible dimensions " +
+                $"[{string.Join(", ", dims)}]");
         if (bytes != offsets[1] - offsets[0])
-            throw Bad($"tensor '{property.Name}' spans {offsets[1] - offsets[0]} bytes where its shape [{string.Join(", ", dims)}] of {dtype} needs {bytes}; the file is damaged");
+            throw Bad($"tensor '{property.Name}' spans {offsets[1] - offsets[0]} bytes where its shape [{string.Join(", ", dims)}] of " +
+                $"{dtype} needs {bytes}; the file is damaged");
         return new(dtype, [.. dims.Select(d => (int)d)], offsets[0], offsets[1]);
     }
 

@@ -30,9 +30,11 @@ internal sealed class TorchFile : IWeights, IDisposable
             if (WeightsFile.IsZip(_file))
             {
                 _zip = new ZipArchive(_file, ZipArchiveMode.Read, leaveOpen: true);
-                var pickle = _zip.Entries.FirstOrDefault(e => e.FullName.EndsWith("/data.pkl", StringComparison.Ordinal)) ?? throw Bad("is a zip archive but not one of torch.save: it has no data.pkl");
+                var pickle = _zip.Entries.FirstOrDefault(e => e.FullName.EndsWith("/data.pkl", StringComparison.Ordinal))
+                    ?? throw Bad("is a zip archive but not one of torch.save: it has no data.pkl");
                 _folder = pickle.FullName[..^"data.pkl".Length];
-                if (_zip.GetEntry($"{_folder}byteorder") is { } order && ReadEntry(order, 16) is var bytes && !bytes.AsSpan().SequenceEqual("little"u8)) throw Bad("has big-endian values, which are not supported");
+                if (_zip.GetEntry($"{_folder}byteorder") is { } order && ReadEntry(order, 16) is var bytes
+                    && !bytes.AsSpan().SequenceEqual("little"u8)) throw Bad("has big-endian values, which are not supported");
                 using var stream = new BufferedStream(pickle.Open(), 1 << 16);
                 root = new PickleReader(stream, path).Read();
             }
@@ -56,12 +58,17 @@ internal sealed class TorchFile : IWeights, IDisposable
 
     public float[] Get(string name, params int[] shape)
     {
-        if (!_tensors.TryGetValue(name, out object? value) || value is not TorchTensor tensor) throw Bad($"has no tensor '{name}', which this architecture needs; is it the right architecture?");
+        if (!_tensors.TryGetValue(name, out object? value)
+            || value is not TorchTensor tensor) throw Bad($"has no tensor '{name}', which this architecture needs; is it the right " +
+            $"architecture?");
         if (!tensor.Shape.SequenceEqual(shape.Select(d => (long)d)))
-            throw Bad($"tensor '{name}' has the shape [{string.Join(", ", tensor.Shape)}] where this architecture needs [{string.Join(", ", shape)}]");
+            throw Bad($"tensor '{name}' has the shape [{string.Join(", ", tensor.Shape)}] where this architecture needs " +
+                $"[{string.Join(", ", shape)}]");
         long count = 1;
         for (int d = shape.Length - 1; d >= 0; count *= shape[d--])
-            if (tensor.Strides.Length != shape.Length || (shape[d] > 1 && tensor.Strides[d] != count)) throw Bad($"tensor '{name}' is not stored contiguously; save it with .contiguous()");
+            if (tensor.Strides.Length != shape.Length
+                || (shape[d] > 1 && tensor.Strides[d] != count)) throw Bad($"tensor '{name}' is not stored contiguously; save it with " +
+                $".contiguous()");
         if (tensor.Offset > tensor.Storage.Count - count) throw Bad($"tensor '{name}' reaches beyond its storage; the file is damaged");
         int width = Width(tensor.Storage.Type);
         byte[] bytes = Read(tensor.Storage, tensor.Offset * width, count * width);
@@ -69,7 +76,8 @@ internal sealed class TorchFile : IWeights, IDisposable
         {
             "torch.FloatStorage" => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
             "torch.HalfStorage" => Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), h => (float)h),
-            "torch.BFloat16Storage" => Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), b => BitConverter.UInt32BitsToSingle((uint)b << 16)),
+            "torch.BFloat16Storage" => Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), b
+                => BitConverter.UInt32BitsToSingle((uint)b << 16)),
             "torch.DoubleStorage" => Array.ConvertAll(MemoryMarshal.Cast<byte, double>(bytes).ToArray(), d => (float)d),
             _ => throw Bad($"tensor '{name}' is a {tensor.Storage.Type}; floating-point weights are expected"),
         };
@@ -97,7 +105,8 @@ internal sealed class TorchFile : IWeights, IDisposable
         object? Next() => new PickleReader(buffered, _path).Read();
         Next(); // the magic number, by which WeightsFile knew this file
         if (Next() is not Version) throw Bad($"is of an unknown version of torch.save's format; {Version} is supported");
-        if (Next() is not Dictionary<string, object?> system || system.GetValueOrDefault("little_endian") is not true) throw Bad("has big-endian values, which are not supported");
+        if (Next() is not Dictionary<string, object?> system
+            || system.GetValueOrDefault("little_endian") is not true) throw Bad("has big-endian values, which are not supported");
         object? root = Next();
         var keys = Next() as List<object?> ?? throw Bad("has no list of storages");
         var types = Types(root);
@@ -108,7 +117,8 @@ internal sealed class TorchFile : IWeights, IDisposable
             string name = key as string ?? throw Bad("has a storage without a name");
             ReadAt(at, count);
             long values = BinaryPrimitives.ReadInt64LittleEndian(count);
-            if (!types.TryGetValue(name, out string? type)) throw Bad($"holds a storage '{name}' that no tensor uses, so that its size is unknown");
+            if (!types.TryGetValue(name,
+                out string? type)) throw Bad($"holds a storage '{name}' that no tensor uses, so that its size is unknown");
             if (values < 0 || values > (_file.Length - at - 8) / Width(type)) throw Bad("ends too early; it is truncated");
             _storages[name] = (at + 8, values);
             at += 8 + (values * Width(type));
@@ -135,7 +145,8 @@ internal sealed class TorchFile : IWeights, IDisposable
             if (entry.Length < offset + length) throw Bad($"has too small a storage '{storage.Key}'; it is damaged");
             return ReadEntry(entry, offset + length)[(int)offset..];
         }
-        if (!_storages.TryGetValue(storage.Key, out var place) || place.Count < storage.Count) throw Bad($"has no storage '{storage.Key}', or too small a one; it is damaged");
+        if (!_storages.TryGetValue(storage.Key, out var place)
+            || place.Count < storage.Count) throw Bad($"has no storage '{storage.Key}', or too small a one; it is damaged");
         var bytes = new byte[length];
         ReadAt(place.Start + offset, bytes);
         return bytes;
@@ -147,7 +158,8 @@ internal sealed class TorchFile : IWeights, IDisposable
         if (most > Array.MaxLength) throw Bad($"has an impossibly large storage '{entry.Name}'");
         var bytes = new byte[Math.Min(entry.Length, most)];
         using var stream = entry.Open();
-        return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? bytes : throw Bad("ends too early; it is truncated");
+        return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? bytes
+            : throw Bad("ends too early; it is truncated");
     }
 
     private void ReadAt(long offset, Span<byte> bytes)

@@ -4,7 +4,8 @@ namespace SpadeCluster.Inference.Import;
 internal static class WeightsFile
 {
     /// <summary>How every older .pth begins: protocol 2, then torch.save's magic number.</summary>
-    private static readonly byte[] OlderTorch = [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
+    private static readonly byte[] OlderTorch =
+        [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
 
     /// <returns>The weights; dispose it.</returns>
     /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: damaged, or of another format.</exception>
@@ -17,7 +18,9 @@ internal static class WeightsFile
         if (torch) return new TorchFile(path);
         // Behind its length, the header of safetensors begins as JSON does.
         if (read <= 8 || head[8] != '{')
-            throw new SpadeException(SpadeError.InvalidArgument, $"{path} holds no weights that can be read: it begins neither as safetensors nor as torch.save's zip archive or older format; it is damaged, or of another format");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{path} holds no weights that can be read: it begins neither as safetensors nor as torch.save's zip archive or older " +
+                $"format; it is damaged, or of another format");
         return new SafetensorsFile(path);
     }
 

@@ -16,15 +16,18 @@ internal sealed class GraphBuilder
         _graph.Input.Add(ValueInfo(input, "N", channels, height, width));
     }
 
-    public string Conv(string x, string output, int[] weightShape, float[] weights, float[]? bias = null, int strideY = 1, int strideX = 1, int[]? pads = null, int groups = 1, int dilation = 1)
+    public string Conv(string x, string output, int[] weightShape, float[] weights, float[]? bias = null, int strideY = 1, int strideX = 1,
+        int[]? pads = null, int groups = 1, int dilation = 1)
     {
         var inputs = new List<string> { x, Constant($"{output}.weight", weightShape, weights) };
         if (bias is not null) inputs.Add(Constant($"{output}.bias", [bias.Length], bias));
-        return Node("Conv", output, [.. inputs], Ints("kernel_shape", weightShape[2], weightShape[3]), Ints("strides", strideY, strideX), Ints("pads", pads ?? [0, 0, 0, 0]), Int("group", groups), Ints("dilations", dilation, dilation));
+        return Node("Conv", output, [.. inputs], Ints("kernel_shape", weightShape[2], weightShape[3]), Ints("strides", strideY, strideX),
+            Ints("pads", pads ?? [0, 0, 0, 0]), Int("group", groups), Ints("dilations", dilation, dilation));
     }
 
     public string MaxPool(string x, string output, int kernel, int stride, int[] pads, bool ceil) =>
-        Node("MaxPool", output, [x], Ints("kernel_shape", kernel, kernel), Ints("strides", stride, stride), Ints("pads", pads), Int("ceil_mode", ceil ? 1 : 0));
+        Node("MaxPool", output, [x], Ints("kernel_shape", kernel, kernel), Ints("strides", stride, stride), Ints("pads", pads),
+            Int("ceil_mode", ceil ? 1 : 0));
 
     public string AveragePool(string x, string output, int kernel, int stride) =>
         Node("AveragePool", output, [x], Ints("kernel_shape", kernel, kernel), Ints("strides", stride, stride));
@@ -49,7 +52,8 @@ internal sealed class GraphBuilder
     /// <summary>A float constant of the given shape; returns its name.</summary>
     public string Constant(string name, int[] shape, float[] values)
     {
-        _graph.Initializer.Add(new TensorProto { Name = name, DataType = FloatType, Dims = { shape.Select(d => (long)d) }, RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(values)) });
+        _graph.Initializer.Add(new TensorProto { Name = name, DataType = FloatType, Dims = { shape.Select(d => (long)d) }, RawData =
+            ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(values)) });
         return name;
     }
 
@@ -69,20 +73,26 @@ internal sealed class GraphBuilder
     /// <summary>An int64 constant: pads, shapes, axes.</summary>
     public string Constant(string name, long[] values)
     {
-        _graph.Initializer.Add(new TensorProto { Name = name, DataType = Int64Type, Dims = { values.Length }, RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(values)) });
+        _graph.Initializer.Add(new TensorProto { Name = name, DataType = Int64Type, Dims = { values.Length }, RawData =
+            ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(values)) });
         return name;
     }
 
-    public static AttributeProto Int(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
-    public static AttributeProto Float(string name, float value) => new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
-    public static AttributeProto Ints(string name, params int[] values) => new() { Name = name, Ints = { values.Select(v => (long)v) }, Type = AttributeProto.Types.AttributeType.Ints };
-    public static AttributeProto Text(string name, string value) => new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
+    public static AttributeProto Int(string name, long value)
+        => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
+    public static AttributeProto Float(string name, float value)
+        => new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
+    public static AttributeProto Ints(string name, params int[] values)
+        => new() { Name = name, Ints = { values.Select(v => (long)v) }, Type = AttributeProto.Types.AttributeType.Ints };
+    public static AttributeProto Text(string name, string value)
+        => new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
 
     private static ValueInfoProto ValueInfo(string name, string batch, params int[] shape)
     {
         var dims = new TensorShapeProto();
         dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimParam = batch });
         foreach (int d in shape) dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = d });
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = FloatType, Shape = dims } } };
+        return new ValueInfoProto { Name = name, Type =
+            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = FloatType, Shape = dims } } };
     }
 }

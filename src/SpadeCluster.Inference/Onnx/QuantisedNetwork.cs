@@ -16,15 +16,18 @@ internal sealed class QuantisedNetwork
     private readonly ModelProto _proto;
     private readonly Dictionary<string, TensorProto> _weights;
 
-    /// <exception cref="SpadeException">InvalidArgument: not a readable network, of an older operator set, or without convolutions.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: not a readable network, of an older operator set, or without
+    /// convolutions.</exception>
     public QuantisedNetwork(InferenceModel model)
     {
         _proto = RuntimeNetwork.Parse(model.Network, model.Source);
         long opset = _proto.OpsetImport.First(o => o.Domain is "" or "ai.onnx").Version;
-        if (opset < OldestOpset) throw new SpadeException(SpadeError.InvalidArgument, $"{model.Source} uses ONNX operator set {opset}; int8 takes {OldestOpset} or later, export it again");
+        if (opset < OldestOpset) throw new SpadeException(SpadeError.InvalidArgument,
+            $"{model.Source} uses ONNX operator set {opset}; int8 takes {OldestOpset} or later, export it again");
         _weights = _proto.Graph.Initializer.Where(t => t.DataType == Float && t.RawData.Length > 0).ToDictionary(t => t.Name);
         Read = [.. _proto.Graph.Node.SelectMany(Activations).Distinct()];
-        if (!_proto.Graph.Node.Any(IsQuantised)) throw new SpadeException(SpadeError.InvalidArgument, $"{model.Source} has no convolution with constant weights: int8 would change nothing");
+        if (!_proto.Graph.Node.Any(IsQuantised)) throw new SpadeException(SpadeError.InvalidArgument,
+            $"{model.Source} has no convolution with constant weights: int8 would change nothing");
     }
 
     /// <summary>The tensors that are to be quantised, whose ranges <see cref="Quantise"/> wants.</summary>
@@ -36,7 +39,8 @@ internal sealed class QuantisedNetwork
         var proto = _proto.Clone();
         proto.Graph.Output.Clear();
         foreach (string name in Read.Where(n => proto.Graph.Input.All(i => i.Name != n)))
-            proto.Graph.Output.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float } } });
+            proto.Graph.Output.Add(new ValueInfoProto { Name = name, Type =
+                new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float } } });
         return proto.ToByteArray();
     }
 
@@ -48,7 +52,8 @@ internal sealed class QuantisedNetwork
         NodeProto[] nodes = [.. graph.Node];
         graph.Node.Clear();
         var scales = new Dictionary<string, float>();
-        foreach (var input in graph.Input.Where(i => Read.Contains(i.Name))) scales[input.Name] = AddPair(graph, input.Name, ranges[input.Name]);
+        foreach (var input in graph.Input.Where(i => Read.Contains(i.Name))) scales[input.Name] =
+            AddPair(graph, input.Name, ranges[input.Name]);
         foreach (var node in nodes)
         {
             string[] activations = [.. Activations(node)];
@@ -64,7 +69,8 @@ internal sealed class QuantisedNetwork
     }
 
     private bool IsQuantised(NodeProto node) =>
-        node.OpType == "Conv" && _weights.ContainsKey(node.Input[1]) && (node.Input.Count < 3 || node.Input[2].Length == 0 || _weights.ContainsKey(node.Input[2]));
+        node.OpType == "Conv" && _weights.ContainsKey(node.Input[1])
+            && (node.Input.Count < 3 || node.Input[2].Length == 0 || _weights.ContainsKey(node.Input[2]));
 
     /// <summary>What a node reads that is to be 8 bits; its first inputs.</summary>
     private IEnumerable<string> Activations(NodeProto node) =>
@@ -80,8 +86,10 @@ internal sealed class QuantisedNetwork
         byte zero = (byte)Math.Clamp(MathF.Round(-low / scale), 0, 255);
         Store<float>(graph, $"{name}.scale", Float, [], [scale]);
         Store<byte>(graph, $"{name}.zero", UInt8, [], [zero]);
-        graph.Node.Add(new NodeProto { OpType = "QuantizeLinear", Name = $"{name}.quantise", Input = { name, $"{name}.scale", $"{name}.zero" }, Output = { $"{name}.u8" } });
-        graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Name = $"{name}.dequantise", Input = { $"{name}.u8", $"{name}.scale", $"{name}.zero" }, Output = { Dequantised(name) } });
+        graph.Node.Add(new NodeProto { OpType = "QuantizeLinear", Name = $"{name}.quantise", Input =
+            { name, $"{name}.scale", $"{name}.zero" }, Output = { $"{name}.u8" } });
+        graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Name = $"{name}.dequantise", Input =
+            { $"{name}.u8", $"{name}.scale", $"{name}.zero" }, Output = { Dequantised(name) } });
         return scale;
     }
 
@@ -103,22 +111,26 @@ internal sealed class QuantisedNetwork
         if (node.Input.Count < 3 || node.Input[2].Length == 0) return;
         // A convolution's sums have the scale input * weights: so must the bias that starts them.
         float[] sums = [.. scales.Select(s => s * inputScale)];
-        int[] bias = [.. Values(_weights[node.Input[2]]).Select((b, o) => (int)Math.Clamp(Math.Round(b / (double)sums[o]), int.MinValue, int.MaxValue))];
+        int[] bias = [.. Values(_weights[node.Input[2]]).Select((b, o)
+            => (int)Math.Clamp(Math.Round(b / (double)sums[o]), int.MinValue, int.MaxValue))];
         node.Input[2] = AddConstant<int>(graph, $"{node.Output[0]}.bias.int32", Int32, [outputs], bias, sums);
     }
 
     private static float[] Values(TensorProto tensor) => MemoryMarshal.Cast<byte, float>(tensor.RawData.Span).ToArray();
 
     /// <summary>Integers with a scale for each of the first dimension's elements; returns the name of their float values.</summary>
-    private static string AddConstant<T>(GraphProto graph, string name, int type, long[] dims, T[] values, float[] scales) where T : unmanaged
+    private static string AddConstant<T>(GraphProto graph, string name, int type, long[] dims, T[] values, float[] scales) where T
+        : unmanaged
     {
         Store(graph, name, type, dims, values);
         Store(graph, $"{name}.scale", Float, [scales.Length], scales);
         Store(graph, $"{name}.zero", type, [scales.Length], new T[scales.Length]);
-        graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Name = $"{name}.dequantise", Input = { name, $"{name}.scale", $"{name}.zero" }, Output = { Dequantised(name) }, Attribute = { GraphBuilder.Int("axis", 0) } });
+        graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Name = $"{name}.dequantise", Input =
+            { name, $"{name}.scale", $"{name}.zero" }, Output = { Dequantised(name) }, Attribute = { GraphBuilder.Int("axis", 0) } });
         return Dequantised(name);
     }
 
     private static void Store<T>(GraphProto graph, string name, int type, long[] dims, T[] values) where T : unmanaged =>
-        graph.Initializer.Add(new TensorProto { Name = name, DataType = type, Dims = { dims }, RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<T>(values)) });
+        graph.Initializer.Add(new TensorProto { Name = name, DataType = type, Dims = { dims }, RawData =
+            ByteString.CopyFrom(MemoryMarshal.AsBytes<T>(values)) });
 }

@@ -27,12 +27,14 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         var proto = Parse(model.Network, source);
         var graph = proto.Graph;
         foreach (var tensor in graph.Initializer) CheckWeights(tensor, source);
-        foreach (var tensor in graph.Node.SelectMany(n => n.Attribute).Where(a => a.T is not null).Select(a => a.T)) CheckWeights(tensor, source);
+        foreach (var tensor in graph.Node.SelectMany(n => n.Attribute).Where(a => a.T is not null).Select(a
+            => a.T)) CheckWeights(tensor, source);
 
         string[] wanted = [.. manifest.Levels, manifest.Pooled.Output ?? manifest.Pooled.MeanOf!];
         var produced = graph.Node.SelectMany(n => n.Output).ToHashSet();
         foreach (string name in wanted)
-            if (!produced.Contains(name)) throw Bad($"{source} has no output '{name}', which model.json names; it has {string.Join(", ", graph.Output.Select(o => $"'{o.Name}'"))}");
+            if (!produced.Contains(name)) throw Bad($"{source} has no output '{name}', which model.json names; it has " +
+                $"{string.Join(", ", graph.Output.Select(o => $"'{o.Name}'"))}");
 
         Prune(graph, wanted);
         bool single = AdaptInput(graph, manifest, source, out string input);
@@ -42,7 +44,8 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
             string level = Add(graph, "Cast", [name], $"{Prefix}float{i + 1}", GraphBuilder.Int("to", Float));
             if (manifest.Aggregate > 1) level = Average(graph, level, $"{Prefix}aggregate{i + 1}", manifest.Aggregate);
             if (halfLevels) level = Add(graph, "Cast", [level], $"{Prefix}half{i + 1}", GraphBuilder.Int("to", Half));
-            return Output(graph, Add(graph, "Transpose", [level], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)), halfLevels ? Half : Float, rank: 4);
+            return Output(graph, Add(graph, "Transpose", [level], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)),
+                halfLevels ? Half : Float, rank: 4);
         }).ToArray();
         string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", GraphBuilder.Int("to", Float));
         if (manifest.Pooled.MeanOf is not null) pooled = Add(graph, "GlobalAveragePool", [pooled], $"{Prefix}pooled.mean");
@@ -59,12 +62,14 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new SpadeException(SpadeError.InvalidArgument, $"{source} is not a readable ONNX model (damaged or truncated: {e.Message})", e);
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{source} is not a readable ONNX model (damaged or truncated: {e.Message})", e);
         }
         if (proto.Graph is null || proto.Graph.Node.Count == 0) throw Bad($"{source} holds no ONNX graph; is it really an ONNX model?");
         var opset = proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") ?? throw Bad($"{source} names no ONNX operator set");
         if (opset.Version is < OldestOpset or > NewestOpset)
-            throw Bad($"{source} uses ONNX operator set {opset.Version}; {OldestOpset} to {NewestOpset} are supported, export it again with one of these");
+            throw Bad($"{source} uses ONNX operator set {opset.Version}; {OldestOpset} to {NewestOpset} are supported, export it again " +
+                $"with one of these");
         return proto;
     }
 
@@ -74,7 +79,8 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
             throw Bad($"tensor '{tensor.Name}' of {source} keeps its data in another file; export the model with its weights inside");
         var raw = tensor.RawData.Span;
         int width = tensor.DataType switch { Float => 4, Half => 2, Double => 8, _ => 1 };
-        if (raw.Length % width != 0) throw Bad($"tensor '{tensor.Name}' of {source} holds {raw.Length} bytes, which is no whole number of values; the file is damaged");
+        if (raw.Length % width != 0) throw Bad($"tensor '{tensor.Name}' of {source} holds {raw.Length} bytes, which is no whole number " +
+            $"of values; the file is damaged");
         bool finite = tensor.DataType switch
         {
             Float => AllFinite<float>(MemoryMarshal.Cast<byte, float>(raw)) && AllFinite<float>([.. tensor.FloatData]),
@@ -111,8 +117,10 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
     {
         var initialized = graph.Initializer.Select(t => t.Name).ToHashSet();
         var read = graph.Node.SelectMany(n => n.Input).ToHashSet();
-        var inputs = graph.Input.Where(i => !initialized.Contains(i.Name) && read.Contains(i.Name)).ToList(); // old files list weights as inputs too
-        if (inputs.Count != 1) throw Bad($"{source} has {inputs.Count} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); one image input is expected");
+        // old files list weights as inputs too
+        var inputs = graph.Input.Where(i => !initialized.Contains(i.Name) && read.Contains(i.Name)).ToList();
+        if (inputs.Count != 1) throw Bad($"{source} has {inputs.Count} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); one " +
+            $"image input is expected");
         var type = inputs[0].Type?.TensorType;
         var declared = type?.Shape?.Dim;
         if (declared is not { Count: 4 }) throw Bad($"input '{inputs[0].Name}' of {source} must have the dimensions [N, 3, height, width]");
@@ -121,16 +129,22 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
             if (declared[d].DimValue > 0 && declared[d].DimValue != shape[d])
                 throw Bad(d == 0
                     ? $"{source} was exported for batches of {declared[0].DimValue}; export it for batches of 1 or of any size"
-                    : $"dimension {d} of input '{inputs[0].Name}' of {source} is {declared[d].DimValue} but model.json asks for {shape[d]}");
+                    : $"dimension {d} of input '{inputs[0].Name}' of {source} is {declared[d].DimValue} but model.json asks for " +
+                        $"{shape[d]}");
         bool single = declared[0].DimValue == 1;
-        if (type!.ElemType is not (Float or Half)) throw Bad($"input '{inputs[0].Name}' of {source} has ONNX data type {type.ElemType}; float32 (1) and float16 (10) are supported");
+        if (type!.ElemType is not (Float
+            or Half)) throw Bad($"input '{inputs[0].Name}' of {source} has ONNX data type {type.ElemType}; float32 (1) and float16 (10) " +
+            $"are supported");
 
         name = $"{Prefix}image";
         graph.Input.Remove(inputs[0]);
-        var dims = new TensorShapeProto { Dim = { single ? new TensorShapeProto.Types.Dimension { DimValue = 1 } : new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
+        var dims = new TensorShapeProto { Dim =
+            { single ? new TensorShapeProto.Types.Dimension { DimValue = 1 } : new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
         foreach (long d in shape[1..]) dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = d });
-        graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } } });
-        graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name }, Attribute = { GraphBuilder.Int("to", type.ElemType) } });
+        graph.Input.Add(new ValueInfoProto { Name = name, Type =
+            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } } });
+        graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name },
+            Attribute = { GraphBuilder.Int("to", type.ElemType) } });
         return single;
     }
 
@@ -152,7 +166,8 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
     {
         var dims = new TensorShapeProto();
         for (int d = 0; d < rank; d++) dims.Dim.Add(new TensorShapeProto.Types.Dimension());
-        graph.Output.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = dims } } });
+        graph.Output.Add(new ValueInfoProto { Name = name, Type =
+            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = dims } } });
         return name;
     }
 

@@ -138,7 +138,8 @@ internal sealed class BoundSession : IDisposable
         if (!OrtEnv.Instance().GetAvailableProviders().Contains(CudaProvider))
         {
             settings.Dispose();
-            throw new SpadeException(SpadeError.Unavailable, $"device {device} cannot be used: this build runs networks on the CPU only; build with -p:Gpu=true, or choose device cpu");
+            throw new SpadeException(SpadeError.Unavailable,
+                $"device {device} cannot be used: this build runs networks on the CPU only; build with -p:Gpu=true, or choose device cpu");
         }
         var values = new Dictionary<string, string>
         {
@@ -183,7 +184,9 @@ internal sealed class BoundSession : IDisposable
     {
         long needed = 3L * model.Network.Length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (needed > available)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"{model.Source} has {model.Network.Length:N0} bytes of weights; loading them on {device} takes about {needed:N0} bytes of memory and this process may use {available:N0}");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{model.Source} has {model.Network.Length:N0} bytes of weights; loading them on {device} takes about {needed:N0} bytes " +
+                $"of memory and this process may use {available:N0}");
     }
 
     /// <summary>One run of a black image, for the shapes; exported models rarely state them all.</summary>
@@ -195,7 +198,8 @@ internal sealed class BoundSession : IDisposable
         foreach (long[] s in shapes)
             if (s.Contains(0) || s[0] != 1)
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the pooled feature [N, C]");
+                    $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the " +
+                        $"pooled feature [N, C]");
         return ([.. shapes[..^1].Select(s => new LevelShape((int)s[1], (int)s[2], (int)s[3]))], (int)shapes[^1][1]);
     }
 
@@ -213,7 +217,8 @@ internal sealed class BoundSession : IDisposable
 
     private unsafe OrtValue Over(Memory<byte> buffer, TensorElementType type, int images, int[] shape)
     {
-        long length = (long)images * shape.Aggregate(1, (p, d) => p * d) * (type == TensorElementType.Float ? sizeof(float) : sizeof(ushort));
+        long length = (long)images * shape.Aggregate(1, (p, d) => p * d) * (type == TensorElementType.Float ? sizeof(float)
+            : sizeof(ushort));
         nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer.Span)); // the buffer is pinned
         var value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [images, .. shape], address, length);
         _bound.Add(value);
@@ -229,7 +234,8 @@ internal sealed class BoundSession : IDisposable
     private static unsafe Memory<byte> Buffer(long length)
     {
         const int Line = 64;
-        if (length > Array.MaxLength - Line) throw new SpadeException(SpadeError.ResourceExhausted, $"a batch takes {length:N0} bytes, more than one buffer holds; use a smaller batch");
+        if (length > Array.MaxLength - Line) throw new SpadeException(SpadeError.ResourceExhausted,
+            $"a batch takes {length:N0} bytes, more than one buffer holds; use a smaller batch");
         byte[] bytes = GC.AllocateArray<byte>((int)length + Line, pinned: true);
         int past = (int)((nint)Unsafe.AsPointer(ref bytes[0]) % Line);
         return bytes.AsMemory(Line - past, (int)length);

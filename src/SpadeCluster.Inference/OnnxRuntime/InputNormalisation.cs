@@ -9,7 +9,8 @@ internal sealed class InputNormalisation
     public InputNormalisation(ModelManifest manifest)
     {
         _channelOf = manifest.ChannelOrder == ChannelOrder.RGB ? [0, 1, 2] : [2, 1, 0];
-        for (int c = 0; c < 3; c++) _table[c] = [.. Enumerable.Range(0, 256).Select(v => (float)((v - (double)manifest.Mean[c]) / manifest.Scale[c]))];
+        for (int c = 0; c < 3; c++) _table[c] =
+            [.. Enumerable.Range(0, 256).Select(v => (float)((v - (double)manifest.Mean[c]) / manifest.Scale[c]))];
     }
 
     /// <param name="pixels">Row-major RGB.</param>

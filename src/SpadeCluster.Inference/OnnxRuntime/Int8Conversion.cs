@@ -22,12 +22,15 @@ public static class Int8Conversion
         {
             Name = $"{model.Manifest.Name}-int8",
             Sha256 = InferenceModel.DigestOf(bytes),
-            Origin = $"{model.Manifest.Origin}; int8, calibrated on {normals.Count} normals, from the network with SHA-256 {model.Manifest.Sha256}",
+            Origin = $"{model.Manifest.Origin}; int8, calibrated on {normals.Count} normals, from the network with SHA-256 " +
+                $"{model.Manifest.Sha256}",
         };
         return InferenceModel.Create(manifest, bytes, manifest.Name);
     }
 
-    private static Dictionary<string, (float Low, float High)> Ranges(InferenceModel model, QuantisedNetwork network, IReadOnlyList<RgbImage> normals, CancellationToken cancellationToken)
+    private static Dictionary<string,
+        (float Low, float High)> Ranges(InferenceModel model, QuantisedNetwork network, IReadOnlyList<RgbImage> normals,
+        CancellationToken cancellationToken)
     {
         var manifest = model.Manifest;
         var ranges = network.Read.ToDictionary(name => name, _ => (Low: 0f, High: 0f));
@@ -41,10 +44,13 @@ public static class Int8Conversion
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 if ((image.Width, image.Height) != (manifest.InputWidth, manifest.InputHeight))
-                    throw new SpadeException(SpadeError.InvalidArgument, $"a normal is {image.Width}x{image.Height}; model {manifest.Name} takes {manifest.InputWidth}x{manifest.InputHeight}");
+                    throw new SpadeException(SpadeError.InvalidArgument,
+                        $"a normal is {image.Width}x{image.Height}; model {manifest.Name} takes " +
+                        $"{manifest.InputWidth}x{manifest.InputHeight}");
                 normalisation.Apply(image.Pixels, input);
                 Widen(name, input);
-                using var results = session.Run([NamedOnnxValue.CreateFromTensor(name, new DenseTensor<float>(input, [1, 3, manifest.InputHeight, manifest.InputWidth]))]);
+                using var results = session.Run([NamedOnnxValue.CreateFromTensor(name,
+                    new DenseTensor<float>(input, [1, 3, manifest.InputHeight, manifest.InputWidth]))]);
                 foreach (var result in results) Widen(result.Name, ((DenseTensor<float>)result.AsTensor<float>()).Buffer.Span);
             }
         }

@@ -14,7 +14,8 @@ public readonly record struct OnnxRuntimeDevice(int? Cuda)
     {
         "cpu" => Cpu,
         "cuda" => new(0),
-        _ when text.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => new(id),
+        _ when text.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => new(id),
         _ => throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is no device; cpu, cuda and cuda:N (N from 0) are"),
     };
 

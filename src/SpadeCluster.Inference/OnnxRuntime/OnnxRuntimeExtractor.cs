@@ -43,7 +43,9 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             if (s.Height > shapes[0].Height || shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)
             {
                 _session.Dispose();
-                throw new SpadeException(SpadeError.InvalidArgument, $"{model.Source}: a level of {s} does not divide the finest of {shapes[0]}; list levels finest first and choose an input size that fits");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"{model.Source}: a level of {s} does not divide the finest of {shapes[0]}; list levels finest first and choose an " +
+                    $"input size that fits");
             }
         Model = new FeatureModel(m.Name, model.Digest, m.InputWidth, m.InputHeight, shapes, _session.PooledLength, m.WeightChannels);
         _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: note);
@@ -68,14 +70,16 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     /// <summary>Computes while the caller waits; see <see cref="IFeatureExtractor"/>.</summary>
     /// <exception cref="SpadeException">InvalidArgument: an image has not the model's input size. Unavailable or
     /// ResourceExhausted: the device failed now or before; see <see cref="Health"/>.</exception>
-    public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default)
+    public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
+        CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNotEqual(features.Count, images.Count);
         for (int i = 0; i < images.Count; i++)
         {
             if (images[i].Width != Model.InputWidth || images[i].Height != Model.InputHeight)
-                throw new SpadeException(SpadeError.InvalidArgument, $"image {i} is {images[i].Width}x{images[i].Height}; model {Model.Name} takes {Model.InputWidth}x{Model.InputHeight}");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"image {i} is {images[i].Width}x{images[i].Height}; model {Model.Name} takes {Model.InputWidth}x{Model.InputHeight}");
             if (features[i].Pooled.Length != Model.PooledLength || !features[i].Shapes.SequenceEqual(Model.Levels))
                 throw new ArgumentException($"the buffers of image {i} are not of this model's shape", nameof(features));
         }
@@ -144,10 +148,13 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         for (int part = 0; part <= Model.Levels.Count; part++)
             foreach (float value in part < Model.Levels.Count ? features.Levels[part] : features.Pooled)
                 if (!float.IsFinite(value) || (_options.HalfLevels && Math.Abs(value) > 65504))
-                    throw new SpadeException(SpadeError.FailedPrecondition, $"{_model.Source}: its {(part < Model.Levels.Count ? $"level {part + 1}" : "pooled")} features contain NaN, infinite or too large values; check the weights and the input scale in model.json");
+                    throw new SpadeException(SpadeError.FailedPrecondition,
+                        $"{_model.Source}: its {(part < Model.Levels.Count ? $"level {part + 1}" : "pooled")} features contain NaN, " +
+                        $"infinite or too large values; check the weights and the input scale in model.json");
     }
 
-    private bool MayFallBack(SpadeException e) => _options.FallBackToCpu && _device.Cuda is not null && e.Error is (SpadeError.Unavailable or SpadeError.ResourceExhausted);
+    private bool MayFallBack(SpadeException e) => _options.FallBackToCpu && _device.Cuda is not null
+        && e.Error is (SpadeError.Unavailable or SpadeError.ResourceExhausted);
 
     private static string FellBack(SpadeException e) => $"fell back to the CPU, as configured: {e.Message}";
 }

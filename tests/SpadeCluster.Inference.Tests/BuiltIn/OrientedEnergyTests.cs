@@ -23,7 +23,8 @@ public class OrientedEnergyTests
         return features;
     }
 
-    private static float At(ImageFeatures f, int level, int y, int x, int channel) => f.Levels[level][(((y * f.Shapes[level].Width) + x) * 45) + channel];
+    private static float At(ImageFeatures f, int level, int y, int x, int channel)
+        => f.Levels[level][(((y * f.Shapes[level].Width) + x) * 45) + channel];
 
     [Fact]
     public void Shapes_and_name()
@@ -36,7 +37,8 @@ public class OrientedEnergyTests
     }
 
     [Fact]
-    public void It_is_made_the_same_every_time() => Assert.Equal(OrientedEnergy.Open().Network.ToArray(), OrientedEnergy.Open().Network.ToArray());
+    public void It_is_made_the_same_every_time()
+        => Assert.Equal(OrientedEnergy.Open().Network.ToArray(), OrientedEnergy.Open().Network.ToArray());
 
     [Fact]
     public void Filters_ignore_constants_and_have_the_promised_sum()

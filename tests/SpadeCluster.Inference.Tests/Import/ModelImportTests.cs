@@ -46,9 +46,12 @@ public class ModelImportTests
         var weights = new RecordingWeights(1);
         ResNetBuilder.Build(ResNetArchitecture.All[0], weights, "", "");
         weights.Write(folder.In("w"));
-        Assert.Contains("layer1.0.conv1.weight", Assert.Throws<SpadeException>(() => ModelImport.Run("resnet50", folder.In("w"), folder.In("model"))).Message);
-        Assert.Contains("'vgg16'", Assert.Throws<SpadeException>(() => ModelImport.Run("vgg16", folder.In("w"), folder.In("model"))).Message);
-        Assert.Equal(SpadeError.NotFound, Assert.Throws<SpadeException>(() => ModelImport.Run("resnet18", folder.In("none"), folder.In("model"))).Error);
+        Assert.Contains("layer1.0.conv1.weight",
+            Assert.Throws<SpadeException>(() => ModelImport.Run("resnet50", folder.In("w"), folder.In("model"))).Message);
+        Assert.Contains("'vgg16'",
+            Assert.Throws<SpadeException>(() => ModelImport.Run("vgg16", folder.In("w"), folder.In("model"))).Message);
+        Assert.Equal(SpadeError.NotFound,
+            Assert.Throws<SpadeException>(() => ModelImport.Run("resnet18", folder.In("none"), folder.In("model"))).Error);
     }
 
     internal static InferenceModel Import(string name, TemporaryFolder folder)

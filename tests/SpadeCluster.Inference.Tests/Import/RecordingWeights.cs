@@ -19,7 +19,8 @@ internal sealed class RecordingWeights(int seed) : IWeights
         return values;
     }
 
-    public void Write(string path, string dtype = "F32") => Write(path, Tensors.ToDictionary(t => t.Key, t => (dtype, t.Value.Shape, Bytes(t.Value.Values, dtype))));
+    public void Write(string path, string dtype = "F32")
+        => Write(path, Tensors.ToDictionary(t => t.Key, t => (dtype, t.Value.Shape, Bytes(t.Value.Values, dtype))));
 
     public static void Write(string path, Dictionary<string, (string Dtype, int[] Shape, byte[] Bytes)> tensors)
     {
@@ -45,7 +46,8 @@ internal sealed class RecordingWeights(int seed) : IWeights
     private static byte[] Bytes(float[] values, string dtype) => dtype switch
     {
         "F16" => MemoryMarshal.AsBytes<Half>(Array.ConvertAll(values, v => (Half)v)).ToArray(),
-        "BF16" => MemoryMarshal.AsBytes<ushort>(Array.ConvertAll(values, v => (ushort)(BitConverter.SingleToUInt32Bits(v) >> 16))).ToArray(),
+        "BF16" => MemoryMarshal.AsBytes<ushort>(Array.ConvertAll(values, v
+            => (ushort)(BitConverter.SingleToUInt32Bits(v) >> 16))).ToArray(),
         _ => MemoryMarshal.AsBytes<float>(values).ToArray(),
     };
 }

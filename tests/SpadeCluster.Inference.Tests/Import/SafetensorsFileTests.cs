@@ -58,7 +58,8 @@ public class SafetensorsFileTests
     [Fact]
     public void Tensors_that_are_missing_or_of_another_kind_are_named()
     {
-        string file = "{" + Tensor("a", 0, 8) + "," + Tensor("b", 8, 16, "[1]", "I64") + "," + Tensor("c", 16, 18, "[2]", "F8_E4M3") + "," + Tensor("d", 18, 26, "[2]", "I32") + "}";
+        string file = "{" + Tensor("a", 0, 8) + "," + Tensor("b", 8, 16, "[1]", "I64") + "," + Tensor("c", 16, 18, "[2]", "F8_E4M3") + ","
+            + Tensor("d", 18, 26, "[2]", "I32") + "}";
         Assert.Contains("no tensor 'x'", Refused(file, 26, "x"));
         Assert.Contains("'b' has the shape [1]", Refused(file, 26, "b"));
         Assert.Contains("'d' has the type I32", Refused(file, 26, "d"));

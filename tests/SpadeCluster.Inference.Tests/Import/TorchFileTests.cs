@@ -51,16 +51,21 @@ public class TorchFileTests
     {
         using var folder = new TemporaryFolder();
         byte[] bytes = File.ReadAllBytes(Files.Value.In("zip.pth"));
-        string digest = InferenceModel.DigestOf(bytes), right = folder.In($"resnet18-{digest[..8]}.pth"), wrong = folder.In("resnet18-f37072fd.pth");
+        string digest = InferenceModel.DigestOf(bytes), right = folder.In($"resnet18-{digest[..8]}.pth"), wrong =
+            folder.In("resnet18-f37072fd.pth");
         File.WriteAllBytes(right, bytes);
         File.WriteAllBytes(wrong, bytes);
-        Assert.EndsWith($"; resnet18-{digest[..8]}.pth, SHA-256 {digest}, not a file that PyTorch publishes", ModelImport.Run("resnet18", right, folder.In("right")).Manifest.Origin);
-        Assert.Contains($"SHA-256 {digest}, which does not begin with f37072fd", Assert.Throws<SpadeException>(() => ModelImport.Run("resnet18", wrong, folder.In("wrong"))).Message);
+        Assert.EndsWith($"; resnet18-{digest[..8]}.pth, SHA-256 {digest}, not a file that PyTorch publishes",
+            ModelImport.Run("resnet18", right, folder.In("right")).Manifest.Origin);
+        Assert.Contains($"SHA-256 {digest}, which does not begin with f37072fd",
+            Assert.Throws<SpadeException>(() => ModelImport.Run("resnet18", wrong, folder.In("wrong"))).Message);
     }
 
     [TorchFact]
     public void The_published_names_are_those_that_torchvision_downloads() =>
-        Assert.Equal("", Torchvision.Run("import sys, torchvision.models.resnet as r; text = open(r.__file__).read(); missing = [n for n in sys.argv[1].split() if f'/models/{n}.pth' not in text]; assert not missing, missing", string.Join(' ', ModelImport.Published)));
+        Assert.Equal("", Torchvision.Run("import sys, torchvision.models.resnet as r; text = open(r.__file__).read(); missing = [n for " +
+            "n in sys.argv[1].split() if f'/models/{n}.pth' not in text]; assert not missing, missing",
+            string.Join(' ', ModelImport.Published)));
 
     [TorchFact]
     public void Other_types_and_views()
@@ -95,7 +100,8 @@ public class TorchFileTests
         {
             byte[] data = run < 20 ? whole[..random.Next(whole.Length)] : [.. whole];
             if (run >= 20)
-                for (int n = 0; n < 8; n++) data[random.Next(Math.Min(data.Length, 9000))] = (byte)random.Next(256); // where the structure is, in the older format
+                // where the structure is, in the older format
+                for (int n = 0; n < 8; n++) data[random.Next(Math.Min(data.Length, 9000))] = (byte)random.Next(256);
             File.WriteAllBytes(folder.In("w"), data);
             try
             {

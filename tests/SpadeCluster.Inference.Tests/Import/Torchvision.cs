@@ -32,7 +32,8 @@ internal static class Torchvision
             save("pooled", model.avgpool(model.layer4(x)).flatten())
         """;
 
-    public static string? Missing { get; } = File.Exists(Python) && Run("import torch, torchvision").Length == 0 ? null : "needs /usr/bin/python3 with torch and torchvision, which are not here";
+    public static string? Missing { get; } = File.Exists(Python) && Run("import torch, torchvision").Length == 0 ? null
+        : "needs /usr/bin/python3 with torch and torchvision, which are not here";
 
     /// <summary>Levels 1 to 3 ([y][x][channel]) and the pooled feature of one image.</summary>
     /// <param name="weights">A safetensors file of float32 tensors only.</param>
@@ -40,13 +41,15 @@ internal static class Torchvision
     {
         File.WriteAllBytes(folder.In("image"), image.Pixels);
         Assert.Equal("", Run(Forward, network, weights, folder.In("image"), folder.Path + "/"));
-        return [.. new[] { "level1", "level2", "level3", "pooled" }.Select(o => MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(folder.In(o))).ToArray())];
+        return [.. new[] { "level1", "level2", "level3", "pooled" }.Select(o => MemoryMarshal.Cast<byte,
+            float>(File.ReadAllBytes(folder.In(o))).ToArray())];
     }
 
     /// <summary>Runs a script; returns what it complained about.</summary>
     public static string Run(string script, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Python, ["-W", "ignore", "-c", script, .. arguments]) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(Python, ["-W", "ignore", "-c", script, .. arguments]) {
+            RedirectStandardError = true })!;
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0 ? "" : $"exit code {process.ExitCode}: {errors}";

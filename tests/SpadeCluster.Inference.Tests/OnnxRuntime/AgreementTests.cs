@@ -15,7 +15,8 @@ public class AgreementTests
     public async Task Golden_features_of_the_published_ResNet50()
     {
         using var folder = new TemporaryFolder();
-        var model = ModelImport.Run("resnet50-caffe", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"), folder.In("model"));
+        var model = ModelImport.Run("resnet50-caffe", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"),
+            folder.In("model"));
         var golden = Npz.Read(SharedData.Path("data", "resnet50-l3", "golden_features.npz"));
         var image = ImageReader.Default.ReadFile(SharedData.Path("data", "resnet50-l3", "golden_input.png"));
         using var extractor = new OnnxRuntimeExtractor(model);
@@ -61,7 +62,8 @@ public class AgreementTests
             await extractor.ExtractAsync(images, features);
             for (int i = 0; i < images.Length; i++) Extraction.AssertSameBits(expected[i], features[i]);
 
-            var concurrent = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => Task.Run(() => Extraction.Of(extractor, images[i % 5]))));
+            var concurrent = await Task.WhenAll(Enumerable.Range(0, 10).Select(i
+                => Task.Run(() => Extraction.Of(extractor, images[i % 5]))));
             for (int i = 0; i < concurrent.Length; i++) Extraction.AssertSameBits(expected[i % 5], concurrent[i]);
         }
     }

@@ -15,7 +15,8 @@ public class CudaTests
     [CudaFact]
     public async Task Features_are_those_of_the_CPU()
     {
-        foreach (var model in new[] { OrientedEnergy.Open(), SyntheticResNet.Build(ResNetArchitecture.All[0], 1), SyntheticResNet.WideResNet50() })
+        foreach (var model in new[] { OrientedEnergy.Open(), SyntheticResNet.Build(ResNetArchitecture.All[0], 1),
+            SyntheticResNet.WideResNet50() })
         {
             using var cpu = new OnnxRuntimeExtractor(model);
             using var cuda = new OnnxRuntimeExtractor(model, Cuda0);
@@ -29,7 +30,8 @@ public class CudaTests
     {
         if (SharedData.Root is null) return; // CudaFact names what it skips; this data is a second condition
         using var folder = new TemporaryFolder();
-        var model = ModelImport.Run("resnet50-caffe", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"), folder.In("model"));
+        var model = ModelImport.Run("resnet50-caffe", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"),
+            folder.In("model"));
         var golden = Npz.Read(SharedData.Path("data", "resnet50-l3", "golden_features.npz"));
         using var cuda = new OnnxRuntimeExtractor(model, Cuda0);
         var features = await Extraction.Of(cuda, ImageReader.Default.ReadFile(SharedData.Path("data", "resnet50-l3", "golden_input.png")));
@@ -73,14 +75,17 @@ public class CudaTests
     [CudaFact]
     public void A_memory_limit_below_the_weights_is_a_clear_error()
     {
-        var e = Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(SyntheticResNet.WideResNet50(), Cuda0 with { GpuMemoryLimit = 64 << 20 }).Dispose());
+        var e = Assert.Throws<SpadeException>(()
+            => new OnnxRuntimeExtractor(SyntheticResNet.WideResNet50(), Cuda0 with { GpuMemoryLimit = 64 << 20 }).Dispose());
         Assert.Equal(SpadeError.Unavailable, e.Error);
         Assert.Contains("device cuda:0 cannot be used", e.Message);
     }
 
     [CudaFact]
     public void A_device_that_is_not_there_is_a_clear_error() =>
-        Assert.Equal(SpadeError.Unavailable, Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = new(99) }).Dispose()).Error);
+        Assert.Equal(SpadeError.Unavailable,
+            Assert.Throws<SpadeException>(()
+            => new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = new(99) }).Dispose()).Error);
 
     [CudaFact]
     public async Task A_failing_device_falls_back_in_the_middle_of_a_call_where_configured()

@@ -19,7 +19,8 @@ public class FailureTests
         return e;
     }
 
-    private static InferenceModel Of(byte[] network, int size = 16) => InferenceModel.Create(SmallModels.Manifest(network, size), network, "test model");
+    private static InferenceModel Of(byte[] network, int size = 16)
+        => InferenceModel.Create(SmallModels.Manifest(network, size), network, "test model");
 
     private static InferenceModel Changed(Action<ModelProto> change)
     {
@@ -28,7 +29,8 @@ public class FailureTests
         return Of(Google.Protobuf.MessageExtensions.ToByteArray(proto));
     }
 
-    private static void Convolution(GraphBuilder g) => g.Conv("image", "level", [4, 3, 1, 1], [.. Enumerable.Range(1, 12).Select(i => i / 12f)]);
+    private static void Convolution(GraphBuilder g)
+        => g.Conv("image", "level", [4, 3, 1, 1], [.. Enumerable.Range(1, 12).Select(i => i / 12f)]);
 
     [Fact]
     public void Damaged_networks()
@@ -77,7 +79,8 @@ public class FailureTests
     [InlineData(24)]
     [InlineData(999)]
     public void Operator_sets_that_are_too_old_or_too_new(int version) =>
-        Assert.Contains($"operator set {version}; 7 to 23", Fails(Changed(m => m.OpsetImport[0].Version = version), SpadeError.InvalidArgument).Message);
+        Assert.Contains($"operator set {version}; 7 to 23",
+            Fails(Changed(m => m.OpsetImport[0].Version = version), SpadeError.InvalidArgument).Message);
 
     [Fact]
     public void A_missing_output_is_named_with_those_there_are()
@@ -91,24 +94,33 @@ public class FailureTests
     [InlineData(float.NaN)]
     [InlineData(float.NegativeInfinity)]
     public void Weights_that_are_not_finite(float bad) =>
-        Assert.Contains("'level.weight' of test model holds NaN or infinite", Fails(SmallModels.Of(g => g.Conv("image", "level", [1, 3, 1, 1], [1, bad, 1])), SpadeError.InvalidArgument).Message);
+        Assert.Contains("'level.weight' of test model holds NaN or infinite",
+            Fails(SmallModels.Of(g => g.Conv("image", "level", [1, 3, 1, 1], [1, bad, 1])), SpadeError.InvalidArgument).Message);
 
     [Fact]
     public void Features_that_are_not_finite_though_the_weights_are()
     {
-        var e = Fails(SmallModels.Of(g => g.Node("Log", "level", [g.Node("Sub", "zero", ["image", "image"])])), SpadeError.FailedPrecondition);
+        var e = Fails(SmallModels.Of(g => g.Node("Log", "level", [g.Node("Sub", "zero", ["image", "image"])])),
+            SpadeError.FailedPrecondition);
         Assert.Contains("level 1 features contain NaN", e.Message);
     }
 
     [Fact]
     public void Operators_and_shapes_that_make_no_sense()
     {
-        Assert.Contains("cannot run test model", Fails(SmallModels.Of(g => g.Node("NoSuchOperator", "level", ["image"])), SpadeError.InvalidArgument).Message);
-        Assert.Contains("cannot run test model", Fails(SmallModels.Of(g => g.Conv("image", "level", [4, 5, 1, 1], new float[20])), SpadeError.InvalidArgument).Message);
-        Assert.Contains("cannot run test model", Fails(SmallModels.Of(g => g.Flatten("image", "level")), SpadeError.InvalidArgument).Message);
-        Assert.Contains("exported for batches of 4", Fails(Changed(m => m.Graph.Input[0].Type.TensorType.Shape.Dim[0].DimValue = 4), SpadeError.InvalidArgument).Message);
-        Assert.Contains("is 17 but model.json asks for 16", Fails(Changed(m => m.Graph.Input[0].Type.TensorType.Shape.Dim[3].DimValue = 17), SpadeError.InvalidArgument).Message);
-        Assert.Contains("another file", Fails(Changed(m => m.Graph.Initializer[0].DataLocation = TensorProto.Types.DataLocation.External), SpadeError.InvalidArgument).Message);
+        Assert.Contains("cannot run test model",
+            Fails(SmallModels.Of(g => g.Node("NoSuchOperator", "level", ["image"])), SpadeError.InvalidArgument).Message);
+        Assert.Contains("cannot run test model",
+            Fails(SmallModels.Of(g => g.Conv("image", "level", [4, 5, 1, 1], new float[20])), SpadeError.InvalidArgument).Message);
+        Assert.Contains("cannot run test model",
+            Fails(SmallModels.Of(g => g.Flatten("image", "level")), SpadeError.InvalidArgument).Message);
+        Assert.Contains("exported for batches of 4",
+            Fails(Changed(m => m.Graph.Input[0].Type.TensorType.Shape.Dim[0].DimValue = 4), SpadeError.InvalidArgument).Message);
+        Assert.Contains("is 17 but model.json asks for 16",
+            Fails(Changed(m => m.Graph.Input[0].Type.TensorType.Shape.Dim[3].DimValue = 17), SpadeError.InvalidArgument).Message);
+        Assert.Contains("another file",
+            Fails(Changed(m => m.Graph.Initializer[0].DataLocation = TensorProto.Types.DataLocation.External),
+            SpadeError.InvalidArgument).Message);
     }
 
     [Fact]
@@ -139,7 +151,8 @@ public class FailureTests
     {
         using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
         var features = new ImageFeatures(extractor.Model);
-        var e = await Assert.ThrowsAsync<SpadeException>(async () => await extractor.ExtractAsync([new RgbImage(224, 224), new RgbImage(223, 224)], [features, features]));
+        var e = await Assert.ThrowsAsync<SpadeException>(async ()
+            => await extractor.ExtractAsync([new RgbImage(224, 224), new RgbImage(223, 224)], [features, features]));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.Contains("image 1 is 223x224", e.Message);
         Assert.True(extractor.Health.IsHealthy);
@@ -163,7 +176,8 @@ public class FailureTests
 
     public static TheoryData<Exception, SpadeError, string> DeviceFailures => new()
     {
-        { Failure("CUDA failure 719: unspecified launch failure ; GPU=0\nstack trace"), SpadeError.Unavailable, "cpu failed while running oriented-energy-1: CUDA failure 719" },
+        { Failure("CUDA failure 719: unspecified launch failure ; GPU=0\nstack trace"), SpadeError.Unavailable,
+            "cpu failed while running oriented-energy-1: CUDA failure 719" },
         { new OutOfMemoryException(), SpadeError.ResourceExhausted, "not enough memory to run oriented-energy-1 on cpu" },
     };
 
@@ -191,7 +205,8 @@ public class FailureTests
     {
         foreach (string device in new[] { "cuda", "cuda:7" })
         {
-            var e = Assert.Throws<SpadeException>(() => new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = OnnxRuntimeDevice.Parse(device) }).Dispose());
+            var e = Assert.Throws<SpadeException>(()
+                => new OnnxRuntimeExtractor(OrientedEnergy.Open(), new() { Device = OnnxRuntimeDevice.Parse(device) }).Dispose());
             Assert.Equal(SpadeError.Unavailable, e.Error);
             Assert.Contains($"device {OnnxRuntimeDevice.Parse(device)} cannot be used", e.Message);
             Assert.DoesNotContain('\n', e.Message);
@@ -218,7 +233,8 @@ public class FailureTests
         Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => OnnxRuntimeDevice.Parse(text)).Error);
 
     [Fact]
-    public void Devices() => Assert.Equal(["cpu", "cuda:0", "cuda:3"], new[] { "cpu", "cuda", "cuda:3" }.Select(d => OnnxRuntimeDevice.Parse(d).ToString()));
+    public void Devices() => Assert.Equal(["cpu", "cuda:0", "cuda:3"],
+        new[] { "cpu", "cuda", "cuda:3" }.Select(d => OnnxRuntimeDevice.Parse(d).ToString()));
 
     /// <summary>ONNX Runtime keeps its exception's constructor to itself.</summary>
     private static OnnxRuntimeException Failure(string message)

@@ -40,11 +40,16 @@ public class Int8ConversionTests
     public async Task Golden_features_of_the_published_ResNet50_within_a_tenth()
     {
         using var folder = new TemporaryFolder();
-        var model = ModelImport.Run("resnet50-caffe", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"), folder.In("model"));
-        RgbImage[] normals = [.. Directory.GetFiles(SharedData.Path("data", "cookie", "train", "good")).Order(StringComparer.Ordinal).Take(8).Select(f => Preprocessing.Stretch(224, 224).Apply(ImageReader.Default.ReadFile(f)))];
+        var model = ModelImport.Run("resnet50-caffe", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"),
+            folder.In("model"));
+        RgbImage[] normals = [.. Directory.GetFiles(SharedData.Path("data", "cookie", "train",
+            "good")).Order(StringComparer.Ordinal).Take(8).Select(f
+            => Preprocessing.Stretch(224, 224).Apply(ImageReader.Default.ReadFile(f)))];
         using var exact = new OnnxRuntimeExtractor(model);
         using var int8 = new OnnxRuntimeExtractor(Int8Conversion.Run(model, normals));
-        var image = Preprocessing.Stretch(224, 224).Apply(ImageReader.Default.ReadFile(Directory.GetFiles(SharedData.Path("data", "cookie", "test", "defect")).Order(StringComparer.Ordinal).First()));
+        var image = Preprocessing.Stretch(224,
+            224).Apply(ImageReader.Default.ReadFile(Directory.GetFiles(SharedData.Path("data", "cookie", "test",
+            "defect")).Order(StringComparer.Ordinal).First()));
         var (expected, actual) = (await Extraction.Of(exact, image), await Extraction.Of(int8, image));
         for (int level = 0; level < 3; level++)
             Assert.InRange(ModelVerification.RelativeError(actual.Levels[level], expected.Levels[level]), 0, 0.1);
@@ -80,6 +85,7 @@ public class Int8ConversionTests
         var proto = ModelProto.Parser.ParseFrom(ResNet18.Network.Span);
         proto.OpsetImport[0].Version = 12;
         byte[] older = Google.Protobuf.MessageExtensions.ToByteArray(proto);
-        Refused("operator set 12", InferenceModel.Create(ResNet18.Manifest with { Sha256 = InferenceModel.DigestOf(older) }, older, "older"), images);
+        Refused("operator set 12",
+            InferenceModel.Create(ResNet18.Manifest with { Sha256 = InferenceModel.DigestOf(older) }, older, "older"), images);
     }
 }
