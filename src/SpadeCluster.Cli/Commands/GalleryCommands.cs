@@ -9,12 +9,12 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery add|list|show|calibrate|retire|verify, and the versions' commands</summary>
+/// <summary>spade gallery add|list|show|calibrate|accept|retire|verify, and the versions' commands</summary>
 internal static class GalleryCommands
 {
     public static Command Create()
     {
-        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Retire(), Verify() };
+        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Accept(), Retire(), Verify() };
         foreach (var versions in GalleryVersionCommands.All()) command.Add(versions);
         return command;
     }
@@ -69,14 +69,14 @@ internal static class GalleryCommands
                     : await service.CalibrateAgainAsync(current, settings, new InlineProgress<int>(done => progress("calibrating", done, current.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
-            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration));
+            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration), SuspectRow.Of(manifest));
             if (asJson) CliJson.WriteLine(report, CliJson.Default.AddReport);
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (!asJson)
             {
                 Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {Count(manifest.Images.Count, "image")}")}");
                 if (report.Duplicates > 0) Console.WriteLine($"already there: {Some(outcomes.Where(o => o.Status == AddStatus.Duplicate).Select(o => o.Source))}");
-                if (manifest?.Calibration is { } c) PrintCalibration(name, c, manifest.Images.Count);
+                if (manifest?.Calibration is not null) CalibrationText.Write(manifest);
                 else if (manifest is not null) Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
             }
             return problems.Length > 0 ? ExitCodes.BadData : 0;
@@ -140,7 +140,7 @@ internal static class GalleryCommands
             }
             Console.WriteLine($"{m.Category} version {m.Version} ({m.Reason}, {m.CreatedAt:u}, {m.CreatedBy})");
             Console.WriteLine($"model {m.Model.Name} (digest {m.Model.Digest[..12]}), {m.Preprocessing}, {m.Images.Count} images");
-            if (m.Calibration is { } c) PrintCalibration(m.Category, c, m.Images.Count);
+            if (m.Calibration is not null) CalibrationText.Write(m);
             else Console.WriteLine("not calibrated");
             foreach (var i in m.Images) Console.WriteLine($"{i.Id}  {i.AddedAt:u}  {i.Source}");
             return 0;
@@ -166,11 +166,19 @@ internal static class GalleryCommands
             else
             {
                 Console.WriteLine($"{m.Category}: version {m.Version}");
-                PrintCalibration(m.Category, m.Calibration!, m.Images.Count);
+                CalibrationText.Write(m);
             }
             return 0;
         });
         return command;
+    }
+
+    private static Command Accept()
+    {
+        var category = Category();
+        var images = new Argument<string[]>("IMAGE") { Description = "Suspects that are good parts, by id or source name, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
+        return GalleryVersionCommands.Change("accept", "Say of suspects - normals far outside the others - that they are good parts: they count in the thresholds from now on.\n\nExample: spade gallery accept bottle 17.png --reason \"bright, but good\"",
+            category, images, (service, parsed, reason, stop) => service.AcceptAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
     private static Command Retire()
@@ -220,13 +228,7 @@ internal static class GalleryCommands
     public static string Thresholds(GalleryManifest m) => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
         : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
 
-    private static void PrintCalibration(string category, Calibration c, int normals)
-    {
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"thresholds: tau {c.Tau:G5} (gate), theta {c.Theta:G5} (map); at most {c.Rate:P2} of normal images rejected"));
-        if (c.Rate > c.Options.Alpha)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{normals} normals are too few to promise {c.Options.Alpha:P2}: that takes {Math.Ceiling(1 / c.Options.Alpha) - 1:0}"));
-        if (c.Highest.Count == 0) return;
-        Console.WriteLine($"highest among the normals: {string.Join(", ", c.Highest.Select(h => string.Create(CultureInfo.InvariantCulture, $"{h.Score:G5} {h.Image.Source}")))}");
-        if (c.Rate > c.Options.Alpha) Console.WriteLine($"theta is the highest: if that photograph is not of a good part, 'spade gallery retire {category} {c.Highest[0].Image.Id} --reason ...', then calibrate again");
-    }
+    /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>
+    private static ScoringOptions Fitted(ScoringOptions options, int images)
+        => options with { GateNeighbours = Math.Min(options.GateNeighbours, images) };
 }

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Neighbors;
@@ -29,6 +30,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
+[JsonSerializable(typeof(IReadOnlyList<ThresholdSimulationRow>))]
 [JsonSerializable(typeof(KeyRow))]
 [JsonSerializable(typeof(IReadOnlyList<KeyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext
