@@ -79,6 +79,7 @@ internal static class Mapping
             },
             ReviewRate = o.ReviewRate ?? 0,
             Normalised = o.Normalised,
+            Theta = o.Theta ?? 0,
         };
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);

@@ -93,6 +93,10 @@ internal sealed class MethodOptions
         Description = "How thresholds are estimated: robust (one odd normal moves them little), tail (fitted to the highest scores) or conformal (the rate is promised).",
         DefaultValueFactory = _ => "robust",
     };
+    private readonly Option<double> _theta = CommonOptions.Bounded(new Option<double>("--theta")
+    {
+        Description = "Set theta by hand, in the unit of raw scores; 0: estimate it again.",
+    }, 0, 1e12);
     private readonly Option<bool> _normalised = new("--normalised")
     {
         Description = "Set distances against what is usual at their position and in the pixel they match; false: plain distances, as in the paper.",
@@ -104,7 +108,7 @@ internal sealed class MethodOptions
         _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
         _threshold.AcceptOnlyFromAmong("robust", "tail", "conformal");
-        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _normalised, _alpha, _threshold, _reviewRate }) command.Add(option);
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _normalised, _alpha, _threshold, _reviewRate, _theta }) command.Add(option);
     }
 
     /// <param name="known">Settings that hold where no option is given; null: the defaults.</param>
@@ -121,6 +125,7 @@ internal sealed class MethodOptions
         if (Given(_alpha)) o = o with { Alpha = parsed.GetValue(_alpha) };
         if (Given(_normalised)) o = o with { Normalised = parsed.GetValue(_normalised) };
         if (Given(_threshold)) o = o with { Threshold = Enum.Parse<ThresholdRule>(parsed.GetRequiredValue(_threshold), ignoreCase: true) };
+        if (Given(_theta)) o = o with { Theta = parsed.GetValue(_theta) is > 0 and var theta ? theta : null };
         if (Given(_reviewRate)) o = o with { ReviewRate = parsed.GetValue(_reviewRate) is > 0 and var rate ? rate : null };
         return o;
     }

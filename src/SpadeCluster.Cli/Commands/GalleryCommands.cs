@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
+using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Storage;
@@ -151,26 +152,73 @@ internal static class GalleryCommands
     private static Command Calibrate()
     {
         var category = Category();
-        var (gallery, threads, json) = (CommonOptions.Gallery(), CommonOptions.Threads(), CommonOptions.Json());
-        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\nExample: spade gallery calibrate bottle --alpha 0.01") { category, gallery, threads, json };
+        var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
+        var defects = new Option<string?>("--defects") { Description = "Photographs of known defects, or a folder of them: what each threshold would miss, and the one of least expected cost. Nothing is set by it.", HelpName = "PATH" };
+        var costMiss = CommonOptions.Bounded(new Option<double>("--cost-miss") { Description = "What a missed defect costs, beside --cost-reject.", DefaultValueFactory = _ => 1 }, 0, 1e9);
+        var costReject = CommonOptions.Bounded(new Option<double>("--cost-reject") { Description = "What a rejected good part costs.", DefaultValueFactory = _ => 1 }, 0, 1e9);
+        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\nExample: spade gallery calibrate bottle --defects photos/broken --cost-miss 20")
+        {
+            category, defects, costMiss, costReject, gallery, model, threads, json,
+        };
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var service = Service(parsed, gallery, out _, threads: parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
+            var service = Service(parsed, gallery, out var store, engines);
             string name = parsed.GetRequiredValue(category);
+            var files = parsed.GetValue(defects) is { } path ? Files.Expand([path]) : [];
             int images = (await service.GetAsync(name, cancellation)).Images.Count;
             var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
-            var m = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-                await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation));
-            if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            var problems = new List<string>();
+            var (m, scores) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+            {
+                var calibrated = await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation);
+                return (calibrated, await ScoreDefectsAsync(name, files, store, engines, problems, done => progress("known defects", done, files.Count), cancellation));
+            });
+            var report = scores.Count == 0 ? null : Judge(m, scores, problems, parsed.GetValue(costMiss), parsed.GetValue(costReject));
+            foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
+            if (parsed.GetValue(json))
+            {
+                if (report is not null) CliJson.WriteLine(report, CliJson.Default.DefectReport);
+                else CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            }
             else
             {
                 Console.WriteLine($"{m.Category}: version {m.Version}");
                 CalibrationText.Write(m);
+                report?.Print(name);
             }
-            return 0;
+            return problems.Count > 0 ? ExitCodes.BadData : 0;
         });
         return command;
+    }
+
+    private static async Task<List<double>> ScoreDefectsAsync(
+        string category, IReadOnlyList<string> files, GalleryStore store, Engines engines, List<string> problems, Action<int> done, CancellationToken cancellation)
+    {
+        using var scoring = new ScoringService(store, engines, threads: engines.Threads);
+        var scores = new List<double>();
+        foreach (string file in files)
+        {
+            try
+            {
+                // A defect that the gate keeps from the search is missed whatever the threshold is.
+                scores.Add((await scoring.ScoreAsync(category, Files.Source(file), cancellation)).Result.Score ?? 0);
+            }
+            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
+            {
+                problems.Add(e.Message);
+            }
+            done(scores.Count + problems.Count);
+        }
+        return scores;
+    }
+
+    private static DefectReport Judge(GalleryManifest m, List<double> scores, List<string> problems, double costMiss, double costReject)
+    {
+        var calibration = m.Calibration!;
+        var judged = KnownDefects.Judge(calibration, scores, costMiss, costReject);
+        return new DefectReport(GalleryDetails.Of(m), scores.Count, problems, KnownDefects.At(calibration, scores, calibration.Theta, costMiss, costReject), KnownDefects.Cheapest(judged), judged);
     }
 
     private static Command Accept()
@@ -227,8 +275,4 @@ internal static class GalleryCommands
 
     public static string Thresholds(GalleryManifest m) => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
         : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
-
-    /// <summary>Default neighbours on a gallery that is still smaller than they are.</summary>
-    private static ScoringOptions Fitted(ScoringOptions options, int images)
-        => options with { GateNeighbours = Math.Min(options.GateNeighbours, images) };
 }

@@ -12,7 +12,7 @@ internal static class CalibrationText
         var c = manifest.Calibration!;
         var (options, category) = (c.Options, manifest.Category);
         string review = c.Review is { } limit ? Text($", review above {limit:G5}") : "";
-        string rule = options.Threshold.ToString().ToLowerInvariant();
+        string rule = options.Theta is null ? options.Threshold.ToString().ToLowerInvariant() : "theta set by hand; the others " + options.Threshold.ToString().ToLowerInvariant();
         Line($"thresholds ({rule}, aiming at {options.Alpha:P1} of good parts): defect above theta {c.Theta:G5}{review}; gate tau {c.Tau:G5}");
         var rate = c.EstimatedRate;
         Line($"estimated: theta rejects {rate.Rate:P1} of good parts (95 % interval {rate.Low:P1} to {rate.High:P1})");

@@ -19,6 +19,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(IReadOnlyList<GallerySummary>))]
 [JsonSerializable(typeof(GalleryDetails))]
 [JsonSerializable(typeof(AddReport))]
+[JsonSerializable(typeof(DefectReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(IReadOnlyList<GalleryVersion>))]
 [JsonSerializable(typeof(GalleryDiffReport))]

@@ -144,6 +144,7 @@ internal struct ScoringOptionsSurrogate
     [Id(9)] public ThresholdRule Threshold;
     [Id(10)] public double? ReviewRate;
     [Id(11)] public bool Normalised;
+    [Id(12)] public double? Theta;
 }
 
 [RegisterConverter]
@@ -163,6 +164,7 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         Threshold = s.Threshold,
         ReviewRate = s.ReviewRate,
         Normalised = s.Normalised,
+        Theta = s.Theta,
     };
 
     public ScoringOptionsSurrogate ConvertToSurrogate(in ScoringOptions o) => new()
@@ -179,6 +181,7 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         Threshold = o.Threshold,
         ReviewRate = o.ReviewRate,
         Normalised = o.Normalised,
+        Theta = o.Theta,
     };
 }
 

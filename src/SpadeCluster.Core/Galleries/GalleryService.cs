@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
@@ -146,7 +147,7 @@ public sealed partial class GalleryService(
             using var writer = await Lock(category, cancellationToken);
             if ((await GetAsync(category, cancellationToken)).Version != current.Version) continue;
             var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
-            return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
+            return await PublishAsync(current with { Version = current.Version + 1, Reason = options.Theta is { } theta ? string.Create(CultureInfo.InvariantCulture, $"calibrate with theta set to {theta:R}") : $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
         }
     }
 

@@ -68,7 +68,7 @@ public sealed record Calibration
     {
         // The conformal promise holds for all normals or for none.
         var scores = Options.Threshold == ThresholdRule.Conformal ? Scores : Counted();
-        double theta = ThresholdEstimate.Of(Options.Threshold, scores, Options.Alpha);
+        double theta = Options.Theta ?? ThresholdEstimate.Of(Options.Threshold, scores, Options.Alpha);
         double? review = Options.ReviewRate is { } rate && rate > Options.Alpha ? Math.Min(theta, ThresholdEstimate.Of(Options.Threshold, scores, rate)) : null;
         return this with { Theta = theta, Review = review };
     }

@@ -52,6 +52,9 @@ public sealed record ScoringOptions
     /// <summary>How tau and theta are estimated.</summary>
     public ThresholdRule Threshold { get; init; }
 
+    /// <summary>Theta as a person set it; null: estimated. It holds until it is taken back, whatever images are added.</summary>
+    public double? Theta { get; init; }
+
     /// <summary>Share of good parts that are at least reviewed, those rejected included; null, or not above alpha: none is reviewed.</summary>
     public double? ReviewRate { get; init; }
 
@@ -79,6 +82,7 @@ public sealed record ScoringOptions
         Require(GalleryNeighbours is null || (GalleryNeighbours >= 1 && GalleryNeighbours <= images), $"gallery neighbours K = {GalleryNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
         Require(Kappa is >= 1 and <= 64, $"kappa = {Kappa}: choose 1 to 64");
         Require(Alpha is > 0 and < 1, $"alpha = {Alpha}: choose a rate above 0 and below 1");
+        Require(Theta is null or (> 0 and < double.PositiveInfinity), $"theta = {Theta}: choose a score above 0");
         Require(ReviewRate is null or (> 0 and < 1), $"review rate = {ReviewRate}: choose a rate above 0 and below 1");
         Require(Sigma is >= 0 and <= 64, $"sigma = {Sigma}: choose 0 to 64 pixels");
         Require(AuditShare is >= 0 and <= 1, $"audit share = {AuditShare}: choose 0 to 1");

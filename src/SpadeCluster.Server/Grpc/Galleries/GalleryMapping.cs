@@ -67,6 +67,7 @@ internal static class GalleryMapping
             },
             ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
             Normalised = m.HasNormalised ? m.Normalised : d.Normalised,
+            Theta = !m.HasTheta ? d.Theta : m.Theta == 0 ? null : m.Theta,
         };
     }
 
@@ -107,6 +108,7 @@ internal static class GalleryMapping
             },
             ReviewRate = o.ReviewRate ?? 0,
             Normalised = o.Normalised,
+            Theta = o.Theta ?? 0,
         };
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);
