@@ -18,6 +18,8 @@ internal static class Mapping
         Version = r.Version,
         PredScore = r.HasPredScore ? r.PredScore : null,
         PredLabel = r.HasPredLabel ? r.PredLabel : null,
+        Verdict = r.HasVerdict ? r.Verdict : null,
+        Review = r.HasReview ? r.Review : null,
         RawScore = r.HasRawScore ? r.RawScore : null,
         MapMax = r.HasMapMax ? r.MapMax : null,
         Theta = r.HasTheta ? r.Theta : null,
@@ -69,6 +71,15 @@ internal static class Mapping
             AuditShare = o.AuditShare,
             Alpha = o.Alpha,
             Sigma = o.Sigma,
+            Threshold = o.Threshold switch
+            {
+                SpadeCluster.Scoring.ThresholdRule.Robust => Proto.ThresholdRule.Robust,
+                SpadeCluster.Scoring.ThresholdRule.Tail => Proto.ThresholdRule.Tail,
+                _ => Proto.ThresholdRule.Conformal,
+            },
+            ReviewRate = o.ReviewRate ?? 0,
+            Normalised = o.Normalised,
+            Theta = o.Theta ?? 0,
         };
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);

@@ -3,6 +3,7 @@ using System.Globalization;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
+using SpadeCluster.Evaluation;
 using SpadeCluster.Inference;
 using SpadeCluster.Inference.Import;
 using SpadeCluster.Neighbors;
@@ -10,12 +11,13 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade bench extract|pixel-search|image-search</summary>
+/// <summary>spade bench extract|pixel-search|image-search|thresholds</summary>
 internal static class BenchCommands
 {
-    public static Command Create()
-        => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.") { Extract(), PixelSearch(),
-        ImageSearch() };
+    public static Command Create() => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.")
+    {
+        Extract(), PixelSearch(), ImageSearch(), Thresholds(),
+    };
 
     private static Option<string?> Peer()
         => new("--peer") { Description =
@@ -135,6 +137,32 @@ internal static class BenchCommands
                 && r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"peer: {r.PeerMedianMs:0.0} ms, {times:0.00} times as long"));
             return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    private static Command Thresholds()
+    {
+        var draws = CommonOptions.Bounded(new Option<int>("--draws") { Description = "Galleries drawn per row.", DefaultValueFactory = _ => 400 }, 1, 100_000);
+        var alpha = CommonOptions.Bounded(new Option<double>("--alpha") { Description = "The false-reject rate aimed at.", DefaultValueFactory = _ => Scoring.ScoringOptions.Default.Alpha }, 0.0001, 0.5);
+        var seed = new Option<int>("--seed") { Description = "The same seed gives the same table.", DefaultValueFactory = _ => 1 };
+        var json = CommonOptions.Json();
+        var command = new Command("thresholds", "Compare the threshold rules on simulated scores.\n\nExample: spade bench thresholds --draws 400") { draws, alpha, seed, json };
+        command.SetAction(parsed =>
+        {
+            var rows = ThresholdSimulation.Run(parsed.GetValue(draws), parsed.GetValue(alpha), parsed.GetValue(seed));
+            if (parsed.GetValue(json))
+            {
+                CliJson.WriteLine(rows, CliJson.Default.IReadOnlyListThresholdSimulationRow);
+                return 0;
+            }
+            // Markdown, for docs/thresholds.md.
+            Console.WriteLine("| tails | contaminated | normals | rule | misses | false rejects | mean |\n|---|---|---|---|---|---|---|");
+            foreach (var r in rows)
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {r.Tails} | {r.Contaminated:P0} | {r.Normals} | {r.Rule.ToString().ToLowerInvariant()} | {r.Misses:0.000} | {r.FalseRejects:0.000} | {r.MeanError:0.000} |"));
+            foreach (var rule in rows.GroupBy(r => r.Rule))
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| all | all | all | {rule.Key.ToString().ToLowerInvariant()} | {rule.Average(r => r.Misses):0.000} | {rule.Average(r => r.FalseRejects):0.000} | {rule.Average(r => r.MeanError):0.000} |"));
+            return 0;
         });
         return command;
     }

@@ -74,7 +74,7 @@ internal sealed class ExtractorOptions
 /// <summary>The method's settings as options.</summary>
 internal sealed class MethodOptions
 {
-    private static readonly ScoringOptions Defaults = new();
+    private static readonly ScoringOptions Defaults = ScoringOptions.Default;
 
     private readonly Option<int> _gateK = CommonOptions.Bounded(new Option<int>("--gate-k") { Description = "Nearest normals averaged by the gate.", DefaultValueFactory = _ => Defaults.GateNeighbours }, 1, 1_000_000);
     private readonly Option<int?> _galleryK = new("--gallery-k") { Description = $"Nearest normals searched by pixel. Default: {ScoringOptions.DefaultGalleryNeighbours}, or all where there are fewer." };
@@ -82,13 +82,33 @@ internal sealed class MethodOptions
     private readonly Option<string> _fusion = new("--fusion") { Description = "How pyramid levels are combined.", DefaultValueFactory = _ => "concatenated" };
     private readonly Option<string> _policy = new("--gate-policy") { Description = "Which images the pixel search sees.", DefaultValueFactory = _ => "always" };
     private readonly Option<string?> _levels = new("--levels") { Description = "Pyramid levels used, 1 the finest, for example 1,2. Default: all." };
-    private readonly Option<double> _alpha = CommonOptions.Bounded(new Option<double>("--alpha") { Description = "Target false-reject rate of the thresholds.", DefaultValueFactory = _ => Defaults.Alpha }, 0.000001, 0.5);
+    private readonly Option<double> _alpha = CommonOptions.Bounded(new Option<double>("--alpha") { Description = "Share of good parts that may be called defects: what the thresholds aim at.", DefaultValueFactory = _ => Defaults.Alpha }, 0.000001, 0.5);
+    private readonly Option<double> _reviewRate = CommonOptions.Bounded(new Option<double>("--review-rate")
+    {
+        Description = "Share of good parts that are at least reviewed; --alpha or less: none is.",
+        DefaultValueFactory = _ => Defaults.ReviewRate ?? 0,
+    }, 0, 0.9);
+    private readonly Option<string> _threshold = new("--threshold")
+    {
+        Description = "How thresholds are estimated: robust (one odd normal moves them little), tail (fitted to the highest scores) or conformal (the rate is promised).",
+        DefaultValueFactory = _ => "robust",
+    };
+    private readonly Option<double> _theta = CommonOptions.Bounded(new Option<double>("--theta")
+    {
+        Description = "Set theta by hand, in the unit of raw scores; 0: estimate it again.",
+    }, 0, 1e12);
+    private readonly Option<bool> _normalised = new("--normalised")
+    {
+        Description = "Set distances against what is usual at their position and in the pixel they match; false: plain distances, as in the paper.",
+        DefaultValueFactory = _ => Defaults.Normalised,
+    };
 
     public MethodOptions(Command command)
     {
         _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
-        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _alpha }) command.Add(option);
+        _threshold.AcceptOnlyFromAmong("robust", "tail", "conformal");
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _normalised, _alpha, _threshold, _reviewRate, _theta }) command.Add(option);
     }
 
     /// <param name="known">Settings that hold where no option is given; null: the defaults.</param>
@@ -103,6 +123,10 @@ internal sealed class MethodOptions
         if (Given(_policy)) o = o with { GatePolicy = parsed.GetValue(_policy) switch { "gate" => GatePolicy.Gate, "gate-or-sample" => GatePolicy.GateOrSample, _ => GatePolicy.Always } };
         if (Given(_levels)) o = o with { Levels = ParseLevels(parsed.GetValue(_levels)!) };
         if (Given(_alpha)) o = o with { Alpha = parsed.GetValue(_alpha) };
+        if (Given(_normalised)) o = o with { Normalised = parsed.GetValue(_normalised) };
+        if (Given(_threshold)) o = o with { Threshold = Enum.Parse<ThresholdRule>(parsed.GetRequiredValue(_threshold), ignoreCase: true) };
+        if (Given(_theta)) o = o with { Theta = parsed.GetValue(_theta) is > 0 and var theta ? theta : null };
+        if (Given(_reviewRate)) o = o with { ReviewRate = parsed.GetValue(_reviewRate) is > 0 and var rate ? rate : null };
         return o;
     }
 

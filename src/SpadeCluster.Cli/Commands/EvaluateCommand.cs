@@ -20,8 +20,8 @@ internal static class EvaluateCommand
     {
         var dataset = new Argument<string>("DATASET") { Description = "Folder in MVTec's layout (train/good, test/<kind>, ground_truth/<kind>/<name>_mask.png), or a folder of such." };
         var model = CommonOptions.Model();
-        var protocol = new Option<string>("--protocol") { Description = "default, or paper: shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy gate; options beside it change what they name.", DefaultValueFactory = _ => "default" };
-        protocol.AcceptOnlyFromAmong("default", "paper");
+        var protocol = new Option<string>("--protocol") { Description = "default; plain: distances as they are, conformal thresholds; or paper: shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy gate; options beside it change what they name.", DefaultValueFactory = _ => "default" };
+        protocol.AcceptOnlyFromAmong("default", "plain", "paper");
         var output = new Option<string>("--out") { Description = "Folder for report.html.", HelpName = "DIR", DefaultValueFactory = _ => "evaluation" };
         var json = CommonOptions.Json();
         var command = new Command("evaluate", "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, output, json };
@@ -30,7 +30,12 @@ internal static class EvaluateCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             bool paper = parsed.GetValue(protocol) == "paper";
-            var options = method.Read(parsed, paper ? new ScoringOptions { GateNeighbours = 50, GatePolicy = GatePolicy.Gate } : null);
+            var options = method.Read(parsed, parsed.GetValue(protocol) switch
+            {
+                "paper" => new ScoringOptions { GateNeighbours = 50, GatePolicy = GatePolicy.Gate },
+                "plain" => new ScoringOptions(),
+                _ => null,
+            });
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
             using var engines = new Engines(parsed.GetValue(model), paper ? Preprocessing.Paper.ToString() : null, extractor.Read(parsed));
             var clock = Stopwatch.StartNew();
@@ -61,7 +66,7 @@ internal static class EvaluateCommand
         foreach (var c in summary.Categories) table.AddColumn(new TableColumn(Markup.Escape(c.Dataset)).RightAligned());
         bool mean = summary.Categories.Count > 1;
         if (mean) table.AddColumn(new TableColumn("mean").RightAligned());
-        Row("image AUROC (map, mean of top 1 %)", m => m.ImageAurocMapTop1);
+        Row("image AUROC (score)", m => m.ImageAurocMapTop1);
         Row("image AUROC (map, maximum)", m => m.ImageAurocMapMax);
         Row("image AUROC (gate)", m => m.ImageAurocGate);
         Row("image AUPR", m => m.ImageAupr);
@@ -70,11 +75,15 @@ internal static class EvaluateCommand
         Row("PRO up to 0.3", m => m.Pro30);
         Row("false rejects at the thresholds", m => m.FalseRejectRate);
         Row("misses at the thresholds", m => m.MissRate);
+        Row("mean of both", m => m.MeanErrorRate);
+        Row("the same at the best threshold", m => m.BestMeanErrorRate);
+        Row("good images at least reviewed", m => m.ReviewedGoodRate);
+        Row("defects passed as good", m => m.PassedDefectRate);
         Row("seconds per image", m => (m as CategoryEvaluation)?.SecondsPerImage.Total);
         AnsiConsole.Write(table);
         foreach (var c in summary.Categories)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{c.Dataset}: {c.Train} normals, {c.Test} test images, model {c.Model}, {c.Fusion}, K {c.GateK}/{c.GalleryK}; false-reject rate promised {c.PromisedFalseRejectRate:0.####}{(c.PromisedFalseRejectRate > c.Alpha ? $" (too few normals for {c.Alpha:0.####})" : "")}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{c.Dataset}: {c.Train} normals, {c.Test} test images, model {c.Model}, {c.Fusion}, K {c.GateK}/{c.GalleryK}; theta aims at {c.Alpha:0.####} false rejects; a conformal threshold promises {c.PromisedFalseRejectRate:0.####}{(c.PromisedFalseRejectRate > c.Alpha ? $" (too few normals for {c.Alpha:0.####})" : "")}"));
             foreach (string problem in c.Problems) Console.Error.WriteLine($"spade: {problem}");
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{summary.Seconds:0.0} s; report: {summary.Report}"));

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
+using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Storage;
@@ -9,12 +10,12 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery add|list|show|calibrate|retire|verify, and the versions' commands</summary>
+/// <summary>spade gallery add|list|show|calibrate|accept|retire|verify, and the versions' commands</summary>
 internal static class GalleryCommands
 {
     public static Command Create()
     {
-        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Retire(), Verify() };
+        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Accept(), Retire(), Verify() };
         foreach (var versions in GalleryVersionCommands.All()) command.Add(versions);
         return command;
     }
@@ -69,14 +70,14 @@ internal static class GalleryCommands
                     : await service.CalibrateAgainAsync(current, settings, new InlineProgress<int>(done => progress("calibrating", done, current.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
-            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration));
+            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration), SuspectRow.Of(manifest));
             if (asJson) CliJson.WriteLine(report, CliJson.Default.AddReport);
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (!asJson)
             {
                 Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {Count(manifest.Images.Count, "image")}")}");
                 if (report.Duplicates > 0) Console.WriteLine($"already there: {Some(outcomes.Where(o => o.Status == AddStatus.Duplicate).Select(o => o.Source))}");
-                if (manifest?.Calibration is { } c) PrintCalibration(name, c, manifest.Images.Count);
+                if (manifest?.Calibration is not null) CalibrationText.Write(manifest);
                 else if (manifest is not null) Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
             }
             return problems.Length > 0 ? ExitCodes.BadData : 0;
@@ -140,7 +141,7 @@ internal static class GalleryCommands
             }
             Console.WriteLine($"{m.Category} version {m.Version} ({m.Reason}, {m.CreatedAt:u}, {m.CreatedBy})");
             Console.WriteLine($"model {m.Model.Name} (digest {m.Model.Digest[..12]}), {m.Preprocessing}, {m.Images.Count} images");
-            if (m.Calibration is { } c) PrintCalibration(m.Category, c, m.Images.Count);
+            if (m.Calibration is not null) CalibrationText.Write(m);
             else Console.WriteLine("not calibrated");
             foreach (var i in m.Images) Console.WriteLine($"{i.Id}  {i.AddedAt:u}  {i.Source}");
             return 0;
@@ -151,26 +152,81 @@ internal static class GalleryCommands
     private static Command Calibrate()
     {
         var category = Category();
-        var (gallery, threads, json) = (CommonOptions.Gallery(), CommonOptions.Threads(), CommonOptions.Json());
-        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\nExample: spade gallery calibrate bottle --alpha 0.01") { category, gallery, threads, json };
+        var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
+        var defects = new Option<string?>("--defects") { Description = "Photographs of known defects, or a folder of them: what each threshold would miss, and the one of least expected cost. Nothing is set by it.", HelpName = "PATH" };
+        var costMiss = CommonOptions.Bounded(new Option<double>("--cost-miss") { Description = "What a missed defect costs, beside --cost-reject.", DefaultValueFactory = _ => 1 }, 0, 1e9);
+        var costReject = CommonOptions.Bounded(new Option<double>("--cost-reject") { Description = "What a rejected good part costs.", DefaultValueFactory = _ => 1 }, 0, 1e9);
+        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\nExample: spade gallery calibrate bottle --defects photos/broken --cost-miss 20")
+        {
+            category, defects, costMiss, costReject, gallery, model, threads, json,
+        };
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var service = Service(parsed, gallery, out _, threads: parsed.GetValue(threads));
+            using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
+            var service = Service(parsed, gallery, out var store, engines);
             string name = parsed.GetRequiredValue(category);
+            var files = parsed.GetValue(defects) is { } path ? Files.Expand([path]) : [];
             int images = (await service.GetAsync(name, cancellation)).Images.Count;
             var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
-            var m = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-                await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation));
-            if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            var problems = new List<string>();
+            var (m, scores) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+            {
+                var calibrated = await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation);
+                return (calibrated, await ScoreDefectsAsync(name, files, store, engines, problems, done => progress("known defects", done, files.Count), cancellation));
+            });
+            var report = scores.Count == 0 ? null : Judge(m, scores, problems, parsed.GetValue(costMiss), parsed.GetValue(costReject));
+            foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
+            if (parsed.GetValue(json))
+            {
+                if (report is not null) CliJson.WriteLine(report, CliJson.Default.DefectReport);
+                else CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
+            }
             else
             {
                 Console.WriteLine($"{m.Category}: version {m.Version}");
-                PrintCalibration(m.Category, m.Calibration!, m.Images.Count);
+                CalibrationText.Write(m);
+                report?.Print(name);
             }
-            return 0;
+            return problems.Count > 0 ? ExitCodes.BadData : 0;
         });
         return command;
+    }
+
+    private static async Task<List<double>> ScoreDefectsAsync(
+        string category, IReadOnlyList<string> files, GalleryStore store, Engines engines, List<string> problems, Action<int> done, CancellationToken cancellation)
+    {
+        using var scoring = new ScoringService(store, engines, threads: engines.Threads);
+        var scores = new List<double>();
+        foreach (string file in files)
+        {
+            try
+            {
+                // A defect that the gate keeps from the search is missed whatever the threshold is.
+                scores.Add((await scoring.ScoreAsync(category, Files.Source(file), cancellation)).Result.Score ?? 0);
+            }
+            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
+            {
+                problems.Add(e.Message);
+            }
+            done(scores.Count + problems.Count);
+        }
+        return scores;
+    }
+
+    private static DefectReport Judge(GalleryManifest m, List<double> scores, List<string> problems, double costMiss, double costReject)
+    {
+        var calibration = m.Calibration!;
+        var judged = KnownDefects.Judge(calibration, scores, costMiss, costReject);
+        return new DefectReport(GalleryDetails.Of(m), scores.Count, problems, KnownDefects.At(calibration, scores, calibration.Theta, costMiss, costReject), KnownDefects.Cheapest(judged), judged);
+    }
+
+    private static Command Accept()
+    {
+        var category = Category();
+        var images = new Argument<string[]>("IMAGE") { Description = "Suspects that are good parts, by id or source name, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
+        return GalleryVersionCommands.Change("accept", "Say of suspects - normals far outside the others - that they are good parts: they count in the thresholds from now on.\n\nExample: spade gallery accept bottle 17.png --reason \"bright, but good\"",
+            category, images, (service, parsed, reason, stop) => service.AcceptAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
     private static Command Retire()
@@ -219,14 +275,4 @@ internal static class GalleryCommands
 
     public static string Thresholds(GalleryManifest m) => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
         : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
-
-    private static void PrintCalibration(string category, Calibration c, int normals)
-    {
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"thresholds: tau {c.Tau:G5} (gate), theta {c.Theta:G5} (map); at most {c.Rate:P2} of normal images rejected"));
-        if (c.Rate > c.Options.Alpha)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{normals} normals are too few to promise {c.Options.Alpha:P2}: that takes {Math.Ceiling(1 / c.Options.Alpha) - 1:0}"));
-        if (c.Highest.Count == 0) return;
-        Console.WriteLine($"highest among the normals: {string.Join(", ", c.Highest.Select(h => string.Create(CultureInfo.InvariantCulture, $"{h.Score:G5} {h.Image.Source}")))}");
-        if (c.Rate > c.Options.Alpha) Console.WriteLine($"theta is the highest: if that photograph is not of a good part, 'spade gallery retire {category} {c.Highest[0].Image.Id} --reason ...', then calibrate again");
-    }
 }

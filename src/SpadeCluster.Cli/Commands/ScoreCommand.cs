@@ -17,7 +17,7 @@ internal static class ScoreCommand
         var (gallery, model, memory, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Memory(), CommonOptions.Json());
         var output = new Option<string?>("--out") { Description = "Folder for an overlay and a mask per image.", HelpName = "DIR" };
         var server = new Option<string?>("--server") { Description = "Let a cluster score: a gateway's address, or several separated by commas. The same results as here.", HelpName = "HOST:PORT" };
-        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when images are anomalous.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, memory, output, server, json };
+        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when there are defects.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, memory, output, server, json };
         var extractor = new ExtractorOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -48,15 +48,15 @@ internal static class ScoreCommand
 
     private static async Task<int> ScoreAllAsync(IReadOnlyList<string> files, bool json, Func<ImageSource, CancellationToken, Task<ImageScore>> scoreAsync, CancellationToken cancellation)
     {
-        int failed = 0, anomalous = 0;
-        bool calibrated = false;
+        int failed = 0, scored = 0;
+        var verdicts = new SortedDictionary<string, int>(StringComparer.Ordinal);
         foreach (string file in files)
         {
             try
             {
                 var score = await scoreAsync(Files.Source(file), cancellation);
-                calibrated |= score.PredLabel is not null;
-                if (score.PredLabel == true) anomalous++;
+                scored++;
+                if (score.Verdict is { } verdict) verdicts[verdict] = verdicts.GetValueOrDefault(verdict) + 1;
                 if (json) CliJson.WriteLine(score, CliJson.Default.ImageScore);
                 else Console.WriteLine(Line(score));
             }
@@ -68,16 +68,15 @@ internal static class ScoreCommand
             }
         }
         if (!json && files.Count > 1)
-            Console.WriteLine($"{files.Count} images: {anomalous} anomalous, {files.Count - failed - anomalous} {(calibrated ? "normal" : "scored")}, {failed} failed");
+            Console.WriteLine($"{files.Count} images: {(verdicts.Count == 0 ? $"{scored} scored" : string.Join(", ", verdicts.Select(v => $"{v.Value} {v.Key}")))}, {failed} failed");
         return failed > 0 ? ExitCodes.BadData : 0;
     }
 
     private static string Line(ImageScore s)
     {
-        string verdict = s.PredLabel switch { true => "anomalous", false => "normal", null => "-" };
         string raw = s.RawScore is { } r ? r.ToString("G5", CultureInfo.InvariantCulture) : "gate only";
         string score = s.PredScore?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-";
         string where = s.Regions.Count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"  peak at {s.Regions[0].PeakAt.X:0},{s.Regions[0].PeakAt.Y:0}, {s.Regions.Count} region(s)");
-        return string.Create(CultureInfo.InvariantCulture, $"{verdict,-9}  {score}  raw {raw}  {s.Milliseconds.Total:0} ms  {s.File}{where}");
+        return string.Create(CultureInfo.InvariantCulture, $"{s.Verdict ?? "-",-6}  {score}  raw {raw}  {s.Milliseconds.Total:0} ms  {s.File}{where}");
     }
 }

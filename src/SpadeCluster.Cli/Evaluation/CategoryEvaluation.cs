@@ -18,7 +18,7 @@ internal record Metrics
     /// <summary>The same, by the map's maximum.</summary>
     public double? ImageAurocMapMax { get; init; }
 
-    /// <summary>The same, by the mean of the map's highest 1 %: the score that decides.</summary>
+    /// <summary>The same, by the score that decides: the mean of the map's highest 1 %, or of the highest 2 % of the normalised map.</summary>
     [JsonPropertyName("image_auroc_map_top1")]
     public double? ImageAurocMapTop1 { get; init; }
 
@@ -39,6 +39,16 @@ internal record Metrics
 
     /// <summary>Share of defective test images called normal at the calibrated thresholds.</summary>
     public double? MissRate { get; init; }
+
+    /// <summary>Mean of the two, and the lowest one that any threshold on the score has on these test images.</summary>
+    public double? MeanErrorRate { get; init; }
+    public double? BestMeanErrorRate { get; init; }
+
+    /// <summary>Share of good test images that are reviewed or rejected.</summary>
+    public double? ReviewedGoodRate { get; init; }
+
+    /// <summary>Share of defective test images that are called good: neither defect nor review.</summary>
+    public double? PassedDefectRate { get; init; }
 }
 
 internal sealed record CategoryEvaluation : Metrics
@@ -92,6 +102,10 @@ internal sealed record EvaluationSummary : Metrics
             Pro30 = Mean(c => c.Pro30),
             FalseRejectRate = Mean(c => c.FalseRejectRate),
             MissRate = Mean(c => c.MissRate),
+            MeanErrorRate = Mean(c => c.MeanErrorRate),
+            BestMeanErrorRate = Mean(c => c.BestMeanErrorRate),
+            ReviewedGoodRate = Mean(c => c.ReviewedGoodRate),
+            PassedDefectRate = Mean(c => c.PassedDefectRate),
         };
 
         double? Mean(Func<Metrics, double?> figure) => categories.Average(figure);

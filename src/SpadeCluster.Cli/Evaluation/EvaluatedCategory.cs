@@ -10,7 +10,7 @@ namespace SpadeCluster.Cli.Evaluation;
 /// <param name="PredictedAnomalous">The verdict at the calibrated thresholds.</param>
 internal sealed record EvaluatedImage(TestImage Test, RgbImage Input, ScoreResult Result, bool[]? Mask, bool PredictedAnomalous)
 {
-    public double Score => Result.Map!.Score;
+    public double Score => Result.Score!.Value;
     public bool Mistaken => PredictedAnomalous != Test.Anomalous;
 }
 

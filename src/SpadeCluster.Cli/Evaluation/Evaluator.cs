@@ -108,6 +108,11 @@ internal static class Evaluator
             Pro30 = pro,
             FalseRejectRate = good.Count == 0 ? null : good.Average(i => i.PredictedAnomalous ? 1.0 : 0),
             MissRate = defective.Count == 0 ? null : defective.Average(i => i.PredictedAnomalous ? 0.0 : 1),
+            MeanErrorRate = good.Count == 0 || defective.Count == 0 ? null
+                : 0.5 * (good.Average(i => i.PredictedAnomalous ? 1.0 : 0) + defective.Average(i => i.PredictedAnomalous ? 0.0 : 1)),
+            BestMeanErrorRate = Defined(top.BestMeanError()),
+            ReviewedGoodRate = good.Count == 0 ? null : good.Average(i => i.Result.Verdict == Verdict.Good ? 0.0 : 1),
+            PassedDefectRate = defective.Count == 0 ? null : defective.Average(i => i.Result.Verdict == Verdict.Good ? 1.0 : 0),
             Tau = calibration.Tau,
             Theta = calibration.Theta,
             Alpha = options.Alpha,

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Neighbors;
@@ -18,6 +19,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(IReadOnlyList<GallerySummary>))]
 [JsonSerializable(typeof(GalleryDetails))]
 [JsonSerializable(typeof(AddReport))]
+[JsonSerializable(typeof(DefectReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(IReadOnlyList<GalleryVersion>))]
 [JsonSerializable(typeof(GalleryDiffReport))]
@@ -29,6 +31,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
+[JsonSerializable(typeof(IReadOnlyList<ThresholdSimulationRow>))]
 [JsonSerializable(typeof(KeyRow))]
 [JsonSerializable(typeof(IReadOnlyList<KeyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext

@@ -13,9 +13,9 @@ internal static class ScorePictures
         // The id distinguishes two files of the same name.
         string stem = $"{Path.GetFileNameWithoutExtension(scored.Source)}-{scored.Id.ToString()[..8]}";
         string overlay = Path.Combine(folder, stem + "_overlay.png"), mask = Path.Combine(folder, stem + "_mask.png");
-        var above = map.Above(scored.Result.Anomalous == true ? scored.Result.Calibration!.Theta : double.PositiveInfinity);
+        var above = map.Above(scored.Result.RegionThreshold);
         float[] shown = scored.Result.Calibration is { } c
-            ? [.. map.Values.Select(v => (float)c.Normalise(v))]
+            ? [.. map.Values.Select(v => (float)c.NormaliseMap(v))]
             : [.. map.Values.Select(v => (float)(v / Math.Max(map.Max, 1e-12)))];
         var picture = Overlay.Outline(Overlay.Blend(scored.Prepared.Input, shown, ColorMap.Inferno), above, new Rgb(0, 213, 255));
         PngEncoder.WriteFile(overlay, Overlay.SideBySide([scored.Prepared.Input, picture]));

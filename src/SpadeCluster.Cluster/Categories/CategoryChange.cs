@@ -35,6 +35,13 @@ public sealed record RestoreImages([property: Id(0)] string[] Images, [property:
         => await service.RestoreAsync(category, Images, Reason, job.Stopping);
 }
 
+[GenerateSerializer, Alias("spade.change.accept"), Immutable]
+public sealed record AcceptImages([property: Id(0)] string[] Images, [property: Id(1)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.AcceptAsync(category, Images, Reason, job.Stopping);
+}
+
 [GenerateSerializer, Alias("spade.change.rollback"), Immutable]
 public sealed record RollBack([property: Id(0)] int Version, [property: Id(1)] string Reason) : CategoryChange
 {

@@ -27,6 +27,9 @@ internal sealed class ClusterGalleryService(GalleryService reading, ChangeCalls 
     public ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Calibrate(options), progress, cancellationToken);
 
+    public ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+        => ChangeAsync(category, new AcceptImages([.. images], reason), null, cancellationToken);
+
     public ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Reshard(count), null, cancellationToken);
 

@@ -141,6 +141,10 @@ internal struct ScoringOptionsSurrogate
     [Id(6)] public double AuditShare;
     [Id(7)] public double Alpha;
     [Id(8)] public double Sigma;
+    [Id(9)] public ThresholdRule Threshold;
+    [Id(10)] public double? ReviewRate;
+    [Id(11)] public bool Normalised;
+    [Id(12)] public double? Theta;
 }
 
 [RegisterConverter]
@@ -157,6 +161,10 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         AuditShare = s.AuditShare,
         Alpha = s.Alpha,
         Sigma = s.Sigma,
+        Threshold = s.Threshold,
+        ReviewRate = s.ReviewRate,
+        Normalised = s.Normalised,
+        Theta = s.Theta,
     };
 
     public ScoringOptionsSurrogate ConvertToSurrogate(in ScoringOptions o) => new()
@@ -170,6 +178,10 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         AuditShare = o.AuditShare,
         Alpha = o.Alpha,
         Sigma = o.Sigma,
+        Threshold = o.Threshold,
+        ReviewRate = o.ReviewRate,
+        Normalised = o.Normalised,
+        Theta = o.Theta,
     };
 }
 

@@ -68,6 +68,11 @@ public sealed class RankedScores
         return best;
     }
 
+    /// <summary>Lowest mean of miss rate and false-reject rate over all thresholds; NaN without both classes.</summary>
+    public double BestMeanError()
+        => Positives == 0 || Negatives == 0 ? double.NaN : _steps.Prepend((float.PositiveInfinity, 0, 0))
+            .Min(s => 0.5 * ((Positives - s.TruePositives) / (double)Positives + s.FalsePositives / (double)Negatives));
+
     /// <summary>ROC points from (0,0) to (1,1), thinned to about <paramref name="most"/> for drawing.</summary>
     public IReadOnlyList<(double FalsePositiveRate, double TruePositiveRate)> RocCurve(int most = 400)
     {

@@ -39,6 +39,9 @@ public sealed record GalleryManifest
     /// <summary>Parts in which a cluster holds the gallery, images assigned by <see cref="ShardMap"/>. Changes no score.</summary>
     public int Shards { get; init; } = 1;
 
+    /// <summary>Images that an engineer said are good though their scores are far outside the others'.</summary>
+    public IReadOnlyList<ImageId> Accepted { get; init; } = [];
+
     /// <summary>Null until calibrated for exactly these images.</summary>
     public Calibration? Calibration { get; init; }
 }

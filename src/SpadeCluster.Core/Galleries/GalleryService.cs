@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
@@ -146,8 +147,31 @@ public sealed partial class GalleryService(
             using var writer = await Lock(category, cancellationToken);
             if ((await GetAsync(category, cancellationToken)).Version != current.Version) continue;
             var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
-            return await PublishAsync(current with { Version = current.Version + 1, Reason = $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
+            return await PublishAsync(current with { Version = current.Version + 1, Reason = options.Theta is { } theta ? string.Create(CultureInfo.InvariantCulture, $"calibrate with theta set to {theta:R}") : $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
         }
+    }
+
+    public async ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    {
+        CheckReason(reason);
+        if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
+        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        var current = await GetAsync(category, cancellationToken);
+        var suspects = (current.Calibration?.Suspects ?? []).Where(s => !s.Accepted).Select(s => s.Image).ToHashSet();
+        var accepted = new Dictionary<ImageId, string>();
+        foreach (string name in images)
+        {
+            var image = ImageNames.Find([.. current.Images.Where(i => suspects.Contains(i.Id))], name)
+                ?? throw new SpadeException(SpadeError.NotFound, $"'{name}' is no suspect of category '{category}' that waits; 'spade gallery show {category}' names them");
+            accepted.TryAdd(image.Id, ImageNames.InFull(image, name));
+        }
+        return await PublishAsync(current with
+        {
+            Version = current.Version + 1,
+            Reason = $"accept {Names(accepted.Values)}: {reason}",
+            Accepted = [.. current.Accepted.Union(accepted.Keys).Order()],
+            Calibration = current.Calibration!.Accept(accepted.Keys.ToHashSet()),
+        }, cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
@@ -212,6 +236,7 @@ public sealed partial class GalleryService(
             Model = model,
             Preprocessing = preprocessing,
             Images = ordered,
+            Accepted = [.. (current?.Accepted ?? []).Intersect(ordered.Select(i => i.Id))],
             Weights = weights,
             Shards = current?.Shards ?? shards,
         };

@@ -18,15 +18,28 @@ public sealed record NormalScoreRow(string ImageId, string Source, double RawSco
         => c is { Highest.Count: > 0 } ? [.. c.Highest.Select(h => new NormalScoreRow(h.Image.Id.ToString(), h.Image.Source, h.Score))] : null;
 }
 
+/// <summary>A normal far outside the others, with its score against them and the next lower one.</summary>
+public sealed record SuspectRow(string ImageId, string Source, double RawScore, double NextScore, bool Accepted)
+{
+    public static IReadOnlyList<SuspectRow> Of(GalleryManifest? m)
+    {
+        var sources = m?.Images.ToDictionary(i => i.Id, i => i.Source);
+        return [.. (m?.Calibration?.Suspects ?? []).Select(s => new SuspectRow(s.Image.ToString(), sources!.GetValueOrDefault(s.Image, ""), s.Score, s.Next, s.Accepted))];
+    }
+}
+
 public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
 
 /// <summary>A category with its thresholds and images.</summary>
+/// <param name="PromisedFalseRejectRate">What <paramref name="PromisedTheta"/>, the conformal threshold, keeps.</param>
+/// <param name="EstimatedFalseRejectRate">Of theta, with a 95 % interval.</param>
 /// <param name="HighestNormals">After calibrating: the normals that score highest against the others, highest first.</param>
 public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate, ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images,
+    double? PromisedTheta, double? Review, RateInterval? EstimatedFalseRejectRate, IReadOnlyList<SuspectRow> Suspects,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NormalScoreRow>? HighestNormals = null)
 {
     public static GalleryDetails Of(GalleryManifest m) => new(
         GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
         [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))],
-        NormalScoreRow.Of(m.Calibration));
+        m.Calibration?.PromisedTheta, m.Calibration?.Review, m.Calibration?.EstimatedRate, SuspectRow.Of(m), NormalScoreRow.Of(m.Calibration));
 }

@@ -43,6 +43,12 @@ public interface IGalleryService
     /// <summary>Learns thresholds for the current images and publishes them as a version.</summary>
     ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Says of suspects that they are good: they count in the thresholds from now on, which are published as a version.</summary>
+    /// <param name="images">As for <see cref="RetireAsync"/>, among the suspects that wait.</param>
+    /// <exception cref="SpadeException">NotFound: one of them is no suspect that waits; nothing is changed.
+    /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
+    ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
+
     /// <summary>Publishes the current version in another number of shards, for clusters. Changes no score; unchanged where
     /// the gallery has that many already.</summary>
     ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);

@@ -36,13 +36,20 @@ public sealed class AnomalyMap
         var grid = new float[gridHeight * gridWidth];
         foreach (var m in matches)
             BilinearUpsampling.Resize(MeanOverKappa(m), m.Height, m.Width, grid, gridHeight, gridWidth, add: true);
+        return From(grid, gridHeight, gridWidth, width, height, smoothing);
+    }
+
+    /// <summary>The map of one value per cell, enlarged to the input and smoothed.</summary>
+    /// <param name="grid">[gridHeight][gridWidth].</param>
+    internal static AnomalyMap From(float[] grid, int gridHeight, int gridWidth, int width, int height, GaussianFilter smoothing)
+    {
         var values = new float[height * width];
         BilinearUpsampling.Resize(grid, gridHeight, gridWidth, values, height, width);
         smoothing.Apply(values, height, width);
         return new AnomalyMap(width, height, values);
     }
 
-    private static float[] MeanOverKappa(PixelMatches matches)
+    internal static float[] MeanOverKappa(PixelMatches matches)
     {
         var mean = new float[matches.Height * matches.Width];
         for (int cell = 0; cell < mean.Length; cell++)
@@ -55,6 +62,10 @@ public sealed class AnomalyMap
         }
         return mean;
     }
+
+    /// <summary>Mean of the highest pixels.</summary>
+    /// <param name="share">Of all pixels, above 0.</param>
+    public double MeanOfHighest(double share) => MeanOfHighest(Values, (int)Math.Ceiling(Values.Length * share));
 
     private static double MeanOfHighest(float[] values, int count)
     {

@@ -4,8 +4,8 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// Thresholds learnt from normals only. Each normal was scored against the others (leave one out); tau and theta are the
-/// conformal quantiles of those scores, which bound the false-reject rate by <see cref="Rate"/> for exchangeable images.
+/// Thresholds learnt from normals only. Each normal was scored against the others (leave one out); tau and theta are estimated from
+/// those scores by <see cref="ScoringOptions.Threshold"/>. What the conformal quantile promises is told beside them.
 /// </summary>
 public sealed record Calibration
 {
@@ -14,10 +14,16 @@ public sealed record Calibration
     /// <summary>Gate threshold, in squared pooled distance.</summary>
     public required double Tau { get; init; }
 
-    /// <summary>Map and score threshold, in squared pixel distance.</summary>
+    /// <summary>Score above which an image is a defect. In squared pixel distance, or as multiples of what is usual.</summary>
     public required double Theta { get; init; }
 
-    /// <summary>The false-reject rate that holds: Options.Alpha, or 1/(n+1) where n normals are too few for it.</summary>
+    /// <summary>Score above which an image is reviewed; null: none is.</summary>
+    public double? Review { get; init; }
+
+    /// <summary>Map values above this are drawn as regions; null: theta, which the score shares with the map.</summary>
+    public double? MapTheta { get; init; }
+
+    /// <summary>The false-reject rate that <see cref="PromisedTheta"/> keeps: Options.Alpha, or 1/(n+1) where n normals are too few for it.</summary>
     public required double Rate { get; init; }
 
     /// <summary>Gate distance of each normal against the others, ascending.</summary>
@@ -26,15 +32,63 @@ public sealed record Calibration
     /// <summary>Score of each normal against the others, ascending.</summary>
     public required IReadOnlyList<double> Scores { get; init; }
 
+    /// <summary>Normals far outside the others, highest first. Unless accepted, they are left out of the estimated thresholds.</summary>
+    public IReadOnlyList<Suspect> Suspects { get; init; } = [];
+
+    /// <summary>What distances are set against; null: nothing.</summary>
+    public UsualDistances? Usual { get; init; }
+
     /// <summary>The normals with the highest scores, highest first: told by the calibration itself, not kept with it.</summary>
     [JsonIgnore]
     public IReadOnlyList<NormalScore> Highest { get; init; } = [];
 
+    /// <summary>The conformal quantile of all scores: a further normal exceeds it with probability at most <see cref="Rate"/>, if
+    /// it is like these (exchangeable).</summary>
+    [JsonIgnore]
+    public double PromisedTheta => ConformalQuantile.Of(Scores, Options.Alpha).Threshold;
+
+    /// <summary>The rate at which theta rejects normals, estimated from those that count.</summary>
+    [JsonIgnore]
+    public RateInterval EstimatedRate => Estimate(Theta);
+
+    /// <summary>The rate at which a threshold is exceeded by normals, estimated from those that count.</summary>
+    public RateInterval Estimate(double threshold)
+    {
+        var counted = Counted();
+        return RateInterval.Of(counted.Count(s => s > threshold), counted.Count);
+    }
+
+    /// <summary>The same scores with thresholds anew, after images were accepted.</summary>
+    /// <param name="accepted">Images that an engineer said are good.</param>
+    public Calibration Accept(IReadOnlySet<ImageId> accepted)
+        => (this with { Suspects = [.. Suspects.Select(s => s with { Accepted = s.Accepted || accepted.Contains(s.Image) })] }).Thresholds();
+
+    /// <summary>Theta and the review threshold by the options, from the scores that count.</summary>
+    internal Calibration Thresholds()
+    {
+        // The conformal promise holds for all normals or for none.
+        var scores = Options.Threshold == ThresholdRule.Conformal ? Scores : Counted();
+        double theta = Options.Theta ?? ThresholdEstimate.Of(Options.Threshold, scores, Options.Alpha);
+        double? review = Options.ReviewRate is { } rate && rate > Options.Alpha ? Math.Min(theta, ThresholdEstimate.Of(Options.Threshold, scores, rate)) : null;
+        return this with { Theta = theta, Review = review };
+    }
+
     /// <summary>Scales so that the threshold is 0.5 and the normals' median 0; clipped to 0..1.</summary>
     public double Normalise(double score) => Normalise(score, Theta, Scores);
 
+    /// <summary>A map's value on the same scale, with the regions' threshold at 0.5.</summary>
+    public double NormaliseMap(double value) => Normalise(MapTheta is { } t && t > 0 ? value * Theta / t : value);
+
     /// <summary>The gate distance on the same scale, by its own threshold and normals.</summary>
     public double NormaliseGate(double distance) => Normalise(distance, Tau, GateDistances);
+
+    private List<double> Counted()
+    {
+        var counted = new List<double>(Scores);
+        foreach (var suspect in Suspects)
+            if (!suspect.Accepted) counted.Remove(suspect.Score);
+        return counted;
+    }
 
     private static double Normalise(double value, double threshold, IReadOnlyList<double> normals)
     {

@@ -1,4 +1,5 @@
 using SpadeCluster.Galleries;
+using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Scoring;
 
@@ -17,7 +18,9 @@ public static class Calibrator
         options.Check(n, manifest.Model.Levels.Count);
         // Scores of all normals are needed, whatever the gate would have let through.
         var always = options with { GatePolicy = GatePolicy.Always };
-        var (gate, scores) = (new double[n], new double[n]);
+        bool normalised = options.Normalised && options.Fusion == Fusion.Concatenated;
+        var (gate, scores, maps) = (new double[n], new double[n], new double[n]);
+        var found = new (PixelMatches Matches, IReadOnlyList<ImageId> Ids)[n];
         for (int i = 0; i < n; i++)
         {
             var id = manifest.Images[i].Id;
@@ -25,14 +28,40 @@ public static class Calibrator
             var query = new QueryImage(id, features.Pooled, ct => store.ReadPyramidAsync(manifest.Category, id, manifest.Model, ct));
             var result = await gallery.Coordinator.ScoreAsync(query, always, null, exclude: id, cancellationToken);
             (gate[i], scores[i]) = (result.GateDistance, result.Map!.Score);
+            // A map's worth of matches for each normal: what is usual is known only when all were searched.
+            if (normalised) found[i] = (result.Matches!, [.. result.Picks.Select(p => p.Id)]);
             progress?.Report(i + 1);
         }
-        // With few normals theta is the highest of these scores: one that is not normal spoils it, so somebody should look.
-        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image, score)).OrderByDescending(s => s.Score).Take(Told)];
+        UsualDistances? usual = null;
+        if (normalised)
+        {
+            usual = UsualDistances.From(found[0].Matches.Height, found[0].Matches.Width, [.. manifest.Images.Select(i => i.Id)], [.. found.Select(f => AnomalyMap.MeanOverKappa(f.Matches))]);
+            for (int i = 0; i < n; i++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                (scores[i], var map) = gallery.Coordinator.Normalise(found[i].Matches, found[i].Ids, usual, options.Sigma, manifest.Images[i].Id);
+                maps[i] = map.Score;
+            }
+        }
+        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image, score)).OrderByDescending(s => s.Score)];
+        double[] ascending = [.. highest.Select(h => h.Score).Reverse()];
+        double limit = ThresholdEstimate.SuspectLimit(ascending);
+        Suspect[] suspects = [.. highest.Zip(highest.Skip(1)).TakeWhile(pair => pair.First.Score > limit)
+            .Select(pair => new Suspect(pair.First.Image.Id, pair.First.Score, pair.Second.Score, manifest.Accepted.Contains(pair.First.Image.Id)))];
         Array.Sort(gate);
-        Array.Sort(scores);
-        var (tau, rate) = ConformalQuantile.Of(gate, options.Alpha);
-        var (theta, _) = ConformalQuantile.Of(scores, options.Alpha);
-        return new Calibration { Options = options, Tau = tau, Theta = theta, Rate = rate, GateDistances = gate, Scores = scores, Highest = highest };
+        Array.Sort(maps);
+        return new Calibration
+        {
+            Options = options,
+            Tau = ThresholdEstimate.Of(options.Threshold, gate, options.Alpha),
+            Theta = 0,
+            MapTheta = normalised ? ThresholdEstimate.Of(options.Threshold, maps, options.Alpha) : null,
+            Rate = ConformalQuantile.Of(ascending, options.Alpha).Rate,
+            GateDistances = gate,
+            Scores = ascending,
+            Suspects = suspects,
+            Usual = usual,
+            Highest = [.. highest.Take(Told)],
+        }.Thresholds();
     }
 }

@@ -29,10 +29,16 @@ public sealed record ImageScore
     /// <summary>True: anomalous; null without calibration.</summary>
     public bool? PredLabel { get; init; }
 
-    /// <summary>Mean of the map's highest 1 %; null where the gate kept the image from the pixel search.</summary>
+    /// <summary>"good", "review" or "defect"; null without calibration.</summary>
+    public string? Verdict { get; init; }
+
+    /// <summary>The score that decides, unscaled (<see cref="ScoreResult.Score"/>); null where the gate kept the image from the pixel search.</summary>
     public double? RawScore { get; init; }
     public double? MapMax { get; init; }
     public double? Theta { get; init; }
+
+    /// <summary>Raw scores above this are reviewed; null: none is.</summary>
+    public double? Review { get; init; }
     public required double GateDistance { get; init; }
     public double? Tau { get; init; }
     public bool? Flagged { get; init; }
@@ -59,9 +65,11 @@ public sealed record ImageScore
             Version = scored.Gallery.Version,
             PredScore = result.NormalisedScore,
             PredLabel = result.Anomalous,
-            RawScore = result.Map?.Score,
+            Verdict = result.Verdict?.ToString().ToLowerInvariant(),
+            RawScore = result.Score,
             MapMax = result.Map?.Max,
             Theta = result.Calibration?.Theta,
+            Review = result.Calibration?.Review,
             GateDistance = result.GateDistance,
             Tau = result.Calibration?.Tau,
             Flagged = result.Flagged,

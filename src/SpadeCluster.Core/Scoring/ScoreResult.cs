@@ -36,6 +36,9 @@ public sealed record ScoreResult
     /// <summary>Null where the gate kept the image from the pixel search.</summary>
     public AnomalyMap? Map { get; init; }
 
+    /// <summary>What decides: the mean of the map's highest 1 %, or of the highest 2 % of the map set against what is usual; null without a map.</summary>
+    public double? Score { get; init; }
+
     /// <summary>Connected regions above theta, highest peak first; none for a normal image.</summary>
     public IReadOnlyList<AnomalyRegion> Regions { get; init; } = [];
 
@@ -48,14 +51,21 @@ public sealed record ScoreResult
     public bool? Flagged => Calibration is null ? null : GateDistance > Calibration.Tau;
 
     /// <summary>
-    /// The verdict: the map's score exceeds theta. The score being a mean of pixels, some pixel then exceeds theta too; an
-    /// image in which none does is normal, whatever the gate said. Null without calibration.
+    /// Whether the score exceeds theta. Without a map, because of the gate, it does not. Null without calibration.
     /// </summary>
-    public bool? Anomalous => Calibration is null ? null : Map is not null && Map.Score > Calibration.Theta;
+    public bool? Anomalous => Calibration is null ? null : Score > Calibration.Theta;
+
+    /// <summary>Null without calibration.</summary>
+    public Verdict? Verdict => Calibration is null ? null : Anomalous == true ? Scoring.Verdict.Defect
+        : Score > Calibration.Review ? Scoring.Verdict.Review : Scoring.Verdict.Good;
 
     /// <summary>The score with the threshold at 0.5 (the gate's, where there is no map); null without calibration.</summary>
     public double? NormalisedScore => Calibration is null ? null
-        : Map is null ? Math.Min(0.5, Calibration.NormaliseGate(GateDistance)) : Calibration.Normalise(Map.Score);
+        : Score is not { } score ? Math.Min(0.5, Calibration.NormaliseGate(GateDistance)) : Calibration.Normalise(score);
+
+    /// <summary>Map values above this are drawn: a defect's highest pixels are, whatever threshold the map has of its own.</summary>
+    public double RegionThreshold => Anomalous != true ? double.PositiveInfinity
+        : Calibration!.MapTheta is { } theta ? Math.Min(theta, Map!.Score) : Calibration.Theta;
 
     /// <summary>The normal pixel that matched input pixel (<paramref name="x"/>, <paramref name="y"/>) best; null without a map.</summary>
     public PixelEvidence? EvidenceAt(int x, int y)

@@ -61,11 +61,30 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
             foreach (var (mine, theirs) in merged.Zip(part)) mine.Merge(theirs);
         match += Lap("merge", ref start);
 
-        var map = AnomalyMap.From(merged, model.InputWidth, model.InputHeight, new GaussianFilter(options.Sigma));
+        AnomalyMap map;
+        double score;
+        if (calibration?.Usual is { } usual)
+        {
+            (score, map) = Normalise(merged[0], [.. picks.Select(p => p.Id)], usual, options.Sigma, exclude);
+        }
+        else
+        {
+            map = AnomalyMap.From(merged, model.InputWidth, model.InputHeight, new GaussianFilter(options.Sigma));
+            score = map.Score;
+        }
         double smooth = Lap("smooth", ref start);
-        result = result with { Map = map, Matches = merged[0], Picks = picks };
-        if (result.Anomalous == true) result = result with { Regions = AnomalyRegion.Find(map, calibration!.Theta) };
+        result = result with { Map = map, Score = score, Matches = merged[0], Picks = picks };
+        if (result.Anomalous == true) result = result with { Regions = AnomalyRegion.Find(map, result.RegionThreshold) };
         return result with { Times = result.Times with { Match = match, Map = smooth + Lap("regions", ref start) } };
+    }
+
+    /// <summary>Score and map of an image set against what is usual.</summary>
+    internal (double Score, AnomalyMap Map) Normalise(PixelMatches matches, IReadOnlyList<ImageId> ids, UsualDistances usual, double sigma, ImageId? exclude)
+    {
+        var smoothing = new GaussianFilter(sigma);
+        var (score, map) = usual.Normalise(matches, ids, exclude);
+        AnomalyMap Enlarge(float[] grid) => AnomalyMap.From(grid, matches.Height, matches.Width, model.InputWidth, model.InputHeight, smoothing);
+        return (Enlarge(score).MeanOfHighest(ScoringOptions.NormalisedShare), Enlarge(map));
     }
 
     private async ValueTask<(IReadOnlyList<Neighbour> Neighbours, Dictionary<ImageId, int> Holders)> RetrieveAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken)

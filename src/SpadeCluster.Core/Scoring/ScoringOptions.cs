@@ -13,9 +13,18 @@ public enum GatePolicy
     GateOrSample,
 }
 
-/// <summary>The method's settings. Thresholds hold for the settings they were calibrated with, so these travel with them.</summary>
+/// <summary>
+/// The method's settings. Thresholds hold for the settings they were calibrated with, so these travel with them. A new instance has
+/// the paper's method, which is also what a manifest means that leaves a setting out; <see cref="Default"/> is what is recommended.
+/// </summary>
 public sealed record ScoringOptions
 {
+    /// <summary>The recommended settings, chosen by measurement (README.md in this folder, docs/thresholds.md).</summary>
+    public static ScoringOptions Default { get; } = new() { Normalised = true, Alpha = 0.1, Threshold = ThresholdRule.Robust, ReviewRate = 0.2 };
+
+    /// <summary>Share of highest pixels whose mean is a normalised image's score.</summary>
+    public const double NormalisedShare = 0.02;
+
     public const int DefaultGateNeighbours = 3, DefaultGalleryNeighbours = 50;
 
     /// <summary>Nearest normals averaged by the gate (eq. 2's K).</summary>
@@ -40,16 +49,29 @@ public sealed record ScoringOptions
     /// <summary>Target false-reject rate of the thresholds.</summary>
     public double Alpha { get; init; } = 0.01;
 
+    /// <summary>How tau and theta are estimated.</summary>
+    public ThresholdRule Threshold { get; init; }
+
+    /// <summary>Theta as a person set it; null: estimated. It holds until it is taken back, whatever images are added.</summary>
+    public double? Theta { get; init; }
+
+    /// <summary>Share of good parts that are at least reviewed, those rejected included; null, or not above alpha: none is reviewed.</summary>
+    public double? ReviewRate { get; init; }
+
+    /// <summary>Whether distances are set against what is usual (<see cref="UsualDistances"/>); in <see cref="Fusion.Concatenated"/> only.</summary>
+    public bool Normalised { get; init; }
+
     /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map.</summary>
     public double Sigma { get; init; } = 4;
 
     /// <summary>The defaults, with fewer gate neighbours where a gallery has not even those.</summary>
-    public static ScoringOptions DefaultFor(int images) => new() { GateNeighbours = Math.Clamp(images, 1, DefaultGateNeighbours) };
+    public static ScoringOptions DefaultFor(int images) => Default with { GateNeighbours = Math.Clamp(images, 1, DefaultGateNeighbours) };
 
     /// <summary>Whether scores under the other settings mean the same, so that thresholds carry over. Who is scored (gate
     /// policy) and how thresholds are chosen (alpha) do not matter.</summary>
     public bool ScoresLike(ScoringOptions other)
-        => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma) == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma)
+        => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma, Normalised)
+            == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma, other.Normalised)
             && (Levels ?? []).SequenceEqual(other.Levels ?? []) && Levels is null == other.Levels is null;
 
     /// <exception cref="SpadeException">InvalidArgument: a setting that a gallery of <paramref name="images"/> images and
@@ -60,6 +82,8 @@ public sealed record ScoringOptions
         Require(GalleryNeighbours is null || (GalleryNeighbours >= 1 && GalleryNeighbours <= images), $"gallery neighbours K = {GalleryNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
         Require(Kappa is >= 1 and <= 64, $"kappa = {Kappa}: choose 1 to 64");
         Require(Alpha is > 0 and < 1, $"alpha = {Alpha}: choose a rate above 0 and below 1");
+        Require(Theta is null or (> 0 and < double.PositiveInfinity), $"theta = {Theta}: choose a score above 0");
+        Require(ReviewRate is null or (> 0 and < 1), $"review rate = {ReviewRate}: choose a rate above 0 and below 1");
         Require(Sigma is >= 0 and <= 64, $"sigma = {Sigma}: choose 0 to 64 pixels");
         Require(AuditShare is >= 0 and <= 1, $"audit share = {AuditShare}: choose 0 to 1");
         if (Levels is null) return;

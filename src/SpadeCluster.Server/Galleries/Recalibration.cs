@@ -45,7 +45,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         var galleries = services.For(caller);
         var stopped = await StopAsync(category);
         var settings = stopped ?? await galleries.ReadSettingsAsync(category, cancellationToken);
-        if (addition.Alpha is { } alpha) settings = (settings ?? new ScoringOptions()) with { Alpha = alpha };
+        if (addition.Alpha is { } alpha) settings = (settings ?? ScoringOptions.Default) with { Alpha = alpha };
         int count = 0;
         bool changed = false;
         try

@@ -13,7 +13,7 @@ public class ReferenceTests : WorkFolder
         Assert.True(exit == 0, error);
         foreach (var (fusion, file) in new[] { ("concatenated", "reference_nearest_k31.json"), ("per-level", "reference_per-level_k31.json") })
         {
-            (exit, string output, error) = await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", At("model"), "--gate-k", "3", "--gallery-k", "31", "--fusion", fusion, "--out", At(fusion), "--json");
+            (exit, string output, error) = await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", At("model"), "--gate-k", "3", "--gallery-k", "31", "--fusion", fusion, "--protocol", "plain", "--out", At(fusion), "--json");
             Assert.True(exit == 0, error);
             var actual = JsonDocument.Parse(output).RootElement;
             var expected = JsonDocument.Parse(File.ReadAllText(SharedData.Path("data", "cookie", file))).RootElement;

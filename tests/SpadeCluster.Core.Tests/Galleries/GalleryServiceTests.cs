@@ -188,6 +188,41 @@ public sealed class GalleryServiceTests
     }
 
     [Fact]
+    public async Task An_accepted_suspect_stays_accepted_and_others_are_refused()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf([.. Enumerable.Range(1, 12)]));
+        var m = await service.CalibrateAsync("c", ScoringOptions.Default);
+        // Whichever scores highest plays the odd one; what makes a suspect is tested where scores are.
+        var odd = m.Images[3];
+        m = m with { Version = m.Version + 1, Calibration = m.Calibration! with { Suspects = [new Suspect(odd.Id, m.Calibration.Scores[^1], m.Calibration.Scores[^2])] } };
+        using (await _store.LockAsync("c")) await _store.PublishAsync(m);
+
+        var accepted = await service.AcceptAsync("c", [odd.Source], "bright, but good");
+        Assert.Equal([odd.Id], accepted.Accepted);
+        Assert.Equal((true, $"accept {odd.Source}: bright, but good"), (accepted.Calibration!.Suspects[0].Accepted, accepted.Reason));
+        Assert.Equal([odd.Id], (await service.AddAsync("c", ImagesOf(20)))!.Accepted);
+        Assert.Empty((await service.RetireAsync("c", [odd.Source], "bad after all")).Accepted);
+        foreach (string image in new[] { odd.Source, m.Images[0].Source })
+            Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await service.AcceptAsync("c", [image], "x"))).Error);
+    }
+
+    [Fact]
+    public async Task A_threshold_set_by_hand_holds_until_it_is_taken_back_and_is_in_the_record()
+    {
+        var service = Service();
+        await service.AddAsync("c", ImagesOf(1, 2, 3, 4));
+        var estimated = await service.CalibrateAsync("c", ScoringOptions.Default);
+        var manual = await service.CalibrateAsync("c", ScoringOptions.Default with { Theta = 12.5 });
+        Assert.Equal((12.5, "calibrate with theta set to 12.5"), (manual.Calibration!.Theta, manual.Reason));
+        var changed = (await service.AddAsync("c", ImagesOf(5)))!;
+        Assert.Equal(12.5, (await service.CalibrateAgainAsync(changed, await service.ReadSettingsAsync("c"))).Calibration!.Theta);
+        await service.RetireAsync("c", ["5.png"], "x");
+        Assert.Equal(estimated.Calibration!.Theta, (await service.CalibrateAsync("c", ScoringOptions.Default)).Calibration!.Theta);
+        Assert.Equal(SpadeError.InvalidArgument, (await Assert.ThrowsAsync<SpadeException>(async () => await service.CalibrateAsync("c", ScoringOptions.Default with { Theta = -1 }))).Error);
+    }
+
+    [Fact]
     public async Task Changes_name_images_and_a_reason()
     {
         var service = Service();

@@ -13,13 +13,14 @@ public class CalibratorTests
     /// has probability 0.01 %, at the rate that n = 29 aims for, 0.1).
     /// </summary>
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task The_false_reject_rate_stays_within_alpha(bool weighted)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task The_conformal_threshold_keeps_its_promise(bool weighted, bool normalised)
     {
         const int Draws = 200, Normals = 29;
         var model = SyntheticGallery.Model with { WeightChannels = weighted };
-        var options = new ScoringOptions { Alpha = 0.1, Sigma = 1 };
+        var options = new ScoringOptions { Alpha = 0.1, Sigma = 1, Normalised = normalised };
         int byScore = 0, byGate = 0;
         for (int draw = 0; draw < Draws; draw++)
         {

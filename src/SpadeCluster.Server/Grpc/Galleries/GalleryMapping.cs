@@ -57,6 +57,17 @@ internal static class GalleryMapping
             AuditShare = m.HasAuditShare ? m.AuditShare : d.AuditShare,
             Alpha = m.HasAlpha ? m.Alpha : d.Alpha,
             Sigma = m.HasSigma ? m.Sigma : d.Sigma,
+            Threshold = m.Threshold switch
+            {
+                ThresholdRule.Unspecified => d.Threshold,
+                ThresholdRule.Conformal => Core.Scoring.ThresholdRule.Conformal,
+                ThresholdRule.Robust => Core.Scoring.ThresholdRule.Robust,
+                ThresholdRule.Tail => Core.Scoring.ThresholdRule.Tail,
+                _ => throw new SpadeException(SpadeError.InvalidArgument, $"threshold rule {(int)m.Threshold} is unknown; say CONFORMAL, ROBUST or TAIL"),
+            },
+            ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
+            Normalised = m.HasNormalised ? m.Normalised : d.Normalised,
+            Theta = !m.HasTheta ? d.Theta : m.Theta == 0 ? null : m.Theta,
         };
     }
 
@@ -89,6 +100,15 @@ internal static class GalleryMapping
             AuditShare = o.AuditShare,
             Alpha = o.Alpha,
             Sigma = o.Sigma,
+            Threshold = o.Threshold switch
+            {
+                Core.Scoring.ThresholdRule.Robust => ThresholdRule.Robust,
+                Core.Scoring.ThresholdRule.Tail => ThresholdRule.Tail,
+                _ => ThresholdRule.Conformal,
+            },
+            ReviewRate = o.ReviewRate ?? 0,
+            Normalised = o.Normalised,
+            Theta = o.Theta ?? 0,
         };
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);

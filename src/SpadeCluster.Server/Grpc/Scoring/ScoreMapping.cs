@@ -33,6 +33,8 @@ internal static class ScoreMapping
         if (score.PredLabel is { } predLabel) result.PredLabel = predLabel;
         if (score.RawScore is { } raw) result.RawScore = raw;
         if (score.MapMax is { } max) result.MapMax = max;
+        if (score.Verdict is { } verdict) result.Verdict = verdict;
+        if (score.Review is { } review) result.Review = review;
         if (score.Theta is { } theta) result.Theta = theta;
         if (score.Tau is { } tau) result.Tau = tau;
         if (score.Flagged is { } flagged) result.Flagged = flagged;

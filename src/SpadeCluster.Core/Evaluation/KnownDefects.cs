@@ -1,0 +1,43 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Evaluation;
+
+/// <summary>What a threshold does to known parts.</summary>
+/// <param name="Threshold">Scores above it are defects.</param>
+/// <param name="Misses">Share of the known defects at or below it.</param>
+/// <param name="FalseRejects">Share of the normals above it, by their leave-one-out scores.</param>
+/// <param name="Cost">Expected: misses times their cost plus false rejects times theirs, defects and good parts taken as equally frequent.</param>
+public sealed record ThresholdCost(double Threshold, RateInterval Misses, RateInterval FalseRejects, double Cost);
+
+/// <summary>Thresholds judged by a few defects that are known, beside the normals.</summary>
+public static class KnownDefects
+{
+    /// <summary>Every threshold that separates these scores differently: halfway between two neighbouring ones.</summary>
+    /// <param name="calibration">Of the version that scored the defects.</param>
+    /// <param name="defects">Scores of known defects, at least 1.</param>
+    /// <param name="costMiss">What a missed defect costs.</param>
+    /// <param name="costReject">What a rejected good part costs, in the same unit.</param>
+    /// <returns>Ascending by threshold.</returns>
+    public static IReadOnlyList<ThresholdCost> Judge(Calibration calibration, IReadOnlyList<double> defects, double costMiss, double costReject)
+    {
+        double[] scores = [.. calibration.Scores.Concat(defects).Distinct().Order()];
+        double[] between = [.. scores.Zip(scores.Skip(1)).Select(p => p.First + (p.Second - p.First) / 2)];
+        return [.. between.Append(scores[^1]).Prepend(scores[0] / 2).Select(t => At(calibration, defects, t, costMiss, costReject))];
+    }
+
+    /// <summary>One threshold's figures.</summary>
+    public static ThresholdCost At(Calibration calibration, IReadOnlyList<double> defects, double threshold, double costMiss, double costReject)
+    {
+        var misses = RateInterval.Of(defects.Count(d => d <= threshold), defects.Count);
+        var rejects = calibration.Estimate(threshold);
+        return new(threshold, misses, rejects, costMiss * misses.Rate + costReject * rejects.Rate);
+    }
+
+    /// <summary>The threshold of least expected cost; of several equal ones in a row, the middle one: it is farthest from being wrong.</summary>
+    public static ThresholdCost Cheapest(IReadOnlyList<ThresholdCost> judged)
+    {
+        double least = judged.Min(j => j.Cost);
+        var row = judged.SkipWhile(j => j.Cost > least).TakeWhile(j => j.Cost <= least).ToList();
+        return row[row.Count / 2];
+    }
+}

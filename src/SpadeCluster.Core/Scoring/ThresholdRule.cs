@@ -1,0 +1,12 @@
+namespace SpadeCluster.Scoring;
+
+/// <summary>How a threshold is estimated from the normals' leave-one-out scores; docs/thresholds.md compares them.</summary>
+public enum ThresholdRule
+{
+    /// <summary>A conformal quantile of all scores: its false-reject rate is promised, but one odd normal can raise it without limit.</summary>
+    Conformal,
+    /// <summary>A normal quantile of the log scores, with median and median absolute deviation: odd normals hardly move it.</summary>
+    Robust,
+    /// <summary>A generalised Pareto distribution fitted to the highest fifth of the scores, without suspects.</summary>
+    Tail,
+}

@@ -1,0 +1,12 @@
+namespace SpadeCluster.Scoring;
+
+/// <summary>What is to happen to a part.</summary>
+public enum Verdict
+{
+    /// <summary>It passes.</summary>
+    Good,
+    /// <summary>Undecided: a person looks at it. Its score is between the review threshold and the defect threshold.</summary>
+    Review,
+    /// <summary>It is rejected.</summary>
+    Defect,
+}

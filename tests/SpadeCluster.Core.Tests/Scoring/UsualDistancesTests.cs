@@ -1,0 +1,122 @@
+using SpadeCluster.Core.Tests.Galleries;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Neighbors;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Core.Tests.Scoring;
+
+public class UsualDistancesTests
+{
+    private static readonly ScoringOptions Options = ScoringOptions.Default with { Sigma = 1 };
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Any_number_of_shards_and_threads_gives_the_same_bits(int kappa)
+    {
+        var random = new Random(21);
+        var (store, manifest) = await SyntheticGallery.BuildAsync(random, 17);
+        var options = Options with { Kappa = kappa, GalleryNeighbours = 9 };
+        var (id, features) = SyntheticGallery.Image(random);
+        var query = new QueryImage(id, features.Pooled, FeaturePyramid.From(features));
+        Calibration? expected = null;
+        ScoreResult? expectedResult = null;
+        foreach (var (shards, threads) in new[] { (1, 1), (1, 2), (3, 1), (3, 2), (8, 1), (8, 2) })
+        {
+            using var gallery = await OpenGallery.LoadAsync(store, manifest, shards, threads);
+            var calibration = await Calibrator.RunAsync(store, gallery, options);
+            var result = await gallery.Coordinator.ScoreAsync(query, options, calibration);
+            (expected, expectedResult) = (expected ?? calibration, expectedResult ?? result);
+            Assert.Equal(expected.Usual!.Local, calibration.Usual!.Local);
+            Assert.Equal(expected.Scores, calibration.Scores);
+            Assert.Equal((expected.Theta, expected.Review, expected.MapTheta), (calibration.Theta, calibration.Review, calibration.MapTheta));
+            Assert.Equal(expectedResult.Map!.Values, result.Map!.Values);
+            Assert.Equal(expectedResult.Score, result.Score);
+        }
+    }
+
+    /// <summary>The definition, pixel by pixel, from brute-force distances.</summary>
+    [Fact]
+    public async Task A_score_is_what_the_definition_says()
+    {
+        var random = new Random(8);
+        var model = SyntheticGallery.Model;
+        var (store, manifest) = await SyntheticGallery.BuildAsync(random, 7);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
+        var calibration = await Calibrator.RunAsync(store, gallery, Options with { Sigma = 0 });
+        var pyramids = new List<FeaturePyramid>();
+        foreach (var image in manifest.Images) pyramids.Add(await store.ReadPyramidAsync("c", image.Id, model));
+        PixelMatches Search(FeaturePyramid query, int without = -1) => BruteForcePixelSearch.Search(
+            new PixelSpace(model.Levels), query, [.. pyramids.Select((p, i) => (i, p)).Where(x => x.i != without)], new PixelSearchOptions())[0];
+        float[][] usual = [.. pyramids.Select((p, i) => Search(p, i).Distances)];
+        double overall = usual.Average(u => u.Average(d => (double)d));
+
+        var (id, features) = SyntheticGallery.Image(random);
+        var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), Options with { Sigma = 0 }, calibration);
+        var found = Search(FeaturePyramid.From(features));
+        var grid = new float[found.Distances.Length];
+        for (int cell = 0; cell < grid.Length; cell++)
+        {
+            double local = usual[found.Images[cell]][found.Cells[cell]], position = usual.Average(u => (double)u[cell]);
+            grid[cell] = (float)(found.Distances[cell] / (0.1 * local + 0.5 * position + 0.4 * overall));
+        }
+        var large = new float[16 * 16];
+        BilinearUpsampling.Resize(grid, 4, 4, large, 16, 16);
+        Assert.Equal(large.OrderDescending().Take(6).Average(v => (double)v), result.Score!.Value, 2e-3);
+    }
+
+    /// <summary>At positions where normals differ much, the same distance counts less.</summary>
+    [Fact]
+    public void What_is_usual_at_a_position_counts_less_there()
+    {
+        ImageId[] images = [new(1), new(2)];
+        var usual = UsualDistances.From(1, 2, images, [[1, 9], [1, 9]]);
+        var matches = new PixelMatches(1, 2, 1);
+        matches.Offer(0, 6, 0, 0);
+        matches.Offer(1, 6, 1, 1);
+        var (score, map) = usual.Normalise(matches, images, null);
+        Assert.Equal(6 / (0.4 * 5 + 0.1 * 1 + 0.5 * 1), score[0], 1e-2);
+        Assert.Equal(6 / (0.4 * 5 + 0.1 * 9 + 0.5 * 9), score[1], 1e-2);
+        Assert.Equal(6 / (0.9 + 0.1 * 9 / 5), map[1], 1e-2);
+        Assert.Equal(score, usual.Normalise(matches, images, new ImageId(1)).Score);
+    }
+
+    [Fact]
+    public async Task An_odd_normal_is_suspect_and_counts_only_when_it_is_accepted()
+    {
+        var random = new Random(3);
+        var (store, manifest) = await SyntheticGallery.BuildAsync(random, 20);
+        var odd = new ImageFeatures(SyntheticGallery.Model);
+        foreach (var values in odd.Levels.Append(odd.Pooled)) Array.Fill(values, 30);
+        var (id, pyramid) = (new ImageId(5), FeaturePyramid.From(odd));
+        await store.WriteImageAsync("c", id, manifest.Model.Digest, StoredFeatures.From([.. odd.Pooled], pyramid), pyramid);
+        manifest = manifest with { Version = 2, Images = [new GalleryImage(id, id.ToString(), "odd.png", default, "test"), .. manifest.Images] };
+        await store.PublishAsync(manifest);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
+
+        var calibration = await Calibrator.RunAsync(store, gallery, Options);
+        var suspect = Assert.Single(calibration.Suspects);
+        Assert.Equal((id, calibration.Scores[^1], calibration.Scores[^2], false), (suspect.Image, suspect.Score, suspect.Next, suspect.Accepted));
+        Assert.Equal(ThresholdEstimate.Of(ThresholdRule.Robust, [.. calibration.Scores.SkipLast(1)], 0.1), calibration.Theta);
+        var accepted = calibration.Accept(new HashSet<ImageId> { id });
+        Assert.Equal(ThresholdEstimate.Of(ThresholdRule.Robust, calibration.Scores, 0.1), accepted.Theta);
+        Assert.True(accepted.Suspects[0].Accepted);
+        var again = await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest with { Accepted = [id] }, threads: 1), Options);
+        Assert.Equal((accepted.Theta, true), (again.Theta, again.Suspects[0].Accepted));
+        Assert.Equal(calibration.Scores[^1], (await Calibrator.RunAsync(store, gallery, Options with { Threshold = ThresholdRule.Conformal, Alpha = 0.01 })).Theta);
+    }
+
+    [Fact]
+    public async Task Scores_between_the_thresholds_are_reviewed()
+    {
+        var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(9), 30);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
+        var c = await Calibrator.RunAsync(store, gallery, Options);
+        Assert.True(c.Review < c.Theta);
+        ScoreResult At(double score) => new() { GateDistance = 0, Calibration = c, Neighbours = [], Times = new StageTimes(), Score = score };
+        Assert.Equal([Verdict.Good, Verdict.Review, Verdict.Review, Verdict.Defect],
+            new[] { c.Review!.Value, Math.BitIncrement(c.Review.Value), c.Theta, Math.BitIncrement(c.Theta) }.Select(s => At(s).Verdict!.Value));
+        Assert.Null((await Calibrator.RunAsync(store, gallery, Options with { ReviewRate = 0.05 })).Review);
+    }
+}
