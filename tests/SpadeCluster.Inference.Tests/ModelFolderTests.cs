@@ -76,9 +76,12 @@ public class ModelFolderTests
         "\"levels\"")]
     [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{}}",
         "\"pooled\"")]
-    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"b\"}}", "'b'")]
-    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"sha256\":\"12\"}", "\"sha256\"")]
-    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1],\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"aggregate\":2}", "\"aggregate\"")]
+    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1]," +
+        "\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"b\"}}", "'b'")]
+    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1]," +
+        "\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"sha256\":\"12\"}", "\"sha256\"")]
+    [InlineData("{\"name\":\"x\",\"inputWidth\":9,\"inputHeight\":9,\"mean\":[1,2,3],\"scale\":[1,1,1]," +
+        "\"levels\":[\"a\"],\"pooled\":{\"meanOf\":\"a\"},\"aggregate\":2}", "\"aggregate\"")]
     public void A_manifest_that_makes_no_sense_is_refused_by_field(string json, string named)
     {
         using var temporary = new TemporaryFolder();
