@@ -15,7 +15,7 @@ internal static class ScorePictures
         string overlay = Path.Combine(folder, stem + "_overlay.png"), mask = Path.Combine(folder, stem + "_mask.png");
         var above = map.Above(scored.Result.RegionThreshold);
         float[] shown = scored.Result.Calibration is { } c
-            ? [.. map.Values.Select(v => (float)c.NormaliseMap(v))]
+            ? [.. map.Values.Select(v => (float)c.Normalise(v))]
             : [.. map.Values.Select(v => (float)(v / Math.Max(map.Max, 1e-12)))];
         var picture = Overlay.Outline(Overlay.Blend(scored.Prepared.Input, shown, ColorMap.Inferno), above, new Rgb(0, 213, 255));
         PngEncoder.WriteFile(overlay, Overlay.SideBySide([scored.Prepared.Input, picture]));

@@ -20,8 +20,8 @@ public sealed record Calibration
     /// <summary>Score above which an image is reviewed; null: none is.</summary>
     public double? Review { get; init; }
 
-    /// <summary>Map values above this are drawn as regions; null: theta, which the score shares with the map.</summary>
-    public double? MapTheta { get; init; }
+    /// <summary>Factor that brings a map set against what is usual to the scale of the scores, so that theta serves both.</summary>
+    public double MapScale { get; init; } = 1;
 
     /// <summary>The false-reject rate that <see cref="PromisedTheta"/> keeps: Options.Alpha, or 1/(n+1) where n normals are too few for it.</summary>
     public required double Rate { get; init; }
@@ -75,9 +75,6 @@ public sealed record Calibration
 
     /// <summary>Scales so that the threshold is 0.5 and the normals' median 0; clipped to 0..1.</summary>
     public double Normalise(double score) => Normalise(score, Theta, Scores);
-
-    /// <summary>A map's value on the same scale, with the regions' threshold at 0.5.</summary>
-    public double NormaliseMap(double value) => Normalise(MapTheta is { } t && t > 0 ? value * Theta / t : value);
 
     /// <summary>The gate distance on the same scale, by its own threshold and normals.</summary>
     public double NormaliseGate(double distance) => Normalise(distance, Tau, GateDistances);

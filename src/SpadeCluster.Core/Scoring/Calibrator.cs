@@ -39,7 +39,7 @@ public static class Calibrator
             for (int i = 0; i < n; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                (scores[i], var map) = gallery.Coordinator.Normalise(found[i].Matches, found[i].Ids, usual, options.Sigma, manifest.Images[i].Id);
+                (scores[i], var map) = gallery.Coordinator.Normalise(found[i].Matches, found[i].Ids, usual, 1, options.Sigma, manifest.Images[i].Id);
                 maps[i] = map.Score;
             }
         }
@@ -55,7 +55,8 @@ public static class Calibrator
             Options = options,
             Tau = ThresholdEstimate.Of(options.Threshold, gate, options.Alpha),
             Theta = 0,
-            MapTheta = normalised ? ThresholdEstimate.Of(options.Threshold, maps, options.Alpha) : null,
+            // The same share of normals exceeds theta by their map as by their score.
+            MapScale = normalised ? ThresholdEstimate.Of(options.Threshold, ascending, options.Alpha) / Math.Max(ThresholdEstimate.Of(options.Threshold, maps, options.Alpha), 1e-12) : 1,
             Rate = ConformalQuantile.Of(ascending, options.Alpha).Rate,
             GateDistances = gate,
             Scores = ascending,

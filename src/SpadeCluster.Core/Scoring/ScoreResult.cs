@@ -63,9 +63,8 @@ public sealed record ScoreResult
     public double? NormalisedScore => Calibration is null ? null
         : Score is not { } score ? Math.Min(0.5, Calibration.NormaliseGate(GateDistance)) : Calibration.Normalise(score);
 
-    /// <summary>Map values above this are drawn: a defect's highest pixels are, whatever threshold the map has of its own.</summary>
-    public double RegionThreshold => Anomalous != true ? double.PositiveInfinity
-        : Calibration!.MapTheta is { } theta ? Math.Min(theta, Map!.Score) : Calibration.Theta;
+    /// <summary>Map values above this are regions: theta, but a defect's highest pixels in any case.</summary>
+    public double RegionThreshold => Anomalous == true ? Math.Min(Calibration!.Theta, Map!.Score) : double.PositiveInfinity;
 
     /// <summary>The normal pixel that matched input pixel (<paramref name="x"/>, <paramref name="y"/>) best; null without a map.</summary>
     public PixelEvidence? EvidenceAt(int x, int y)

@@ -65,7 +65,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         double score;
         if (calibration?.Usual is { } usual)
         {
-            (score, map) = Normalise(merged[0], [.. picks.Select(p => p.Id)], usual, options.Sigma, exclude);
+            (score, map) = Normalise(merged[0], [.. picks.Select(p => p.Id)], usual, calibration.MapScale, options.Sigma, exclude);
         }
         else
         {
@@ -79,10 +79,11 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     }
 
     /// <summary>Score and map of an image set against what is usual.</summary>
-    internal (double Score, AnomalyMap Map) Normalise(PixelMatches matches, IReadOnlyList<ImageId> ids, UsualDistances usual, double sigma, ImageId? exclude)
+    internal (double Score, AnomalyMap Map) Normalise(PixelMatches matches, IReadOnlyList<ImageId> ids, UsualDistances usual, double mapScale, double sigma, ImageId? exclude)
     {
         var smoothing = new GaussianFilter(sigma);
         var (score, map) = usual.Normalise(matches, ids, exclude);
+        for (int cell = 0; cell < map.Length; cell++) map[cell] = (float)(map[cell] * mapScale);
         AnomalyMap Enlarge(float[] grid) => AnomalyMap.From(grid, matches.Height, matches.Width, model.InputWidth, model.InputHeight, smoothing);
         return (Enlarge(score).MeanOfHighest(ScoringOptions.NormalisedShare), Enlarge(map));
     }

@@ -30,7 +30,7 @@ public class UsualDistancesTests
             (expected, expectedResult) = (expected ?? calibration, expectedResult ?? result);
             Assert.Equal(expected.Usual!.Local, calibration.Usual!.Local);
             Assert.Equal(expected.Scores, calibration.Scores);
-            Assert.Equal((expected.Theta, expected.Review, expected.MapTheta), (calibration.Theta, calibration.Review, calibration.MapTheta));
+            Assert.Equal((expected.Theta, expected.Review, expected.MapScale), (calibration.Theta, calibration.Review, calibration.MapScale));
             Assert.Equal(expectedResult.Map!.Values, result.Map!.Values);
             Assert.Equal(expectedResult.Score, result.Score);
         }
@@ -105,6 +105,32 @@ public class UsualDistancesTests
         var again = await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest with { Accepted = [id] }, threads: 1), Options);
         Assert.Equal((accepted.Theta, true), (again.Theta, again.Suspects[0].Accepted));
         Assert.Equal(calibration.Scores[^1], (await Calibrator.RunAsync(store, gallery, Options with { Threshold = ThresholdRule.Conformal, Alpha = 0.01 })).Theta);
+    }
+
+    /// <summary>Shown maps are cut at theta everywhere, so both must be on one scale, and a defect must have a region.</summary>
+    [Fact]
+    public async Task A_map_is_on_the_scale_of_the_score()
+    {
+        var random = new Random(12);
+        var (store, manifest) = await SyntheticGallery.BuildAsync(random, 25);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
+        var c = await Calibrator.RunAsync(store, gallery, Options);
+        int above = 0, defects = 0;
+        for (int i = 0; i < 40; i++)
+        {
+            var (id, features) = SyntheticGallery.Image(random);
+            if (i % 2 == 0) features.Levels[0].AsSpan(0, 24).Fill(3 + i / 4f);
+            var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), Options, c);
+            Assert.InRange(result.Map!.Score / result.Score!.Value, 0.5, 2);
+            if (result.Verdict != Verdict.Defect) Assert.Empty(result.Regions);
+            else
+            {
+                defects++;
+                Assert.NotEmpty(result.Regions);
+                if (result.Map.Score > c.Theta) above++;
+            }
+        }
+        Assert.True(defects >= 10 && above >= 0.8 * defects, $"{above} of {defects}");
     }
 
     [Fact]

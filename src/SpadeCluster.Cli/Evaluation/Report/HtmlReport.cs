@@ -82,7 +82,7 @@ internal static class HtmlReport
     {
         var map = image.Result.Map!;
         var calibration = category.Calibration;
-        float[] shown = [.. map.Values.Select(v => (float)calibration.NormaliseMap(v))];
+        float[] shown = [.. map.Values.Select(v => (float)calibration.Normalise(v))];
         string input = Png(image.Input), colours = Png(Overlay.Render(shown, map.Width, map.Height, ColorMap.Inferno));
         int peak = Array.IndexOf(map.Values, map.Values.Max());
         var evidence = image.Result.EvidenceAt(peak % map.Width, peak / map.Width)!;
