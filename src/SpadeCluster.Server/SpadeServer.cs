@@ -19,6 +19,7 @@ using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Grpc;
+using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
 using SpadeCluster.Server.Scoring;
@@ -163,10 +164,10 @@ public static class SpadeServer
     /// <summary>A gRPC stream may pause for as long as its client has nothing to send; AdmittedStream bounds the time of each image.</summary>
     private static void UseSlowStreams(this IApplicationBuilder app) => app.Use((context, next) =>
     {
-        if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        if (context.Request.IsGrpc() && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
         return next(context);
     });
 
     /// <summary>Requests of programs, which are answered with a status, where a person is led to the sign-in page.</summary>
-    internal static bool IsApi(this HttpRequest request) => request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2");
+    internal static bool IsApi(this HttpRequest request) => request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2") || request.IsGrpc();
 }

@@ -18,6 +18,7 @@ public class ServerFixture : IAsyncLifetime
 
     internal WebApplication App { get; private set; } = null!;
     internal string Address { get; private set; } = "";
+    internal string GrpcAddress { get; private set; } = "";
     internal string Viewer { get; private set; } = "";
     internal string Operator { get; private set; } = "";
     internal string Engineer { get; private set; } = "";
@@ -41,10 +42,10 @@ public class ServerFixture : IAsyncLifetime
             await galleries.AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, category == "discs" ? 10 : 3).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
             await galleries.CalibrateAsync(category, ScoringOptions.DefaultFor(3) with { Alpha = 0.1 });
         }
-        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), MaxBodyBytes = 4 << 20 };
+        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], GrpcUrls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), MaxBodyBytes = 4 << 20 };
         App = TestServer.Create(options, store, _engines);
         await App.StartAsync();
-        Address = App.Urls.Single();
+        (Address, GrpcAddress) = (App.Urls.First(), App.Urls.Last());
         if (WithKeys)
         {
             var keys = App.Services.GetRequiredService<ApiKeyStore>();

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Logging;
+using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Hosting;
@@ -40,6 +41,11 @@ internal static class Problems
     public static async Task WriteAsync(HttpContext context, int status, string detail, int? retryAfter = null)
     {
         if (context.Response.HasStarted) return;
+        if (context.Request.IsGrpc())
+        {
+            GrpcStatus.Refuse(context.Response, status, detail);
+            return;
+        }
         context.Response.StatusCode = status;
         if (retryAfter is { } seconds) context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (context.Request.Path.StartsWithSegments("/v2"))

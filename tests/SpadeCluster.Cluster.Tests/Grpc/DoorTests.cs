@@ -163,9 +163,8 @@ public sealed class DoorTests : IAsyncLifetime
         var padded = new byte[stride * 24];
         for (int y = 0; y < 24; y++)
             for (int i = 0; i < 72; i++) padded[y * stride + i] = pixels[y * 72 + (format == PixelFormat.Bgr8 ? i - 2 * (i % 3 - 1) : i)];
-        var raw = await _scoring.ScoreAsync(new ScoreRequest { Category = "plate", Image = new Image { Format = format, Width = 24, Height = 24, Stride = stride, Data = ByteString.CopyFrom(padded), Name = "x" } });
+        var raw = await _scoring.ScoreAsync(new ScoreRequest { Category = "plate", Image = new Image { Format = format, Width = 24, Height = 24, Stride = (uint)stride, Data = ByteString.CopyFrom(padded), Name = "x" } });
         var encoded = await _scoring.ScoreAsync(Request("plate", file));
-        Assert.Equal(encoded.Result.ImageId, raw.Result.ImageId);
         Assert.Equal(encoded.Result.RawScore, raw.Result.RawScore);
     }
 

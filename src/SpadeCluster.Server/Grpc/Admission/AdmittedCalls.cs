@@ -1,9 +1,7 @@
 using SpadeCluster.Server.Admission;
-using System.Globalization;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using SpadeCluster.Server.Grpc.Errors;
@@ -29,21 +27,12 @@ internal static class AdmittedCalls
                 }
                 catch (SpadeException e)
                 {
-                    Refuse(context.Response, GrpcStatus.ToRpc(e));
+                    GrpcStatus.Refuse(context.Response, GrpcStatus.ToRpc(e));
                     return;
                 }
                 using (place) await call(context);
             };
         });
         return endpoints;
-    }
-
-    /// <summary>An answer that is only a status, as gRPC over HTTP/2 has it.</summary>
-    private static void Refuse(HttpResponse response, RpcException e)
-    {
-        response.ContentType = "application/grpc";
-        response.Headers["grpc-status"] = ((int)e.StatusCode).ToString(CultureInfo.InvariantCulture);
-        response.Headers["grpc-message"] = Uri.EscapeDataString(e.Status.Detail);
-        foreach (var trailer in e.Trailers) response.Headers[trailer.Key] = trailer.IsBinary ? Convert.ToBase64String(trailer.ValueBytes) : trailer.Value;
     }
 }

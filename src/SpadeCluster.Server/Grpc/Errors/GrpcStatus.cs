@@ -1,6 +1,8 @@
+using System.Globalization;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Spade.V1;
 
 namespace SpadeCluster.Server.Grpc.Errors;
@@ -29,6 +31,31 @@ internal static class GrpcStatus
         if (e.RetryAfter is { } delay) status.Details.Add(Pack("google.rpc.RetryInfo", new RpcRetryInfo { RetryDelay = Duration.FromTimeSpan(delay) }));
         return new RpcException(new Status(code, e.Message), new Metadata { { DetailsTrailer, status.ToByteArray() } });
     }
+
+    /// <summary>An answer that is only a status, as gRPC over HTTP/2 has it.</summary>
+    public static void Refuse(HttpResponse response, RpcException e)
+    {
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = "application/grpc";
+        response.Headers["grpc-status"] = ((int)e.StatusCode).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = Uri.EscapeDataString(e.Status.Detail);
+        foreach (var trailer in e.Trailers)
+            response.Headers[trailer.Key] = trailer.IsBinary ? Convert.ToBase64String(trailer.ValueBytes) : trailer.Value;
+    }
+
+    /// <summary>A refusal of the server's pipeline - no key, wrong role, wrong name - as a gRPC client reads it.</summary>
+    public static void Refuse(HttpResponse response, int httpStatus, string detail) => Refuse(response, new RpcException(new Status(httpStatus switch
+    {
+        StatusCodes.Status401Unauthorized => StatusCode.Unauthenticated,
+        StatusCodes.Status403Forbidden => StatusCode.PermissionDenied,
+        StatusCodes.Status404NotFound => StatusCode.Unimplemented,
+        StatusCodes.Status429TooManyRequests => StatusCode.ResourceExhausted,
+        < StatusCodes.Status500InternalServerError => StatusCode.InvalidArgument,
+        _ => StatusCode.Internal,
+    }, detail)));
+
+    public static bool IsGrpc(this HttpRequest request)
+        => request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true;
 
     public static Error ToError(SpadeException e)
         => new() { Code = (int)CodeOf(e.Error), Message = e.Message, RetryAfterMs = (uint)(e.RetryAfter?.TotalMilliseconds ?? 0) };
