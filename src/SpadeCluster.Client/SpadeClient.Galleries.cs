@@ -12,20 +12,26 @@ namespace SpadeCluster.Client;
 public sealed partial class SpadeClient
 {
     /// <summary>
-    /// Adds normal images, creating the category if need be. A stream that breaks is repeated from its start: images are
-    /// known by content, so what was durable already is only confirmed. Each image is reported once, in their order; one that
-    /// cannot be read has failed, and the rest goes on.
+    /// Adds normal images, creating the category if need be; learns no thresholds. A stream that breaks is repeated from its
+    /// start: images are known by content, so what was durable already is only confirmed. Each image is reported once, in their
+    /// order; one that cannot be read has failed, and the rest goes on.
     /// </summary>
     /// <param name="reason">Why, for the record; null: not said.</param>
     /// <returns>The version that is current now; null when nothing was added and there is no gallery.</returns>
-    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken);
+    public Task<RemoteGallery?> AddNormalsAsync(
+        string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
+        CancellationToken cancellationToken = default)
+        => ToGalleryAsync(AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken));
 
     /// <summary>The same for images given as pixels.</summary>
-    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, cancellationToken);
+    public Task<RemoteGallery?> AddNormalsAsync(
+        string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
+        CancellationToken cancellationToken = default)
+        => ToGalleryAsync(AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, cancellationToken));
 
-    private Task<RemoteGallery?> AddAsync(string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
+    internal Task<Gallery?> AddAsync(
+        string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, string? reason,
+        CancellationToken cancellationToken)
     {
         int reported = 0;
         return _gateways.FollowAsync(async (gateway, limit) =>
@@ -45,7 +51,7 @@ public sealed partial class SpadeClient
                     ReportUnread();
                     var answer = call.ResponseStream.Current;
                     if (answer.AnswerCase == AddNormalsResponse.AnswerOneofCase.Gallery)
-                        return answer.Gallery.Version == 0 ? null : Mapping.ToGallery(answer.Gallery);
+                        return answer.Gallery.Version == 0 ? null : answer.Gallery;
                     if (answer.AnswerCase == AddNormalsResponse.AnswerOneofCase.Image) Report(Mapping.ToOutcome(answer.Image));
                 }
                 throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
@@ -88,7 +94,13 @@ public sealed partial class SpadeClient
                         throw;
                     }
                     foreach (var (chunk, more) in Outgoing.Chunks(image, _options.ChunkBytes))
-                        await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = author, Reason = reason ?? "", Image = chunk, More = more }, stop.Token);
+                    {
+                        var request = new AddNormalsRequest
+                        {
+                            Category = category, Author = author, Reason = reason ?? "", Image = chunk, More = more, Calibrate = false,
+                        };
+                        await call.RequestStream.WriteAsync(request, stop.Token);
+                    }
                 }
                 await call.RequestStream.CompleteAsync();
             }
@@ -107,11 +119,11 @@ public sealed partial class SpadeClient
         }, cancellationToken);
     }
 
-    private async Task<RemoteGallery?> FindAsync(string category, CancellationToken cancellationToken)
+    private async Task<Gallery?> FindAsync(string category, CancellationToken cancellationToken)
     {
         try
         {
-            return await GetGalleryAsync(category, cancellationToken: cancellationToken);
+            return await CallAsync((c, o) => c.GetGalleryAsync(new GetGalleryRequest { Category = category }, o), cancellationToken);
         }
         catch (SpadeException e) when (e.Error == SpadeError.NotFound)
         {
@@ -119,26 +131,53 @@ public sealed partial class SpadeClient
         }
     }
 
-    public Task<RemoteGallery> RetireAsync(string category, IReadOnlyList<string> images, string reason, string author, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.RetireAsync, new RetireRequest { Category = category, Images = { images }, Reason = reason, Author = author }, cancellationToken);
+    public Task<RemoteGallery> RetireAsync(
+        string category, IReadOnlyList<string> images, string reason, string author, CancellationToken cancellationToken = default)
+    {
+        var request = new RetireRequest { Category = category, Images = { images }, Reason = reason, Author = author };
+        return GalleryAsync((c, o) => c.RetireAsync(request, o), cancellationToken);
+    }
 
     public Task<RemoteGallery> GetGalleryAsync(string category, bool includeImages = false, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.GetGalleryAsync, new GetGalleryRequest { Category = category, IncludeImages = includeImages }, cancellationToken);
+    {
+        var request = new GetGalleryRequest { Category = category, IncludeImages = includeImages };
+        return GalleryAsync((c, o) => c.GetGalleryAsync(request, o), cancellationToken);
+    }
 
-    public Task<RemoteGallery> RollBackAsync(string category, int version, string reason, string author, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.RollbackAsync, new RollbackRequest { Category = category, Version = version, Reason = reason, Author = author }, cancellationToken);
+    public Task<RemoteGallery> RollBackAsync(
+        string category, int version, string reason, string author, CancellationToken cancellationToken = default)
+    {
+        var request = new RollbackRequest { Category = category, Version = version, Reason = reason, Author = author };
+        return GalleryAsync((c, o) => c.RollbackAsync(request, o), cancellationToken);
+    }
 
     public Task<RemoteGallery> ReshardAsync(string category, int shards, string author, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.ReshardAsync, new ReshardRequest { Category = category, Shards = shards, Author = author }, cancellationToken);
+    {
+        var request = new ReshardRequest { Category = category, Shards = shards, Author = author };
+        return GalleryAsync((c, o) => c.ReshardAsync(request, o), cancellationToken);
+    }
 
     public async Task<IReadOnlyList<string>> ListGalleriesAsync(CancellationToken cancellationToken = default)
-        => (await _gateways.CallAsync((c, ct) => new GalleriesClient(c).ListGalleriesAsync(new ListGalleriesRequest(), Call(ct)).ResponseAsync, cancellationToken)).Categories;
+        => (await CallAsync((c, o) => c.ListGalleriesAsync(new ListGalleriesRequest(), o), cancellationToken)).Categories;
+
+    /// <summary>The server's galleries by the interface that local ones have. Changes learn no thresholds:
+    /// <see cref="IGalleryService.CalibrateAsync"/> does, as it does locally.</summary>
+    /// <param name="author">Who changes them, for the record; a key's owner comes before it.</param>
+    public IGalleryService Galleries(string author) => new RemoteGalleryService(this, author);
 
     /// <summary>Learns thresholds; takes about as long as scoring every normal. No deadline but the caller's.</summary>
     /// <param name="options">Null: the server's defaults.</param>
-    public Task<RemoteGallery> CalibrateAsync(string category, Scoring.ScoringOptions? options, string author, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public async Task<RemoteGallery> CalibrateAsync(
+        string category, Scoring.ScoringOptions? options, string author, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        var request = new CalibrateRequest { Category = category, Options = options is null ? null : Mapping.ToMessage(options), Author = author };
+        var settings = options is null ? null : Mapping.ToMessage(options);
+        var request = new CalibrateRequest { Category = category, Options = settings, Author = author };
+        return Mapping.ToGallery(await CalibrateAsync(request, progress, cancellationToken));
+    }
+
+    internal Task<Gallery> CalibrateAsync(CalibrateRequest request, IProgress<int>? progress, CancellationToken cancellationToken)
+    {
         return _gateways.FollowAsync(async (gateway, limit) =>
         {
             limit.Restart();
@@ -151,7 +190,7 @@ public sealed partial class SpadeClient
                 while (await call.ResponseStream.MoveNext(limit.Token))
                 {
                     var answer = call.ResponseStream.Current;
-                    if (answer.AnswerCase == CalibrateResponse.AnswerOneofCase.Gallery) return Mapping.ToGallery(answer.Gallery);
+                    if (answer.AnswerCase == CalibrateResponse.AnswerOneofCase.Gallery) return answer.Gallery;
                     progress?.Report(answer.Done);
                 }
                 throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the calibration early; try again"));
@@ -164,14 +203,16 @@ public sealed partial class SpadeClient
     }
 
     /// <summary>The current version's number, now and whenever it changes. Ends only with an error or the caller's token.</summary>
-    public async IAsyncEnumerable<int> WatchVersionAsync(string category, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<int> WatchVersionAsync(
+        string category, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         int? seen = null;
         while (true)
         {
             var (call, version) = await _gateways.CallAsync(async (gateway, limit) =>
             {
-                var open = new GalleriesClient(gateway).WatchVersion(new WatchVersionRequest { Category = category }, cancellationToken: cancellationToken);
+                var request = new WatchVersionRequest { Category = category };
+                var open = new GalleriesClient(gateway).WatchVersion(request, cancellationToken: cancellationToken);
                 try
                 {
                     return await open.ResponseStream.MoveNext(limit) ? (open, open.ResponseStream.Current.Version)
@@ -206,6 +247,13 @@ public sealed partial class SpadeClient
         }
     }
 
-    private async Task<RemoteGallery> GalleryAsync<T>(Func<GalleriesClient, Func<T, CallOptions, AsyncUnaryCall<Gallery>>> method, T request, CancellationToken cancellationToken)
-        => Mapping.ToGallery(await _gateways.CallAsync((c, ct) => method(new GalleriesClient(c))(request, Call(ct)).ResponseAsync, cancellationToken));
+    internal Task<T> CallAsync<T>(Func<GalleriesClient, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+        => _gateways.CallAsync((c, ct) => call(new GalleriesClient(c), Call(ct)).ResponseAsync, cancellationToken);
+
+    private async Task<RemoteGallery> GalleryAsync(
+        Func<GalleriesClient, CallOptions, AsyncUnaryCall<Gallery>> call, CancellationToken cancellationToken)
+        => Mapping.ToGallery(await CallAsync(call, cancellationToken));
+
+    private static async Task<RemoteGallery?> ToGalleryAsync(Task<Gallery?> gallery)
+        => await gallery is { } found ? Mapping.ToGallery(found) : null;
 }

@@ -32,32 +32,33 @@ public sealed partial class SpadeClient : IDisposable
     private readonly SpadeClientOptions _options;
     private readonly Gateways _gateways;
 
-    public SpadeClient(params string[] addresses) : this(Options(addresses)) { }
+    public SpadeClient(params string[] addresses) : this(SpadeClientOptions.For(addresses)) { }
 
     public SpadeClient(SpadeClientOptions options, TimeProvider? clock = null)
         => (_options, _gateways) = (options, new Gateways(options, clock ?? TimeProvider.System));
 
     /// <summary>Scores one photograph.</summary>
     public async Task<ImageScore> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
-        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), false, cancellationToken)).Result);
+        => Mapping.ToScore(await ScoreAsync(category, Outgoing.From(source), false, cancellationToken));
 
     /// <summary>Scores one photograph, given as pixels.</summary>
     public async Task<ImageScore> ScoreAsync(string category, RawImage image, CancellationToken cancellationToken = default)
-        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), false, cancellationToken)).Result);
+        => Mapping.ToScore(await ScoreAsync(category, Outgoing.From(image), false, cancellationToken));
 
     /// <summary>Scores one photograph and fetches its map.</summary>
     public async Task<RemoteMap> ScoreWithMapAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
-        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), true, cancellationToken)).Result);
+        => Mapping.ToMap(await ScoreAsync(category, Outgoing.From(source), true, cancellationToken));
 
     /// <summary>Scores one photograph, given as pixels, and fetches its map.</summary>
     public async Task<RemoteMap> ScoreWithMapAsync(string category, RawImage image, CancellationToken cancellationToken = default)
-        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), true, cancellationToken)).Result);
+        => Mapping.ToMap(await ScoreAsync(category, Outgoing.From(image), true, cancellationToken));
 
     /// <summary>
     /// Scores photographs, several at a time, and yields what became of each, in their order. One that fails carries its
     /// error and the rest goes on. No image is lost or scored twice in the answers when gateways or silos come and go.
     /// </summary>
-    public async IAsyncEnumerable<RemoteScore> ScoreManyAsync(string category, IEnumerable<ImageSource> sources, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<RemoteScore> ScoreManyAsync(
+        string category, IEnumerable<ImageSource> sources, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var answers = Channel.CreateBounded<Task<RemoteScore>>(_options.Concurrency);
@@ -101,20 +102,16 @@ public sealed partial class SpadeClient : IDisposable
 
     public void Dispose() => _gateways.Dispose();
 
-    private static SpadeClientOptions Options(string[] addresses)
-    {
-        var options = new SpadeClientOptions();
-        foreach (string address in addresses)
-            options.Addresses.Add(Uri.TryCreate(address.Contains("://", StringComparison.Ordinal) ? address : "http://" + address, UriKind.Absolute, out var uri) ? uri
-                : throw new SpadeException(SpadeError.InvalidArgument, $"'{address}' is not a server address; write host:port or http://host:port"));
-        return options;
-    }
+    private async Task<Spade.V1.ScoreResult> ScoreAsync(string category, Outgoing image, bool includeMap, CancellationToken stop)
+        => (await ScoreAsync(category, await image.ReadAsync(stop), includeMap, stop)).Result;
 
     private Task<ScoreResponse> ScoreAsync(string category, Image image, bool includeMap, CancellationToken cancellationToken)
     {
         var request = new ScoreRequest { Category = category, Image = image, IncludeMap = includeMap };
-        return _gateways.CallAsync((c, ct) => new Spade.V1.Scoring.ScoringClient(c).ScoreAsync(request, Call(ct)).ResponseAsync, cancellationToken);
+        return _gateways.CallAsync(
+            (c, ct) => new Spade.V1.Scoring.ScoringClient(c).ScoreAsync(request, Call(ct)).ResponseAsync, cancellationToken);
     }
 
-    private global::Grpc.Core.CallOptions Call(CancellationToken cancellationToken) => new(deadline: DateTime.UtcNow + _options.Deadline, cancellationToken: cancellationToken);
+    private global::Grpc.Core.CallOptions Call(CancellationToken cancellationToken)
+        => new(deadline: DateTime.UtcNow + _options.Deadline, cancellationToken: cancellationToken);
 }

@@ -26,4 +26,20 @@ public sealed class SpadeClientOptions
 
     /// <summary>Images larger than this travel in chunks.</summary>
     public int ChunkBytes { get; set; } = 1 << 20;
+
+    /// <param name="addresses">host:port, or http://host:port, or https://host:port.</param>
+    /// <exception cref="SpadeException">InvalidArgument: one of them is no address.</exception>
+    public static SpadeClientOptions For(params string[] addresses)
+    {
+        var options = new SpadeClientOptions();
+        foreach (string address in addresses)
+        {
+            string url = address.Contains("://", StringComparison.Ordinal) ? address : "http://" + address;
+            if (!Uri.TryCreate(url, UriKind.Absolute, out var uri))
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"'{address}' is not a server address; write host:port or http://host:port");
+            options.Addresses.Add(uri);
+        }
+        return options;
+    }
 }

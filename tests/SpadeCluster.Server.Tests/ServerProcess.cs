@@ -30,6 +30,21 @@ internal static class ServerProcess
         return (process, address);
     }
 
+    /// <summary>Any command, run in a folder until it ends.</summary>
+    public static async Task<(int Exit, string Output, string Error)> RunAsync(
+        string folder, string[] command, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo("dotnet", [.. Spade, .. command])
+        {
+            WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        using var process = Process.Start(start)!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output, await error);
+    }
+
     public static int FreePort()
     {
         using var free = new TcpListener(IPAddress.Loopback, 0);

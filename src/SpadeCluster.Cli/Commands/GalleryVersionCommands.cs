@@ -20,17 +20,20 @@ internal static class GalleryVersionCommands
 
     private static GalleryStore Store(ParseResult parsed, Option<string> gallery) => GalleryPlace.Open(parsed.GetRequiredValue(gallery));
 
-    private static GalleryService Service(ParseResult parsed, Option<string> gallery)
-        => new(Store(parsed, gallery), new Engines(null), Environment.UserName);
-
     private static Command History()
     {
         var category = Category();
-        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("history", "List a category's versions: who changed what, when and why.\n\nExample: spade gallery history bottle") { category, gallery, json };
+        var json = CommonOptions.Json();
+        var command = new Command("history",
+            "List a category's versions: who changed what, when and why.\n\nExample: spade gallery history bottle")
+        {
+            category, json,
+        };
+        var gallery = new GalleryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var history = await Service(parsed, gallery).HistoryAsync(parsed.GetRequiredValue(category), cancellation);
+            using var opened = gallery.Open(parsed);
+            var history = await opened.Service.HistoryAsync(parsed.GetRequiredValue(category), cancellation);
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(history, CliJson.Default.IReadOnlyListGalleryVersion);
@@ -39,10 +42,15 @@ internal static class GalleryVersionCommands
             {
                 var table = new Table().Border(TableBorder.Rounded).AddColumns("version", "when", "by", "images", "calibrated", "why");
                 foreach (var v in history.Where(v => v.Problem is null))
-                    table.AddRow([.. new[] { $"{v.Version}", v.CreatedAt.ToString("u", CultureInfo.InvariantCulture), v.CreatedBy, $"{v.Images}", v.Calibrated ? "yes" : "no", v.Reason }.Select(Markup.Escape)]);
+                {
+                    string when = v.CreatedAt.ToString("u", CultureInfo.InvariantCulture);
+                    string[] cells = [$"{v.Version}", when, v.CreatedBy, $"{v.Images}", v.Calibrated ? "yes" : "no", v.Reason];
+                    table.AddRow([.. cells.Select(Markup.Escape)]);
+                }
                 AnsiConsole.Write(table);
             }
-            foreach (var v in history.Where(v => v.Problem is not null)) Console.Error.WriteLine($"spade: version {v.Version}: {v.Problem}");
+            foreach (var v in history.Where(v => v.Problem is not null))
+                Console.Error.WriteLine($"spade: version {v.Version}: {v.Problem}");
             return history.Any(v => v.Problem is not null) ? ExitCodes.BadData : 0;
         });
         return command;
@@ -52,12 +60,17 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var (from, to) = (Version("FROM"), Version("TO"));
-        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("diff", "Show what changed from one version to another.\n\nExample: spade gallery diff bottle 3 5") { category, from, to, gallery, json };
+        var json = CommonOptions.Json();
+        var command = new Command("diff", "Show what changed from one version to another.\n\nExample: spade gallery diff bottle 3 5")
+        {
+            category, from, to, json,
+        };
+        var gallery = new GalleryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
-            var d = await Service(parsed, gallery).DiffAsync(name, parsed.GetValue(from), parsed.GetValue(to), cancellation);
+            using var opened = gallery.Open(parsed);
+            var d = await opened.Service.DiffAsync(name, parsed.GetValue(from), parsed.GetValue(to), cancellation);
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(GalleryDiffReport.Of(name, d), CliJson.Default.GalleryDiffReport);
@@ -65,7 +78,7 @@ internal static class GalleryVersionCommands
             }
             foreach (var i in d.Removed) Console.WriteLine($"- {i.Id}  {i.Source}");
             foreach (var i in d.Added) Console.WriteLine($"+ {i.Id}  {i.Source}  ({i.AddedBy}, {i.AddedAt:u})");
-            if (d.Before?.Theta != d.After?.Theta) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"theta {Theta(d.Before)} -> {Theta(d.After)}"));
+            if (d.Before?.Theta != d.After?.Theta) Console.WriteLine($"theta {Theta(d.Before)} -> {Theta(d.After)}");
             Console.WriteLine($"{name} {d.From.Version} -> {d.To.Version}: {d.Added.Count} images added, {d.Removed.Count} removed");
             return 0;
         });
@@ -78,28 +91,43 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var version = Version("VERSION");
-        return Change("rollback", "Make an older version's images and thresholds current again, as a new version. One that had none is calibrated.\n\nExample: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
-            category, version, (service, parsed, reason, stop) => service.RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), reason, stop));
+        return Change("rollback",
+            "Make an older version's images and thresholds current again, as a new version. One that had none is calibrated.\n\n" +
+            "Example: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
+            category, version, (service, parsed, reason, stop)
+                => service.RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), reason, stop));
     }
 
     private static Command Restore()
     {
         var category = Category();
-        var images = new Argument<string[]>("IMAGE") { Description = "Ids or source names of retired images; or file names or beginnings of ids that only one has.", Arity = ArgumentArity.OneOrMore };
-        return Change("restore", "Take retired images back from older versions, then calibrate.\n\nExample: spade gallery restore bottle 17.png --reason \"not blurred after all\"",
-            category, images, (service, parsed, reason, stop) => service.RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
+        var images = new Argument<string[]>("IMAGE")
+        {
+            Description = "Ids or source names of retired images; or file names or beginnings of ids that only one has.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        return Change("restore",
+            "Take retired images back from older versions, then calibrate.\n\n" +
+            "Example: spade gallery restore bottle 17.png --reason \"not blurred after all\"",
+            category, images, (service, parsed, reason, stop)
+                => service.RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
     /// <summary>A command that changes which images a category has, for a reason.</summary>
-    public static Command Change(string name, string description, Argument<string> category, Argument what, Func<IGalleryService, ParseResult, string, CancellationToken, ValueTask<GalleryManifest>> changeAsync)
+    public static Command Change(
+        string name, string description, Argument<string> category, Argument what,
+        Func<IGalleryService, ParseResult, string, CancellationToken, ValueTask<GalleryManifest>> changeAsync)
     {
-        var (reason, gallery, noCalibration, json) = (CommonOptions.Reason(), CommonOptions.Gallery(), CommonOptions.NoCalibration(), CommonOptions.Json());
-        var command = new Command(name, description) { category, what, reason, gallery, noCalibration, json };
+        var (reason, noCalibration, json) = (CommonOptions.Reason(), CommonOptions.NoCalibration(), CommonOptions.Json());
+        var command = new Command(name, description) { category, what, reason, noCalibration, json };
+        var gallery = new GalleryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var service = Service(parsed, gallery);
-            var changed = await changeAsync(service, parsed, parsed.GetRequiredValue(reason), cancellation);
-            return Print(parsed, json, await GalleryCommands.CalibratedAsync(service, changed, parsed, noCalibration, json, cancellation));
+            using var opened = gallery.Open(parsed);
+            var changed = await changeAsync(opened.Service, parsed, parsed.GetRequiredValue(reason), cancellation);
+            if (!parsed.GetValue(noCalibration))
+                changed = await GalleryCommands.CalibratedAsync(opened.Service, changed, parsed.GetValue(json), cancellation);
+            return Print(parsed, json, changed);
         });
         return command;
     }
@@ -107,14 +135,26 @@ internal static class GalleryVersionCommands
     private static Command Reshard()
     {
         var category = Category();
-        var shards = new Argument<int>("SHARDS") { Description = $"Parts that a cluster's gallery silos share, 1 to {GalleryService.MaxShards}." };
-        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("reshard", "Spread a category over another number of shards, for clusters: a new version with the same images, thresholds and scores.\n\nExample: spade gallery reshard bottle 4") { category, shards, gallery, json };
+        var shards = new Argument<int>("SHARDS")
+        {
+            Description = $"Parts that a cluster's gallery silos share, 1 to {GalleryService.MaxShards}.",
+        };
+        var json = CommonOptions.Json();
+        var command = new Command("reshard",
+            "Spread a category over another number of shards, for clusters: a new version with the same images, thresholds and " +
+            "scores.\n\nExample: spade gallery reshard bottle 4")
+        {
+            category, shards, json,
+        };
+        var gallery = new GalleryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var m = await Service(parsed, gallery).ReshardAsync(parsed.GetRequiredValue(category), parsed.GetValue(shards), cancellation);
+            using var opened = gallery.Open(parsed);
+            var m = await opened.Service.ReshardAsync(parsed.GetRequiredValue(category), parsed.GetValue(shards), cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
-            else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images in {m.Shards} {(m.Shards == 1 ? "shard" : "shards")}");
+            else
+                Console.WriteLine(
+                    $"{m.Category}: version {m.Version} with {m.Images.Count} images in {m.Shards} {(m.Shards == 1 ? "shard" : "shards")}");
             return 0;
         });
         return command;
@@ -124,17 +164,37 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var defaults = new Retention();
-        var versions = CommonOptions.Bounded(new Option<int>("--keep-versions") { Description = "Newest versions to keep.", DefaultValueFactory = _ => defaults.Versions }, 1, 1_000_000);
-        var days = CommonOptions.Bounded(new Option<double>("--keep-days") { Description = "Also keep versions that were current within so many days." }, 0, 1_000_000);
+        var versions = CommonOptions.Bounded(new Option<int>("--keep-versions")
+        {
+            Description = "Newest versions to keep.",
+            DefaultValueFactory = _ => defaults.Versions,
+        }, 1, 1_000_000);
+        var days = CommonOptions.Bounded(new Option<double>("--keep-days")
+        {
+            Description = "Also keep versions that were current within so many days.",
+        }, 0, 1_000_000);
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("compact", "Drop old versions and the images only they need. The current version and the newest one with thresholds stay.\n\nExample: spade gallery compact bottle --keep-versions 10 --keep-days 90") { category, versions, days, gallery, json };
+        var command = RemoteOptions.Refuse(new Command("compact",
+            "Drop old versions and the images only they need. The current version and the newest one with thresholds stay.\n\n" +
+            "Example: spade gallery compact bottle --keep-versions 10 --keep-days 90")
+        {
+            category, versions, days, gallery, json,
+        });
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
-            var retention = new Retention(parsed.GetValue(versions), parsed.GetResult(days) is null ? null : TimeSpan.FromDays(parsed.GetValue(days)));
-            var report = await Service(parsed, gallery).CompactAsync(name, retention, cancellation);
+            TimeSpan? age = parsed.GetResult(days) is null ? null : TimeSpan.FromDays(parsed.GetValue(days));
+            var retention = new Retention(parsed.GetValue(versions), age);
+            using var engines = new Engines(null);
+            var report = await engines.Galleries(Store(parsed, gallery), Environment.UserName).CompactAsync(name, retention, cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(report, CliJson.Default.CompactionReport);
-            else Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {report.Dropped.Count} versions dropped, {report.Images} images deleted ({report.Bytes / 1e6:0.0} MB){(report.InUse.Count > 0 ? $"; in use and kept: {string.Join(", ", report.InUse)}" : "")}"));
+            else
+            {
+                string kept = report.InUse.Count > 0 ? $"; in use and kept: {string.Join(", ", report.InUse)}" : "";
+                string megabytes = (report.Bytes / 1e6).ToString("0.0", CultureInfo.InvariantCulture);
+                Console.WriteLine(
+                    $"{name}: {report.Dropped.Count} versions dropped, {report.Images} images deleted ({megabytes} MB){kept}");
+            }
             return 0;
         });
         return command;
@@ -145,7 +205,11 @@ internal static class GalleryVersionCommands
         var category = Category();
         var file = new Argument<string>("FILE") { Description = "The tar file to write." };
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("export", "Write a category with all its versions into one file.\n\nExample: spade gallery export bottle bottle.tar") { category, file, gallery, json };
+        var command = RemoteOptions.Refuse(new Command("export",
+            "Write a category with all its versions into one file.\n\nExample: spade gallery export bottle bottle.tar")
+        {
+            category, file, gallery, json,
+        });
         command.SetAction(async (parsed, cancellation) =>
         {
             var (name, path) = (parsed.GetRequiredValue(category), parsed.GetRequiredValue(file));
@@ -161,8 +225,14 @@ internal static class GalleryVersionCommands
     {
         var file = new Argument<string>("FILE") { Description = "A file that 'gallery export' wrote." };
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("import", "Read a category from an exported file; it appears only when all of it was found whole.\n\nExample: spade gallery import bottle.tar") { file, gallery, json };
-        command.SetAction(async (parsed, cancellation) => Print(parsed, json, await Snapshot.ImportAsync(Store(parsed, gallery), parsed.GetRequiredValue(file), cancellation)));
+        var command = RemoteOptions.Refuse(new Command("import",
+            "Read a category from an exported file; it appears only when all of it was found whole.\n\n" +
+            "Example: spade gallery import bottle.tar")
+        {
+            file, gallery, json,
+        });
+        command.SetAction(async (parsed, cancellation)
+            => Print(parsed, json, await Snapshot.ImportAsync(Store(parsed, gallery), parsed.GetRequiredValue(file), cancellation)));
         return command;
     }
 

@@ -72,18 +72,24 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     }
 
     /// <summary>Makes a change, then learns thresholds in the background if the change has dropped them.</summary>
-    public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change)
+    /// <param name="calibrate">False: the caller sees to the thresholds of a change that succeeds.</param>
+    public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change, bool calibrate = true)
     {
         var galleries = services.For(caller);
-        var settings = await StopAsync(category) ?? await SettingsAsync(galleries, category);
+        var stopped = await StopAsync(category);
+        var settings = stopped ?? await SettingsAsync(galleries, category);
+        // After a failed change too: what was stopped has to be done all the same.
+        bool again = calibrate || stopped is not null;
         try
         {
-            return await change();
+            var changed = await change();
+            again = calibrate;
+            return changed;
         }
         finally
         {
-            // After a failed change too: what was stopped has to be done all the same.
-            if ((await galleries.GetAsync(category, life.ApplicationStopping)).NeedsCalibration()) Start(category, settings, caller);
+            if (again && (await galleries.GetAsync(category, life.ApplicationStopping)).NeedsCalibration())
+                Start(category, settings, caller);
         }
     }
 

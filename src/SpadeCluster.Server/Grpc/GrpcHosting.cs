@@ -69,5 +69,6 @@ public static class GrpcHosting
     }
 
     private static bool Reads(EndpointBuilder endpoint)
-        => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name is "GetGallery" or "ListGalleries" or "WatchVersion";
+        => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name
+            is "GetGallery" or "GetHistory" or "ListGalleries" or "WatchVersion";
 }

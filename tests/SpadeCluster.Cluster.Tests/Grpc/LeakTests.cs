@@ -65,7 +65,11 @@ public sealed class LeakTests(ITestOutputHelper output)
         }
         using (var call = new Spade.V1.Galleries.GalleriesClient(door.Channel).AddNormals())
         {
-            for (int i = 0; i < 3; i++) await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = "plate", Author = "ghost", Image = Image(500_000 + 10 * round + i, false) });
+            for (int i = 0; i < 3; i++)
+            {
+                var image = Image(500_000 + 10 * round + i, false);
+                await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = "plate", Author = "ghost", Image = image, Calibrate = false });
+            }
             if (round % 2 == 1) Assert.True(await call.ResponseStream.MoveNext(default));
         }
         using (var call = new Spade.V1.Galleries.GalleriesClient(door.Channel).WatchVersion(new WatchVersionRequest { Category = "plate" }))

@@ -16,17 +16,28 @@ internal static class GalleryMapping
             CreatedAt = Timestamp.FromDateTimeOffset(m.CreatedAt),
             CreatedBy = m.CreatedBy,
             Reason = m.Reason,
-            Model = new Model { Name = m.Model.Name, Digest = m.Model.Digest, InputWidth = m.Model.InputWidth, InputHeight = m.Model.InputHeight },
+            Model = ToMessage(m.Model),
             Preprocessing = m.Preprocessing,
             ImageCount = m.Images.Count,
             Shards = m.Shards,
         };
-        if (includeImages)
-            gallery.Images.Add(m.Images.Select(i => new Spade.V1.GalleryImage { Id = i.Id.ToString(), Sha256 = i.Sha256, Source = i.Source, AddedAt = Timestamp.FromDateTimeOffset(i.AddedAt), AddedBy = i.AddedBy }));
-        if (m.Calibration is { } c)
-            gallery.Calibration = new Calibration { Options = ToMessage(c.Options), Tau = c.Tau, Theta = c.Theta, Rate = c.Rate };
+        if (includeImages) gallery.Images.Add(m.Images.Select(ToMessage));
+        if (m.Calibration is { } c) gallery.Calibration = ToMessage(c);
         return gallery;
     }
+
+    public static Spade.V1.GalleryVersion ToMessage(Core.Galleries.GalleryVersion v) => new()
+    {
+        Version = v.Version,
+        CreatedAt = Timestamp.FromDateTimeOffset(v.CreatedAt),
+        CreatedBy = v.CreatedBy,
+        Reason = v.Reason,
+        ModelDigest = v.ModelDigest,
+        Preprocessing = v.Preprocessing,
+        ImageCount = v.Images,
+        Calibrated = v.Calibrated,
+        Problem = v.Problem ?? "",
+    };
 
     /// <param name="known">Settings that hold where the message names none; null: the defaults.</param>
     public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, Core.Scoring.ScoringOptions? known, int images)
@@ -43,7 +54,8 @@ internal static class GalleryMapping
                 Fusion.Unspecified => d.Fusion,
                 Fusion.Concatenated => Core.Neighbors.Fusion.Concatenated,
                 Fusion.PerLevel => Core.Neighbors.Fusion.PerLevel,
-                _ => throw new SpadeException(SpadeError.InvalidArgument, $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
+                _ => throw new SpadeException(SpadeError.InvalidArgument,
+                    $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
             },
             Levels = m.Levels.Count > 0 ? [.. m.Levels] : d.Levels,
             GatePolicy = m.GatePolicy switch
@@ -52,7 +64,8 @@ internal static class GalleryMapping
                 GatePolicy.Always => Core.Scoring.GatePolicy.Always,
                 GatePolicy.Gate => Core.Scoring.GatePolicy.Gate,
                 GatePolicy.GateOrSample => Core.Scoring.GatePolicy.GateOrSample,
-                _ => throw new SpadeException(SpadeError.InvalidArgument, $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),
+                _ => throw new SpadeException(SpadeError.InvalidArgument,
+                    $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),
             },
             AuditShare = m.HasAuditShare ? m.AuditShare : d.AuditShare,
             Alpha = m.HasAlpha ? m.Alpha : d.Alpha,
@@ -63,7 +76,8 @@ internal static class GalleryMapping
                 ThresholdRule.Conformal => Core.Scoring.ThresholdRule.Conformal,
                 ThresholdRule.Robust => Core.Scoring.ThresholdRule.Robust,
                 ThresholdRule.Tail => Core.Scoring.ThresholdRule.Tail,
-                _ => throw new SpadeException(SpadeError.InvalidArgument, $"threshold rule {(int)m.Threshold} is unknown; say CONFORMAL, ROBUST or TAIL"),
+                _ => throw new SpadeException(SpadeError.InvalidArgument,
+                    $"threshold rule {(int)m.Threshold} is unknown; say CONFORMAL, ROBUST or TAIL"),
             },
             ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
             Normalised = m.HasNormalised ? m.Normalised : d.Normalised,
@@ -83,6 +97,47 @@ internal static class GalleryMapping
         },
         Problem = o.Problem ?? "",
     };
+
+    private static Model ToMessage(Core.Features.FeatureModel m) => new()
+    {
+        Name = m.Name,
+        Digest = m.Digest,
+        InputWidth = m.InputWidth,
+        InputHeight = m.InputHeight,
+        Levels = { m.Levels.Select(l => new Level { Height = l.Height, Width = l.Width, Channels = l.Channels }) },
+        PooledLength = m.PooledLength,
+        WeightChannels = m.WeightChannels,
+    };
+
+    private static Spade.V1.GalleryImage ToMessage(Core.Galleries.GalleryImage i) => new()
+    {
+        Id = i.Id.ToString(),
+        Sha256 = i.Sha256,
+        Source = i.Source,
+        AddedAt = Timestamp.FromDateTimeOffset(i.AddedAt),
+        AddedBy = i.AddedBy,
+    };
+
+    private static Calibration ToMessage(Core.Scoring.Calibration c)
+    {
+        var message = new Calibration
+        {
+            Options = ToMessage(c.Options),
+            Tau = c.Tau,
+            Theta = c.Theta,
+            Rate = c.Rate,
+            MapScale = c.MapScale,
+            GateDistances = { c.GateDistances },
+            Scores = { c.Scores },
+            Suspects = { c.Suspects.Select(ToMessage) },
+            Highest = { c.Highest.Select(h => new NormalScore { Image = ToMessage(h.Image), Score = h.Score }) },
+        };
+        if (c.Review is { } review) message.Review = review;
+        return message;
+    }
+
+    private static Suspect ToMessage(Core.Scoring.Suspect s)
+        => new() { ImageId = s.Image.ToString(), Score = s.Score, Next = s.Next, Accepted = s.Accepted };
 
     private static ScoringOptions ToMessage(Core.Scoring.ScoringOptions o)
     {

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Client;
+using SpadeCluster.Galleries;
+using SpadeCluster.Storage;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>--server and --key: a server does the work, with its own galleries, models and devices.</summary>
+internal sealed class RemoteOptions
+{
+    /// <summary>Holds the key where --key is not given, so that it is in no list of processes.</summary>
+    public const string KeyVariable = "SPADE_KEY";
+
+    private readonly Option[] _local;
+    private readonly Option<string?> _server = new("--server")
+    {
+        Description = "Let a server do it: the gRPC address of 'spade serve' or of a gateway, or several separated by commas. " +
+            "The same results as here.",
+        HelpName = "HOST:PORT",
+    };
+    private readonly Option<string?> _key = new("--key")
+    {
+        Description = $"API key for --server. Default: the environment variable {KeyVariable}.",
+        HelpName = "KEY",
+    };
+
+    /// <param name="local">Options that mean nothing to a server: they are refused beside --server.</param>
+    public RemoteOptions(Command command, params Option[] local)
+    {
+        _local = local;
+        command.Add(_server);
+        command.Add(_key);
+    }
+
+    /// <returns>Null: no server is named.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: no address, an option for local work only, or a key without a server.</exception>
+    public SpadeClient? Connect(ParseResult parsed)
+    {
+        string? key = parsed.GetValue(_key);
+        if (parsed.GetValue(_server) is not { } address)
+            return key is null ? null : throw new SpadeException(SpadeError.InvalidArgument,
+                "--key is for a server: name it with --server, or leave out --key");
+        string[] given = [.. _local.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
+        if (given.Length > 0)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"with --server the server works by its own galleries, models and devices: leave out {string.Join(", ", given)}, or --server");
+        var options = SpadeClientOptions.For(address.Split(','));
+        key ??= Environment.GetEnvironmentVariable(KeyVariable);
+        if (!string.IsNullOrEmpty(key)) options.Headers["authorization"] = $"Bearer {key}";
+        return new SpadeClient(options);
+    }
+
+    /// <summary>Refuses --server for a command that works on stored galleries directly.</summary>
+    public static Command Refuse(Command command)
+    {
+        var server = new Option<string?>("--server") { Hidden = true };
+        server.Validators.Add(result => result.AddError(
+            $"'gallery {command.Name}' works where the galleries are stored: leave out --server, and run it there with --gallery"));
+        command.Add(server);
+        return command;
+    }
+}
+
+/// <summary>Which galleries a command works on: those of a folder or a database, or with --server a server's.</summary>
+internal sealed class GalleryOptions
+{
+    private readonly Option<string> _gallery = CommonOptions.Gallery();
+    private readonly RemoteOptions _remote;
+
+    /// <param name="local">Further options that mean nothing to a server.</param>
+    public GalleryOptions(Command command, params Option[] local)
+    {
+        command.Add(_gallery);
+        _remote = new RemoteOptions(command, [_gallery, .. local]);
+    }
+
+    /// <param name="engines">Models for local work; they are opened when they are needed, and disposed of with the galleries.</param>
+    public OpenedGalleries Open(ParseResult parsed, Func<Engines>? engines = null, bool thumbnails = true)
+    {
+        if (_remote.Connect(parsed) is { } client) return new OpenedGalleries(client.Galleries(Environment.UserName), null, client);
+        var store = GalleryPlace.Open(parsed.GetRequiredValue(_gallery));
+        var models = engines?.Invoke() ?? new Engines(null);
+        return new OpenedGalleries(models.Galleries(store, Environment.UserName, thumbnails), new LocalGalleries(store, models), models);
+    }
+}
+
+/// <summary>Galleries of this machine: where they are stored, and the models that they are made with.</summary>
+internal sealed record LocalGalleries(GalleryStore Store, Engines Engines);
+
+/// <summary>Galleries that a command works on.</summary>
+/// <param name="Local">Null: they are a server's.</param>
+internal sealed record OpenedGalleries(IGalleryService Service, LocalGalleries? Local, IDisposable Owned) : IDisposable
+{
+    public void Dispose() => Owned.Dispose();
+}

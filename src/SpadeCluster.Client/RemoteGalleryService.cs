@@ -1,0 +1,104 @@
+using Spade.V1;
+using SpadeCluster.Galleries;
+using GalleryVersion = SpadeCluster.Galleries.GalleryVersion;
+
+namespace SpadeCluster.Client;
+
+/// <summary>A server's galleries. A change is made without thresholds, as it is locally.</summary>
+internal sealed class RemoteGalleryService(SpadeClient client, string author) : IGalleryService
+{
+    public async ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default)
+        => await client.ListGalleriesAsync(cancellationToken);
+
+    public ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
+        => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true }, cancellationToken);
+
+    public async ValueTask<GalleryManifest?> AddAsync(
+        string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
+        CancellationToken cancellationToken = default)
+        => await client.AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken) is { } added
+            ? await CompleteAsync(added, cancellationToken) : null;
+
+    public async ValueTask<GalleryManifest?> AddAsync(
+        string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
+        CancellationToken cancellationToken = default)
+        => await AddAsync(category, await sources.ToArrayAsync(cancellationToken), progress, reason, cancellationToken);
+
+    public async ValueTask<GalleryManifest> RetireAsync(
+        string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new RetireRequest { Category = category, Images = { images }, Reason = reason, Author = author, Calibrate = false };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.RetireAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> RestoreAsync(
+        string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new RestoreRequest { Category = category, Images = { images }, Reason = reason, Author = author, Calibrate = false };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.RestoreAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> RollBackAsync(
+        string category, int version, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new RollbackRequest { Category = category, Version = version, Reason = reason, Author = author, Calibrate = false };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.RollbackAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> CalibrateAsync(
+        string category, Scoring.ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var request = new CalibrateRequest { Category = category, Options = Mapping.ToMessage(options), Author = author };
+        var calibrated = await client.CalibrateAsync(request, progress, cancellationToken);
+        // A version does not keep which normals score highest: only this answer has them.
+        var complete = await CompleteAsync(calibrated, cancellationToken);
+        return complete with { Calibration = GalleryMapping.ToCalibration(calibrated.Calibration) };
+    }
+
+    public async ValueTask<GalleryManifest> AcceptAsync(
+        string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new AcceptRequest { Category = category, Images = { images }, Reason = reason, Author = author };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.AcceptAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
+    {
+        var request = new ReshardRequest { Category = category, Shards = count, Author = author };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.ReshardAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default)
+    {
+        var request = new GetHistoryRequest { Category = category };
+        var history = await client.CallAsync((c, o) => c.GetHistoryAsync(request, o), cancellationToken);
+        return [.. history.Versions.Select(GalleryMapping.ToVersion)];
+    }
+
+    public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default)
+        => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true, Version = version }, cancellationToken);
+
+    public async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
+        => GalleryDiff.Between(
+            await GetVersionAsync(category, from, cancellationToken), await GetVersionAsync(category, to, cancellationToken));
+
+    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
+        => throw NotOverGrpc("small pictures are served over HTTP");
+
+    public ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default)
+        => throw NotOverGrpc("galleries are compacted where they are stored");
+
+    public ValueTask<IReadOnlyList<string>> VerifyAsync(
+        string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        => throw NotOverGrpc("galleries are verified where they are stored");
+
+    /// <summary>The answer to a change, with the images: it only counts them.</summary>
+    private ValueTask<GalleryManifest> CompleteAsync(Gallery changed, CancellationToken cancellationToken)
+        => GetVersionAsync(changed.Category, changed.Version, cancellationToken);
+
+    private async ValueTask<GalleryManifest> ReadAsync(GetGalleryRequest request, CancellationToken cancellationToken)
+        => GalleryMapping.ToManifest(await client.CallAsync((c, o) => c.GetGalleryAsync(request, o), cancellationToken));
+
+    private static SpadeException NotOverGrpc(string instead)
+        => new(SpadeError.InvalidArgument, $"a server does not offer this over gRPC: {instead}");
+}
