@@ -7,15 +7,15 @@ namespace SpadeCluster.Imaging;
 
 /// <summary>
 /// What is checked of a PNG file beside ImageSharp, which takes a file that ends early, or whose compressed rows do, as one that
-/// ends black, and reads past a palette that is no multiple of three bytes. Checksums of header, palette and data are ImageSharp's.
+/// ends black, stops at an empty chunk of pixels, and reads past a palette that is no multiple of three bytes. Checksums of header, palette and data are ImageSharp's.
 /// </summary>
 /// <param name="HasAlpha">An alpha channel, or transparent colours.</param>
-internal readonly record struct PngFile(int Width, int Height, int Depth, int Color, bool Interlaced, bool HasAlpha)
+internal readonly record struct PngFile(int Width, int Height, int Depth, int Color, bool HasAlpha)
 {
     /// <summary>Deflate's densest code: 258 bytes in two bits.</summary>
     private const long MaxInflation = 1032;
 
-    private const int Palette = 3, AlphaFlag = 4, SmallestInterlaced = 5;
+    private const int Palette = 3, AlphaFlag = 4;
 
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
@@ -27,6 +27,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
     {
         PngFile? png = null;
         long compressed = 0;
+        string last = "";
         for (int at = Signature.Length; ;)
         {
             var chunk = Chunk(data, at, out string type);
@@ -38,12 +39,14 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
             else if (type == "tRNS" && png!.Value.Depth == 16)
                 throw DecodeError.Because("PNG with a transparent colour of 16 bits is not supported; save it with an alpha channel or with 8 bits");
             else if (type == "tRNS") png = png!.Value with { HasAlpha = true };
+            else if (type == "IDAT" && (chunk.IsEmpty || (compressed > 0 && last != type)))
+                throw DecodeError.Because("PNG with empty or scattered chunks of pixels is not supported; save it anew");
             else if (type == "IDAT") compressed += chunk.Length;
             else if (type == "IEND") break;
             // A capital first letter marks a chunk that a decoder must know.
             else if (char.IsAsciiLetterUpper(type[0]) && type != "PLTE")
                 throw DecodeError.Because($"the PNG file has an unknown critical chunk '{type}'");
-            at += 12 + chunk.Length;
+            (at, last) = (at + 12 + chunk.Length, type);
         }
         if (png!.Value.InflatedBytes > compressed * MaxInflation)
             throw DecodeError.Because("the PNG file is truncated: it has too little data for its size");
@@ -54,7 +57,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
     /// that ends black needs the count.</summary>
     public void CheckRows(ReadOnlySpan<byte> data, RgbImage image)
     {
-        if (!Interlaced && image.Pixels.AsSpan(3 * Width * (Height - 1)).ContainsAnyExcept((byte)0)) return;
+        if (image.Pixels.AsSpan(3 * Width * (Height - 1)).ContainsAnyExcept((byte)0)) return;
         var joined = new MemoryStream();
         for (int at = Signature.Length; ;)
         {
@@ -81,21 +84,8 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         }
     }
 
-    /// <summary>Bytes of all rows, each with one for its filter. Interlaced: of the seven passes of Adam7.</summary>
-    private long InflatedBytes
-    {
-        get
-        {
-            if (!Interlaced) return Rows(Width, Height);
-            var (w, h) = (Width, Height);
-            (int X, int Y, int StepX, int StepY)[] passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
-            long total = 0;
-            foreach (var p in passes) total += Rows((w - p.X + p.StepX - 1) / p.StepX, (h - p.Y + p.StepY - 1) / p.StepY);
-            return total;
-        }
-    }
-
-    private long Rows(long width, long height) => width <= 0 || height <= 0 ? 0 : height * (1 + ((width * Depth * Samples) + 7) / 8);
+    /// <summary>Bytes of all rows, each with one for its filter.</summary>
+    private long InflatedBytes => Height * (1 + (((long)Width * Depth * Samples) + 7) / 8);
 
     private int Samples => Color switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
 
@@ -107,10 +97,9 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         var (depth, color, interlacing) = (chunk[8], chunk[9], chunk[12]);
         bool known = color switch { 0 => depth is 1 or 2 or 4 or 8 or 16, Palette => depth is 1 or 2 or 4 or 8, 2 or 4 or 6 => depth is 8 or 16, _ => false };
         if (!known || interlacing > 1) throw DecodeError.Because($"there is no PNG of colour type {color} with {depth} bits and interlacing {interlacing}");
-        // ImageSharp 2.1.13 never ends on an interlaced image some of whose passes are empty.
-        if (interlacing == 1 && Math.Min(width, height) < SmallestInterlaced)
-            throw DecodeError.Because($"an interlaced PNG of fewer than {SmallestInterlaced} pixels a side is not supported; save it without interlacing");
-        return new PngFile((int)width, (int)height, depth, color, interlacing == 1, (color & AlphaFlag) != 0);
+        // ImageSharp 2.1.13 never returns from one that lacks data.
+        if (interlacing == 1) throw DecodeError.Because("interlaced PNG is not supported; save it without interlacing");
+        return new PngFile((int)width, (int)height, depth, color, (color & AlphaFlag) != 0);
     }
 
     private static ReadOnlySpan<byte> Chunk(ReadOnlySpan<byte> data, int at, out string type)

@@ -6,16 +6,16 @@ namespace SpadeCluster.Imaging.Tests;
 public class GoldenFileTests
 {
     /// <summary>What ImageSharp 2.1.13 reads wrongly, never ends on, or reads with code that is not to be trusted.</summary>
-    private static readonly string[] Refused =
+    private static readonly string[] RefusedByName =
     [
-        "png-small-1x1.png", "png-small-1x7.png", "png-small-2x1.png", "png-small-5x3.png",
-        "png-small-bits-1x1.png", "png-small-bits-1x7.png", "png-small-bits-2x1.png", "png-small-bits-5x3.png",
         "png-grey16-key.png", "png-rgb16-key.png", "bmp-16-555.bmp", "bmp-16-565.bmp", "bmp-32-fields-v4.bmp", "bmp-rle4.bmp", "bmp-rle8.bmp",
         "pnm-p1.pbm", "pnm-p2.pgm", "pnm-p2-100.pgm", "pnm-p2-1000.pgm", "pnm-p2-65535.pgm",
         "pnm-p3.ppm", "pnm-p3-100.ppm", "pnm-p3-1000.ppm", "pnm-p3-65535.ppm", "pnm-p4.pbm",
         "pnm-p5-100.pgm", "pnm-p5-1000.pgm", "pnm-p5-65535.pgm", "pnm-p6-100.ppm", "pnm-p6-1000.ppm", "pnm-p6-65535.ppm",
         "tiff-grey1-group4.tif", "tiff-jpeg.tif",
     ];
+
+    private static string[] Refused => [.. RefusedByName, .. GoldenFiles.Names(".png").Where(n => n.Contains("interlaced", StringComparison.Ordinal) || n.StartsWith("png-small", StringComparison.Ordinal))];
 
     public static TheoryData<string> Lossless => [.. Decoded(".png", ".bmp", ".pbm", ".pgm", ".ppm", ".tif", ".webp")];
 
