@@ -28,9 +28,9 @@ public sealed class ImageReader
         {
             limits.CheckFile(data.Length);
             if (data.IsEmpty)
-                throw Undecodable.Because("the file is empty");
+                throw DecodeError.Because("the file is empty");
             CollectLarge();
-            var image = RawImage.IsPacked(data) ? Unpack(data, limits) : ImageSharpDecoder.Decode(data.ToArray(), limits);
+            var image = RawImage.IsPacked(data) ? Unpack(data, limits) : ImageSharpDecoder.Decode(data, limits);
             if (image.Pixels.Length >= LargeBytes)
                 Volatile.Write(ref _wasLarge, true);
             return image;

@@ -4,7 +4,7 @@ namespace SpadeCluster.Imaging.Tests;
 
 public class SharedDataTests
 {
-    [SharedJpegFact]
+    [SharedDataFact]
     public void Photographs_and_masks_decode()
     {
         string cookie = SharedData.Path("data", "cookie");
