@@ -18,14 +18,17 @@ public sealed partial class SpadeClient
     /// </summary>
     /// <param name="reason">Why, for the record; null: not said.</param>
     /// <returns>The version that is current now; null when nothing was added and there is no gallery.</returns>
-    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<ImageSource> sources, string author,
+        IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
         => AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken);
 
     /// <summary>The same for images given as pixels.</summary>
-    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+    public Task<RemoteGallery?> AddNormalsAsync(string category, IReadOnlyList<RawImage> images, string author,
+        IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
         => AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, cancellationToken);
 
-    private Task<RemoteGallery?> AddAsync(string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
+    private Task<RemoteGallery?> AddAsync(string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress,
+        string? reason, CancellationToken cancellationToken)
     {
         int reported = 0;
         return _gateways.FollowAsync(async (gateway, limit) =>
@@ -88,7 +91,15 @@ public sealed partial class SpadeClient
                         throw;
                     }
                     foreach (var (chunk, more) in Outgoing.Chunks(image, _options.ChunkBytes))
-                        await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = author, Reason = reason ?? "", Image = chunk, More = more }, stop.Token);
+                        await call.RequestStream.WriteAsync(new AddNormalsRequest
+                        {
+                            Category = category,
+                            Author = author,
+                            Reason = reason
+                            ?? "",
+                            Image = chunk,
+                            More = more
+                        }, stop.Token);
                 }
                 await call.RequestStream.CompleteAsync();
             }
@@ -119,26 +130,39 @@ public sealed partial class SpadeClient
         }
     }
 
-    public Task<RemoteGallery> RetireAsync(string category, IReadOnlyList<string> images, string reason, string author, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.RetireAsync, new RetireRequest { Category = category, Images = { images }, Reason = reason, Author = author }, cancellationToken);
+    public Task<RemoteGallery> RetireAsync(string category, IReadOnlyList<string> images, string reason, string author,
+        CancellationToken cancellationToken = default)
+        => GalleryAsync(c => c.RetireAsync,
+            new RetireRequest { Category = category, Images = { images }, Reason = reason, Author = author }, cancellationToken);
 
     public Task<RemoteGallery> GetGalleryAsync(string category, bool includeImages = false, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.GetGalleryAsync, new GetGalleryRequest { Category = category, IncludeImages = includeImages }, cancellationToken);
+        => GalleryAsync(c => c.GetGalleryAsync, new GetGalleryRequest { Category = category, IncludeImages = includeImages },
+            cancellationToken);
 
-    public Task<RemoteGallery> RollBackAsync(string category, int version, string reason, string author, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.RollbackAsync, new RollbackRequest { Category = category, Version = version, Reason = reason, Author = author }, cancellationToken);
+    public Task<RemoteGallery> RollBackAsync(string category, int version, string reason, string author,
+        CancellationToken cancellationToken = default)
+        => GalleryAsync(c => c.RollbackAsync,
+            new RollbackRequest { Category = category, Version = version, Reason = reason, Author = author }, cancellationToken);
 
     public Task<RemoteGallery> ReshardAsync(string category, int shards, string author, CancellationToken cancellationToken = default)
-        => GalleryAsync(c => c.ReshardAsync, new ReshardRequest { Category = category, Shards = shards, Author = author }, cancellationToken);
+        => GalleryAsync(c => c.ReshardAsync, new ReshardRequest { Category = category, Shards = shards, Author = author },
+            cancellationToken);
 
     public async Task<IReadOnlyList<string>> ListGalleriesAsync(CancellationToken cancellationToken = default)
-        => (await _gateways.CallAsync((c, ct) => new GalleriesClient(c).ListGalleriesAsync(new ListGalleriesRequest(), Call(ct)).ResponseAsync, cancellationToken)).Categories;
+        => (await _gateways.CallAsync((c, ct) =>
+            new GalleriesClient(c).ListGalleriesAsync(new ListGalleriesRequest(), Call(ct)).ResponseAsync, cancellationToken)).Categories;
 
     /// <summary>Learns thresholds; takes about as long as scoring every normal. No deadline but the caller's.</summary>
     /// <param name="options">Null: the server's defaults.</param>
-    public Task<RemoteGallery> CalibrateAsync(string category, Scoring.ScoringOptions? options, string author, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public Task<RemoteGallery> CalibrateAsync(string category, Scoring.ScoringOptions? options, string author,
+        IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
-        var request = new CalibrateRequest { Category = category, Options = options is null ? null : Mapping.ToMessage(options), Author = author };
+        var request = new CalibrateRequest
+        {
+            Category = category,
+            Options = options is null ? null : Mapping.ToMessage(options),
+            Author = author
+        };
         return _gateways.FollowAsync(async (gateway, limit) =>
         {
             limit.Restart();
@@ -164,14 +188,16 @@ public sealed partial class SpadeClient
     }
 
     /// <summary>The current version's number, now and whenever it changes. Ends only with an error or the caller's token.</summary>
-    public async IAsyncEnumerable<int> WatchVersionAsync(string category, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<int> WatchVersionAsync(string category,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         int? seen = null;
         while (true)
         {
             var (call, version) = await _gateways.CallAsync(async (gateway, limit) =>
             {
-                var open = new GalleriesClient(gateway).WatchVersion(new WatchVersionRequest { Category = category }, cancellationToken: cancellationToken);
+                var open = new GalleriesClient(gateway)
+                    .WatchVersion(new WatchVersionRequest { Category = category }, cancellationToken: cancellationToken);
                 try
                 {
                     return await open.ResponseStream.MoveNext(limit) ? (open, open.ResponseStream.Current.Version)
@@ -206,6 +232,8 @@ public sealed partial class SpadeClient
         }
     }
 
-    private async Task<RemoteGallery> GalleryAsync<T>(Func<GalleriesClient, Func<T, CallOptions, AsyncUnaryCall<Gallery>>> method, T request, CancellationToken cancellationToken)
-        => Mapping.ToGallery(await _gateways.CallAsync((c, ct) => method(new GalleriesClient(c))(request, Call(ct)).ResponseAsync, cancellationToken));
+    private async Task<RemoteGallery> GalleryAsync<T>(Func<GalleriesClient, Func<T, CallOptions, AsyncUnaryCall<Gallery>>> method,
+        T request, CancellationToken cancellationToken)
+        => Mapping.ToGallery(await _gateways.CallAsync((c, ct) =>
+            method(new GalleriesClient(c))(request, Call(ct)).ResponseAsync, cancellationToken));
 }

@@ -39,25 +39,30 @@ public sealed partial class SpadeClient : IDisposable
 
     /// <summary>Scores one photograph.</summary>
     public async Task<ImageScore> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
-        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), false, cancellationToken)).Result);
+        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), false,
+            cancellationToken)).Result);
 
     /// <summary>Scores one photograph, given as pixels.</summary>
     public async Task<ImageScore> ScoreAsync(string category, RawImage image, CancellationToken cancellationToken = default)
-        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), false, cancellationToken)).Result);
+        => Mapping.ToScore((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), false,
+            cancellationToken)).Result);
 
     /// <summary>Scores one photograph and fetches its map.</summary>
     public async Task<RemoteMap> ScoreWithMapAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
-        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), true, cancellationToken)).Result);
+        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(source).ReadAsync(cancellationToken), true,
+            cancellationToken)).Result);
 
     /// <summary>Scores one photograph, given as pixels, and fetches its map.</summary>
     public async Task<RemoteMap> ScoreWithMapAsync(string category, RawImage image, CancellationToken cancellationToken = default)
-        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), true, cancellationToken)).Result);
+        => Mapping.ToMap((await ScoreAsync(category, await Outgoing.From(image).ReadAsync(cancellationToken), true,
+            cancellationToken)).Result);
 
     /// <summary>
     /// Scores photographs, several at a time, and yields what became of each, in their order. One that fails carries its
     /// error and the rest goes on. No image is lost or scored twice in the answers when gateways or silos come and go.
     /// </summary>
-    public async IAsyncEnumerable<RemoteScore> ScoreManyAsync(string category, IEnumerable<ImageSource> sources, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<RemoteScore> ScoreManyAsync(string category, IEnumerable<ImageSource> sources,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var answers = Channel.CreateBounded<Task<RemoteScore>>(_options.Concurrency);
@@ -105,16 +110,20 @@ public sealed partial class SpadeClient : IDisposable
     {
         var options = new SpadeClientOptions();
         foreach (string address in addresses)
-            options.Addresses.Add(Uri.TryCreate(address.Contains("://", StringComparison.Ordinal) ? address : "http://" + address, UriKind.Absolute, out var uri) ? uri
-                : throw new SpadeException(SpadeError.InvalidArgument, $"'{address}' is not a server address; write host:port or http://host:port"));
+            options.Addresses.Add(Uri.TryCreate(address.Contains("://", StringComparison.Ordinal) ? address : "http://" + address,
+                UriKind.Absolute, out var uri) ? uri
+                : throw new SpadeException(SpadeError.InvalidArgument,
+                    $"'{address}' is not a server address; write host:port or http://host:port"));
         return options;
     }
 
     private Task<ScoreResponse> ScoreAsync(string category, Image image, bool includeMap, CancellationToken cancellationToken)
     {
         var request = new ScoreRequest { Category = category, Image = image, IncludeMap = includeMap };
-        return _gateways.CallAsync((c, ct) => new Spade.V1.Scoring.ScoringClient(c).ScoreAsync(request, Call(ct)).ResponseAsync, cancellationToken);
+        return _gateways.CallAsync((c, ct) =>
+            new Spade.V1.Scoring.ScoringClient(c).ScoreAsync(request, Call(ct)).ResponseAsync, cancellationToken);
     }
 
-    private global::Grpc.Core.CallOptions Call(CancellationToken cancellationToken) => new(deadline: DateTime.UtcNow + _options.Deadline, cancellationToken: cancellationToken);
+    private global::Grpc.Core.CallOptions Call(CancellationToken cancellationToken) =>
+        new(deadline: DateTime.UtcNow + _options.Deadline, cancellationToken: cancellationToken);
 }

@@ -15,30 +15,46 @@ internal static class GalleryCommands
 {
     public static Command Create()
     {
-        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(), Accept(), Retire(), Verify() };
+        var command = new Command("gallery", "Galleries of normal images, one per product category.") { Add(), List(), Show(), Calibrate(),
+            Accept(), Retire(), Verify() };
         foreach (var versions in GalleryVersionCommands.All()) command.Add(versions);
         return command;
     }
 
-    private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category: letters, digits, '.', '_' and '-'." };
+    private static Argument<string> Category() =>
+        new("CATEGORY") { Description = "Name of the product category: letters, digits, '.', '_' and '-'." };
 
     /// <summary>The service over the named folder. Commands that compute no features take the default engines, which open no
     /// model until one is asked for.</summary>
-    private static GalleryService Service(ParseResult parsed, Option<string> gallery, out GalleryStore store, Engines? engines = null, int threads = 0, bool thumbnails = true)
+    private static GalleryService Service(ParseResult parsed, Option<string> gallery, out GalleryStore store, Engines? engines = null,
+        int threads = 0, bool thumbnails = true)
     {
         store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
-        return (engines ?? new Engines(null, extractor: new ExtractorSettings(Threads: threads))).Galleries(store, Environment.UserName, thumbnails);
+        return (engines ?? new Engines(null, extractor: new ExtractorSettings(Threads: threads)))
+            .Galleries(store, Environment.UserName, thumbnails);
     }
 
     private static Command Add()
     {
         var category = Category();
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
-        var (reason, gallery, model, json) = (CommonOptions.Reason(required: false), CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
-        var preprocessing = new Option<string?>("--preprocessing") { Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'." };
-        var noThumbnails = new Option<bool>("--no-thumbnails") { Description = "Do not keep a small picture of each image (at most 20 KB)." };
+        var (reason, gallery, model, json) =
+            (CommonOptions.Reason(required: false), CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
+        var preprocessing = new Option<string?>("--preprocessing")
+        {
+            Description =
+            "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'."
+        };
+        var noThumbnails = new Option<bool>("--no-thumbnails")
+        {
+            Description =
+            "Do not keep a small picture of each image (at most 20 KB)."
+        };
         var noCalibration = CommonOptions.NoCalibration();
-        var command = new Command("add", "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\nExample: spade gallery add bottle photos/good") { category, paths, reason, gallery, model, preprocessing, noCalibration, noThumbnails, json };
+        var command = new Command("add",
+            "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes "
+            + "on.\n\nExample: spade gallery add bottle photos/good") { category, paths, reason, gallery, model, preprocessing,
+            noCalibration, noThumbnails, json };
         var extractor = new ExtractorOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
@@ -54,9 +70,13 @@ internal static class GalleryCommands
             var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
             // Settings that even all these images could not serve are refused before the first is added.
             int total = (existing?.Images.Count ?? 0) + files.Count;
-            if (!parsed.GetValue(noCalibration)) (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
+            if (!parsed.GetValue(noCalibration))
+                (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
-            if (!asJson) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in '{store.Location}'"));
+            if (!asJson)
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{Count(files.Count, "file")}, {files.Count * store.BytesPerImage(featureModel) / 1e6:0.0} MB at most in "
+                    + $"'{store.Location}'"));
 
             var outcomes = new List<AddOutcome>();
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
@@ -67,18 +87,24 @@ internal static class GalleryCommands
                     progress("adding", outcomes.Count, files.Count);
                 }), parsed.GetValue(reason), cancellation);
                 return current is null || parsed.GetValue(noCalibration) ? current
-                    : await service.CalibrateAgainAsync(current, settings, new InlineProgress<int>(done => progress("calibrating", done, current.Images.Count)), cancellation);
+                    : await service.CalibrateAgainAsync(current, settings,
+                        new InlineProgress<int>(done => progress("calibrating", done, current.Images.Count)), cancellation);
             });
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
-            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added), outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null, NormalScoreRow.Of(manifest?.Calibration), SuspectRow.Of(manifest));
+            var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added),
+                outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null,
+                NormalScoreRow.Of(manifest?.Calibration), SuspectRow.Of(manifest));
             if (asJson) CliJson.WriteLine(report, CliJson.Default.AddReport);
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (!asJson)
             {
-                Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} failed{(manifest is null ? "" : $"; version {manifest.Version} with {Count(manifest.Images.Count, "image")}")}");
-                if (report.Duplicates > 0) Console.WriteLine($"already there: {Some(outcomes.Where(o => o.Status == AddStatus.Duplicate).Select(o => o.Source))}");
+                Console.WriteLine($"{name}: {report.Added} added, {report.Duplicates} already there, {problems.Length} "
+                    + $"failed{(manifest is null ? "" : $"; version {manifest.Version} with {Count(manifest.Images.Count, "image")}")}");
+                if (report.Duplicates > 0)
+                    Console.WriteLine($"already there: {Some(outcomes.Where(o => o.Status == AddStatus.Duplicate).Select(o => o.Source))}");
                 if (manifest?.Calibration is not null) CalibrationText.Write(manifest);
-                else if (manifest is not null) Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
+                else if (manifest is not null)
+                    Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
             }
             return problems.Length > 0 ? ExitCodes.BadData : 0;
         });
@@ -116,9 +142,11 @@ internal static class GalleryCommands
             }
             else
             {
-                var table = new Table().Border(TableBorder.Rounded).AddColumns("category", "version", "images", "model", "calibrated", "changed", "by");
+                var table = new Table().Border(TableBorder.Rounded)
+                    .AddColumns("category", "version", "images", "model", "calibrated", "changed", "by");
                 foreach (var r in rows)
-                    table.AddRow([.. new[] { r.Category, $"{r.Version}", $"{r.Images}", r.Model, r.Calibrated ? "yes" : "no", r.CreatedAt.ToString("u", CultureInfo.InvariantCulture), r.CreatedBy }.Select(Markup.Escape)]);
+                    table.AddRow([.. new[] { r.Category, $"{r.Version}", $"{r.Images}", r.Model, r.Calibrated ? "yes" : "no",
+                        r.CreatedAt.ToString("u", CultureInfo.InvariantCulture), r.CreatedBy }.Select(Markup.Escape)]);
                 AnsiConsole.Write(table);
             }
             return damaged > 0 ? ExitCodes.BadData : 0;
@@ -130,7 +158,8 @@ internal static class GalleryCommands
     {
         var category = Category();
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("show", "Show one category: thresholds and images.\n\nExample: spade gallery show bottle") { category, gallery, json };
+        var command = new Command("show", "Show one category: thresholds and images.\n\nExample: spade gallery show bottle") { category,
+            gallery, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var m = await Service(parsed, gallery, out _).GetAsync(parsed.GetRequiredValue(category), cancellation);
@@ -152,11 +181,29 @@ internal static class GalleryCommands
     private static Command Calibrate()
     {
         var category = Category();
-        var (gallery, model, threads, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
-        var defects = new Option<string?>("--defects") { Description = "Photographs of known defects, or a folder of them: what each threshold would miss, and the one of least expected cost. Nothing is set by it.", HelpName = "PATH" };
-        var costMiss = CommonOptions.Bounded(new Option<double>("--cost-miss") { Description = "What a missed defect costs, beside --cost-reject.", DefaultValueFactory = _ => 1 }, 0, 1e9);
-        var costReject = CommonOptions.Bounded(new Option<double>("--cost-reject") { Description = "What a rejected good part costs.", DefaultValueFactory = _ => 1 }, 0, 1e9);
-        var command = new Command("calibrate", "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\nExample: spade gallery calibrate bottle --defects photos/broken --cost-miss 20")
+        var (gallery, model, threads, json) =
+            (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
+        var defects = new Option<string?>("--defects")
+        {
+            Description =
+            "Photographs of known defects, or a folder of them: what each threshold would miss, and the one of least expected cost. "
+            + "Nothing is set by it.",
+            HelpName = "PATH"
+        };
+        var costMiss = CommonOptions.Bounded(new Option<double>("--cost-miss")
+        {
+            Description =
+            "What a missed defect costs, beside --cost-reject.",
+            DefaultValueFactory = _ => 1
+        }, 0, 1e9);
+        var costReject = CommonOptions.Bounded(new Option<double>("--cost-reject")
+        {
+            Description = "What a rejected good part costs.",
+            DefaultValueFactory = _ => 1
+        }, 0, 1e9);
+        var command = new Command("calibrate",
+            "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those "
+            + "given.\n\nExample: spade gallery calibrate bottle --defects photos/broken --cost-miss 20")
         {
             category, defects, costMiss, costReject, gallery, model, threads, json,
         };
@@ -172,8 +219,10 @@ internal static class GalleryCommands
             var problems = new List<string>();
             var (m, scores) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
-                var calibrated = await service.CalibrateAsync(name, settings, new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation);
-                return (calibrated, await ScoreDefectsAsync(name, files, store, engines, problems, done => progress("known defects", done, files.Count), cancellation));
+                var calibrated = await service.CalibrateAsync(name, settings,
+                    new InlineProgress<int>(done => progress("calibrating", done, images)), cancellation);
+                return (calibrated, await ScoreDefectsAsync(name, files, store, engines, problems, done =>
+                    progress("known defects", done, files.Count), cancellation));
             });
             var report = scores.Count == 0 ? null : Judge(m, scores, problems, parsed.GetValue(costMiss), parsed.GetValue(costReject));
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
@@ -194,7 +243,8 @@ internal static class GalleryCommands
     }
 
     private static async Task<List<double>> ScoreDefectsAsync(
-        string category, IReadOnlyList<string> files, GalleryStore store, Engines engines, List<string> problems, Action<int> done, CancellationToken cancellation)
+        string category, IReadOnlyList<string> files, GalleryStore store, Engines engines, List<string> problems, Action<int> done,
+        CancellationToken cancellation)
     {
         using var scoring = new ScoringService(store, engines, threads: engines.Threads);
         var scores = new List<double>();
@@ -205,7 +255,9 @@ internal static class GalleryCommands
                 // A defect that the gate keeps from the search is missed whatever the threshold is.
                 scores.Add((await scoring.ScoreAsync(category, Files.Source(file), cancellation)).Result.Score ?? 0);
             }
-            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
+            catch (SpadeException e)
+                when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted
+                    || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
             {
                 problems.Add(e.Message);
             }
@@ -218,38 +270,59 @@ internal static class GalleryCommands
     {
         var calibration = m.Calibration!;
         var judged = KnownDefects.Judge(calibration, scores, costMiss, costReject);
-        return new DefectReport(GalleryDetails.Of(m), scores.Count, problems, KnownDefects.At(calibration, scores, calibration.Theta, costMiss, costReject), KnownDefects.Cheapest(judged), judged);
+        return new DefectReport(GalleryDetails.Of(m), scores.Count, problems,
+            KnownDefects.At(calibration, scores, calibration.Theta, costMiss, costReject), KnownDefects.Cheapest(judged), judged);
     }
 
     private static Command Accept()
     {
         var category = Category();
-        var images = new Argument<string[]>("IMAGE") { Description = "Suspects that are good parts, by id or source name, as 'gallery show' prints them.", Arity = ArgumentArity.OneOrMore };
-        return GalleryVersionCommands.Change("accept", "Say of suspects - normals far outside the others - that they are good parts: they count in the thresholds from now on.\n\nExample: spade gallery accept bottle 17.png --reason \"bright, but good\"",
-            category, images, (service, parsed, reason, stop) => service.AcceptAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
+        var images = new Argument<string[]>("IMAGE")
+        {
+            Description =
+            "Suspects that are good parts, by id or source name, as 'gallery show' prints them.",
+            Arity = ArgumentArity.OneOrMore
+        };
+        return GalleryVersionCommands.Change("accept",
+            "Say of suspects - normals far outside the others - that they are good parts: they count in the thresholds from now "
+            + "on.\n\nExample: spade gallery accept bottle 17.png --reason \"bright, but good\"",
+            category, images, (service, parsed, reason, stop) =>
+            service.AcceptAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
     private static Command Retire()
     {
         var category = Category();
-        var images = new Argument<string[]>("IMAGE") { Description = "Image ids or source names, as 'gallery show' prints them; or file names or beginnings of ids that only one image has.", Arity = ArgumentArity.OneOrMore };
-        return GalleryVersionCommands.Change("retire", "Take images out of a category, then calibrate. Older versions keep them.\n\nExample: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"",
-            category, images, (service, parsed, reason, stop) => service.RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
+        var images = new Argument<string[]>("IMAGE")
+        {
+            Description =
+            "Image ids or source names, as 'gallery show' prints them; or file names or beginnings of ids that only one image has.",
+            Arity = ArgumentArity.OneOrMore
+        };
+        return GalleryVersionCommands.Change("retire",
+            "Take images out of a category, then calibrate. Older versions keep them.\n\nExample: spade gallery retire bottle "
+            + "0123456789abcdef --reason \"blurred\"",
+            category, images, (service, parsed, reason, stop) =>
+            service.RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
     private static Command Verify()
     {
         var category = Category();
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = new Command("verify", "Read every byte of a category and check it.\n\nExample: spade gallery verify bottle") { category, gallery, json };
+        var command = new Command("verify",
+            "Read every byte of a category and check it.\n\nExample: spade gallery verify bottle") { category, gallery, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var service = Service(parsed, gallery, out _);
             var m = await service.GetAsync(parsed.GetRequiredValue(category), cancellation);
             var problems = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-                await service.VerifyAsync(m.Category, new InlineProgress<int>(done => progress("verifying", done, m.Images.Count)), cancellation));
-            if (parsed.GetValue(json)) CliJson.WriteLine(new VerifyReport(m.Category, m.Version, m.Images.Count, problems), CliJson.Default.VerifyReport);
-            else Console.WriteLine($"{m.Category} version {m.Version}: {m.Images.Count} images, {(problems.Count == 0 ? "all intact" : $"{problems.Count} damaged")}");
+                await service.VerifyAsync(m.Category, new InlineProgress<int>(done => progress("verifying", done, m.Images.Count)),
+                    cancellation));
+            if (parsed.GetValue(json))
+                CliJson.WriteLine(new VerifyReport(m.Category, m.Version, m.Images.Count, problems), CliJson.Default.VerifyReport);
+            else Console.WriteLine($"{m.Category} version {m.Version}: {m.Images.Count} images, "
+                + $"{(problems.Count == 0 ? "all intact" : $"{problems.Count} damaged")}");
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             return problems.Count > 0 ? ExitCodes.BadData : 0;
         });
@@ -266,13 +339,18 @@ internal static class GalleryCommands
     }
 
     /// <summary>A changed gallery counts once it has thresholds: they are learnt at once, with the settings of before.</summary>
-    public static async Task<GalleryManifest> CalibratedAsync(IGalleryService service, GalleryManifest m, ParseResult parsed, Option<bool> noCalibration, Option<bool> json, CancellationToken cancellation)
+    public static async Task<GalleryManifest> CalibratedAsync(IGalleryService service, GalleryManifest m, ParseResult parsed,
+        Option<bool> noCalibration, Option<bool> json, CancellationToken cancellation)
     {
-        if (!m.NeedsCalibration() || parsed.GetValue(noCalibration) || await service.ReadSettingsAsync(m.Category, cancellation) is not { } settings) return m;
+        if (!m.NeedsCalibration() || parsed.GetValue(noCalibration)
+            || await service.ReadSettingsAsync(m.Category, cancellation) is not { } settings)
+            return m;
         return await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-            await service.CalibrateAgainAsync(m, settings, new InlineProgress<int>(done => progress("calibrating", done, m.Images.Count)), cancellation));
+            await service.CalibrateAgainAsync(m, settings, new InlineProgress<int>(done => progress("calibrating", done, m.Images.Count)),
+                cancellation));
     }
 
-    public static string Thresholds(GalleryManifest m) => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
+    public static string Thresholds(GalleryManifest m) =>
+        m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
         : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
 }

@@ -16,24 +16,40 @@ internal static class ScoreCommand
         var category = new Option<string>("--category") { Description = "Product category.", HelpName = "NAME", Required = true };
         var (gallery, model, memory, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Memory(), CommonOptions.Json());
         var output = new Option<string?>("--out") { Description = "Folder for an overlay and a mask per image.", HelpName = "DIR" };
-        var server = new Option<string?>("--server") { Description = "Let a cluster score: a gateway's address, or several separated by commas. The same results as here.", HelpName = "HOST:PORT" };
-        var command = new Command("score", "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when there are defects.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, memory, output, server, json };
+        var server = new Option<string?>("--server")
+        {
+            Description =
+            "Let a cluster score: a gateway's address, or several separated by commas. The same results as here.",
+            HelpName = "HOST:PORT"
+        };
+        var command = new Command("score",
+            "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when there are "
+            + "defects.\n\nExample: spade score --category bottle line3/*.png --json") { paths, category, gallery, model, memory, output,
+            server, json };
         var extractor = new ExtractorOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var files = Files.Expand(parsed.GetRequiredValue(paths));
             if (parsed.GetValue(server) is { } address)
             {
-                string[] local = [.. new Option[] { gallery, model, memory, output }.Concat(extractor.All).Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
-                if (local.Length > 0) throw new SpadeException(SpadeError.InvalidArgument, $"with --server the cluster scores, by its own galleries, models and devices: leave out {string.Join(", ", local)}, or --server");
+                string[] local = [.. new Option[] { gallery, model, memory, output }.Concat(extractor.All)
+                    .Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
+                if (local.Length > 0)
+                    throw new SpadeException(SpadeError.InvalidArgument,
+                        $"with --server the cluster scores, by its own galleries, models and devices: leave out "
+                        + $"{string.Join(", ", local)}, or --server");
                 using var remote = new SpadeCluster.Client.SpadeClient(address.Split(','));
-                return await ScoreAllAsync(files, parsed.GetValue(json), (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
+                return await ScoreAllAsync(files, parsed.GetValue(json), (source, ct) =>
+                    remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
             }
             var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
-            using var scoring = new ScoringService(store, engines, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
-            if (manifest.Calibration is null) Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are judged by its newest version that is, or get raw scores only; run 'spade gallery calibrate {manifest.Category}'");
+            using var scoring = new ScoringService(store, engines,
+                galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
+            if (manifest.Calibration is null)
+                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are judged by its newest "
+                    + $"version that is, or get raw scores only; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 
             return await ScoreAllAsync(files, parsed.GetValue(json), async (source, ct) =>
@@ -46,7 +62,8 @@ internal static class ScoreCommand
         return command;
     }
 
-    private static async Task<int> ScoreAllAsync(IReadOnlyList<string> files, bool json, Func<ImageSource, CancellationToken, Task<ImageScore>> scoreAsync, CancellationToken cancellation)
+    private static async Task<int> ScoreAllAsync(IReadOnlyList<string> files, bool json,
+        Func<ImageSource, CancellationToken, Task<ImageScore>> scoreAsync, CancellationToken cancellation)
     {
         int failed = 0, scored = 0;
         var verdicts = new SortedDictionary<string, int>(StringComparer.Ordinal);
@@ -60,7 +77,9 @@ internal static class ScoreCommand
                 if (json) CliJson.WriteLine(score, CliJson.Default.ImageScore);
                 else Console.WriteLine(Line(score));
             }
-            catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
+            catch (SpadeException e)
+                when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted
+                    || (e.Error is SpadeError.NotFound && e.Message.StartsWith(file, StringComparison.Ordinal)))
             {
                 failed++;
                 if (json) CliJson.WriteLine(new FailedImage(file, e.Message), CliJson.Default.FailedImage);
@@ -68,7 +87,9 @@ internal static class ScoreCommand
             }
         }
         if (!json && files.Count > 1)
-            Console.WriteLine($"{files.Count} images: {(verdicts.Count == 0 ? $"{scored} scored" : string.Join(", ", verdicts.Select(v => $"{v.Value} {v.Key}")))}, {failed} failed");
+            Console.WriteLine($"{files.Count} images: "
+                + $"{(verdicts.Count == 0 ? $"{scored} scored" : string.Join(", ", verdicts.Select(v => $"{v.Value} {v.Key}")))}, "
+                + $"{failed} failed");
         return failed > 0 ? ExitCodes.BadData : 0;
     }
 
@@ -76,7 +97,10 @@ internal static class ScoreCommand
     {
         string raw = s.RawScore is { } r ? r.ToString("G5", CultureInfo.InvariantCulture) : "gate only";
         string score = s.PredScore?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-";
-        string where = s.Regions.Count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"  peak at {s.Regions[0].PeakAt.X:0},{s.Regions[0].PeakAt.Y:0}, {s.Regions.Count} region(s)");
-        return string.Create(CultureInfo.InvariantCulture, $"{s.Verdict ?? "-",-6}  {score}  raw {raw}  {s.Milliseconds.Total:0} ms  {s.File}{where}");
+        string where = s.Regions.Count == 0
+            ? "" : string.Create(CultureInfo.InvariantCulture,
+                $"  peak at {s.Regions[0].PeakAt.X:0},{s.Regions[0].PeakAt.Y:0}, {s.Regions.Count} region(s)");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{s.Verdict ?? "-",-6}  {score}  raw {raw}  {s.Milliseconds.Total:0} ms  {s.File}{where}");
     }
 }

@@ -88,7 +88,8 @@ public sealed class ImageReader
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new SpadeException(SpadeError.InvalidArgument, Directory.Exists(path) ? $"{path}: is a folder, not an image file" : $"{path}: no permission to read this file", e);
+            throw new SpadeException(SpadeError.InvalidArgument, Directory.Exists(path)
+                ? $"{path}: is a folder, not an image file" : $"{path}: no permission to read this file", e);
         }
         catch (Exception e) when (e is ArgumentException or PathTooLongException or NotSupportedException)
         {

@@ -25,7 +25,8 @@ internal static class ImageSharpDecoder
     private static readonly JpegDecoder Jpeg = new() { IgnoreMetadata = true };
     private static readonly BmpDecoder Bmp = new();
     private static readonly PbmDecoder Pnm = new();
-    private static readonly TiffDecoder Tiff = new() { IgnoreMetadata = true, DecodingMode = SixLabors.ImageSharp.Metadata.FrameDecodingMode.First };
+    private static readonly TiffDecoder Tiff =
+        new() { IgnoreMetadata = true, DecodingMode = SixLabors.ImageSharp.Metadata.FrameDecodingMode.First };
     private static readonly WebpDecoder Webp = new() { IgnoreMetadata = true };
 
     private static readonly Configuration Default = Configure(ImageLimits.Default);
@@ -109,10 +110,12 @@ internal static class ImageSharpDecoder
                 return decoder.Decode<TPixel>(configuration, stream, default);
             }
         }
-        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException || e.InnerException is InvalidMemoryOperationException)
+        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException
+            || e.InnerException is InvalidMemoryOperationException)
         {
             throw new SpadeException(SpadeError.ResourceExhausted,
-                $"the image takes more memory to decode than its limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise the limit", e);
+                $"the image takes more memory to decode than its limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise "
+                + $"the limit", e);
         }
         // On damaged files ImageSharp throws many exceptions that it does not document: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)

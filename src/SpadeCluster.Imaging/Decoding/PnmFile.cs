@@ -6,7 +6,8 @@ namespace SpadeCluster.Imaging;
 /// </summary>
 internal static class PnmFile
 {
-    public static bool IsPnm(ReadOnlySpan<byte> data) => data.Length >= 3 && data[0] == 'P' && data[1] is >= (byte)'1' and <= (byte)'6' && IsSpaceOrComment(data[2]);
+    public static bool IsPnm(ReadOnlySpan<byte> data) =>
+        data.Length >= 3 && data[0] == 'P' && data[1] is >= (byte)'1' and <= (byte)'6' && IsSpaceOrComment(data[2]);
 
     /// <exception cref="SpadeException">InvalidArgument: truncated, damaged, not supported. ResourceExhausted: over the limits.</exception>
     public static void Check(ReadOnlySpan<byte> data, ImageLimits limits)
@@ -19,9 +20,12 @@ internal static class PnmFile
         if (max != 255) throw DecodeError.Because($"PNM with a maximum of {max} is not supported, only 255; save it as PNG");
         at++;
         long needed = width * height * (data[1] == '6' ? 3 : 1), there = Math.Max(0, data.Length - at);
-        if (there < needed) throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels take {needed:N0} bytes after the header, it has {there:N0}");
+        if (there < needed)
+            throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels take {needed:N0} bytes after the header, it "
+                + $"has {there:N0}");
         if (IsSpaceOrComment(data[at]))
-            throw DecodeError.Because("a PNM file whose first sample is 9, 10, 13, 32 or 35 cannot be told from one with a longer header; send PNG or raw pixels");
+            throw DecodeError.Because("a PNM file whose first sample is 9, 10, 13, 32 or 35 cannot be told from one with a longer "
+                + "header; send PNG or raw pixels");
     }
 
     /// <summary>The next number, behind white space and comments from # to the end of the line.</summary>

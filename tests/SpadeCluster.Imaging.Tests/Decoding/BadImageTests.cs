@@ -24,13 +24,22 @@ public class BadImageTests
         { "PNG of odd interlacing", PngBytes.Join(PngBytes.Header(4, 4, interlace: 2)), "interlacing 2" },
         { "PNG with a critical chunk", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("ABCD", [])), "'ABCD'" },
         { "PNG without palette", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5]), "damaged or of an unsupported kind" },
-        { "PNG with a palette of 4 bytes", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5], PngBytes.Chunk("PLTE", new byte[4])), "palette has 4 bytes" },
+        { "PNG with a palette of 4 bytes", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5], PngBytes.Chunk("PLTE", new byte[4])),
+            "palette has 4 bytes" },
         { "PNG with a row too few", Whole(PngBytes.Header(4, 4), new byte[3 * 13]), "incomplete" },
-        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()), "damaged or of an unsupported kind" },
-        { "PNG with no zlib stream", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", new byte[60]), PngBytes.Chunk("IEND", [])), "damaged or of an unsupported kind" },
-        { "PNG whose data holds a row too few, interlaced", PngBytes.Join(PngBytes.Header(4, 4, interlace: 1), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])), "interlaced" },
-        { "PNG with an empty chunk of pixels", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", []), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])), "empty or scattered" },
-        { "PNG with a text between its pixels", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4[..4]), PngBytes.Chunk("tEXt", []), PngBytes.Chunk("IDAT", Black4x4[4..]), PngBytes.Chunk("IEND", [])), "empty or scattered" },
+        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()),
+            "damaged or of an unsupported kind" },
+        { "PNG with no zlib stream", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", new byte[60]), PngBytes.Chunk("IEND", [])),
+            "damaged or of an unsupported kind" },
+        { "PNG whose data holds a row too few, interlaced",
+            PngBytes.Join(PngBytes.Header(4, 4, interlace: 1), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])),
+            "interlaced" },
+        { "PNG with an empty chunk of pixels",
+            PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", []), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])),
+            "empty or scattered" },
+        { "PNG with a text between its pixels",
+            PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4[..4]), PngBytes.Chunk("tEXt", []),
+                PngBytes.Chunk("IDAT", Black4x4[4..]), PngBytes.Chunk("IEND", [])), "empty or scattered" },
         { "BMP cut in its header", GoldenFiles.Bytes("bmp-24.bmp")[..30], "truncated" },
         { "BMP cut in its pixels", GoldenFiles.Bytes("bmp-24.bmp")[..^1], "truncated" },
         { "BMP cut in its palette", GoldenFiles.Bytes("bmp-8.bmp")[..100], "truncated" },
@@ -100,7 +109,8 @@ public class BadImageTests
     {
         byte[] whole = GoldenFiles.Bytes(name);
         for (int length = 0; length < whole.Length; length++)
-            Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(whole.AsSpan(0, length), name)).Error);
+            Assert.Equal(SpadeError.InvalidArgument,
+                Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(whole.AsSpan(0, length), name)).Error);
     }
 
     [Theory]
@@ -124,7 +134,8 @@ public class BadImageTests
     {
         // Cameras append previews and videos.
         byte[] data = [.. GoldenFiles.Bytes("jpeg-420.jpg"), .. Enumerable.Repeat<byte[]>([0xFF, 0xDA, 0, 1], 100).SelectMany(b => b)];
-        GoldenFiles.AssertSame(ImageReader.Default.Decode(GoldenFiles.Bytes("jpeg-420.jpg"), "alone"), ImageReader.Default.Decode(data, "appended"));
+        GoldenFiles.AssertSame(ImageReader.Default.Decode(GoldenFiles.Bytes("jpeg-420.jpg"), "alone"),
+            ImageReader.Default.Decode(data, "appended"));
     }
 
     [Fact]
@@ -144,7 +155,8 @@ public class BadImageTests
     public void A_bomb_in_the_metadata_costs_nothing(string type)
     {
         byte[] bomb = Bomb(), head = type == "iTXt" ? [.. "key\0\u0001\0\0\0"u8] : [.. "key\0\0"u8];
-        byte[] file = PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk(type, [.. head, .. bomb]), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", []));
+        byte[] file = PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk(type, [.. head, .. bomb]), PngBytes.Chunk("IDAT", Black4x4),
+            PngBytes.Chunk("IEND", []));
         ImageReader.Default.Decode(file, "warm");
         long before = GC.GetAllocatedBytesForCurrentThread();
         var watch = System.Diagnostics.Stopwatch.StartNew();
@@ -181,7 +193,8 @@ public class BadImageTests
         writer.Write((ushort)5000);
         for (int i = 0; i < 5000; i++) { writer.Write((ushort)(1000 + i)); writer.Write((ushort)7); writer.Write(50_000); writer.Write(8); }
         writer.Write(new byte[64]);
-        Assert.Contains("more than the file holds", Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(file.ToArray(), "bomb")).Message);
+        Assert.Contains("more than the file holds",
+            Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(file.ToArray(), "bomb")).Message);
     }
 
     [Fact]
@@ -189,7 +202,8 @@ public class BadImageTests
     {
         byte[] data = GoldenFiles.Bytes("png-rgb8.png"); // 21x13
         ImageReader.Default.Decode(data, "fits", new(MaxPixels: 21 * 13, MaxFileBytes: data.Length));
-        Assert.Equal(SpadeError.ResourceExhausted, Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "pixels", new(MaxPixels: 21 * 13 - 1))).Error);
+        Assert.Equal(SpadeError.ResourceExhausted,
+            Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "pixels", new(MaxPixels: 21 * 13 - 1))).Error);
         var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "bytes", new(MaxFileBytes: data.Length - 1)));
         Assert.Equal(SpadeError.ResourceExhausted, e.Error);
         e = Assert.Throws<SpadeException>(() => ImageReader.Default.ReadFile(GoldenFiles.PathOf("png-rgb8.png"), new(MaxFileBytes: 10)));

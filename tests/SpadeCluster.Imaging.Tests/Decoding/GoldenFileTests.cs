@@ -8,14 +8,17 @@ public class GoldenFileTests
     /// <summary>What ImageSharp 2.1.13 reads wrongly, never ends on, or reads with code that is not to be trusted.</summary>
     private static readonly string[] RefusedByName =
     [
-        "png-grey16-key.png", "png-rgb16-key.png", "bmp-16-555.bmp", "bmp-16-565.bmp", "bmp-32-fields-v4.bmp", "bmp-rle4.bmp", "bmp-rle8.bmp",
+        "png-grey16-key.png", "png-rgb16-key.png", "bmp-16-555.bmp", "bmp-16-565.bmp", "bmp-32-fields-v4.bmp", "bmp-rle4.bmp",
+            "bmp-rle8.bmp",
         "pnm-p1.pbm", "pnm-p2.pgm", "pnm-p2-100.pgm", "pnm-p2-1000.pgm", "pnm-p2-65535.pgm",
         "pnm-p3.ppm", "pnm-p3-100.ppm", "pnm-p3-1000.ppm", "pnm-p3-65535.ppm", "pnm-p4.pbm",
         "pnm-p5-100.pgm", "pnm-p5-1000.pgm", "pnm-p5-65535.pgm", "pnm-p6-100.ppm", "pnm-p6-1000.ppm", "pnm-p6-65535.ppm",
         "tiff-grey1-group4.tif", "tiff-jpeg.tif",
     ];
 
-    private static string[] Refused => [.. RefusedByName, .. GoldenFiles.Names(".png").Where(n => n.Contains("interlaced", StringComparison.Ordinal) || n.StartsWith("png-small", StringComparison.Ordinal))];
+    private static string[] Refused =>
+        [.. RefusedByName, .. GoldenFiles.Names(".png")
+            .Where(n => n.Contains("interlaced", StringComparison.Ordinal) || n.StartsWith("png-small", StringComparison.Ordinal))];
 
     public static TheoryData<string> Lossless => [.. Decoded(".png", ".bmp", ".pbm", ".pgm", ".ppm", ".tif", ".webp")];
 
@@ -29,7 +32,8 @@ public class GoldenFileTests
     public void Lossless_files_decode_to_the_expected_pixels(string name)
     {
         var (expected, actual) = (GoldenFiles.Expected(name), ImageReader.Default.ReadFile(GoldenFiles.PathOf(name)));
-        if (name.StartsWith("png-rgba16", StringComparison.Ordinal) || name.StartsWith("png-greyalpha16", StringComparison.Ordinal)) AssertWithin(1, 1, expected, actual);
+        if (name.StartsWith("png-rgba16", StringComparison.Ordinal) || name.StartsWith("png-greyalpha16", StringComparison.Ordinal))
+            AssertWithin(1, 1, expected, actual);
         else GoldenFiles.AssertSame(expected, actual);
     }
 
@@ -55,13 +59,15 @@ public class GoldenFileTests
     {
         var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(GoldenFiles.Bytes(name), name));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
-        Assert.Contains("not supported", e.Message.Replace("is supported as", "not supported", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("not supported", e.Message.Replace("is supported as", "not supported", StringComparison.Ordinal),
+            StringComparison.Ordinal);
         Assert.Contains("save it", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Golden_files_are_all_there() =>
-        Assert.Equal((52, 16, 18, 7, 16, 3), (Count(".png"), Count(".bmp"), Count(".pbm", ".pgm", ".ppm"), Count(".jpg"), Count(".tif"), Count(".webp")));
+        Assert.Equal((52, 16, 18, 7, 16, 3),
+            (Count(".png"), Count(".bmp"), Count(".pbm", ".pgm", ".ppm"), Count(".jpg"), Count(".tif"), Count(".webp")));
 
     [Fact]
     public void Sixteen_bits_round_to_the_nearest_of_eight()

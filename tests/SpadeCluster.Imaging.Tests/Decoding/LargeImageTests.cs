@@ -20,5 +20,6 @@ public class LargeImageTests
 
     // Not inlined: the caller's frame is not to hold the image.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference DecodeLarge() => new(ImageReader.Default.Decode([.. "P5 4000 2800 255 "u8, .. new byte[4000 * 2800]], "large").Pixels);
+    private static WeakReference DecodeLarge() =>
+        new(ImageReader.Default.Decode([.. "P5 4000 2800 255 "u8, .. new byte[4000 * 2800]], "large").Pixels);
 }

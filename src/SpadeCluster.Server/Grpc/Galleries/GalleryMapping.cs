@@ -16,13 +16,27 @@ internal static class GalleryMapping
             CreatedAt = Timestamp.FromDateTimeOffset(m.CreatedAt),
             CreatedBy = m.CreatedBy,
             Reason = m.Reason,
-            Model = new Model { Name = m.Model.Name, Digest = m.Model.Digest, InputWidth = m.Model.InputWidth, InputHeight = m.Model.InputHeight },
+            Model = new Model
+            {
+                Name = m.Model.Name,
+                Digest = m.Model.Digest,
+                InputWidth = m.Model.InputWidth,
+                InputHeight = m.Model.InputHeight
+            },
             Preprocessing = m.Preprocessing,
             ImageCount = m.Images.Count,
             Shards = m.Shards,
         };
         if (includeImages)
-            gallery.Images.Add(m.Images.Select(i => new Spade.V1.GalleryImage { Id = i.Id.ToString(), Sha256 = i.Sha256, Source = i.Source, AddedAt = Timestamp.FromDateTimeOffset(i.AddedAt), AddedBy = i.AddedBy }));
+            gallery.Images.Add(m.Images.Select(i =>
+                new Spade.V1.GalleryImage
+                {
+                    Id = i.Id.ToString(),
+                    Sha256 = i.Sha256,
+                    Source = i.Source,
+                    AddedAt = Timestamp.FromDateTimeOffset(i.AddedAt),
+                    AddedBy = i.AddedBy
+                }));
         if (m.Calibration is { } c)
             gallery.Calibration = new Calibration { Options = ToMessage(c.Options), Tau = c.Tau, Theta = c.Theta, Rate = c.Rate };
         return gallery;
@@ -43,7 +57,8 @@ internal static class GalleryMapping
                 Fusion.Unspecified => d.Fusion,
                 Fusion.Concatenated => Core.Neighbors.Fusion.Concatenated,
                 Fusion.PerLevel => Core.Neighbors.Fusion.PerLevel,
-                _ => throw new SpadeException(SpadeError.InvalidArgument, $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
+                _ => throw new SpadeException(SpadeError.InvalidArgument,
+                    $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
             },
             Levels = m.Levels.Count > 0 ? [.. m.Levels] : d.Levels,
             GatePolicy = m.GatePolicy switch
@@ -52,7 +67,8 @@ internal static class GalleryMapping
                 GatePolicy.Always => Core.Scoring.GatePolicy.Always,
                 GatePolicy.Gate => Core.Scoring.GatePolicy.Gate,
                 GatePolicy.GateOrSample => Core.Scoring.GatePolicy.GateOrSample,
-                _ => throw new SpadeException(SpadeError.InvalidArgument, $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),
+                _ => throw new SpadeException(SpadeError.InvalidArgument,
+                    $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),
             },
             AuditShare = m.HasAuditShare ? m.AuditShare : d.AuditShare,
             Alpha = m.HasAlpha ? m.Alpha : d.Alpha,
@@ -63,7 +79,8 @@ internal static class GalleryMapping
                 ThresholdRule.Conformal => Core.Scoring.ThresholdRule.Conformal,
                 ThresholdRule.Robust => Core.Scoring.ThresholdRule.Robust,
                 ThresholdRule.Tail => Core.Scoring.ThresholdRule.Tail,
-                _ => throw new SpadeException(SpadeError.InvalidArgument, $"threshold rule {(int)m.Threshold} is unknown; say CONFORMAL, ROBUST or TAIL"),
+                _ => throw new SpadeException(SpadeError.InvalidArgument,
+                    $"threshold rule {(int)m.Threshold} is unknown; say CONFORMAL, ROBUST or TAIL"),
             },
             ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
             Normalised = m.HasNormalised ? m.Normalised : d.Normalised,
