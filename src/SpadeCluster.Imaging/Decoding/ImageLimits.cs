@@ -20,14 +20,17 @@ public sealed record ImageLimits(long MaxPixels = 50_000_000, long MaxFileBytes 
         // Dividing cannot overflow, whatever a header claims.
         long most = Math.Min(MaxPixels, Array.MaxLength / 4);
         if (width > most / height)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"the image is {width}x{height} pixels, more than the limit of {most:N0} pixels; scale it down or raise the limit");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"the image is {width}x{height} pixels, more than the limit of {most:N0} pixels; scale it down or raise the limit");
         if (Math.Max(width, height) > MaxSide)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"the image is {width}x{height} pixels, and a side may have at most {MaxSide:N0}; send it in parts");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"the image is {width}x{height} pixels, and a side may have at most {MaxSide:N0}; send it in parts");
     }
 
     internal void CheckFile(long bytes)
     {
         if (bytes > MaxFileBytes)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"the file has {bytes:N0} bytes, more than the limit of {MaxFileBytes:N0}; shrink it or raise the limit");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"the file has {bytes:N0} bytes, more than the limit of {MaxFileBytes:N0}; shrink it or raise the limit");
     }
 }

@@ -7,7 +7,8 @@ namespace SpadeCluster.Imaging;
 
 /// <summary>
 /// What is checked of a PNG file beside ImageSharp, which takes a file that ends early, or whose compressed rows do, as one that
-/// ends black, stops at an empty chunk of pixels, and reads past a palette that is no multiple of three bytes. Checksums of header, palette and data are ImageSharp's.
+/// ends black, stops at an empty chunk of pixels, and reads past a palette
+/// that is no multiple of three bytes. Checksums of header, palette and data are ImageSharp's.
 /// </summary>
 /// <param name="HasAlpha">An alpha channel, or transparent colours.</param>
 internal readonly record struct PngFile(int Width, int Height, int Depth, int Color, bool HasAlpha)
@@ -37,7 +38,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
             else if (type == "PLTE" && (chunk.Length is 0 or > 768 || chunk.Length % 3 != 0))
                 throw DecodeError.Because($"the PNG palette has {chunk.Length} bytes, not 3 for each of 1 to 256 colours");
             else if (type == "tRNS" && png!.Value.Depth == 16)
-                throw DecodeError.Because("PNG with a transparent colour of 16 bits is not supported; save it with an alpha channel or with 8 bits");
+                throw DecodeError.Because("PNG with a transparent colour of 16 bits is not supported; save it with an alpha channel");
             else if (type == "tRNS") png = png!.Value with { HasAlpha = true };
             else if (type == "IDAT" && (chunk.IsEmpty || (compressed > 0 && last != type)))
                 throw DecodeError.Because("PNG with empty or scattered chunks of pixels is not supported; save it anew");
@@ -95,8 +96,15 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         long width = BinaryPrimitives.ReadUInt32BigEndian(chunk), height = BinaryPrimitives.ReadUInt32BigEndian(chunk[4..]);
         limits.CheckSize(width, height);
         var (depth, color, interlacing) = (chunk[8], chunk[9], chunk[12]);
-        bool known = color switch { 0 => depth is 1 or 2 or 4 or 8 or 16, Palette => depth is 1 or 2 or 4 or 8, 2 or 4 or 6 => depth is 8 or 16, _ => false };
-        if (!known || interlacing > 1) throw DecodeError.Because($"there is no PNG of colour type {color} with {depth} bits and interlacing {interlacing}");
+        bool known = color switch
+        {
+            0 => depth is 1 or 2 or 4 or 8 or 16,
+            Palette => depth is 1 or 2 or 4 or 8,
+            2 or 4 or 6 => depth is 8 or 16,
+            _ => false,
+        };
+        if (!known || interlacing > 1)
+            throw DecodeError.Because($"there is no PNG of colour type {color} with {depth} bits and interlacing {interlacing}");
         // ImageSharp 2.1.13 never returns from one that lacks data.
         if (interlacing == 1) throw DecodeError.Because("interlaced PNG is not supported; save it without interlacing");
         return new PngFile((int)width, (int)height, depth, color, (color & AlphaFlag) != 0);

@@ -7,14 +7,16 @@ internal static class WebpFile
 {
     private const int HeaderBytes = 12;
 
-    public static bool IsWebp(ReadOnlySpan<byte> data) => data.Length >= HeaderBytes && data.StartsWith("RIFF"u8) && data[8..].StartsWith("WEBP"u8);
+    public static bool IsWebp(ReadOnlySpan<byte> data)
+        => data.Length >= HeaderBytes && data.StartsWith("RIFF"u8) && data[8..].StartsWith("WEBP"u8);
 
     /// <summary>The file's length, and that of every chunk in it.</summary>
     /// <exception cref="SpadeException">InvalidArgument: truncated.</exception>
     public static void Check(ReadOnlySpan<byte> data)
     {
         long end = 8L + BinaryPrimitives.ReadUInt32LittleEndian(data[4..]);
-        if (end > data.Length) throw DecodeError.Because($"the WebP file is truncated: {end:N0} bytes according to its header, it has {data.Length:N0}");
+        if (end > data.Length)
+            throw DecodeError.Because($"the WebP file is truncated: {end:N0} bytes according to its header, it has {data.Length:N0}");
         for (long at = HeaderBytes; at < end;)
         {
             if (end - at < 8) throw Overlong();
