@@ -78,6 +78,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
                 if (read == 0) throw DecodeError.Because("the PNG file's data is incomplete: it ends before the last row");
                 left -= read;
             }
+            if (rows.ReadByte() >= 0) throw DecodeError.Because("the PNG file has more data than its size takes");
         }
         catch (InvalidDataException e)
         {
