@@ -14,16 +14,15 @@ internal static class BmpFile
     {
         if (data.Length < FileHeaderBytes + 40) throw Truncated();
         bool core = Int(data, 14) == CoreHeaderBytes;
-        long offset = (uint)Int(data, 10), width = core ? Short(data, 18) : Int(data, 18),
-            height = Math.Abs((long)(core ? Short(data, 20) : Int(data, 22)));
+        long offset = (uint)Int(data, 10), width = core ? Short(data, 18) : Int(data, 18);
+        long height = Math.Abs((long)(core ? Short(data, 20) : Int(data, 22)));
         int bits = Short(data, core ? 24 : 28), compression = core ? Uncompressed : Int(data, 30);
         limits.CheckSize(width, height);
         bool known = compression == Uncompressed ? bits is 1 or 4 or 8 or 24 or 32
             : compression == BitFields && bits == 32 && IsByte(Int(data, 54)) && IsByte(Int(data, 58)) && IsByte(Int(data, 62));
         // Run lengths too: ImageSharp leaves black what they do not cover.
         if (!known)
-            throw DecodeError.Because($"BMP with {bits} bits a pixel and compression {compression} is not supported; save it with 24 "
-                + $"bits, uncompressed");
+            throw DecodeError.Because($"BMP with {bits} bits a pixel and compression {compression} is not supported; save it with 24 bits");
         long rowBytes = ((width * bits) + 31) / 32 * 4;
         if (height > (data.Length - offset) / rowBytes) throw Truncated();
     }

@@ -2,18 +2,18 @@ using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Bmp;
 using SixLabors.ImageSharp.Formats.Jpeg;
-using SixLabors.ImageSharp.Formats.Pbm;
 using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.Formats.Tiff;
 using SixLabors.ImageSharp.Formats.Webp;
 using SixLabors.ImageSharp.Memory;
+using SixLabors.ImageSharp.Metadata;
 using SixLabors.ImageSharp.PixelFormats;
 using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// Decodes the six supported formats with ImageSharp; the configuration knows no other format. What ImageSharp 2.1.13 leaves
+/// Decodes PNG, JPEG, BMP, TIFF and WebP with ImageSharp, whose configuration knows no other format, and PNM. What ImageSharp 2.1.13 leaves
 /// unsaid (a file that is not whole) or reads wrongly is refused first: see README.md in this folder.
 /// </summary>
 internal static class ImageSharpDecoder
@@ -24,9 +24,7 @@ internal static class ImageSharpDecoder
     private static readonly PngDecoder Png = new() { IgnoreMetadata = true };
     private static readonly JpegDecoder Jpeg = new() { IgnoreMetadata = true };
     private static readonly BmpDecoder Bmp = new();
-    private static readonly PbmDecoder Pnm = new();
-    private static readonly TiffDecoder Tiff =
-        new() { IgnoreMetadata = true, DecodingMode = SixLabors.ImageSharp.Metadata.FrameDecodingMode.First };
+    private static readonly TiffDecoder Tiff = new() { IgnoreMetadata = true, DecodingMode = FrameDecodingMode.First };
     private static readonly WebpDecoder Webp = new() { IgnoreMetadata = true };
 
     private static readonly Configuration Default = Configure(ImageLimits.Default);
@@ -52,11 +50,6 @@ internal static class ImageSharpDecoder
             BmpFile.Check(data, limits);
             return Load(Bmp, data, limits);
         }
-        if (PnmFile.IsPnm(data))
-        {
-            PnmFile.Check(data, limits);
-            return Load(Pnm, data, limits);
-        }
         if (TiffFile.IsTiff(data))
             return TiffFile.Check(data, limits).HasAlpha ? LoadOnBlack(Tiff, data, limits) : Load(Tiff, data, limits);
         if (WebpFile.IsWebp(data))
@@ -64,6 +57,7 @@ internal static class ImageSharpDecoder
             WebpFile.Check(data);
             return LoadOnBlack(Webp, data, limits);
         }
+        if (PnmFile.IsPnm(data)) return PnmFile.Read(data, limits);
         throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
     }
 
@@ -110,14 +104,13 @@ internal static class ImageSharpDecoder
                 return decoder.Decode<TPixel>(configuration, stream, default);
             }
         }
-        catch (Exception e) when (e is InvalidMemoryOperationException or OutOfMemoryException
-            || e.InnerException is InvalidMemoryOperationException)
+        catch (Exception e)
+            when (e is InvalidMemoryOperationException or OutOfMemoryException || e.InnerException is InvalidMemoryOperationException)
         {
             throw new SpadeException(SpadeError.ResourceExhausted,
-                $"the image takes more memory to decode than its limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise "
-                + $"the limit", e);
+                $"the image takes more memory than the limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise the limit", e);
         }
-        // On damaged files ImageSharp throws many exceptions that it does not document: index out of range, end of stream...
+        // On damaged files ImageSharp throws exceptions that it does not document: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)
         {
             string reason = e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name;

@@ -48,10 +48,9 @@ internal static class JpegFile
         int count = frame.Length < 6 ? 0 : frame[5], across = 0, down = 0;
         if (count == 0 || frame.Length < 6 + (3 * count))
             throw DecodeError.Because("the JPEG file is damaged: its frame header is too short");
-        for (int c = 0; c < count; c++)
-            (across, down) = (Math.Max(across, frame[7 + (3 * c)] >> 4), Math.Max(down, frame[7 + (3 * c)] & 15));
-        for (int c = 0; c < count; c++)
-            if ((frame[7 + (3 * c)] >> 4, frame[7 + (3 * c)] & 15) is var (x, y) && (x == 0 || y == 0 || across % x != 0 || down % y != 0))
+        for (int at = 7; at < 7 + (3 * count); at += 3) (across, down) = (Math.Max(across, frame[at] >> 4), Math.Max(down, frame[at] & 15));
+        for (int at = 7; at < 7 + (3 * count); at += 3)
+            if ((frame[at] >> 4, frame[at] & 15) is var (x, y) && (x == 0 || y == 0 || across % x != 0 || down % y != 0))
                 throw DecodeError.Because("JPEG with such a chroma sampling is not supported; save it as 4:2:0, 4:2:2 or 4:4:4");
     }
 }

@@ -7,8 +7,8 @@ namespace SpadeCluster.Imaging;
 
 /// <summary>
 /// What is checked of a PNG file beside ImageSharp, which takes a file that ends early, or whose compressed rows do, as one that
-/// ends black, stops at an empty chunk of pixels, and reads past a palette that is no multiple of three bytes. Checksums of
-/// header, palette and data are ImageSharp's.
+/// ends black, stops at an empty chunk of pixels, and reads past a palette
+/// that is no multiple of three bytes. Checksums of header, palette and data are ImageSharp's.
 /// </summary>
 /// <param name="HasAlpha">An alpha channel, or transparent colours.</param>
 internal readonly record struct PngFile(int Width, int Height, int Depth, int Color, bool HasAlpha)
@@ -38,8 +38,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
             else if (type == "PLTE" && (chunk.Length is 0 or > 768 || chunk.Length % 3 != 0))
                 throw DecodeError.Because($"the PNG palette has {chunk.Length} bytes, not 3 for each of 1 to 256 colours");
             else if (type == "tRNS" && png!.Value.Depth == 16)
-                throw DecodeError.Because("PNG with a transparent colour of 16 bits is not supported; save it with an alpha channel or "
-                    + "with 8 bits");
+                throw DecodeError.Because("PNG with a transparent colour of 16 bits is not supported; save it with an alpha channel");
             else if (type == "tRNS") png = png!.Value with { HasAlpha = true };
             else if (type == "IDAT" && (chunk.IsEmpty || (compressed > 0 && last != type)))
                 throw DecodeError.Because("PNG with empty or scattered chunks of pixels is not supported; save it anew");
@@ -79,6 +78,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
                 if (read == 0) throw DecodeError.Because("the PNG file's data is incomplete: it ends before the last row");
                 left -= read;
             }
+            if (rows.ReadByte() >= 0) throw DecodeError.Because("the PNG file has more data than its size takes");
         }
         catch (InvalidDataException e)
         {
@@ -101,9 +101,8 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         {
             0 => depth is 1 or 2 or 4 or 8 or 16,
             Palette => depth is 1 or 2 or 4 or 8,
-            2 or 4 or 6 =>
-            depth is 8 or 16,
-            _ => false
+            2 or 4 or 6 => depth is 8 or 16,
+            _ => false,
         };
         if (!known || interlacing > 1)
             throw DecodeError.Because($"there is no PNG of colour type {color} with {depth} bits and interlacing {interlacing}");

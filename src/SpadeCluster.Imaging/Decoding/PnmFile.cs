@@ -1,8 +1,10 @@
+using SpadeCluster.Features;
+
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// What is checked of a PNM file beside ImageSharp, which reads no further than a truncated file goes, 16 bits in the wrong byte
-/// order, other maxima too dark, and takes pixels for white space or a comment where the first one looks like it.
+/// P5 and P6 files: raw pixels behind a header of text, which go the way of a camera's frames. ImageSharp 2.1.13 does not read
+/// them: it takes the first pixels for white space or a comment where they look like it, which is one photograph in fifty.
 /// </summary>
 internal static class PnmFile
 {
@@ -10,7 +12,7 @@ internal static class PnmFile
         data.Length >= 3 && data[0] == 'P' && data[1] is >= (byte)'1' and <= (byte)'6' && IsSpaceOrComment(data[2]);
 
     /// <exception cref="SpadeException">InvalidArgument: truncated, damaged, not supported. ResourceExhausted: over the limits.</exception>
-    public static void Check(ReadOnlySpan<byte> data, ImageLimits limits)
+    public static RgbImage Read(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (data[1] is not ((byte)'5' or (byte)'6'))
             throw DecodeError.Because($"PNM of the kind P{(char)data[1]} is not supported; save it as P5 or P6, or as PNG");
@@ -21,11 +23,8 @@ internal static class PnmFile
         at++;
         long needed = width * height * (data[1] == '6' ? 3 : 1), there = Math.Max(0, data.Length - at);
         if (there < needed)
-            throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels take {needed:N0} bytes after the header, it "
-                + $"has {there:N0}");
-        if (IsSpaceOrComment(data[at]))
-            throw DecodeError.Because("a PNM file whose first sample is 9, 10, 13, 32 or 35 cannot be told from one with a longer "
-                + "header; send PNG or raw pixels");
+            throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels take {needed:N0} bytes, it has {there:N0}");
+        return RawImage.ToRgb(data[1] == '6' ? RawFormat.Rgb8 : RawFormat.Gray8, (int)width, (int)height, data.Slice(at, (int)needed));
     }
 
     /// <summary>The next number, behind white space and comments from # to the end of the line.</summary>
@@ -36,7 +35,8 @@ internal static class PnmFile
                 while (at + 1 < data.Length && data[at] != '\n') at++;
         int start = at;
         long number = 0;
-        for (; at < data.Length && char.IsAsciiDigit((char)data[at]) && at - start < 10; at++) number = (10 * number) + data[at] - '0';
+        for (; at < data.Length && char.IsAsciiDigit((char)data[at]) && at - start < 10; at++)
+            number = (10 * number) + data[at] - '0';
         return at > start && at < data.Length && IsSpaceOrComment(data[at]) ? number
             : throw DecodeError.Because("the PNM file is damaged or truncated: a number is missing in its header");
     }

@@ -10,8 +10,8 @@ namespace SpadeCluster.Imaging;
 internal readonly ref struct TiffFile
 {
     private const int ImageWidth = 256, ImageLength = 257, BitsPerSample = 258, Compression = 259, PhotometricInterpretation = 262;
-    private const int StripOffsets = 273, SamplesPerPixel = 277, RowsPerStrip = 278, StripByteCounts = 279, PlanarConfiguration = 284,
-        ExtraSamples = 338;
+    private const int StripOffsets = 273, SamplesPerPixel = 277, RowsPerStrip = 278, StripByteCounts = 279;
+    private const int PlanarConfiguration = 284, ExtraSamples = 338;
     private const int EntryBytes = 12, MaxChannels = 4;
 
     private readonly ReadOnlySpan<byte> _data;
@@ -61,16 +61,14 @@ internal readonly ref struct TiffFile
 
     private void CheckPixels(ImageLimits limits)
     {
-        long width = First(ImageWidth, 0), height = First(ImageLength, 0), samples = First(SamplesPerPixel, 1),
-            depth = First(BitsPerSample, 1);
+        long width = First(ImageWidth, 0), height = First(ImageLength, 0);
+        long samples = First(SamplesPerPixel, 1), depth = First(BitsPerSample, 1);
         limits.CheckSize(width, height);
         long compression = First(Compression, 1);
         if (compression is not (1 or 5 or 8 or 32773 or 32946) || First(PhotometricInterpretation, 1) > 3)
-            throw DecodeError.Because("TIFF is supported as grey, RGB or palette, uncompressed or with LZW, Deflate or PackBits; save "
-                + "it so, or as PNG");
+            throw DecodeError.Because("of TIFF, only grey, RGB and palette is supported, plain, LZW, Deflate or PackBits; save it as PNG");
         if (Find(BitsPerSample) < 0 || samples is < 1 or > MaxChannels || depth is < 1 or > 32)
-            throw DecodeError.Because($"TIFF with {samples} channels of {depth} bits is not supported; save it as grey or RGB with 8 or "
-                + $"16 bits");
+            throw DecodeError.Because($"TIFF with {samples} channels of {depth} bits is not supported; save it with 8 or 16 bits");
         long offsets = Find(StripOffsets), lengths = Find(StripByteCounts);
         if (offsets < 0 || lengths < 0) throw DecodeError.Because("TIFF in tiles is not supported; save it in strips");
 
@@ -82,9 +80,9 @@ internal readonly ref struct TiffFile
         if (strips * planes != Values(offsets) || strips * planes != Values(lengths)) throw Truncated();
         for (long i = 0; i < strips * planes; i++)
         {
-            long at = Value(offsets, i), length = Value(lengths, i), stripRows = Math.Min(rows, height - (i % strips * rows));
-            if (at > _data.Length || length > _data.Length - at || length == 0 || (compression == 1 && length < rowBytes * stripRows))
-                throw Truncated();
+            long at = Value(offsets, i), length = Value(lengths, i);
+            long least = compression == 1 ? rowBytes * Math.Min(rows, height - (i % strips * rows)) : 1;
+            if (at > _data.Length || length > _data.Length - at || length < least) throw Truncated();
         }
     }
 
@@ -100,8 +98,8 @@ internal readonly ref struct TiffFile
 
     private long Values(long entry) => Number(entry + 4, 4);
 
-    private long ValueBytes(long entry) =>
-        Values(entry) * Number(entry + 2, 2) switch { 1 or 2 or 6 or 7 => 1, 3 or 8 => 2, 5 or 10 or 12 or 16 or 17 or 18 => 8, _ => 4 };
+    private long ValueBytes(long entry)
+        => Values(entry) * Number(entry + 2, 2) switch { 1 or 2 or 6 or 7 => 1, 3 or 8 => 2, 5 or 10 or 12 or 16 or 17 or 18 => 8, _ => 4 };
 
     /// <summary>Value <paramref name="index"/> of an entry: in the entry itself where all fit, else where it points.</summary>
     private long Value(long entry, long index)
@@ -111,8 +109,7 @@ internal readonly ref struct TiffFile
             1 => 1,
             3 => 2,
             4 => 4,
-            var kind =>
-            throw DecodeError.Because($"the TIFF file's directory has values of type {kind} where whole numbers belong")
+            var kind => throw DecodeError.Because($"the TIFF file's directory has values of type {kind} where whole numbers belong"),
         };
         long start = ValueBytes(entry) <= 4 ? entry + 8 : Number(entry + 8, 4);
         return Number(start + (index * width), width);
@@ -130,6 +127,6 @@ internal readonly ref struct TiffFile
         };
     }
 
-    private static SpadeException Truncated() =>
-        DecodeError.Because("the TIFF file is damaged or truncated: its directory or pixels lie beyond its end");
+    private static SpadeException Truncated()
+        => DecodeError.Because("the TIFF file is damaged or truncated: its directory or pixels lie beyond its end");
 }

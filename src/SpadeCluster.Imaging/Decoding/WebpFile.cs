@@ -7,8 +7,8 @@ internal static class WebpFile
 {
     private const int HeaderBytes = 12;
 
-    public static bool IsWebp(ReadOnlySpan<byte> data) =>
-        data.Length >= HeaderBytes && data.StartsWith("RIFF"u8) && data[8..].StartsWith("WEBP"u8);
+    public static bool IsWebp(ReadOnlySpan<byte> data)
+        => data.Length >= HeaderBytes && data.StartsWith("RIFF"u8) && data[8..].StartsWith("WEBP"u8);
 
     /// <summary>The file's length, and that of every chunk in it.</summary>
     /// <exception cref="SpadeException">InvalidArgument: truncated.</exception>

@@ -69,7 +69,7 @@ public static class PngEncoder
         {
             ColorType = color,
             BitDepth = PngBitDepth.Bit8,
-            CompressionLevel = PngCompressionLevel.Level2
+            CompressionLevel = PngCompressionLevel.Level2,
         });
     }
 }
