@@ -73,7 +73,7 @@ public sealed class GatewayServerTests
         File.Delete(log);
         Directory.Delete(data, recursive: true);
         Assert.NotEqual(0, process.ExitCode);
-        Assert.Contains("spade-silo: ", said);
+        Assert.Contains("spade: ", said);
         Assert.Contains("can be reached from other machines without encryption", said);
         Assert.DoesNotContain("   at ", said);
     }
