@@ -10,7 +10,7 @@ namespace SpadeCluster.Cluster.Extraction;
 internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeProvider clock)
 {
     /// <summary>Images a slot of this silo may have more than the least busy other one. With one, an image waits for at most
-    /// about one extraction longer than abroad, and sending it costs part of that. With more, other devices would idle
+    /// about one extraction longer than elsewhere, and sending it costs part of that. With more, other devices would idle
     /// when all clients come through one gateway.</summary>
     internal const int OwnLead = 1;
 

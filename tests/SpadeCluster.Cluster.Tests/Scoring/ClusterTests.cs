@@ -131,9 +131,9 @@ public sealed class ClusterTests
         await using var silos = await TestSilos.StartAsync(store, roles, extractor: _ => new FakeExtractor(model));
         var galleries = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery);
         var gateway = silos.Gateway.GetRequiredService<ILocalSiloDetails>().SiloAddress;
-        var abroad = Enumerable.Range(0, shards).Where(s => !ShardPlacement.Rank("plate", s, galleries)[0].Address.Equals(gateway))
+        var remote = Enumerable.Range(0, shards).Where(s => !ShardPlacement.Rank("plate", s, galleries)[0].Address.Equals(gateway))
             .ToHashSet();
-        Assert.NotEmpty(abroad);
+        Assert.NotEmpty(remote);
         long pyramid = model.Levels.Sum(s => 2L * s.Length);
         using var counted = new SentBytes();
         var kept = new List<bool>();
@@ -146,13 +146,13 @@ public sealed class ClusterTests
             // The image and what its extractor makes of it stay where they are.
             Assert.Equal(scored.Result.Flagged == true ? ["matches", "neighbours", "pooled", "pyramid"] : ["neighbours", "pooled"],
                 sent.Keys.Order());
-            Assert.Equal((abroad.Count, abroad.Count * 4L * model.PooledLength), sent["pooled"]);
+            Assert.Equal((remote.Count, remote.Count * 4L * model.PooledLength), sent["pooled"]);
             if (scored.Result.Flagged == false)
             {
                 Assert.InRange(sent.Values.Sum(s => s.Bytes), 1, 49_999);
                 continue;
             }
-            int holders = scored.Result.Neighbours.Select(n => ShardMap.ShardOf(n.Id, shards)).Distinct().Count(abroad.Contains);
+            int holders = scored.Result.Neighbours.Select(n => ShardMap.ShardOf(n.Id, shards)).Distinct().Count(remote.Contains);
             Assert.Equal((holders, holders * pyramid), sent["pyramid"]);
             Assert.Equal(holders, sent["matches"].Calls);
         }
@@ -189,7 +189,7 @@ public sealed class ClusterTests
             work.Add(pool.ExtractAsync(request, default));
             await InWorkAsync(each + i).WaitAsync(TimeSpan.FromSeconds(30));
         }
-        // One may go abroad where the other silo took longer to answer than an image waits for it.
+        // One may go elsewhere where the other silo took longer to answer than an image waits for it.
         Assert.InRange((await InWorkAsync(2 * each))[0], each - 1, each);
         hold.SetResult();
         await Task.WhenAll(work).WaitAsync(TimeSpan.FromSeconds(30));
