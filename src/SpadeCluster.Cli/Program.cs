@@ -7,7 +7,8 @@ using Spectre.Console;
 // In a file or a pipe no line is too long; the library would fold tables to 80 columns.
 if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 1000;
 
-var root = new RootCommand("SpadeCluster: industrial anomaly detection from good parts only (SPADE). Photographs of normal products go into a gallery; every further photograph gets a verdict, a score and a map.")
+var root = new RootCommand("SpadeCluster: industrial anomaly detection from good parts only (SPADE). Photographs of normal products go "
+    + "into a gallery; every further photograph gets a verdict, a score and a map.")
 {
     DemoCommand.Create(),
     GalleryCommands.Create(),
@@ -51,7 +52,8 @@ catch (OperationCanceledException)
 }
 catch (OutOfMemoryException)
 {
-    Console.Error.WriteLine("spade: this takes more memory than this process may use: free memory, raise the limit, or use fewer or smaller images or models");
+    Console.Error.WriteLine("spade: this takes more memory than this process may use: free memory, raise the limit, or use fewer or "
+        + "smaller images or models");
     return ExitCodes.BadData;
 }
 catch (Exception e) when (e is IOException or UnauthorizedAccessException)

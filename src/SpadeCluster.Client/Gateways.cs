@@ -15,7 +15,8 @@ internal sealed class Gateways : IDisposable
 
     public Gateways(SpadeClientOptions options, TimeProvider clock)
     {
-        if (options.Addresses.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "a client needs the address of a gateway, such as http://localhost:5000");
+        if (options.Addresses.Count == 0)
+            throw new SpadeException(SpadeError.InvalidArgument, "a client needs the address of a gateway, such as http://localhost:5000");
         (_options, _clock) = (options, clock);
         _channels = [.. options.Addresses.Select(Connect)];
         _invokers = [.. _channels.Select(c => c.Intercept(WithHeaders))];
@@ -43,19 +44,26 @@ internal sealed class Gateways : IDisposable
             {
                 throw new OperationCanceledException(null, e, cancellationToken);
             }
-            catch (Exception e) when (e is RpcException { StatusCode: StatusCode.DeadlineExceeded } || (e is RpcException or OperationCanceledException && limit.HasPassed))
+            catch (Exception e) when (e is RpcException { StatusCode: StatusCode.DeadlineExceeded }
+                || (e is RpcException or OperationCanceledException && limit.HasPassed))
             {
-                throw new SpadeException(SpadeError.Unavailable, $"the gateway at {_channels[at].Target} did not answer within the deadline of {_options.Deadline.TotalSeconds:0.###} s ({nameof(SpadeClientOptions)}.{nameof(SpadeClientOptions.Deadline)}); allow more time, or see what keeps it busy", e);
+                throw new SpadeException(SpadeError.Unavailable,
+                    $"the gateway at {_channels[at].Target} did not answer within the deadline of "
+                    + $"{_options.Deadline.TotalSeconds:0.###} s ({nameof(SpadeClientOptions)}.{nameof(SpadeClientOptions.Deadline)}); "
+                    + $"allow more time, or see what keeps it busy", e);
             }
             catch (RpcException e)
             {
                 last = Mapping.ToException(e);
                 // Our own side's failure, not a server's answer: its words say nothing of where.
                 if (e is { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause })
-                    last = new SpadeException(SpadeError.Unavailable, $"the gateway at {_channels[at].Target} cannot be reached ({cause.GetBaseException().Message}): is it running, and is this its gRPC address?", e);
+                    last = new SpadeException(SpadeError.Unavailable,
+                        $"the gateway at {_channels[at].Target} cannot be reached ({cause.GetBaseException().Message}): is it running, "
+                        + $"and is this its gRPC address?", e);
                 if (!IsTransient(e, last)) throw last;
                 // Lost, not merely busy: try the next gateway from now on.
-                if (e.StatusCode != StatusCode.ResourceExhausted) Interlocked.CompareExchange(ref _preferred, (at + 1) % _channels.Length, at);
+                if (e.StatusCode != StatusCode.ResourceExhausted)
+                    Interlocked.CompareExchange(ref _preferred, (at + 1) % _channels.Length, at);
             }
             catch (SpadeException e) when (e.RetryAfter is not null || e.Error == SpadeError.Unavailable)
             {
@@ -63,7 +71,8 @@ internal sealed class Gateways : IDisposable
             }
             try
             {
-                await Task.Delay(last.RetryAfter is { } hint ? hint + wait * Random.Shared.NextDouble() : wait / 2 + wait / 2 * Random.Shared.NextDouble(), _clock, limit.Token);
+                await Task.Delay(last.RetryAfter is { } hint
+                    ? hint + wait * Random.Shared.NextDouble() : wait / 2 + wait / 2 * Random.Shared.NextDouble(), _clock, limit.Token);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -80,7 +89,8 @@ internal sealed class Gateways : IDisposable
 
     /// <summary>Whether the same call may succeed: the server says when, or could not be reached, or went away in the middle.</summary>
     private static bool IsTransient(RpcException e, SpadeException translated)
-        => e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown || translated.RetryAfter is not null;
+        => e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown
+        || translated.RetryAfter is not null;
 
     private Metadata WithHeaders(Metadata metadata)
     {
@@ -99,6 +109,13 @@ internal sealed class Gateways : IDisposable
         };
         _options.ConfigureHandler?.Invoke(handler);
         // Images may come and go in large messages; the server has its own limits.
-        return GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null, HttpHandler = handler, DisposeHttpClient = true });
+        return GrpcChannel.ForAddress(address,
+            new GrpcChannelOptions
+            {
+                MaxReceiveMessageSize = null,
+                MaxSendMessageSize = null,
+                HttpHandler = handler,
+                DisposeHttpClient = true
+            });
     }
 }

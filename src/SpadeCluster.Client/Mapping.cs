@@ -27,8 +27,10 @@ internal static class Mapping
         Tau = r.HasTau ? r.Tau : null,
         Flagged = r.HasFlagged ? r.Flagged : null,
         Localised = r.Localised,
-        Regions = [.. r.Regions.Select(g => new ScoredRegion(new PhotoBox(g.Box.X, g.Box.Y, g.Box.Width, g.Box.Height), g.InputArea, g.Peak, ToPoint(g.PeakAt),
-            g.Evidence is null ? null : new RegionEvidence(g.Evidence.ImageId, g.Evidence.Source, ToPoint(g.Evidence.Input), g.Evidence.Distance)))],
+        Regions = [.. r.Regions.Select(g =>
+            new ScoredRegion(new PhotoBox(g.Box.X, g.Box.Y, g.Box.Width, g.Box.Height), g.InputArea, g.Peak, ToPoint(g.PeakAt),
+            g.Evidence is null ? null
+            : new RegionEvidence(g.Evidence.ImageId, g.Evidence.Source, ToPoint(g.Evidence.Input), g.Evidence.Distance)))],
         Neighbours = [.. r.Neighbours.Select(n => new NeighbourScore(n.ImageId, n.Source, n.Distance))],
         Milliseconds = new SpadeCluster.Scoring.StageTimes
         {
@@ -44,8 +46,10 @@ internal static class Mapping
         r.AnomalyMap is null ? null : MemoryMarshal.Cast<byte, float>(r.AnomalyMap.Values.Span).ToArray());
 
     public static RemoteGallery ToGallery(Gallery g) => new(
-        g.Category, g.Version, g.CreatedAt.ToDateTimeOffset(), g.CreatedBy, g.Reason, g.Model.Name, g.Model.Digest, g.Preprocessing, g.ImageCount, g.Shards,
-        g.Calibration is null ? null : new RemoteCalibration(g.Calibration.Tau, g.Calibration.Theta, g.Calibration.Rate, g.Calibration.Options.Alpha),
+        g.Category, g.Version, g.CreatedAt.ToDateTimeOffset(), g.CreatedBy, g.Reason, g.Model.Name, g.Model.Digest, g.Preprocessing,
+        g.ImageCount, g.Shards,
+        g.Calibration is null ? null
+        : new RemoteCalibration(g.Calibration.Tau, g.Calibration.Theta, g.Calibration.Rate, g.Calibration.Options.Alpha),
         [.. g.Images.Select(i => new RemoteGalleryImage(i.Id, i.Sha256, i.Source, i.AddedAt.ToDateTimeOffset(), i.AddedBy))]);
 
     public static AddOutcome ToOutcome(AddedImage a) => new(a.Name, ImageId.TryParse(a.ImageId, out var id) ? id : null, a.Status switch
@@ -87,10 +91,17 @@ internal static class Mapping
     }
 
     /// <summary>A failure in the core's terms, so that callers handle local and remote scoring alike.</summary>
-    public static SpadeException ToException(RpcException e) => new(ToError(e.StatusCode), e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}", e) { RetryAfter = RetryAfter(e) };
+    public static SpadeException ToException(RpcException e) =>
+        new(ToError(e.StatusCode), e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}",
+            e)
+        { RetryAfter = RetryAfter(e) };
 
     public static SpadeException ToException(Error e)
-        => new(ToError((StatusCode)e.Code), e.Message) { RetryAfter = e.RetryAfterMs > 0 ? TimeSpan.FromMilliseconds(e.RetryAfterMs) : null };
+        => new(ToError((StatusCode)e.Code), e.Message)
+        {
+            RetryAfter = e.RetryAfterMs > 0
+            ? TimeSpan.FromMilliseconds(e.RetryAfterMs) : null
+        };
 
     private static SpadeError ToError(StatusCode code) => code switch
     {
@@ -105,7 +116,8 @@ internal static class Mapping
     private static TimeSpan? RetryAfter(RpcException e)
     {
         if (e.Trailers.GetValueBytes("grpc-status-details-bin") is not { } bytes) return null;
-        var info = RpcStatus.Parser.ParseFrom(bytes).Details.FirstOrDefault(d => d.TypeUrl.EndsWith("/google.rpc.RetryInfo", StringComparison.Ordinal));
+        var info = RpcStatus.Parser.ParseFrom(bytes).Details.FirstOrDefault(d =>
+            d.TypeUrl.EndsWith("/google.rpc.RetryInfo", StringComparison.Ordinal));
         return info is null ? null : RpcRetryInfo.Parser.ParseFrom(info.Value).RetryDelay.ToTimeSpan();
     }
 

@@ -9,11 +9,25 @@ namespace SpadeCluster.Client;
 internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<Image>> ReadAsync)
 {
     public static Outgoing From(ImageSource source) => new(source.Name, async stop
-        => new Image { Format = PixelFormat.Encoded, Name = source.Name, Data = UnsafeByteOperations.UnsafeWrap(await source.ReadAsync(stop)) });
+        => new Image
+        {
+            Format = PixelFormat.Encoded,
+            Name = source.Name,
+            Data = UnsafeByteOperations.UnsafeWrap(await source.ReadAsync(stop))
+        });
 
     public static Outgoing From(RawImage raw) => new(raw.Name, _ => raw.Width > 0 && raw.Height > 0 && raw.Stride >= 0
-        ? ValueTask.FromResult(new Image { Format = FormatOf(raw), Name = raw.Name, Width = (uint)raw.Width, Height = (uint)raw.Height, Stride = (uint)raw.Stride, Data = UnsafeByteOperations.UnsafeWrap(raw.Pixels) })
-        : throw new SpadeException(SpadeError.InvalidArgument, $"{raw.Name}: {raw.Width}x{raw.Height} pixels with a stride of {raw.Stride} bytes are no image"));
+        ? ValueTask.FromResult(new Image
+        {
+            Format = FormatOf(raw),
+            Name = raw.Name,
+            Width = (uint)raw.Width,
+            Height = (uint)raw.Height,
+            Stride = (uint)raw.Stride,
+            Data = UnsafeByteOperations.UnsafeWrap(raw.Pixels)
+        })
+        : throw new SpadeException(SpadeError.InvalidArgument,
+            $"{raw.Name}: {raw.Width}x{raw.Height} pixels with a stride of {raw.Stride} bytes are no image"));
 
     /// <summary>The image in messages of at most so many bytes of data, and whether more follow.</summary>
     public static IEnumerable<(Image Image, bool More)> Chunks(Image image, int chunkBytes)
@@ -26,7 +40,14 @@ internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<I
         }
         for (int at = 0; at < data.Length; at += chunkBytes)
         {
-            var chunk = at == 0 ? new Image { Format = image.Format, Name = image.Name, Width = image.Width, Height = image.Height, Stride = image.Stride } : new Image();
+            var chunk = at == 0 ? new Image
+            {
+                Format = image.Format,
+                Name = image.Name,
+                Width = image.Width,
+                Height = image.Height,
+                Stride = image.Stride
+            } : new Image();
             chunk.Data = UnsafeByteOperations.UnsafeWrap(data.Slice(at, Math.Min(chunkBytes, data.Length - at)));
             yield return (chunk, at + chunkBytes < data.Length);
         }

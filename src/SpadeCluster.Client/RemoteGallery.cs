@@ -2,7 +2,8 @@ namespace SpadeCluster.Client;
 
 /// <summary>A gallery version, as a server tells of it.</summary>
 public sealed record RemoteGallery(
-    string Category, int Version, DateTimeOffset CreatedAt, string CreatedBy, string Reason, string ModelName, string ModelDigest, string Preprocessing,
+    string Category, int Version, DateTimeOffset CreatedAt, string CreatedBy, string Reason, string ModelName, string ModelDigest,
+    string Preprocessing,
     int ImageCount, int Shards, RemoteCalibration? Calibration, IReadOnlyList<RemoteGalleryImage> Images);
 
 /// <summary>Thresholds of a version.</summary>

@@ -12,14 +12,16 @@ namespace SpadeCluster.Client;
 /// gets the answers in order. When a call breaks, the next one begins with what was not answered.
 /// </summary>
 /// <param name="scoreOne">Scores an image that was refused or lost inside the cluster: alone, with retries.</param>
-internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions options, string category, Func<Image, CancellationToken, Task<ImageScore>> scoreOne)
+internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions options, string category,
+    Func<Image, CancellationToken, Task<ImageScore>> scoreOne)
 {
     // Bounded: as many images are on their way, and held for a repetition.
     private readonly Channel<Sent> _inOrder = Channel.CreateBounded<Sent>(options.Concurrency);
     private readonly Channel<Sent> _toSend = Channel.CreateUnbounded<Sent>();
     private readonly ConcurrentQueue<Sent> _unanswered = new();
 
-    public async IAsyncEnumerable<RemoteScore> RunAsync(IAsyncEnumerable<Outgoing> images, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<RemoteScore> RunAsync(IAsyncEnumerable<Outgoing> images,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _ = ReadAsync(images, stop.Token);
@@ -147,11 +149,14 @@ internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions option
         public async Task<bool> NextAsync(CancellationToken cancellationToken)
         {
             if (!await _call.ResponseStream.MoveNext(cancellationToken))
-                return _sentAll && _stream._unanswered.IsEmpty ? false : throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
+                return _sentAll && _stream._unanswered.IsEmpty
+                    ? false : throw new RpcException(new Status(StatusCode.Unavailable, "the server ended the stream early"));
             var answer = _call.ResponseStream.Current;
             if (!_stream._unanswered.TryDequeue(out var sent) || answer.RequestId != Id(sent))
-                throw new SpadeException(SpadeError.DataLoss, $"the server answered request {answer.RequestId} out of turn; client and server do not fit together");
-            if (answer.OutcomeCase == ScoreStreamResponse.OutcomeOneofCase.Result) sent.Answer.SetResult(new RemoteScore(sent.Index, sent.Name, Mapping.ToScore(answer.Result), null));
+                throw new SpadeException(SpadeError.DataLoss,
+                    $"the server answered request {answer.RequestId} out of turn; client and server do not fit together");
+            if (answer.OutcomeCase == ScoreStreamResponse.OutcomeOneofCase.Result)
+                sent.Answer.SetResult(new RemoteScore(sent.Index, sent.Name, Mapping.ToScore(answer.Result), null));
             else if (Mapping.ToException(answer.Error) is { RetryAfter: null, Error: not SpadeError.Unavailable } e) sent.Fail(e);
             else _ = _stream.RetryAsync(sent, _cancellation);
             return true;
@@ -180,7 +185,13 @@ internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions option
         private async Task SendAsync(Sent sent)
         {
             foreach (var (image, more) in Outgoing.Chunks(sent.Image!, _stream.Options.ChunkBytes))
-                await _call.RequestStream.WriteAsync(new ScoreStreamRequest { RequestId = Id(sent), Category = _stream.Category, Image = image, More = more }, _stop.Token);
+                await _call.RequestStream.WriteAsync(new ScoreStreamRequest
+                {
+                    RequestId = Id(sent),
+                    Category = _stream.Category,
+                    Image = image,
+                    More = more
+                }, _stop.Token);
         }
 
         private static ulong Id(Sent sent) => (ulong)sent.Index + 1;

@@ -18,7 +18,8 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
     {
         var image = _reader.Decode(file, name);
         if (Math.Min(image.Width, image.Height) < SmallestSide)
-            throw new SpadeException(SpadeError.InvalidArgument, $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed to inspect anything");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed");
         // Not the image: what is prepared lives as long as it is scored, and would keep a hundred megabytes of pixels with it.
         var (width, height) = (image.Width, image.Height);
         return new PreparedImage(Preprocessing.Apply(image), width, height, p => Preprocessing.ToOriginal(p.X, p.Y, width, height));

@@ -53,11 +53,16 @@ public static class SpadeServer
         }
     }
 
-    private static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine, ServerDatabase database, IReadOnlyList<Uri> http, IReadOnlyList<Uri> grpc)
+    private static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine, ServerDatabase database,
+        IReadOnlyList<Uri> http, IReadOnlyList<Uri> grpc)
     {
         Uri[] urls = [.. http, .. grpc];
         var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : default;
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SpadeServer).Assembly.GetName().Name });
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
+        {
+            ApplicationName =
+            typeof(SpadeServer).Assembly.GetName().Name
+        });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
             // Cookie keys lie in the data folder, which is its owner's alone.
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
@@ -65,7 +70,8 @@ public static class SpadeServer
         {
             Limit(kestrel, options);
             // Without TLS an address speaks one version of HTTP.
-            foreach (var url in http) Listen(kestrel, url, url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, certificate);
+            foreach (var url in http)
+                Listen(kestrel, url, url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, certificate);
             foreach (var url in grpc) Listen(kestrel, url, HttpProtocols.Http2, certificate);
         });
         AddServices(builder.Services, options, database);
@@ -113,7 +119,8 @@ public static class SpadeServer
         services.ConfigureHttpJsonOptions(json => ServerJson.ConfigureRequests(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(binding => binding.ThrowOnBadRequest = true);
         services.AddOpenApi();
-        services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.DataFolder, "cookie-keys"))).SetApplicationName("spade");
+        services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.DataFolder, "cookie-keys")))
+            .SetApplicationName("spade");
         services.AddAntiforgery(antiforgery => antiforgery.Cookie.SameSite = SameSiteMode.Strict);
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
@@ -132,8 +139,16 @@ public static class SpadeServer
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
                 context.User.Id() ?? context.Connection.RemoteIpAddress?.ToString() ?? "",
-                _ => new TokenBucketRateLimiterOptions { TokenLimit = 2 * options.RequestsPerSecond, TokensPerPeriod = options.RequestsPerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), AutoReplenishment = true }));
-            limiter.OnRejected = (context, _) => new ValueTask(Problems.WriteAsync(context.HttpContext, StatusCodes.Status429TooManyRequests, $"more than {options.RequestsPerSecond} requests a second; slow down", retryAfter: 1));
+                _ => new TokenBucketRateLimiterOptions
+                {
+                    TokenLimit = 2 * options.RequestsPerSecond,
+                    TokensPerPeriod = options.RequestsPerSecond,
+                    ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+                    AutoReplenishment = true
+                }));
+            limiter.OnRejected = (context, _) =>
+                new ValueTask(Problems.WriteAsync(context.HttpContext, StatusCodes.Status429TooManyRequests,
+                    $"more than {options.RequestsPerSecond} requests a second; slow down", retryAfter: 1));
         });
     }
 
@@ -150,18 +165,21 @@ public static class SpadeServer
         limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
     }
 
-    private static void Listen(KestrelServerOptions kestrel, Uri url, HttpProtocols protocols, (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
+    private static void Listen(KestrelServerOptions kestrel, Uri url, HttpProtocols protocols,
+        (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
     {
         void Configure(ListenOptions listen)
         {
             listen.Protocols = protocols;
-            if (url.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
+            if (url.Scheme == Uri.UriSchemeHttps)
+                listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
         }
         if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Configure);
         else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Configure);
     }
 
-    /// <summary>A gRPC stream may pause for as long as its client has nothing to send; AdmittedStream bounds the time of each image.</summary>
+    /// <summary>A gRPC stream may pause for as long as its client has nothing to send; AdmittedStream bounds the time of
+    /// each image.</summary>
     private static void UseSlowStreams(this IApplicationBuilder app) => app.Use((context, next) =>
     {
         if (context.Request.IsGrpc() && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
@@ -169,5 +187,6 @@ public static class SpadeServer
     });
 
     /// <summary>Requests of programs, which are answered with a status, where a person is led to the sign-in page.</summary>
-    internal static bool IsApi(this HttpRequest request) => request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2") || request.IsGrpc();
+    internal static bool IsApi(this HttpRequest request) =>
+        request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2") || request.IsGrpc();
 }

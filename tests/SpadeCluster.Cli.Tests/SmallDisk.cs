@@ -7,7 +7,9 @@ internal static class SmallDisk
 {
     /// <param name="script">Run in <paramref name="folder"/>; $spade is the command line.</param>
     public static Task<(int Exit, string Out, string Error)> RunAsync(string folder, string size, string script)
-        => Spade.StartAsync(new ProcessStartInfo("unshare", ["-rm", "bash", "-c", $"mkdir disk && mount -t tmpfs -o size={size} tmpfs disk && spade='dotnet {Spade.Dll}'\n{script}"]) { WorkingDirectory = folder });
+        => Spade.StartAsync(new ProcessStartInfo("unshare",
+            ["-rm", "bash", "-c", $"mkdir disk && mount -t tmpfs -o size={size} tmpfs disk && spade='dotnet {Spade.Dll}'\n{script}"])
+        { WorkingDirectory = folder });
 
     public static bool IsAvailable { get; } = Check();
 
@@ -15,7 +17,9 @@ internal static class SmallDisk
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("unshare", ["-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt"]) { RedirectStandardError = true });
+            using var process = Process.Start(new ProcessStartInfo("unshare",
+                ["-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt"])
+            { RedirectStandardError = true });
             process!.WaitForExit();
             return process.ExitCode == 0;
         }

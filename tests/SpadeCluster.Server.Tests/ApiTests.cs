@@ -11,7 +11,8 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     public async Task A_defect_is_found_logged_and_explained()
     {
         using var client = server.Client(server.Operator);
-        var decision = await Json(await client.PostAsync("/v1/score?category=discs&line=L2", new MultipartFormDataContent { { ServerFixture.Image(Part.Defective(7)), "image", "../../defect.png" } }));
+        var decision = await Json(await client.PostAsync("/v1/score?category=discs&line=L2",
+            new MultipartFormDataContent { { ServerFixture.Image(Part.Defective(7)), "image", "../../defect.png" } }));
         var score = decision.GetProperty("score");
         Assert.True(score.GetProperty("pred_label").GetBoolean());
         Assert.Equal("defect.png", score.GetProperty("file").GetString());
@@ -39,9 +40,13 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         byte[] bgr = [.. picture.Pixels];
         for (int i = 0; i < bgr.Length; i += 3) (bgr[i], bgr[i + 2]) = (bgr[i + 2], bgr[i]);
         var content = ServerFixture.Image(bgr, "application/octet-stream");
-        foreach (var (name, value) in new[] { ("X-Pixel-Format", "bgr8"), ("X-Width", "96"), ("X-Height", "96"), ("X-Stride", "288") }) content.Headers.TryAddWithoutValidation(name, value);
-        double bare = (await Json(await client.PostAsync("/v1/score?category=discs", content))).GetProperty("score").GetProperty("raw_score").GetDouble();
-        double file = (await Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Good(3))))).GetProperty("score").GetProperty("raw_score").GetDouble();
+        foreach (var (name, value) in new[] { ("X-Pixel-Format", "bgr8"), ("X-Width", "96"), ("X-Height", "96"), ("X-Stride", "288") })
+            content.Headers.TryAddWithoutValidation(name, value);
+        double bare = (await Json(await client.PostAsync("/v1/score?category=discs", content))).GetProperty("score")
+            .GetProperty("raw_score")
+            .GetDouble();
+        double file = (await Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Good(3)))))
+            .GetProperty("score").GetProperty("raw_score").GetDouble();
         Assert.Equal(file, bare);
     }
 
@@ -49,9 +54,11 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     public async Task A_batch_reports_the_bad_file_and_goes_on()
     {
         using var client = server.Client(server.Operator);
-        var form = new MultipartFormDataContent { { ServerFixture.Image(Part.Good(1)), "image", "a.png" }, { ServerFixture.Image([1, 2, 3]), "image", "bad.png" }, { ServerFixture.Image(Part.Defective(2)), "image", "c.png" } };
+        var form = new MultipartFormDataContent { { ServerFixture.Image(Part.Good(1)), "image", "a.png" },
+            { ServerFixture.Image([1, 2, 3]), "image", "bad.png" }, { ServerFixture.Image(Part.Defective(2)), "image", "c.png" } };
         var answer = await client.PostAsync("/v1/score/batch?category=discs", form);
-        var lines = (await answer.Content.ReadAsStringAsync()).TrimEnd().Split('\n').Select(l => JsonDocument.Parse(l).RootElement).ToArray();
+        var lines = (await answer.Content.ReadAsStringAsync()).TrimEnd().Split('\n').Select(l => JsonDocument.Parse(l).RootElement)
+            .ToArray();
         Assert.Equal(3, lines.Length);
         Assert.False(lines[0].GetProperty("score").GetProperty("pred_label").GetBoolean());
         Assert.Contains("bad.png", lines[1].GetProperty("error").GetString(), StringComparison.Ordinal);
@@ -65,22 +72,30 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         var form = new MultipartFormDataContent();
         for (int i = 0; i < 4; i++) form.Add(ServerFixture.Image(Part.Good(50 + i)), "image", $"n{i}.png");
         form.Add(ServerFixture.Image([9]), "image", "bad.png");
-        string[] lines = (await (await client.PostAsync("/v1/galleries/made/images?alpha=0.2", form)).Content.ReadAsStringAsync()).TrimEnd().Split('\n');
-        Assert.Equal(4, lines.Count(l => l.Contains("\"added\"", StringComparison.Ordinal) && l.Contains("\"status\"", StringComparison.Ordinal)));
+        string[] lines = (await (await client.PostAsync("/v1/galleries/made/images?alpha=0.2", form)).Content.ReadAsStringAsync()).TrimEnd()
+            .Split('\n');
+        Assert.Equal(4, lines.Count(l =>
+            l.Contains("\"added\"", StringComparison.Ordinal) && l.Contains("\"status\"", StringComparison.Ordinal)));
         var last = JsonDocument.Parse(lines[^1]).RootElement;
-        Assert.Equal((4, true, 2), (last.GetProperty("images").GetInt32(), last.GetProperty("calibrated").GetBoolean(), last.GetProperty("version").GetInt32()));
+        Assert.Equal((4, true, 2),
+            (last.GetProperty("images").GetInt32(), last.GetProperty("calibrated").GetBoolean(), last.GetProperty("version").GetInt32()));
 
         var version = await client.GetAsync("/v1/galleries/made/versions/2");
-        using var known = new HttpRequestMessage(HttpMethod.Get, "/v1/galleries/made/versions/2") { Headers = { IfNoneMatch = { version.Headers.ETag! } } };
+        using var known = new HttpRequestMessage(HttpMethod.Get,
+            "/v1/galleries/made/versions/2")
+        { Headers = { IfNoneMatch = { version.Headers.ETag! } } };
         Assert.Equal(HttpStatusCode.NotModified, (await client.SendAsync(known)).StatusCode);
 
-        Assert.Equal(3, (await Json(await client.PostAsJsonAsync("/v1/galleries/made/retire", new { images = new[] { "n0.png" }, reason = "blurred" }))).GetProperty("images").GetInt32());
+        Assert.Equal(3, (await Json(await client.PostAsJsonAsync("/v1/galleries/made/retire",
+            new { images = new[] { "n0.png" }, reason = "blurred" }))).GetProperty("images").GetInt32());
         var back = await Json(await client.PostAsJsonAsync("/v1/galleries/made/rollback", new { version = 2, reason = "it was fine" }));
         Assert.Equal((4, true), (back.GetProperty("images").GetInt32(), back.GetProperty("calibrated").GetBoolean()));
         var spread = await Json(await client.PostAsJsonAsync("/v1/galleries/made/reshard", new { shards = 2 }));
-        Assert.Equal(("reshard from 1 to 2", true), (spread.GetProperty("reason").GetString(), spread.GetProperty("calibrated").GetBoolean()));
+        Assert.Equal(("reshard from 1 to 2", true),
+            (spread.GetProperty("reason").GetString(), spread.GetProperty("calibrated").GetBoolean()));
         string audit = await client.GetStringAsync("/v1/audit");
-        foreach (string action in new[] { "add", "calibrate", "retire", "roll back", "reshard" }) Assert.Contains($"\"action\":\"{action}\",\"subject\":\"made\"", audit, StringComparison.Ordinal);
+        foreach (string action in new[] { "add", "calibrate", "retire", "roll back", "reshard" })
+            Assert.Contains($"\"action\":\"{action}\",\"subject\":\"made\"", audit, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,11 +108,13 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
             foreach (var (seed, name) in images) form.Add(ServerFixture.Image(Part.Good(seed)), "image", name);
             return await client.PostAsync($"/v1/galleries/named/images?calibrate=false{query}", form);
         }
-        async Task<HttpResponseMessage> Change(string what, string image) => await client.PostAsJsonAsync($"/v1/galleries/named/{what}", new { images = new[] { image }, reason = "x" });
+        async Task<HttpResponseMessage> Change(string what, string image) =>
+            await client.PostAsJsonAsync($"/v1/galleries/named/{what}", new { images = new[] { image }, reason = "x" });
 
         Assert.Equal(HttpStatusCode.BadRequest, (await Add("&reason=%20", (70, "a.png"))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await Add("&reason=new%20lamp", (70, "a.png"), (71, "b.png"), (72, "b.png"))).StatusCode);
-        Assert.Equal("add 3 images: new lamp", (await Json(await client.GetAsync("/v1/galleries/named/history")))[0].GetProperty("reason").GetString());
+        Assert.Equal("add 3 images: new lamp",
+            (await Json(await client.GetAsync("/v1/galleries/named/history")))[0].GetProperty("reason").GetString());
         Assert.Contains("3 images: new lamp, version 1", await client.GetStringAsync("/v1/audit"), StringComparison.Ordinal);
 
         string id = (await Json(await client.GetAsync("/v1/galleries/named"))).GetProperty("details").GetProperty("images").EnumerateArray()
@@ -137,9 +154,12 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     public async Task Feedback_stands_once_and_can_be_taken_back()
     {
         using var client = server.Client(server.Operator);
-        long id = (await Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Defective(8))))).GetProperty("id").GetInt64();
-        long feedback = (await Json(await client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = "defect", note = "scratch" }))).GetProperty("id").GetInt64();
-        Assert.Equal(HttpStatusCode.Conflict, (await client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = "good" })).StatusCode);
+        long id = (await Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Defective(8))))).GetProperty("id")
+            .GetInt64();
+        long feedback = (await Json(await client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = "defect", note = "scratch" })))
+            .GetProperty("id").GetInt64();
+        Assert.Equal(HttpStatusCode.Conflict,
+            (await client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = "good" })).StatusCode);
         Assert.Equal("defect", (await Json(await client.GetAsync($"/v1/results/{id}"))).GetProperty("feedback").GetString());
         Assert.True((await client.DeleteAsync($"/v1/results/{id}/feedback/{feedback}")).IsSuccessStatusCode);
         Assert.Equal(JsonValueKind.Null, (await Json(await client.GetAsync($"/v1/results/{id}"))).GetProperty("feedback").ValueKind);
@@ -149,9 +169,11 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     public async Task Of_words_given_at_once_one_stands_and_one_normal_is_added()
     {
         using var client = server.Client(server.Operator);
-        long id = (await Json(await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Good(90))))).GetProperty("id").GetInt64();
+        long id = (await Json(await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Good(90))))).GetProperty("id")
+            .GetInt64();
         int before = await NormalsAsync();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = i % 2 == 0 ? "good" : "defect" })));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6)
+            .Select(i => client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = i % 2 == 0 ? "good" : "defect" })));
         Assert.Equal(1, answers.Count(a => a.StatusCode == HttpStatusCode.OK));
         Assert.Equal(5, answers.Count(a => a.StatusCode == HttpStatusCode.Conflict));
         var stands = (await Json(await client.GetAsync($"/v1/results/{id}/feedback"))).EnumerateArray().Single();
@@ -161,7 +183,8 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         (await client.DeleteAsync($"/v1/results/{id}/feedback/{stands.GetProperty("id").GetInt64()}")).EnsureSuccessStatusCode();
         Assert.Equal(before, await NormalsAsync());
 
-        async Task<int> NormalsAsync() => (await Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details").GetProperty("images").GetArrayLength();
+        async Task<int> NormalsAsync() =>
+            (await Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details").GetProperty("images").GetArrayLength();
     }
 
     [Fact]
@@ -171,8 +194,13 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         await everything.PostAsync("/v1/score?category=discs&line=concealed", ServerFixture.Image(Part.Good(1)));
         await everything.PostAsync("/v1/score?category=other&line=seen", ServerFixture.Image(Part.Good(1)));
         foreach (string category in new[] { "discs", "other" })
-            (await everything.PostAsJsonAsync($"/v1/galleries/{category}/rollback", new { version = 2, reason = "for the record" })).EnsureSuccessStatusCode();
-        using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(server.Address) };
+            (await everything.PostAsJsonAsync($"/v1/galleries/{category}/rollback", new { version = 2, reason = "for the record" }))
+                .EnsureSuccessStatusCode();
+        using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new CookieContainer() })
+        {
+            BaseAddress =
+            new Uri(server.Address)
+        };
         await SessionTests.SignInAsync(browser, server.Scoped);
         foreach (string audit in new[] { await browser.GetStringAsync("/v1/audit"), await browser.GetStringAsync("/audit") })
         {
@@ -187,7 +215,8 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     }
 
     [Theory]
-    [InlineData("/v1/openapi.json"), InlineData("/v1/models"), InlineData("/v1/state"), InlineData("/v1/health/ready"), InlineData("/v1/galleries/discs/history")]
+    [InlineData("/v1/openapi.json"), InlineData("/v1/models"), InlineData("/v1/state"), InlineData("/v1/health/ready"),
+        InlineData("/v1/galleries/discs/history")]
     public async Task Answers(string url)
     {
         using var client = server.Client(server.Viewer);

@@ -20,11 +20,13 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["text that is no key"] = (401, s => Get(s, "' OR 1=1 --", "/v1/galleries")),
         ["an expired key"] = (401, s => Get(s, s.Expired, "/v1/galleries")),
         ["a revoked key"] = (401, s => Get(s, s.Revoked, "/v1/galleries")),
-        ["a forged cookie"] = (401, s => Raw(s, $"GET /v1/galleries HTTP/1.1\r\nHost: {Host(s)}\r\nCookie: spade-console=CfDJ8AAAA\r\nConnection: close\r\n\r\n")),
+        ["a forged cookie"] = (401, s =>
+            Raw(s, $"GET /v1/galleries HTTP/1.1\r\nHost: {Host(s)}\r\nCookie: spade-console=CfDJ8AAAA\r\nConnection: close\r\n\r\n")),
         ["viewer scores"] = (403, s => Post(s, s.Viewer, Score, Png())),
         ["viewer gives feedback"] = (403, s => Post(s, s.Viewer, $"/v1/results/{s.Decision}/feedback", Json("""{"kind":"good"}"""))),
         ["operator adds normals"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/images", Png())),
-        ["operator retires"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/retire", Json("""{"images":["good-0.png"],"reason":"x"}"""))),
+        ["operator retires"] = (403, s =>
+            Post(s, s.Operator, "/v1/galleries/discs/retire", Json("""{"images":["good-0.png"],"reason":"x"}"""))),
         ["operator reshards"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/reshard", Json("""{"shards":2}"""))),
         ["operator rolls back"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/rollback", Json("""{"version":1,"reason":"x"}"""))),
         ["operator calibrates"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/calibrate", Json("{}"))),
@@ -38,7 +40,9 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["key of another category infers"] = (403, s => Post(s, s.Scoped, "/v2/models/discs/infer", Json("{}"))),
         ["traversal in the category"] = (400, s => Post(s, s.Operator, "/v1/score?category=../../etc", Png())),
         ["encoded traversal in the path"] = (400, s => Get(s, s.Engineer, "/v1/galleries/..%2F..%2Fetc")),
-        ["dots in the path"] = (404, s => Raw(s, $"GET /assets/../../../../etc/passwd HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Viewer}\r\nConnection: close\r\n\r\n")),
+        ["dots in the path"] = (404, s =>
+            Raw(s, $"GET /assets/../../../../etc/passwd HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Viewer}\r\nConnection: "
+                + $"close\r\n\r\n")),
         ["NUL in the category"] = (400, s => Post(s, s.Operator, "/v1/score?category=discs%00", Png())),
         ["line break in the category"] = (400, s => Post(s, s.Operator, "/v1/score?category=discs%0D%0ASet-Cookie:a=b", Png())),
         ["markup as line name"] = (400, s => Post(s, s.Operator, Score + "&line=%3Cscript%3E", Png())),
@@ -47,33 +51,49 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["no category"] = (400, s => Post(s, s.Operator, "/v1/score", Png())),
         ["not an image"] = (400, s => Post(s, s.Operator, Score, ServerFixture.Image(Encoding.ASCII.GetBytes("<html>hello</html>")))),
         ["a truncated image"] = (400, s => Post(s, s.Operator, Score, ServerFixture.Image(Part.Good(1)[..200]))),
-        ["pixel bomb: a header of 60000x60000"] = (413, s => Post(s, s.Operator, Score, ServerFixture.Image(Encoding.ASCII.GetBytes("P6\n60000 60000\n255\n")))),
+        ["pixel bomb: a header of 60000x60000"] =
+            (413, s => Post(s, s.Operator, Score, ServerFixture.Image(Encoding.ASCII.GetBytes("P6\n60000 60000\n255\n")))),
         ["zip bomb: rows beyond the header's size"] = (400, s => Post(s, s.Operator, Score, ServerFixture.Image(ZipBomb()))),
         ["empty body"] = (400, s => Post(s, s.Operator, Score, ServerFixture.Image([]))),
         ["text as content type"] = (415, s => Post(s, s.Operator, Score, new StringContent("hello"))),
         ["no content type"] = (415, s => Post(s, s.Operator, Score, new ByteArrayContent(Part.Good(1)))),
         ["gzip as content encoding"] = (415, s => Post(s, s.Operator, Score, Encoded())),
-        ["announced body over the limit"] = (413, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Operator}\r\nContent-Type: image/png\r\nContent-Length: 5000000\r\n\r\n")),
+        ["announced body over the limit"] =
+            (413, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Operator}\r\nContent-Type: "
+                + $"image/png\r\nContent-Length: 5000000\r\n\r\n")),
         ["chunked body over the limit"] = (413, s => Chunked(s)),
         ["multipart without boundary"] = (400, s => Post(s, s.Operator, Score, Typed("multipart/form-data"))),
-        ["multipart without file"] = (400, s => Post(s, s.Operator, Score, new MultipartFormDataContent { { new StringContent("x"), "image" } })),
-        ["two files where one is taken"] = (400, s => Post(s, s.Operator, Score, new MultipartFormDataContent { { Png(), "image", "a.png" }, { Png(), "image", "b.png" } })),
-        ["multipart cut short"] = (400, s => Post(s, s.Operator, Score, Typed("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\nabc"))),
+        ["multipart without file"] =
+            (400, s => Post(s, s.Operator, Score, new MultipartFormDataContent { { new StringContent("x"), "image" } })),
+        ["two files where one is taken"] =
+        (400, s => Post(s, s.Operator, Score, new MultipartFormDataContent { { Png(), "image", "a.png" }, { Png(), "image", "b.png" } })),
+        ["multipart cut short"] =
+        (400, s => Post(s, s.Operator, Score,
+            Typed("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\nabc"))),
         ["bare pixels: too few"] = (400, s => Post(s, s.Operator, Score, Pixels("rgb8", 10, 10, 299))),
         ["bare pixels: unknown format"] = (400, s => Post(s, s.Operator, Score, Pixels("yuv", 10, 10, 300))),
         ["bare pixels: no size"] = (400, s => Post(s, s.Operator, Score, Pixels("rgb8", 0, 10, 300))),
         ["bare pixels: too many"] = (413, s => Post(s, s.Operator, Score, Pixels("gray8", 2_000_000_000, 2_000_000_000, 300))),
         ["huge header"] = (431, s => Raw(s, $"GET / HTTP/1.1\r\nHost: {Host(s)}\r\nX-A: {new string('a', 40_000)}\r\n\r\n")),
-        ["too many headers"] = (431, s => Raw(s, $"GET / HTTP/1.1\r\nHost: {Host(s)}\r\n{string.Concat(Enumerable.Range(0, 200).Select(i => $"X-{i}: a\r\n"))}\r\n")),
+        ["too many headers"] = (431, s =>
+            Raw(s, $"GET / HTTP/1.1\r\nHost: {Host(s)}\r\n{string.Concat(Enumerable.Range(0, 200).Select(i => $"X-{i}: a\r\n"))}\r\n")),
         ["too long an address"] = (414, s => Raw(s, $"GET /{new string('a', 9_000)} HTTP/1.1\r\nHost: {Host(s)}\r\n\r\n")),
         ["no host"] = (400, s => Raw(s, "GET / HTTP/1.1\r\n\r\n")),
-        ["two content lengths"] = (400, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcde")),
-        ["line feed inside a header"] = (400, s => Raw(s, $"GET / HTTP/1.1\r\nHost: {Host(s)}\r\nX-Request-Id: a\rSet-Cookie: b=c\r\n\r\n")),
+        ["two content lengths"] =
+            (400, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcde")),
+        ["line feed inside a header"] =
+        (400, s => Raw(s, $"GET / HTTP/1.1\r\nHost: {Host(s)}\r\nX-Request-Id: a\rSet-Cookie: b=c\r\n\r\n")),
         ["not HTTP at all"] = (400, s => Raw(s, "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")),
-        ["another host name (DNS rebinding)"] = (421, s => Raw(s, $"GET /v1/galleries HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")),
-        ["a change from another site's page"] = (403, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nOrigin: https://evil.example\r\nAuthorization: Bearer {s.Operator}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
-        ["a change that the browser calls cross-site"] = (403, s => Raw(s, $"DELETE /v1/results/{s.Decision}/feedback/1 HTTP/1.1\r\nHost: {Host(s)}\r\nSec-Fetch-Site: cross-site\r\nAuthorization: Bearer {s.Operator}\r\nConnection: close\r\n\r\n")),
-        ["sign-in without the form's token (CSRF)"] = (400, s => Post(s, null, "/sign-in", new FormUrlEncodedContent([new("key", s.Viewer)]))),
+        ["another host name (DNS rebinding)"] =
+            (421, s => Raw(s, $"GET /v1/galleries HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")),
+        ["a change from another site's page"] =
+        (403, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nOrigin: https://evil.example\r\nAuthorization: Bearer "
+            + $"{s.Operator}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
+        ["a change that the browser calls cross-site"] =
+        (403, s => Raw(s, $"DELETE /v1/results/{s.Decision}/feedback/1 HTTP/1.1\r\nHost: {Host(s)}\r\nSec-Fetch-Site: "
+            + $"cross-site\r\nAuthorization: Bearer {s.Operator}\r\nConnection: close\r\n\r\n")),
+        ["sign-in without the form's token (CSRF)"] =
+        (400, s => Post(s, null, "/sign-in", new FormUrlEncodedContent([new("key", s.Viewer)]))),
         ["sign-out without the form's token (CSRF)"] = (400, s => Post(s, null, "/sign-out", new FormUrlEncodedContent([]))),
         ["wrong method"] = (405, s => Get(s, s.Operator, Score)),
         ["unknown address"] = (404, s => Get(s, s.Viewer, "/v1/nothing")),
@@ -81,7 +101,8 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["deeply nested JSON"] = (400, s => Post(s, s.Operator, "/v2/models/discs/infer", Json(new string('[', 2000)))),
         ["retire without a reason"] = (400, s => Post(s, s.Engineer, "/v1/galleries/discs/retire", Json("""{"images":["good-0.png"]}"""))),
         ["no shards"] = (400, s => Post(s, s.Engineer, "/v1/galleries/discs/reshard", Json("{}"))),
-        ["roll back to a version that never was"] = (404, s => Post(s, s.Engineer, "/v1/galleries/discs/rollback", Json("""{"version":99,"reason":"x"}"""))),
+        ["roll back to a version that never was"] =
+            (404, s => Post(s, s.Engineer, "/v1/galleries/discs/rollback", Json("""{"version":99,"reason":"x"}"""))),
         ["calibrate at a rate of 2"] = (400, s => Post(s, s.Engineer, "/v1/galleries/discs/calibrate", Json("""{"alpha":2}"""))),
         ["limit of 0"] = (400, s => Get(s, s.Viewer, "/v1/results?limit=0")),
         ["unknown verdict"] = (400, s => Get(s, s.Viewer, "/v1/results?verdict=maybe")),
@@ -89,10 +110,17 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["evidence outside the image"] = (400, s => Get(s, s.Viewer, $"/v1/results/{s.Decision}/evidence?x=1e9&y=0")),
         ["evidence at NaN"] = (400, s => Get(s, s.Viewer, $"/v1/results/{s.Decision}/evidence?x=NaN&y=0")),
         ["thumbnail of no image"] = (400, s => Get(s, s.Viewer, "/v1/galleries/discs/images/..%2Fx/thumbnail")),
-        ["inference with another shape"] = (400, s => Post(s, s.Operator, "/v2/models/discs/infer", Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[9,9,3],"data":[1,2,3]}]}"""))),
-        ["inference of a shape that overflows"] = (413, s => Post(s, s.Operator, "/v2/models/discs/infer", Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[2000000000,2000000000,3],"data":[1]}]}"""))),
-        ["inference whose header length lies"] = (400, s => Post(s, s.Operator, "/v2/models/discs/infer", With(Json("{}"), "Inference-Header-Content-Length", "999999"))),
-        ["slow body"] = (408, s => Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Operator}\r\nContent-Type: image/png\r\nContent-Length: 100000\r\n\r\nabc")),
+        ["inference with another shape"] =
+            (400, s => Post(s, s.Operator, "/v2/models/discs/infer",
+                Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[9,9,3],"data":[1,2,3]}]}"""))),
+        ["inference of a shape that overflows"] =
+        (413, s => Post(s, s.Operator, "/v2/models/discs/infer",
+            Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[2000000000,2000000000,3],"data":[1]}]}"""))),
+        ["inference whose header length lies"] =
+        (400, s => Post(s, s.Operator, "/v2/models/discs/infer", With(Json("{}"), "Inference-Header-Content-Length", "999999"))),
+        ["slow body"] = (408, s =>
+            Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Operator}\r\nContent-Type: "
+                + $"image/png\r\nContent-Length: 100000\r\n\r\nabc")),
     };
 
     public static TheoryData<string> Names => [.. Table.Keys];
@@ -132,7 +160,8 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         Assert.True(answer.Headers.Contains("X-Request-Id"));
         Assert.True(answer.Headers.Contains("Content-Security-Policy"));
         if ((int)answer.StatusCode is >= 400 and not 400 || answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
-            Assert.Contains(answer.RequestMessage!.RequestUri!.AbsolutePath.StartsWith("/v2/", StringComparison.Ordinal) ? "{\"error\":" : "\"request_id\"", body, StringComparison.Ordinal);
+            Assert.Contains(answer.RequestMessage!.RequestUri!.AbsolutePath.StartsWith("/v2/", StringComparison.Ordinal)
+                ? "{\"error\":" : "\"request_id\"", body, StringComparison.Ordinal);
         return (int)answer.StatusCode;
     }
 
@@ -155,7 +184,11 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
     private static async Task<int> Chunked(ServerFixture s)
     {
         using var client = s.Client(s.Operator);
-        var content = new StreamContent(new MemoryStream(new byte[(4 << 20) + 1])) { Headers = { ContentType = new MediaTypeHeaderValue("image/png") } };
+        var content = new StreamContent(new MemoryStream(new byte[(4 << 20) + 1]))
+        {
+            Headers =
+            { ContentType = new MediaTypeHeaderValue("image/png") }
+        };
         using var request = new HttpRequestMessage(HttpMethod.Post, Score) { Content = content };
         request.Headers.TransferEncodingChunked = true;
         return await Status(await client.SendAsync(request));

@@ -25,5 +25,6 @@ public sealed class BindingTests
 
     [Fact]
     public void Https_beyond_loopback_still_needs_a_key()
-        => Assert.Throws<SpadeException>(() => Binding.Check(new ServerOptions { Urls = ["https://0.0.0.0:5443"], Certificate = "a.pem" }, anyKey: false));
+        => Assert.Throws<SpadeException>(() =>
+            Binding.Check(new ServerOptions { Urls = ["https://0.0.0.0:5443"], Certificate = "a.pem" }, anyKey: false));
 }

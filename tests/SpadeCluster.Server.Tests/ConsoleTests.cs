@@ -5,7 +5,8 @@ namespace SpadeCluster.Server.Tests;
 /// <summary>Skips where there is no Chromium.</summary>
 public sealed class ChromiumFactAttribute : FactAttribute
 {
-    public static string? Path { get; } = new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
+    public static string? Path { get; } =
+        new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
 
     public ChromiumFactAttribute()
     {
@@ -23,7 +24,11 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
     {
         if (ChromiumFactAttribute.Path is not { } chromium) return;
         _playwright = await Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = chromium, Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-dev-shm-usage"] });
+        _browser = await _playwright.Chromium.LaunchAsync(new()
+        {
+            ExecutablePath = chromium,
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-dev-shm-usage"]
+        });
     }
 
     public async Task DisposeAsync()
@@ -51,7 +56,8 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         await page.Locator("#view").ClickAsync(new() { Position = new() { X = box.Width * 66 / 96, Y = box.Height * 50 / 96 } });
         await Expect(page, "#match-text", "Pixel 154, 117: nearest in good-");
         Assert.True(await page.Locator("#normal").EvaluateAsync<int>("i => i.naturalWidth") > 0);
-        Assert.True(await page.Locator("#patch-normal").EvaluateAsync<bool>("c => c.getContext('2d').getImageData(0, 0, 224, 224).data.some(v => v > 0 && v < 255)"));
+        Assert.True(await page.Locator("#patch-normal")
+            .EvaluateAsync<bool>("c => c.getContext('2d').getImageData(0, 0, 224, 224).data.some(v => v > 0 && v < 255)"));
         await page.Locator("#view").PressAsync("ArrowRight");
         await Expect(page, "#match-text", "Pixel 158, 117");
         await page.Locator("#opacity").FillAsync("20");
@@ -75,14 +81,16 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         for (int i = 0; i < 3; i++) await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Defective(60 + i)));
         await page.GotoAsync("/galleries/other");
         Assert.Equal(3, await page.Locator("#normals figure").CountAsync());
-        Assert.True(await page.Locator("#normals img").First.EvaluateAsync<bool>("async i => { await i.decode(); return i.naturalWidth > 0 }"));
+        Assert.True(await page.Locator("#normals img").First.EvaluateAsync<bool>("async i => { await i.decode(); return i.naturalWidth "
+            + "> 0 }"));
         await Expect(page, "#try-defects", "3");
         await page.Locator("#theta").FillAsync("1000");
         await Expect(page, "#try-defects", "0");
         Assert.Equal(3, await page.Locator("#changed li").CountAsync());
         await ShotAsync(page, "category");
 
-        await page.Locator("#files").SetInputFilesAsync(new FilePayload { Name = "new.png", MimeType = "image/png", Buffer = Part.Good(70) });
+        await page.Locator("#files")
+            .SetInputFilesAsync(new FilePayload { Name = "new.png", MimeType = "image/png", Buffer = Part.Good(70) });
         await page.Locator("#normals figure >> nth=3").WaitForAsync();
         await Expect(page, ".head p", "calibrate");
         page.Dialog += (_, dialog) => dialog.AcceptAsync("tried it");
@@ -103,7 +111,9 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         var sent = new List<string>();
         page.Request += (_, request) => { if (request.Method == "POST") lock (sent) sent.Add(new Uri(request.Url).PathAndQuery); };
         await page.GotoAsync("/galleries/many");
-        await page.Locator("#files").SetInputFilesAsync(Enumerable.Range(0, 18).Select(i => new FilePayload { Name = $"n{i}.png", MimeType = "image/png", Buffer = Part.Good(300 + i) }));
+        await page.Locator("#files")
+            .SetInputFilesAsync(Enumerable.Range(0, 18)
+                .Select(i => new FilePayload { Name = $"n{i}.png", MimeType = "image/png", Buffer = Part.Good(300 + i) }));
         await page.Locator("#normals figure >> nth=17").WaitForAsync();
         await Expect(page, ".head p", "calibrate at alpha");
         Assert.Equal(["/v1/galleries/many/images?calibrate=false", "/v1/galleries/many/images?calibrate=true"], sent);
@@ -113,7 +123,8 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
     public async Task An_operator_gives_a_good_part_to_the_normals_and_takes_it_back()
     {
         using var client = server.Client(server.Operator);
-        long id = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Good(81))))).GetProperty("id").GetInt64();
+        long id = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Good(81)))))
+            .GetProperty("id").GetInt64();
         var page = await SignInAsync(server.Operator);
         await page.GotoAsync($"/results/{id}");
         await page.Locator("[data-feedback=good]").ClickAsync();
@@ -133,12 +144,14 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
         {
             var answer = await page.GotoAsync(address);
             Assert.Equal(200, answer!.Status);
-            Assert.Equal(0, await page.Locator("[data-feedback], [data-undo], [data-retire], [data-rollback], #drop, #calibrate, #create").CountAsync());
+            Assert.Equal(0, await page.Locator("[data-feedback], [data-undo], [data-retire], [data-rollback], #drop, #calibrate, #create")
+                .CountAsync());
             // Nothing runs out of the page, on a phone either.
             foreach (int width in new[] { 1280, 390 })
             {
                 await page.SetViewportSizeAsync(width, 900);
-                Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width, $"{address} is wider than {width}");
+                Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width,
+                    $"{address} is wider than {width}");
                 foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
                 {
                     await page.EmulateMediaAsync(new() { ColorScheme = scheme });
@@ -171,14 +184,19 @@ public sealed class ConsoleTests(ServerFixture server) : IClassFixture<ServerFix
 
     private async Task<IPage> NewPageAsync()
     {
-        var context = await _browser!.NewContextAsync(new() { BaseURL = server.Address, ViewportSize = new() { Width = 1280, Height = 900 } });
+        var context = await _browser!.NewContextAsync(new()
+        {
+            BaseURL = server.Address,
+            ViewportSize = new() { Width = 1280, Height = 900 }
+        });
         var page = await context.NewPageAsync();
         page.SetDefaultTimeout(60_000);
         // No script error, and nothing that the content policy had to block.
         page.PageError += (_, error) => throw new InvalidOperationException(error);
         page.Console += (_, message) =>
         {
-            if (message.Type == "error" && message.Text.Contains("Content Security Policy", StringComparison.Ordinal)) throw new InvalidOperationException(message.Text);
+            if (message.Type == "error" && message.Text.Contains("Content Security Policy", StringComparison.Ordinal))
+                throw new InvalidOperationException(message.Text);
         };
         return page;
     }

@@ -65,8 +65,11 @@ public sealed class DecisionSweepTests : IAsyncLifetime
 
     private Task<long> LogAsync(DateTimeOffset time, int pictures = 0) => _database.WriteAsync(c =>
     {
-        long id = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, score) VALUES ($time, '', '', '', 1, '', '', '') RETURNING id", ("$time", time));
-        if (pictures > 0) c.Execute("INSERT INTO pictures (decision, bytes, image) VALUES ($id, $bytes, $image)", ("$id", id), ("$bytes", pictures), ("$image", new byte[pictures]));
+        long id = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, score) VALUES "
+            + "($time, '', '', '', 1, '', '', '') RETURNING id", ("$time", time));
+        if (pictures > 0)
+            c.Execute("INSERT INTO pictures (decision, bytes, image) VALUES ($id, $bytes, $image)", ("$id", id), ("$bytes", pictures),
+                ("$image", new byte[pictures]));
         return id;
     });
 }

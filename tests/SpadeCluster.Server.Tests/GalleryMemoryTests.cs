@@ -24,7 +24,9 @@ public sealed class GalleryMemoryTests : IDisposable
     {
         foreach (var (category, c) in Categories.Select((name, i) => (name, i)))
         {
-            await Galleries("ann").AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(10 * c + i)))]);
+            await Galleries("ann").AddAsync(category,
+                (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4)
+                    .Select(i => new ImageSource($"good-{i}.png", Part.Good(10 * c + i)))]);
             await Galleries("ann").CalibrateAsync(category, ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
         }
         return GalleryShard.MemoryFor((await _store.ReadCurrentAsync("a"))!, 4, long.MaxValue, long.MaxValue);
@@ -33,7 +35,8 @@ public sealed class GalleryMemoryTests : IDisposable
     /// <summary>The answers, one photograph a category, on a server with so much memory; and what else is to be seen there.</summary>
     private async Task RunAsync(long memory, Func<HttpClient, ShardCache, Task> use)
     {
-        await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, _store, _engines, s => s.Configure<GalleryOptions>(o => o.Memory = memory));
+        await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, _store, _engines,
+            s => s.Configure<GalleryOptions>(o => o.Memory = memory));
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         await use(client, app.Service<ShardCache>());
@@ -46,7 +49,8 @@ public sealed class GalleryMemoryTests : IDisposable
         string text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.IsSuccessStatusCode, text);
         var score = JsonDocument.Parse(text).RootElement.GetProperty("score");
-        return string.Join(' ', new[] { "raw_score", "map_max", "gate_distance", "pred_score", "pred_label", "theta" }.Select(n => score.GetProperty(n).GetRawText()));
+        return string.Join(' ', new[] { "raw_score", "map_max", "gate_distance", "pred_score", "pred_label", "theta" }.Select(n =>
+            score.GetProperty(n).GetRawText()));
     }
 
     [Fact]
@@ -70,7 +74,8 @@ public sealed class GalleryMemoryTests : IDisposable
                 string[] stay = order switch { "ab" => ["a", "b"], "ac" => ["a", "c"], "b" or "bb" => ["b", "c"], _ => ["a", "c"] };
                 Assert.Equal(stay, Categories.Where(category => open.Holds(category)));
                 var state = await client.GetFromJsonAsync<JsonElement>("/v1/state");
-                Assert.Equal((2, 2 * one), (state.GetProperty("galleries_open").GetInt32(), state.GetProperty("gallery_memory").GetInt64()));
+                Assert.Equal((2, 2 * one),
+                    (state.GetProperty("galleries_open").GetInt32(), state.GetProperty("gallery_memory").GetInt64()));
             }
             Assert.Contains("galleries open", await client.GetStringAsync("/system"), StringComparison.Ordinal);
 

@@ -9,7 +9,11 @@ namespace SpadeCluster.Server.Tests;
 public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixture>
 {
     private static ScoreRequest Request(string category, int seed)
-        => new() { Category = category, Image = new Image { Format = PixelFormat.Encoded, Name = "part.png", Data = ByteString.CopyFrom(Part.Good(seed)) } };
+        => new()
+        {
+            Category = category,
+            Image = new Image { Format = PixelFormat.Encoded, Name = "part.png", Data = ByteString.CopyFrom(Part.Good(seed)) }
+        };
 
     [Fact]
     public async Task A_key_opens_what_its_role_and_categories_allow()
@@ -17,12 +21,15 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
         using var channel = GrpcChannel.ForAddress(server.GrpcAddress);
         var (scoring, galleries) = (new Spade.V1.Scoring.ScoringClient(channel), new Spade.V1.Galleries.GalleriesClient(channel));
         Assert.Equal(StatusCode.Unauthenticated, await StatusAsync(() => scoring.ScoreAsync(Request("discs", 1)).ResponseAsync));
-        Assert.Equal(StatusCode.PermissionDenied, await StatusAsync(() => scoring.ScoreAsync(Request("discs", 1), With(server.Viewer)).ResponseAsync));
-        Assert.Equal(StatusCode.PermissionDenied, await StatusAsync(() => scoring.ScoreAsync(Request("discs", 1), With(server.Scoped)).ResponseAsync));
+        Assert.Equal(StatusCode.PermissionDenied,
+            await StatusAsync(() => scoring.ScoreAsync(Request("discs", 1), With(server.Viewer)).ResponseAsync));
+        Assert.Equal(StatusCode.PermissionDenied,
+            await StatusAsync(() => scoring.ScoreAsync(Request("discs", 1), With(server.Scoped)).ResponseAsync));
         Assert.Equal(StatusCode.OK, await StatusAsync(() => scoring.ScoreAsync(Request("other", 1), With(server.Scoped)).ResponseAsync));
         Assert.Equal(["other"], (await galleries.ListGalleriesAsync(new ListGalleriesRequest(), With(server.Scoped))).Categories);
         var retire = new RetireRequest { Category = "discs", Images = { "good-0.png" }, Reason = "blurred", Author = "somebody else" };
-        Assert.Equal(StatusCode.PermissionDenied, await StatusAsync(() => galleries.RetireAsync(retire, With(server.Operator)).ResponseAsync));
+        Assert.Equal(StatusCode.PermissionDenied,
+            await StatusAsync(() => galleries.RetireAsync(retire, With(server.Operator)).ResponseAsync));
         var retired = await galleries.RetireAsync(retire, With(server.Engineer));
         // The key says who it was, not the request.
         Assert.StartsWith("engineer (", retired.CreatedBy, StringComparison.Ordinal);
@@ -35,7 +42,9 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
         var score = (await new Spade.V1.Scoring.ScoringClient(channel).ScoreAsync(Request("other", 41), With(server.Operator))).Result;
         using var client = server.Client(server.Operator);
         var logged = (await ApiTests.Json(await client.GetAsync("/v1/results?category=other&limit=1")))[0];
-        Assert.Equal((score.ImageId, score.RawScore), (logged.GetProperty("score").GetProperty("image_id").GetString(), logged.GetProperty("score").GetProperty("raw_score").GetDouble()));
+        Assert.Equal((score.ImageId, score.RawScore),
+            (logged.GetProperty("score").GetProperty("image_id").GetString(),
+                logged.GetProperty("score").GetProperty("raw_score").GetDouble()));
         var again = await ApiTests.Json(await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Good(41))));
         Assert.Equal(score.RawScore, again.GetProperty("score").GetProperty("raw_score").GetDouble());
     }
@@ -49,7 +58,12 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
             using var call = new Spade.V1.Galleries.GalleriesClient(channel).AddNormals(With(server.Engineer));
             string category = $"grpc-{calibrate}";
             for (int i = 0; i < 4; i++)
-                await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Image = Request("", 60 + i).Image, Calibrate = calibrate });
+                await call.RequestStream.WriteAsync(new AddNormalsRequest
+                {
+                    Category = category,
+                    Image = Request("", 60 + i).Image,
+                    Calibrate = calibrate
+                });
             await call.RequestStream.CompleteAsync();
             var answers = new List<AddNormalsResponse>();
             while (await call.ResponseStream.MoveNext(default)) answers.Add(call.ResponseStream.Current);

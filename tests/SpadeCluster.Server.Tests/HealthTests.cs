@@ -25,7 +25,9 @@ public sealed class HealthTests : IDisposable
 
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/health/ready")).StatusCode);
         var extractor = (await client.GetFromJsonAsync<JsonElement>("/v1/state")).GetProperty("extractors")[0];
-        Assert.Equal(("CUDA", "cuda:0", health.ModelDigest), (extractor.GetProperty("provider").GetString(), extractor.GetProperty("device").GetString(), extractor.GetProperty("model_digest").GetString()));
+        Assert.Equal(("CUDA", "cuda:0", health.ModelDigest),
+            (extractor.GetProperty("provider").GetString(), extractor.GetProperty("device").GetString(),
+                extractor.GetProperty("model_digest").GetString()));
         Assert.Contains("CUDA cuda:0", await client.GetStringAsync("/system"), StringComparison.Ordinal);
 
         engines.Health = [health with { Problem = "the device fell off the bus" }];

@@ -26,7 +26,8 @@ public sealed class KilledServerTests(OpenServerFixture server) : IClassFixture<
                 {
                     while (true)
                     {
-                        var answer = await client.PostAsync("/v1/score?category=discs&line=killed", ServerFixture.Image(Part.Good(Interlocked.Increment(ref seed))));
+                        var answer = await client.PostAsync("/v1/score?category=discs&line=killed",
+                            ServerFixture.Image(Part.Good(Interlocked.Increment(ref seed))));
                         var decision = await ApiTests.Json(answer);
                         acknowledged[decision.GetProperty("id").GetInt64()] = decision.GetProperty("digest").GetString()!;
                         if (acknowledged.Count >= wanted) enough.TrySetResult();

@@ -14,21 +14,24 @@ public sealed class LiveTests(ServerFixture server) : IClassFixture<ServerFixtur
         using var client = server.Client(server.Operator);
         var ids = new List<long>();
         foreach (string line in new[] { "gap", "gap", "elsewhere", "gap" })
-            ids.Add((await ApiTests.Json(await client.PostAsync($"/v1/score?category=discs&line={line}", ServerFixture.Image(Part.Good(ids.Count))))).GetProperty("id").GetInt64());
+            ids.Add((await ApiTests.Json(await client.PostAsync($"/v1/score?category=discs&line={line}",
+                ServerFixture.Image(Part.Good(ids.Count))))).GetProperty("id").GetInt64());
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/results/live?line=gap");
         request.Headers.Add("Last-Event-ID", $"{ids[0]}");
         using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         using var events = new StreamReader(await answer.Content.ReadAsStreamAsync());
         Assert.Equal([ids[1], ids[3]], [await NextAsync(), await NextAsync()]);
         // And then what comes.
-        long next = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs&line=gap", ServerFixture.Image(Part.Good(9))))).GetProperty("id").GetInt64();
+        long next = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs&line=gap", ServerFixture.Image(Part.Good(9)))))
+            .GetProperty("id").GetInt64();
         Assert.Equal(next, await NextAsync());
 
         async Task<long> NextAsync()
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
             while (await events.ReadLineAsync(limit.Token) != "event: decision") { }
-            return long.Parse((await events.ReadLineAsync(limit.Token))!["id: ".Length..], System.Globalization.CultureInfo.InvariantCulture);
+            return long.Parse((await events.ReadLineAsync(limit.Token))!["id: ".Length..],
+                System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 
@@ -41,7 +44,8 @@ public sealed class LiveTests(ServerFixture server) : IClassFixture<ServerFixtur
         var context = new DefaultHttpContext { User = new ClaimsPrincipal(), RequestAborted = gone.Token };
         context.Response.Body = pipe.Writer.AsStream();
         var services = server.App.Services;
-        var sending = LiveDecisions.SendAsync(context, services.GetRequiredService<DecisionFeed>(), services.GetRequiredService<DecisionLog>(), clock, server.App.Lifetime, line: "silent");
+        var sending = LiveDecisions.SendAsync(context, services.GetRequiredService<DecisionFeed>(),
+            services.GetRequiredService<DecisionLog>(), clock, server.App.Lifetime, line: "silent");
         using var events = new StreamReader(pipe.Reader.AsStream());
         while (await events.ReadLineAsync() is { Length: > 0 }) { }
         for (int i = 0; i < 3; i++)

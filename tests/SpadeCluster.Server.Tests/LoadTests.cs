@@ -39,7 +39,8 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
         {
             double engine = await RateAsync(direct, Images, 2), served = await WrkAsync(seconds: 5);
             ratios.Add(served / engine);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"engine {engine:0.0}/s, server {served:0.0}/s, ratio {served / engine:0.000}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"engine {engine:0.0}/s, server {served:0.0}/s, ratio {served / engine:0.000}"));
         }
         ratios.Sort();
         Assert.True(ratios[Rounds / 2] >= 0.9, $"median ratio {ratios[Rounds / 2]:0.000}");
@@ -64,7 +65,9 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
         }
         double[] milliseconds = [.. (await Task.WhenAll(waiting)).Order()];
         double median = milliseconds[milliseconds.Length / 2], p99 = milliseconds[milliseconds.Length * 99 / 100], image = 2000 / rate;
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{milliseconds.Length} photographs at {0.8 * rate:0.0}/s: median {median:0.0} ms, p99 {p99:0.0} ms; one image takes {image:0.0} ms"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{milliseconds.Length} photographs at {0.8 * rate:0.0}/s: median {median:0.0} ms, p99 {p99:0.0} ms; one image takes "
+            + $"{image:0.0} ms"));
         Assert.True(p99 < 10 * image, $"p99 {p99:0} ms, one image takes {image:0} ms");
 
         async Task<double> SendAsync(double due)
@@ -109,7 +112,9 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
                 peak = Math.Max(peak, Environment.WorkingSet);
             }
         }));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.Elapsed.TotalMinutes:0.0} minutes: {accepted} accepted, {refused} refused, {broken} connections given up, peak {peak >> 20} MB"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{clock.Elapsed.TotalMinutes:0.0} minutes: {accepted} accepted, {refused} refused, {broken} connections given up, peak "
+            + $"{peak >> 20} MB"));
         Assert.True(refused > 0);
         Assert.InRange(log.Count() - before, accepted, accepted + broken);
         Assert.True(broken <= accepted / 100, $"{broken} connections given up");
@@ -125,12 +130,18 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
             wrk.method = "POST"
             wrk.headers["Content-Type"] = "image/png"
             wrk.body = io.open("{image}", "rb"):read("*a")
-            done = function(summary) io.write(string.format("RESULT %d %d %d\n", summary.requests, summary.duration, summary.errors.status)) end
+            done = function(summary)
+                io.write(string.format("RESULT %d %d %d\n", summary.requests, summary.duration, summary.errors.status))
+            end
             """);
-        using var wrk = Process.Start(new ProcessStartInfo(WrkFactAttribute.Path!, ["-t1", "-c4", $"-d{seconds.ToString(CultureInfo.InvariantCulture)}s", "-s", script, $"{server.Address}/v1/score?category=discs"]) { RedirectStandardOutput = true })!;
+        using var wrk = Process.Start(new ProcessStartInfo(WrkFactAttribute.Path!,
+            ["-t1", "-c4", $"-d{seconds.ToString(CultureInfo.InvariantCulture)}s", "-s", script,
+                $"{server.Address}/v1/score?category=discs"])
+        { RedirectStandardOutput = true })!;
         string said = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();
-        long[] result = [.. said.Split('\n').Single(l => l.StartsWith("RESULT ", StringComparison.Ordinal)).Split(' ').Skip(1).Select(n => long.Parse(n, CultureInfo.InvariantCulture))];
+        long[] result = [.. said.Split('\n').Single(l => l.StartsWith("RESULT ", StringComparison.Ordinal)).Split(' ').Skip(1)
+            .Select(n => long.Parse(n, CultureInfo.InvariantCulture))];
         Assert.Equal(0, result[2]);
         return 1e6 * result[0] / result[1];
     }

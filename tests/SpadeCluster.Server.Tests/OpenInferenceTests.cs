@@ -15,29 +15,45 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
     {
         using var client = server.Client(server.Operator);
         var picture = ImageReader.Default.Decode(Part.Defective(5), "part");
-        byte[] head = Encoding.UTF8.GetBytes("""{"id":"42","inputs":[{"name":"image","shape":[1,96,96,3],"datatype":"UINT8","parameters":{"binary_data_size":27648}}],"outputs":[{"name":"anomaly_score","parameters":{"binary_data":true}},{"name":"is_anomalous","parameters":{"binary_data":true}},{"name":"anomaly_map","parameters":{"binary_data":true}}]}""");
+        byte[] head = Encoding.UTF8.GetBytes("""
+            {"id":"42",
+             "inputs":[{"name":"image","shape":[1,96,96,3],"datatype":"UINT8","parameters":{"binary_data_size":27648}}],
+             "outputs":[{"name":"anomaly_score","parameters":{"binary_data":true}},
+                        {"name":"is_anomalous","parameters":{"binary_data":true}},
+                        {"name":"anomaly_map","parameters":{"binary_data":true}}]}
+            """);
         var content = new ByteArrayContent([.. head, .. picture.Pixels]);
         content.Headers.TryAddWithoutValidation("Inference-Header-Content-Length", $"{head.Length}");
         var answer = await client.PostAsync("/v2/models/discs/infer", content);
         byte[] body = await answer.Content.ReadAsByteArrayAsync();
         Assert.True(answer.IsSuccessStatusCode, Encoding.UTF8.GetString(body));
 
-        int length = int.Parse(answer.Headers.GetValues("Inference-Header-Content-Length").Single(), System.Globalization.CultureInfo.InvariantCulture);
+        int length = int.Parse(answer.Headers.GetValues("Inference-Header-Content-Length").Single(),
+            System.Globalization.CultureInfo.InvariantCulture);
         var json = JsonDocument.Parse(body.AsMemory(0, length)).RootElement;
         Assert.Equal(("discs", "42"), (json.GetProperty("model_name").GetString(), json.GetProperty("id").GetString()));
-        Assert.Equal([4, 1, 224 * 224 * 4], json.GetProperty("outputs").EnumerateArray().Select(o => o.GetProperty("parameters").GetProperty("binary_data_size").GetInt32()));
+        Assert.Equal([4, 1, 224 * 224 * 4],
+            json.GetProperty("outputs").EnumerateArray()
+            .Select(o => o.GetProperty("parameters").GetProperty("binary_data_size").GetInt32()));
 
-        var score = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Defective(5))))).GetProperty("score");
+        var score = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Defective(5)))))
+            .GetProperty("score");
         Assert.Equal((float)score.GetProperty("pred_score").GetDouble(), BinaryPrimitives.ReadSingleLittleEndian(body.AsSpan(length)));
         Assert.Equal(1, body[length + 4]);
-        Assert.Equal((float)score.GetProperty("map_max").GetDouble(), MemoryMarshal.Cast<byte, float>(body.AsSpan(length + 5)).ToArray().Max());
+        Assert.Equal((float)score.GetProperty("map_max").GetDouble(),
+            MemoryMarshal.Cast<byte, float>(body.AsSpan(length + 5)).ToArray().Max());
     }
 
     [Fact]
     public async Task Files_in_JSON_are_judged_too()
     {
         using var client = server.Client(server.Operator);
-        var answer = await ApiTests.Json(await client.PostAsJsonAsync("/v2/models/discs/infer", new { inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 2 }, data = new[] { Convert.ToBase64String(Part.Good(4)), Convert.ToBase64String(Part.Defective(4)) } } } }));
+        var answer = await ApiTests.Json(await client.PostAsJsonAsync("/v2/models/discs/infer",
+            new
+            {
+                inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 2 },
+                data = new[] { Convert.ToBase64String(Part.Good(4)), Convert.ToBase64String(Part.Defective(4)) } } }
+            }));
         var verdicts = answer.GetProperty("outputs").EnumerateArray().Single(o => o.GetProperty("name").GetString() == "is_anomalous");
         Assert.Equal("[false,true]", verdicts.GetProperty("data").GetRawText());
     }
@@ -46,25 +62,39 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
     public async Task The_version_that_judges_is_served_until_a_newer_one_has_thresholds()
     {
         using var client = server.Client(server.Engineer);
-        object Request() => new { inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 }, data = new[] { Convert.ToBase64String(Part.Good(4)) } } } };
+        object Request() => new
+        {
+            inputs =
+            new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 },
+                data = new[] { Convert.ToBase64String(Part.Good(4)) } } }
+        };
         var details = (await ApiTests.Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details");
         int judging = details.GetProperty("gallery").GetProperty("version").GetInt32();
-        (await client.PostAsync("/v1/galleries/other/images?calibrate=false", ServerFixture.Image(Part.Good(200)))).EnsureSuccessStatusCode();
+        (await client.PostAsync("/v1/galleries/other/images?calibrate=false", ServerFixture.Image(Part.Good(200))))
+            .EnsureSuccessStatusCode();
 
         Assert.Equal($"{judging}", (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
-        Assert.Equal($"{judging}", (await ApiTests.Json(await client.PostAsJsonAsync($"/v2/models/other/versions/{judging}/infer", Request()))).GetProperty("model_version").GetString());
+        Assert.Equal($"{judging}",
+            (await ApiTests.Json(await client.PostAsJsonAsync($"/v2/models/other/versions/{judging}/infer", Request())))
+            .GetProperty("model_version").GetString());
         var newer = await client.PostAsJsonAsync($"/v2/models/other/versions/{judging + 1}/infer", Request());
         Assert.Equal(System.Net.HttpStatusCode.NotFound, newer.StatusCode);
         Assert.Equal("{\"error\":\"'other' is served in its version " + judging + " only\"}", await newer.Content.ReadAsStringAsync());
 
         // The console says the same, and thresholds are learnt as they were before.
-        using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new System.Net.CookieContainer() }) { BaseAddress = new Uri(server.Address) };
+        using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new System.Net.CookieContainer() })
+        {
+            BaseAddress =
+            new Uri(server.Address)
+        };
         await SessionTests.SignInAsync(browser, server.Viewer);
-        Assert.Contains($"Version {judging + 1} is not calibrated: decisions are made by version {judging}", await browser.GetStringAsync("/galleries/other"), StringComparison.Ordinal);
+        Assert.Contains($"Version {judging + 1} is not calibrated: decisions are made by version {judging}",
+            await browser.GetStringAsync("/galleries/other"), StringComparison.Ordinal);
         Assert.Contains($"not calibrated: version {judging} judges", await browser.GetStringAsync("/galleries"), StringComparison.Ordinal);
         var after = await ApiTests.Json(await client.PostAsJsonAsync("/v1/galleries/other/calibrate", new { }));
         Assert.Equal(details.GetProperty("options").GetRawText(), after.GetProperty("options").GetRawText());
-        Assert.Equal($"{judging + 2}", (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
+        Assert.Equal($"{judging + 2}",
+            (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
     }
 
     [Fact]
@@ -72,7 +102,12 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
     {
         using var client = server.Client(server.Engineer);
         (await client.PostAsync("/v1/galleries/raw/images?calibrate=false", ServerFixture.Image(Part.Good(1)))).EnsureSuccessStatusCode();
-        var answer = await client.PostAsJsonAsync("/v2/models/raw/infer", new { inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 }, data = new[] { Convert.ToBase64String(Part.Good(4)) } } } });
+        var answer = await client.PostAsJsonAsync("/v2/models/raw/infer",
+            new
+            {
+                inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 },
+                data = new[] { Convert.ToBase64String(Part.Good(4)) } } }
+            });
         Assert.Equal(System.Net.HttpStatusCode.Conflict, answer.StatusCode);
         Assert.StartsWith("{\"error\":\"'raw' has no thresholds yet", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.False((await ApiTests.Json(await client.GetAsync("/v2/models/raw/ready"))).GetProperty("ready").GetBoolean());
@@ -86,6 +121,7 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
         string version = model.GetProperty("versions")[0].GetString()!;
         Assert.True((await client.GetAsync($"/v2/models/discs/versions/{version}/ready")).IsSuccessStatusCode);
         Assert.Equal(System.Net.HttpStatusCode.NotFound, (await client.GetAsync("/v2/models/discs/versions/77")).StatusCode);
-        foreach (string url in new[] { "/v2", "/v2/health/live", "/v2/health/ready" }) Assert.True((await client.GetAsync(url)).IsSuccessStatusCode, url);
+        foreach (string url in new[] { "/v2", "/v2/health/live", "/v2/health/ready" })
+            Assert.True((await client.GetAsync(url)).IsSuccessStatusCode, url);
     }
 }

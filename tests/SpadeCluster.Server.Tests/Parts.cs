@@ -37,7 +37,8 @@ internal sealed class TestEngines : IFeatureEngines, IDeviceEngines, IImagePrepa
 {
     private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy), new() { Threads = 1 });
 
-    public FeatureEngine Default => new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
+    public FeatureEngine Default =>
+        new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
 
     public FeatureEngine For(FeatureModel model, string preprocessing) => Default;
 

@@ -20,7 +20,8 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
     [InlineData("POST", "/v1/galleries/discs/restore", """{"reason":"x"}""", 400, "the body lacks 'images'")]
     [InlineData("POST", "/v1/galleries/discs/restore", """{"images":[],"reason":"x"}""", 400, "no image is named")]
     [InlineData("POST", "/v1/galleries/discs/rollback", """{"reason":"x"}""", 400, "the body lacks 'version'")]
-    [InlineData("POST", "/v1/galleries/discs/rollback", """{"version":"two","reason":"x"}""", 400, "'version' has a value that is not taken here")]
+    [InlineData("POST", "/v1/galleries/discs/rollback", """{"version":"two","reason":"x"}""", 400,
+        "'version' has a value that is not taken here")]
     [InlineData("POST", "/v1/galleries/discs/calibrate", """{"alfa":0.2}""", 400, "'alfa', which is not known here")]
     [InlineData("POST", "/v1/galleries/discs/calibrate", """{"kappa":3}""", 400, "'kappa', which is not known here")]
     [InlineData("POST", "/v1/galleries/discs/calibrate", """{"options":{"kapa":3}}""", 400, "'kapa', which is not known here")]
@@ -31,7 +32,11 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
     public async Task Says_what_to_change(string method, string url, string? body, int status, string sentence)
     {
         using var client = server.Client(server.Engineer);
-        using var request = new HttpRequestMessage(new HttpMethod(method), url) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(new HttpMethod(method), url)
+        {
+            Content = body is null
+            ? null : new StringContent(body, Encoding.UTF8, "application/json")
+        };
         await IsRefusedAsync(await client.SendAsync(request), status, sentence);
     }
 
@@ -52,7 +57,9 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
         Assert.Equal(before, await ImagesAsync());
         Assert.Equal("[]", await client.GetStringAsync($"/v1/results/{server.Decision}/feedback"));
 
-        async Task<int> ImagesAsync() => (await ApiTests.Json(await client.GetAsync("/v1/galleries/discs"))).GetProperty("details").GetProperty("images").GetArrayLength();
+        async Task<int> ImagesAsync() =>
+            (await ApiTests.Json(await client.GetAsync("/v1/galleries/discs"))).GetProperty("details").GetProperty("images")
+            .GetArrayLength();
     }
 
     [Fact]
@@ -73,7 +80,8 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
         try
         {
             using var client = server.Client(server.Viewer);
-            var rows = (await ApiTests.Json(await client.GetAsync("/v1/galleries"))).EnumerateArray().ToDictionary(r => r.GetProperty("category").GetString()!);
+            var rows = (await ApiTests.Json(await client.GetAsync("/v1/galleries"))).EnumerateArray()
+                .ToDictionary(r => r.GetProperty("category").GetString()!);
             Assert.Equal(["discs", "other", "torn"], rows.Keys.Order());
             Assert.True(rows["discs"].GetProperty("calibrated").GetBoolean());
             Assert.Contains("spade gallery verify torn", rows["torn"].GetProperty("problem").GetString(), StringComparison.Ordinal);
@@ -81,12 +89,17 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
             string text = await IsRefusedAsync(one, 500, "is damaged; 'spade gallery verify");
             Assert.DoesNotContain(server.Folder, text + rows["torn"].GetRawText(), StringComparison.Ordinal);
 
-            using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(server.Address) };
+            using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new CookieContainer() })
+            {
+                BaseAddress =
+                new Uri(server.Address)
+            };
             await SessionTests.SignInAsync(browser, server.Viewer);
             string page = await browser.GetStringAsync("/galleries");
             Assert.Contains("href=\"/galleries/discs\"", page, StringComparison.Ordinal);
             Assert.Contains("spade gallery verify torn", WebUtility.HtmlDecode(page), StringComparison.Ordinal);
-            Assert.Contains("spade gallery verify torn", WebUtility.HtmlDecode(await browser.GetStringAsync("/galleries/torn")), StringComparison.Ordinal);
+            Assert.Contains("spade gallery verify torn", WebUtility.HtmlDecode(await browser.GetStringAsync("/galleries/torn")),
+                StringComparison.Ordinal);
             Assert.DoesNotContain(server.Folder, page, StringComparison.Ordinal);
             await browser.GetStringAsync("/system");
         }
@@ -100,7 +113,8 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
     public async Task A_category_whose_current_version_is_damaged_can_be_rolled_back()
     {
         using var client = server.Client(server.Engineer);
-        (await client.PostAsync("/v1/galleries/mended/images?calibrate=false", ServerFixture.Image(Part.Good(1)))).EnsureSuccessStatusCode();
+        (await client.PostAsync("/v1/galleries/mended/images?calibrate=false", ServerFixture.Image(Part.Good(1))))
+            .EnsureSuccessStatusCode();
         await File.WriteAllTextAsync(Path.Combine(server.Folder, "galleries", "mended", "CURRENT"), "torn");
         Assert.Equal(HttpStatusCode.InternalServerError, (await client.GetAsync("/v1/galleries/mended")).StatusCode);
         (await client.PostAsJsonAsync("/v1/galleries/mended/rollback", new { version = 1, reason = "torn" })).EnsureSuccessStatusCode();

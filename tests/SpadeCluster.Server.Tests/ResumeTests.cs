@@ -17,7 +17,8 @@ public sealed class ResumeTests : IDisposable
         var store = new InMemoryGalleryStore();
         GalleryService Galleries(string author) => new(store, _engines, author, 1);
         foreach (string category in new[] { "changed", "never" })
-            await Galleries("ann").AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
+            await Galleries("ann").AddAsync(category,
+                (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
         await Galleries("ann").CalibrateAsync("changed", ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
         await Galleries("ben").RetireAsync("changed", ["good-0.png"], "blurred");
 
@@ -26,7 +27,9 @@ public sealed class ResumeTests : IDisposable
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         // Answers are the pace.
-        while (!(await ApiTests.Json(await client.GetAsync("/v1/galleries/changed", limit.Token))).GetProperty("details").GetProperty("gallery").GetProperty("calibrated").GetBoolean()) { }
+        while (!(await ApiTests.Json(await client.GetAsync("/v1/galleries/changed", limit.Token))).GetProperty("details")
+            .GetProperty("gallery").GetProperty("calibrated").GetBoolean())
+        { }
         var current = await Galleries("test").GetAsync("changed");
         Assert.Equal((4, 0.3, "ben"), (current.Version, current.Calibration!.Options.Alpha, current.CreatedBy));
         // What never had thresholds was left so on purpose.
@@ -38,7 +41,8 @@ public sealed class ResumeTests : IDisposable
     {
         var store = new InMemoryGalleryStore();
         GalleryService Galleries(string author) => new(store, _engines, author, 1);
-        await Galleries("ann").AddAsync("c", (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
+        await Galleries("ann").AddAsync("c",
+            (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, 4).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
         await Galleries("ann").CalibrateAsync("c", ScoringOptions.DefaultFor(4) with { Alpha = 0.3 });
         await Galleries("ben").RetireAsync("c", ["good-0.png"], "blurred");
 
@@ -53,7 +57,11 @@ public sealed class ResumeTests : IDisposable
             while ((state = Calibrating()) is null) await Task.Yield();
             Assert.Null(state.Problem);
             var changed = (await store.ReadCurrentAsync("c"))!;
-            await store.PublishAsync(changed with { Version = changed.Version + 1, Calibration = (await store.ReadVersionAsync("c", 2)).Calibration });
+            await store.PublishAsync(changed with
+            {
+                Version = changed.Version + 1,
+                Calibration = (await store.ReadVersionAsync("c", 2)).Calibration
+            });
         }
         // It waited for its turn, and says nothing of it.
         while (Calibrating() is not null) await Task.Yield();

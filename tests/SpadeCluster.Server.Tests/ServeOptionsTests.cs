@@ -7,7 +7,8 @@ public sealed class ServeOptionsTests(OpenServerFixture server) : IClassFixture<
     [Fact]
     public async Task Limits_and_memory_are_set_on_the_command_line()
     {
-        var (process, url) = await ServerProcess.StartAsync(server.Folder, Path.Combine(server.Folder, "options"), ["--max-body-mb", "0.1", "--max-waiting-mb", "1", "--max-batch", "2", "--memory-gb", "0.2"]);
+        var (process, url) = await ServerProcess.StartAsync(server.Folder, Path.Combine(server.Folder, "options"),
+            ["--max-body-mb", "0.1", "--max-waiting-mb", "1", "--max-batch", "2", "--memory-gb", "0.2"]);
         try
         {
             using var client = new HttpClient { BaseAddress = new Uri(url) };
@@ -23,9 +24,12 @@ public sealed class ServeOptionsTests(OpenServerFixture server) : IClassFixture<
             var many = await Batch(3);
             Assert.Equal(HttpStatusCode.BadRequest, many.StatusCode);
             Assert.Contains("more than 2 photographs", await many.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(new byte[110_000]))).StatusCode);
-            Assert.Equal(HttpStatusCode.BadRequest, (await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(new byte[100_000]))).StatusCode);
-            Assert.InRange((await ApiTests.Json(await client.GetAsync("/v1/state"))).GetProperty("gallery_memory").GetInt64(), 1, 100_000_000);
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge,
+                (await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(new byte[110_000]))).StatusCode);
+            Assert.Equal(HttpStatusCode.BadRequest,
+                (await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(new byte[100_000]))).StatusCode);
+            Assert.InRange((await ApiTests.Json(await client.GetAsync("/v1/state"))).GetProperty("gallery_memory").GetInt64(), 1,
+                100_000_000);
         }
         finally
         {

@@ -10,7 +10,8 @@ using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>A real server on a free loopback port, with a calibrated category 'discs', an empty-handed one 'other', and a key of each kind.</summary>
+/// <summary>A real server on a free loopback port, with a calibrated category 'discs', an empty-handed one 'other', and a
+/// key of each kind.</summary>
 public class ServerFixture : IAsyncLifetime
 {
     private readonly TestEngines _engines = new();
@@ -35,14 +36,23 @@ public class ServerFixture : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var store = new FileGalleryStore(Path.Combine(_folder, "galleries"));
-        GalleryService Galleries(string author) => new(store, _engines, author, 1, thumbnail: i => Thumbnail.Encode(i, GalleryService.MaxThumbnailBytes));
+        GalleryService Galleries(string author) =>
+            new(store, _engines, author, 1, thumbnail: i => Thumbnail.Encode(i, GalleryService.MaxThumbnailBytes));
         foreach (string category in new[] { "discs", "other" })
         {
             var galleries = Galleries("setup");
-            await galleries.AddAsync(category, (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, category == "discs" ? 10 : 3).Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
+            await galleries.AddAsync(category,
+                (IReadOnlyList<ImageSource>)[.. Enumerable.Range(0, category == "discs" ? 10 : 3)
+                    .Select(i => new ImageSource($"good-{i}.png", Part.Good(i)))]);
             await galleries.CalibrateAsync(category, ScoringOptions.DefaultFor(3) with { Alpha = 0.1 });
         }
-        var options = new ServerOptions { Urls = ["http://127.0.0.1:0"], GrpcUrls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), MaxBodyBytes = 4 << 20 };
+        var options = new ServerOptions
+        {
+            Urls = ["http://127.0.0.1:0"],
+            GrpcUrls = ["http://127.0.0.1:0"],
+            DataFolder = Path.Combine(_folder, "data"),
+            MaxBodyBytes = 4 << 20
+        };
         App = TestServer.Create(options, store, _engines);
         await App.StartAsync();
         (Address, GrpcAddress) = (App.Urls.First(), App.Urls.Last());
@@ -53,7 +63,8 @@ public class ServerFixture : IAsyncLifetime
             Operator = (await keys.CreateAsync("operator", Role.Operator, [])).Text;
             Engineer = (await keys.CreateAsync("engineer", Role.Engineer, [])).Text;
             Scoped = (await keys.CreateAsync("scoped", Role.Engineer, ["other"])).Text;
-            var yesterday = new ApiKeyStore(App.Services.GetRequiredService<ServerDatabase>(), new SetClock(DateTimeOffset.UtcNow.AddDays(-1)));
+            var yesterday = new ApiKeyStore(App.Services.GetRequiredService<ServerDatabase>(),
+                new SetClock(DateTimeOffset.UtcNow.AddDays(-1)));
             Expired = (await yesterday.CreateAsync("expired", Role.Engineer, [], DateTimeOffset.UtcNow.AddSeconds(-1))).Text;
             (Revoked, var revoked) = await keys.CreateAsync("revoked", Role.Engineer, []);
             await keys.RevokeAsync(revoked.Id);
@@ -74,12 +85,17 @@ public class ServerFixture : IAsyncLifetime
 
     internal HttpClient Client(string? key)
     {
-        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(Address) };
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+        {
+            BaseAddress =
+            new Uri(Address)
+        };
         if (!string.IsNullOrEmpty(key)) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }
 
-    internal static ByteArrayContent Image(byte[] file, string type = "image/png") => new(file) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
+    internal static ByteArrayContent Image(byte[] file, string type = "image/png") =>
+        new(file) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
 }
 
 /// <summary>The same without any key: open to this machine.</summary>

@@ -10,18 +10,25 @@ internal static class ServerProcess
 {
     /// <summary>The program as it lies beside the tests, with the tests' list of assemblies: its own names packages that ASP.NET
     /// Core brings too, and a test project's output leaves those out.</summary>
-    private static string[] Spade { get; } = ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile", Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
+    private static string[] Spade { get; } =
+        ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile",
+            Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
 
     /// <param name="folder">Where 'galleries' lies.</param>
     /// <param name="data">The server's own folder.</param>
-    public static Task<(Process Process, string Address)> StartAsync(string folder, string data, params (string Name, string Value)[] environment)
+    public static Task<(Process Process, string Address)> StartAsync(string folder, string data,
+        params (string Name, string Value)[] environment)
         => StartAsync(folder, data, [], environment);
 
     /// <param name="options">Further ones of 'serve'.</param>
-    public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, string[] options, params (string Name, string Value)[] environment)
+    public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, string[] options,
+        params (string Name, string Value)[] environment)
     {
         string address = $"http://127.0.0.1:{FreePort().ToString(CultureInfo.InvariantCulture)}";
-        var start = new ProcessStartInfo("dotnet", [.. Spade, "serve", "--gallery", Path.Combine(folder, "galleries"), "--data", data, "--urls", address, .. options]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet",
+            [.. Spade, "serve", "--gallery", Path.Combine(folder, "galleries"), "--data", data, "--urls", address,
+                .. options])
+        { RedirectStandardOutput = true };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));

@@ -23,19 +23,26 @@ public sealed partial class SessionTests(ServerFixture server) : IClassFixture<S
     }
 
     [Theory]
-    [InlineData("//evil.example"), InlineData("/\\evil.example"), InlineData("https://evil.example"), InlineData("/a\r\nSet-Cookie: x=y"), InlineData("")]
+    [InlineData("//evil.example"), InlineData("/\\evil.example"), InlineData("https://evil.example"), InlineData("/a\r\nSet-Cookie: x=y"),
+        InlineData("")]
     public async Task Signing_in_leads_to_this_server_only(string to)
     {
         using var browser = Browser();
         Assert.Equal("/", (await SignInAsync(browser, server.Viewer, to)).Headers.Location!.ToString());
     }
 
-    private HttpClient Browser() => new(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(server.Address) };
+    private HttpClient Browser() =>
+        new(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() })
+        {
+            BaseAddress =
+            new Uri(server.Address)
+        };
 
     internal static async Task<HttpResponseMessage> SignInAsync(HttpClient browser, string key, string to = "/")
     {
         string token = Token().Match(await browser.GetStringAsync("/sign-in")).Groups[1].Value;
-        return await browser.PostAsync("/sign-in", new FormUrlEncodedContent([new("__RequestVerificationToken", token), new("key", key), new("to", to)]));
+        return await browser.PostAsync("/sign-in",
+            new FormUrlEncodedContent([new("__RequestVerificationToken", token), new("key", key), new("to", to)]));
     }
 
     [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"([^\"]+)\"")]

@@ -16,7 +16,8 @@ namespace SpadeCluster.Server.Tests;
 /// <summary>A server over a cluster of one silo in this process, as 'spade serve' puts it together, with engines of its own.</summary>
 internal static class TestServer
 {
-    public static WebApplication Create(ServerOptions options, IGalleryStore store, TestEngines engines, Action<IServiceCollection>? configure = null) => SpadeServer.Create(options, builder =>
+    public static WebApplication Create(ServerOptions options, IGalleryStore store, TestEngines engines,
+        Action<IServiceCollection>? configure = null) => SpadeServer.Create(options, builder =>
     {
         var services = builder.Services;
         services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
@@ -33,6 +34,7 @@ internal static class TestServer
     /// <summary>For stores of which no snapshot can be made.</summary>
     internal sealed class NoSnapshots : ISnapshots
     {
-        public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+        public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>
+            throw new NotSupportedException();
     }
 }

@@ -36,7 +36,8 @@ public sealed class TlsTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await trusting.GetAsync("/v1/galleries")).StatusCode);
 
         using var stranger = Client(address, null);
-        Assert.IsType<AuthenticationException>((await Assert.ThrowsAsync<HttpRequestException>(() => stranger.GetAsync("/v1/galleries"))).InnerException);
+        Assert.IsType<AuthenticationException>((await Assert.ThrowsAsync<HttpRequestException>(() =>
+            stranger.GetAsync("/v1/galleries"))).InnerException);
         using var plain = new HttpClient { BaseAddress = new Uri(address.Replace("https", "http", StringComparison.Ordinal)) };
         await Assert.ThrowsAsync<HttpRequestException>(() => plain.GetAsync("/v1/galleries"));
     }
@@ -49,8 +50,10 @@ public sealed class TlsTests : IDisposable
         using var ownKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         using var root = Authority("CN=test root", rootKey).CreateSelfSigned(from, to);
-        using var middle = Authority("CN=test middle", middleKey).Create(root.SubjectName, X509SignatureGenerator.CreateForECDsa(rootKey), from, to, [1]);
-        using var own = new CertificateRequest("CN=line-server", ownKey, HashAlgorithmName.SHA256).Create(middle.SubjectName, X509SignatureGenerator.CreateForECDsa(middleKey), from, to, [2]);
+        using var middle = Authority("CN=test middle", middleKey)
+            .Create(root.SubjectName, X509SignatureGenerator.CreateForECDsa(rootKey), from, to, [1]);
+        using var own = new CertificateRequest("CN=line-server", ownKey, HashAlgorithmName.SHA256)
+            .Create(middle.SubjectName, X509SignatureGenerator.CreateForECDsa(middleKey), from, to, [2]);
         var (certificate, key) = (Path.Combine(_folder, "chain.pem"), Path.Combine(_folder, "chain.key"));
         await File.WriteAllTextAsync(certificate, own.ExportCertificatePem() + "\n" + middle.ExportCertificatePem());
         await File.WriteAllTextAsync(key, ownKey.ExportPkcs8PrivateKeyPem());
@@ -66,7 +69,12 @@ public sealed class TlsTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/health/live")).StatusCode);
         Assert.Contains("CN=test middle", sent);
 
-        static CertificateRequest Authority(string name, ECDsa key) => new(name, key, HashAlgorithmName.SHA256) { CertificateExtensions = { new X509BasicConstraintsExtension(true, false, 0, true) } };
+        static CertificateRequest Authority(string name, ECDsa key) =>
+            new(name, key, HashAlgorithmName.SHA256)
+            {
+                CertificateExtensions =
+                { new X509BasicConstraintsExtension(true, false, 0, true) }
+            };
     }
 
     [Theory]

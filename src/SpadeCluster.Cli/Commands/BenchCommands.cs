@@ -20,9 +20,13 @@ internal static class BenchCommands
     };
 
     private static Option<string?> Peer()
-        => new("--peer") { Description =
+        => new("--peer")
+        {
+            Description =
         "A command that does the same work, timed in turns with ours. A last line of JSON with a \"seconds\" array gives its own " +
-        "timings; otherwise the whole process is timed.", HelpName = "COMMAND" };
+        "timings; otherwise the whole process is timed.",
+            HelpName = "COMMAND"
+        };
 
     private static Option<int> Runs(int value)
         => CommonOptions.Bounded(new Option<int>("--runs") { Description = "Measured runs per round.", DefaultValueFactory = _ => value },
@@ -30,8 +34,12 @@ internal static class BenchCommands
 
     private static Command Extract()
     {
-        var model = new Option<string?>("--model") { Description =
-            "Built-in model, or model folder. Without: Wide-ResNet50-2 with seeded random weights.", HelpName = "DIR" };
+        var model = new Option<string?>("--model")
+        {
+            Description =
+            "Built-in model, or model folder. Without: Wide-ResNet50-2 with seeded random weights.",
+            HelpName = "DIR"
+        };
         var threads = new Option<string>("--threads") { Description = "Thread counts to measure.", DefaultValueFactory = _ => "1,2" };
         var (runs, peer, json) = (Runs(10), Peer(), CommonOptions.Json());
         var command = new Command("extract",
@@ -39,8 +47,12 @@ internal static class BenchCommands
             "tests/SpadeCluster.Benchmarks/Inference/torch_extract.py --threads 2\"") { model, threads, runs, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var subject = parsed.GetValue(model) switch { null => SyntheticResNet.WideResNet50(), var named
-                => ModelSource.Of(named).Open() };
+            var subject = parsed.GetValue(model) switch
+            {
+                null => SyntheticResNet.WideResNet50(),
+                var named
+                => ModelSource.Of(named).Open()
+            };
             var result = await ExtractBenchmark.RunAsync(subject, Counts(parsed.GetRequiredValue(threads)), parsed.GetValue(runs),
                 parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))
@@ -59,18 +71,37 @@ internal static class BenchCommands
 
     private static Command PixelSearch()
     {
-        var dataset = new Option<string?>("--dataset") { Description =
+        var dataset = new Option<string?>("--dataset")
+        {
+            Description =
             "Dataset in MVTec's layout whose normals and test images are used. Without: random features of ResNet-50's shape, on which " +
-            "nothing can be pruned.", HelpName = "DIR" };
-        var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k") { Description =
-            "Gallery images; past the dataset's normals come their mirror images.", DefaultValueFactory = _ => 50 }, 1, 10_000);
-        var kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest pixels kept.", DefaultValueFactory = _
-            => 1 }, 1, 64);
-        var fusion = new Option<string>("--fusion") { Description = "concatenated, or per-level: each level searched alone.",
-            DefaultValueFactory = _ => "concatenated" };
+            "nothing can be pruned.",
+            HelpName = "DIR"
+        };
+        var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k")
+        {
+            Description =
+            "Gallery images; past the dataset's normals come their mirror images.",
+            DefaultValueFactory = _ => 50
+        }, 1, 10_000);
+        var kappa = CommonOptions.Bounded(new Option<int>("--kappa")
+        {
+            Description = "Nearest pixels kept.",
+            DefaultValueFactory = _
+            => 1
+        }, 1, 64);
+        var fusion = new Option<string>("--fusion")
+        {
+            Description = "concatenated, or per-level: each level searched alone.",
+            DefaultValueFactory = _ => "concatenated"
+        };
         fusion.AcceptOnlyFromAmong("concatenated", "per-level");
-        var dense = CommonOptions.Bounded(new Option<int>("--dense") { Description =
-            "Dense searches timed in between, as the baseline; 0: none.", DefaultValueFactory = _ => 2 }, 0, 1000);
+        var dense = CommonOptions.Bounded(new Option<int>("--dense")
+        {
+            Description =
+            "Dense searches timed in between, as the baseline; 0: none.",
+            DefaultValueFactory = _ => 2
+        }, 0, 1000);
         var (model, threads, runs, peer, json) = (CommonOptions.Model(), CommonOptions.Threads(), Runs(5), Peer(), CommonOptions.Json());
         var command = new Command("pixel-search",
             "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model " +
@@ -112,12 +143,22 @@ internal static class BenchCommands
     {
         var rows = CommonOptions.Bounded(new Option<int>("--rows") { Description = "Gallery images.", DefaultValueFactory = _ => 200_000 },
             1, 10_000_000);
-        var length = CommonOptions.Bounded(new Option<int>("--length") { Description = "Values of a pooled feature.", DefaultValueFactory =
-            _ => 2048 }, 1, 65_536);
-        var queries = CommonOptions.Bounded(new Option<int>("--queries") { Description = "Queries answered by one pass over the rows.",
-            DefaultValueFactory = _ => 1 }, 1, 1000);
-        var neighbours = CommonOptions.Bounded(new Option<int>("--neighbours") { Description = "Nearest images kept.",
-            DefaultValueFactory = _ => 50 }, 1, 1000);
+        var length = CommonOptions.Bounded(new Option<int>("--length")
+        {
+            Description = "Values of a pooled feature.",
+            DefaultValueFactory =
+            _ => 2048
+        }, 1, 65_536);
+        var queries = CommonOptions.Bounded(new Option<int>("--queries")
+        {
+            Description = "Queries answered by one pass over the rows.",
+            DefaultValueFactory = _ => 1
+        }, 1, 1000);
+        var neighbours = CommonOptions.Bounded(new Option<int>("--neighbours")
+        {
+            Description = "Nearest images kept.",
+            DefaultValueFactory = _ => 50
+        }, 1, 1000);
         var (threads, runs, peer, json) = (CommonOptions.Threads(), Runs(10), Peer(), CommonOptions.Json());
         var command = new Command("image-search",
             "Time the exact image search against this machine's memory bandwidth.\n\nExample: spade bench image-search --rows 200000 " +
@@ -143,11 +184,21 @@ internal static class BenchCommands
 
     private static Command Thresholds()
     {
-        var draws = CommonOptions.Bounded(new Option<int>("--draws") { Description = "Galleries drawn per row.", DefaultValueFactory = _ => 400 }, 1, 100_000);
-        var alpha = CommonOptions.Bounded(new Option<double>("--alpha") { Description = "The false-reject rate aimed at.", DefaultValueFactory = _ => Scoring.ScoringOptions.Default.Alpha }, 0.0001, 0.5);
+        var draws = CommonOptions.Bounded(new Option<int>("--draws")
+        {
+            Description = "Galleries drawn per row.",
+            DefaultValueFactory = _ =>
+            400
+        }, 1, 100_000);
+        var alpha = CommonOptions.Bounded(new Option<double>("--alpha")
+        {
+            Description = "The false-reject rate aimed at.",
+            DefaultValueFactory = _ => Scoring.ScoringOptions.Default.Alpha
+        }, 0.0001, 0.5);
         var seed = new Option<int>("--seed") { Description = "The same seed gives the same table.", DefaultValueFactory = _ => 1 };
         var json = CommonOptions.Json();
-        var command = new Command("thresholds", "Compare the threshold rules on simulated scores.\n\nExample: spade bench thresholds --draws 400") { draws, alpha, seed, json };
+        var command = new Command("thresholds",
+            "Compare the threshold rules on simulated scores.\n\nExample: spade bench thresholds --draws 400") { draws, alpha, seed, json };
         command.SetAction(parsed =>
         {
             var rows = ThresholdSimulation.Run(parsed.GetValue(draws), parsed.GetValue(alpha), parsed.GetValue(seed));
@@ -159,9 +210,13 @@ internal static class BenchCommands
             // Markdown, for docs/thresholds.md.
             Console.WriteLine("| tails | contaminated | normals | rule | misses | false rejects | mean |\n|---|---|---|---|---|---|---|");
             foreach (var r in rows)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {r.Tails} | {r.Contaminated:P0} | {r.Normals} | {r.Rule.ToString().ToLowerInvariant()} | {r.Misses:0.000} | {r.FalseRejects:0.000} | {r.MeanError:0.000} |"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"| {r.Tails} | {r.Contaminated:P0} | {r.Normals} | {r.Rule.ToString().ToLowerInvariant()} | {r.Misses:0.000} | "
+                    + $"{r.FalseRejects:0.000} | {r.MeanError:0.000} |"));
             foreach (var rule in rows.GroupBy(r => r.Rule))
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| all | all | all | {rule.Key.ToString().ToLowerInvariant()} | {rule.Average(r => r.Misses):0.000} | {rule.Average(r => r.FalseRejects):0.000} | {rule.Average(r => r.MeanError):0.000} |"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"| all | all | all | {rule.Key.ToString().ToLowerInvariant()} | {rule.Average(r => r.Misses):0.000} | "
+                    + $"{rule.Average(r => r.FalseRejects):0.000} | {rule.Average(r => r.MeanError):0.000} |"));
             return 0;
         });
         return command;

@@ -14,11 +14,26 @@ internal static class CommonOptions
 
     public static Option<bool> Json() => new("--json") { Description = "Print JSON for machines instead of text." };
 
-    public static Option<string?> Model() => new("--model") { Description = $"Built-in model ({string.Join(", ", BuiltInModels.Names)}), or model folder (model.onnx, model.json). Default: {BuiltInModels.Default}, or the one an existing gallery was built with: a built-in one, or one below ./models.", HelpName = "MODEL" };
+    public static Option<string?> Model() =>
+        new("--model")
+        {
+            Description =
+            $"Built-in model ({string.Join(", ", BuiltInModels.Names)}), or model folder (model.onnx, model.json). Default: "
+            + $"{BuiltInModels.Default}, or the one an existing gallery was built with: a built-in one, or one below ./models.",
+            HelpName = "MODEL"
+        };
 
-    public static Option<string> Gallery() => new("--gallery") { Description = "Folder of the galleries, or a PostgreSQL connection string (Host=...;Database=...).", HelpName = "DIR", DefaultValueFactory = _ => GalleryFolder };
+    public static Option<string> Gallery() =>
+        new("--gallery")
+        {
+            Description = "Folder of the galleries, or a PostgreSQL connection string (Host=...;Database=...).",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => GalleryFolder
+        };
 
-    public static Option<int> Threads() => Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0, 1024);
+    public static Option<int> Threads() =>
+        Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0,
+            1024);
 
     /// <summary>Why a gallery is changed.</summary>
     public static Option<string> Reason(bool required = true)
@@ -26,16 +41,25 @@ internal static class CommonOptions
         var option = new Option<string>("--reason") { Description = "Why, for the record.", HelpName = "TEXT", Required = required };
         option.Validators.Add(result =>
         {
-            if (!result.Implicit && string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>())) result.AddError("--reason is for the record: say why");
+            if (!result.Implicit && string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>()))
+                result.AddError("--reason is for the record: say why");
         });
         return option;
     }
 
-    public static Option<double> Memory() => Memory("Memory the gallery may take, in GB; less makes it read more from the disk, and changes no result.", GalleryShard.DefaultMemory);
+    public static Option<double> Memory() =>
+        Memory("Memory the gallery may take, in GB; less makes it read more from the disk, and changes no result.",
+            GalleryShard.DefaultMemory);
 
     /// <param name="usual">Bytes, where nothing is said.</param>
     public static Option<double> Memory(string description, long usual)
-        => Bounded(new Option<double>("--memory-gb") { Description = description, HelpName = "GB", DefaultValueFactory = _ => Math.Max(0.1, Math.Round(usual / 1e9, 1)) }, 0.001, 1e6);
+        => Bounded(new Option<double>("--memory-gb")
+        {
+            Description = description,
+            HelpName = "GB",
+            DefaultValueFactory = _ =>
+            Math.Max(0.1, Math.Round(usual / 1e9, 1))
+        }, 0.001, 1e6);
 
     /// <summary>The option's value in bytes.</summary>
     public static long Bytes(this ParseResult parsed, Option<double> gigabytes) => (long)(parsed.GetValue(gigabytes) * 1e9);
@@ -46,7 +70,8 @@ internal static class CommonOptions
     {
         option.Validators.Add(result =>
         {
-            if (result.Tokens.Count > 0 && result.GetValueOrDefault<T>() is { } value && (value.CompareTo(low) < 0 || value.CompareTo(high) > 0))
+            if (result.Tokens.Count > 0 && result.GetValueOrDefault<T>() is { } value
+                && (value.CompareTo(low) < 0 || value.CompareTo(high) > 0))
                 result.AddError($"{option.Name} takes {low} to {high}, not {value}");
         });
         return option;
@@ -57,7 +82,13 @@ internal static class CommonOptions
 internal sealed class ExtractorOptions
 {
     private readonly Option<int> _threads;
-    private readonly Option<string> _device = new("--device") { Description = "Where the model runs: cpu, or cuda:N in a build with -p:Gpu=true.", HelpName = "DEVICE", DefaultValueFactory = _ => ExtractorSettings.Cpu };
+    private readonly Option<string> _device =
+        new("--device")
+        {
+            Description = "Where the model runs: cpu, or cuda:N in a build with -p:Gpu=true.",
+            HelpName = "DEVICE",
+            DefaultValueFactory = _ => ExtractorSettings.Cpu
+        };
 
     /// <param name="threads">Where the usual default does not suit the command.</param>
     public ExtractorOptions(Command command, Option<int>? threads = null)
@@ -76,13 +107,38 @@ internal sealed class MethodOptions
 {
     private static readonly ScoringOptions Defaults = ScoringOptions.Default;
 
-    private readonly Option<int> _gateK = CommonOptions.Bounded(new Option<int>("--gate-k") { Description = "Nearest normals averaged by the gate.", DefaultValueFactory = _ => Defaults.GateNeighbours }, 1, 1_000_000);
-    private readonly Option<int?> _galleryK = new("--gallery-k") { Description = $"Nearest normals searched by pixel. Default: {ScoringOptions.DefaultGalleryNeighbours}, or all where there are fewer." };
-    private readonly Option<int> _kappa = CommonOptions.Bounded(new Option<int>("--kappa") { Description = "Nearest gallery pixels averaged per pixel.", DefaultValueFactory = _ => Defaults.Kappa }, 1, 64);
-    private readonly Option<string> _fusion = new("--fusion") { Description = "How pyramid levels are combined.", DefaultValueFactory = _ => "concatenated" };
-    private readonly Option<string> _policy = new("--gate-policy") { Description = "Which images the pixel search sees.", DefaultValueFactory = _ => "always" };
-    private readonly Option<string?> _levels = new("--levels") { Description = "Pyramid levels used, 1 the finest, for example 1,2. Default: all." };
-    private readonly Option<double> _alpha = CommonOptions.Bounded(new Option<double>("--alpha") { Description = "Share of good parts that may be called defects: what the thresholds aim at.", DefaultValueFactory = _ => Defaults.Alpha }, 0.000001, 0.5);
+    private readonly Option<int> _gateK =
+        CommonOptions.Bounded(new Option<int>("--gate-k")
+        {
+            Description = "Nearest normals averaged by the gate.",
+            DefaultValueFactory = _ => Defaults.GateNeighbours
+        }, 1, 1_000_000);
+    private readonly Option<int?> _galleryK =
+        new("--gallery-k")
+        {
+            Description =
+            $"Nearest normals searched by pixel. Default: {ScoringOptions.DefaultGalleryNeighbours}, or all where there are fewer."
+        };
+    private readonly Option<int> _kappa =
+        CommonOptions.Bounded(new Option<int>("--kappa")
+        {
+            Description = "Nearest gallery pixels averaged per pixel.",
+            DefaultValueFactory = _ => Defaults.Kappa
+        }, 1, 64);
+    private readonly Option<string> _fusion =
+        new("--fusion") { Description = "How pyramid levels are combined.", DefaultValueFactory = _ => "concatenated" };
+    private readonly Option<string> _policy =
+        new("--gate-policy") { Description = "Which images the pixel search sees.", DefaultValueFactory = _ => "always" };
+    private readonly Option<string?> _levels =
+        new("--levels") { Description = "Pyramid levels used, 1 the finest, for example 1,2. Default: all." };
+    private readonly Option<double> _alpha =
+        CommonOptions.Bounded(new Option<double>("--alpha")
+        {
+            Description =
+            "Share of good parts that may be called defects: what the thresholds aim at.",
+            DefaultValueFactory = _ => Defaults.Alpha
+        },
+                0.000001, 0.5);
     private readonly Option<double> _reviewRate = CommonOptions.Bounded(new Option<double>("--review-rate")
     {
         Description = "Share of good parts that are at least reviewed; --alpha or less: none is.",
@@ -90,7 +146,8 @@ internal sealed class MethodOptions
     }, 0, 0.9);
     private readonly Option<string> _threshold = new("--threshold")
     {
-        Description = "How thresholds are estimated: robust (one odd normal moves them little), tail (fitted to the highest scores) or conformal (the rate is promised).",
+        Description = "How thresholds are estimated: robust (one odd normal moves them little), tail (fitted to the highest scores) or "
+            + "conformal (the rate is promised).",
         DefaultValueFactory = _ => "robust",
     };
     private readonly Option<double> _theta = CommonOptions.Bounded(new Option<double>("--theta")
@@ -99,7 +156,8 @@ internal sealed class MethodOptions
     }, 0, 1e12);
     private readonly Option<bool> _normalised = new("--normalised")
     {
-        Description = "Set distances against what is usual at their position and in the pixel they match; false: plain distances, as in the paper.",
+        Description = "Set distances against what is usual at their position and in the pixel they match; false: plain distances, as in "
+            + "the paper.",
         DefaultValueFactory = _ => Defaults.Normalised,
     };
 
@@ -108,7 +166,9 @@ internal sealed class MethodOptions
         _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
         _threshold.AcceptOnlyFromAmong("robust", "tail", "conformal");
-        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _normalised, _alpha, _threshold, _reviewRate, _theta }) command.Add(option);
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _normalised, _alpha, _threshold,
+            _reviewRate, _theta })
+            command.Add(option);
     }
 
     /// <param name="known">Settings that hold where no option is given; null: the defaults.</param>
@@ -120,7 +180,18 @@ internal sealed class MethodOptions
         if (Given(_galleryK)) o = o with { GalleryNeighbours = parsed.GetValue(_galleryK) };
         if (Given(_kappa)) o = o with { Kappa = parsed.GetValue(_kappa) };
         if (Given(_fusion)) o = o with { Fusion = parsed.GetValue(_fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated };
-        if (Given(_policy)) o = o with { GatePolicy = parsed.GetValue(_policy) switch { "gate" => GatePolicy.Gate, "gate-or-sample" => GatePolicy.GateOrSample, _ => GatePolicy.Always } };
+        if (Given(_policy))
+            o = o with
+            {
+                GatePolicy =
+                parsed.GetValue(_policy) switch
+                {
+                    "gate" => GatePolicy.Gate,
+                    "gate-or-sample" => GatePolicy.GateOrSample,
+                    _ =>
+                    GatePolicy.Always
+                }
+            };
         if (Given(_levels)) o = o with { Levels = ParseLevels(parsed.GetValue(_levels)!) };
         if (Given(_alpha)) o = o with { Alpha = parsed.GetValue(_alpha) };
         if (Given(_normalised)) o = o with { Normalised = parsed.GetValue(_normalised) };
@@ -134,7 +205,8 @@ internal sealed class MethodOptions
     {
         var levels = new List<int>();
         foreach (string part in text.Split(','))
-            levels.Add(int.TryParse(part, out int level) && level >= 1 ? level - 1 : throw new SpadeException(SpadeError.InvalidArgument, $"--levels takes numbers such as 1,2,3, not '{text}'"));
+            levels.Add(int.TryParse(part, out int level) && level >= 1
+                ? level - 1 : throw new SpadeException(SpadeError.InvalidArgument, $"--levels takes numbers such as 1,2,3, not '{text}'"));
         return [.. levels.Order()];
     }
 }

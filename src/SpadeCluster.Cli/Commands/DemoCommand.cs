@@ -16,10 +16,18 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var output = new Option<string>("--out") { Description = "Folder for the demo's images, gallery and report; replaced if it holds an earlier demo.", HelpName = "DIR", DefaultValueFactory = _ => "demo" };
+        var output = new Option<string>("--out")
+        {
+            Description =
+            "Folder for the demo's images, gallery and report; replaced if it holds an earlier demo.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => "demo"
+        };
         var threads = CommonOptions.Threads();
         var json = CommonOptions.Json();
-        var command = new Command("demo", "See the whole thing work: make an inspection set of machined plates, build and calibrate a gallery, evaluate, write a report.\n\nExample: spade demo --out /tmp/plates") { output, threads, json };
+        var command = new Command("demo",
+            "See the whole thing work: make an inspection set of machined plates, build and calibrate a gallery, evaluate, write a "
+            + "report.\n\nExample: spade demo --out /tmp/plates") { output, threads, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             string folder = parsed.GetRequiredValue(output);
@@ -28,9 +36,11 @@ internal static class DemoCommand
             var clock = Stopwatch.StartNew();
             var category = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
-                string dataset = DemoDataset.Write(Path.Combine(folder, "dataset"), (done, total) => progress("photographing plates", done, total));
+                string dataset = DemoDataset.Write(Path.Combine(folder, "dataset"), (done, total) =>
+                    progress("photographing plates", done, total));
                 var store = new FileGalleryStore(Path.Combine(folder, "galleries"));
-                return await Evaluator.RunAsync(MvtecDataset.Open(dataset)[0], store, engines, new ScoringOptions { Alpha = 0.02 }, progress, cancellation);
+                return await Evaluator.RunAsync(MvtecDataset.Open(dataset)[0], store, engines, new ScoringOptions { Alpha = 0.02 },
+                    progress, cancellation);
             });
             string report = Path.Combine(folder, "report.html");
             HtmlReport.Write(report, [category], engines.Default.Preparer);
@@ -42,7 +52,8 @@ internal static class DemoCommand
             else
             {
                 EvaluateCommand.Print(summary);
-                Console.WriteLine($"score a plate yourself: ./spade score --gallery {Path.Combine(folder, "galleries")} --category {DemoDataset.Name} {Path.Combine(folder, "dataset", DemoDataset.Name, "test", "scratch")}");
+                Console.WriteLine($"score a plate yourself: ./spade score --gallery {Path.Combine(folder, "galleries")} --category "
+                    + $"{DemoDataset.Name} {Path.Combine(folder, "dataset", DemoDataset.Name, "test", "scratch")}");
             }
             return 0;
         });
@@ -55,7 +66,9 @@ internal static class DemoCommand
         string mark = Path.Combine(folder, ".spade-demo");
         if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
         {
-            if (!File.Exists(mark)) throw new SpadeException(SpadeError.FailedPrecondition, $"'{folder}' holds files that are not from a demo: name a new folder with --out");
+            if (!File.Exists(mark))
+                throw new SpadeException(SpadeError.FailedPrecondition,
+                    $"'{folder}' holds files that are not from a demo: name a new folder with --out");
             Directory.Delete(folder, recursive: true);
         }
         Directory.CreateDirectory(folder);

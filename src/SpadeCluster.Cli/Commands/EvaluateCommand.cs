@@ -18,13 +18,31 @@ internal static class EvaluateCommand
 {
     public static Command Create()
     {
-        var dataset = new Argument<string>("DATASET") { Description = "Folder in MVTec's layout (train/good, test/<kind>, ground_truth/<kind>/<name>_mask.png), or a folder of such." };
+        var dataset = new Argument<string>("DATASET")
+        {
+            Description =
+            "Folder in MVTec's layout (train/good, test/<kind>, ground_truth/<kind>/<name>_mask.png), or a folder of such."
+        };
         var model = CommonOptions.Model();
-        var protocol = new Option<string>("--protocol") { Description = "default; plain: distances as they are, conformal thresholds; or paper: shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy gate; options beside it change what they name.", DefaultValueFactory = _ => "default" };
+        var protocol = new Option<string>("--protocol")
+        {
+            Description =
+            "default; plain: distances as they are, conformal thresholds; or paper: shorter side 256, centre crop 224, gate K 50, "
+            + "gallery K 50, kappa 1, gate policy gate; options beside it change what they name.",
+            DefaultValueFactory = _ => "default"
+        };
         protocol.AcceptOnlyFromAmong("default", "plain", "paper");
-        var output = new Option<string>("--out") { Description = "Folder for report.html.", HelpName = "DIR", DefaultValueFactory = _ => "evaluation" };
+        var output = new Option<string>("--out")
+        {
+            Description = "Folder for report.html.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ =>
+            "evaluation"
+        };
         var json = CommonOptions.Json();
-        var command = new Command("evaluate", "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, output, json };
+        var command = new Command("evaluate",
+            "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade "
+            + "evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, output, json };
         var extractor = new ExtractorOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
@@ -52,7 +70,8 @@ internal static class EvaluateCommand
             });
             string report = Path.Combine(parsed.GetRequiredValue(output), "report.html");
             HtmlReport.Write(report, categories, engines.Default.Preparer);
-            var summary = EvaluationSummary.Of([.. categories.Select(c => c.Figures)], Path.GetFullPath(report), clock.Elapsed.TotalSeconds);
+            var summary = EvaluationSummary.Of([.. categories.Select(c => c.Figures)], Path.GetFullPath(report),
+                clock.Elapsed.TotalSeconds);
             if (parsed.GetValue(json)) CliJson.WriteLine(summary, CliJson.Default.EvaluationSummary);
             else Print(summary);
             return 0;
@@ -83,7 +102,11 @@ internal static class EvaluateCommand
         AnsiConsole.Write(table);
         foreach (var c in summary.Categories)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{c.Dataset}: {c.Train} normals, {c.Test} test images, model {c.Model}, {c.Fusion}, K {c.GateK}/{c.GalleryK}; theta aims at {c.Alpha:0.####} false rejects; a conformal threshold promises {c.PromisedFalseRejectRate:0.####}{(c.PromisedFalseRejectRate > c.Alpha ? $" (too few normals for {c.Alpha:0.####})" : "")}"));
+            string few = c.PromisedFalseRejectRate > c.Alpha ? $" (too few normals for {c.Alpha:0.####})" : "";
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{c.Dataset}: {c.Train} normals, {c.Test} test images, model {c.Model}, {c.Fusion}, K {c.GateK}/{c.GalleryK}; theta "
+                + $"aims at {c.Alpha:0.####} false rejects; a conformal threshold promises "
+                + $"{c.PromisedFalseRejectRate:0.####}{few}"));
             foreach (string problem in c.Problems) Console.Error.WriteLine($"spade: {problem}");
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{summary.Seconds:0.0} s; report: {summary.Report}"));

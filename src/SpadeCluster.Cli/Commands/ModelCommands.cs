@@ -21,9 +21,13 @@ internal static class ModelCommands
         CopyBuiltIn(), Import(), Int8(), Verify() };
 
     private static Argument<string?> Model()
-        => new("MODEL") { Description =
-        $"Model folder, or a built-in model: {string.Join(", ", BuiltInModels.Names)}. Default: the first of these.", Arity =
-        ArgumentArity.ZeroOrOne };
+        => new("MODEL")
+        {
+            Description =
+        $"Model folder, or a built-in model: {string.Join(", ", BuiltInModels.Names)}. Default: the first of these.",
+            Arity =
+        ArgumentArity.ZeroOrOne
+        };
 
     private static Command List()
     {
@@ -75,8 +79,11 @@ internal static class ModelCommands
 
     private static Command CopyBuiltIn()
     {
-        var name = new Argument<string>("NAME") { Description = $"Built-in model: {string.Join(", ", BuiltInModels.Names)}.",
-            DefaultValueFactory = _ => BuiltInModels.Default };
+        var name = new Argument<string>("NAME")
+        {
+            Description = $"Built-in model: {string.Join(", ", BuiltInModels.Names)}.",
+            DefaultValueFactory = _ => BuiltInModels.Default
+        };
         name.AcceptOnlyFromAmong([.. BuiltInModels.Names]);
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
@@ -97,12 +104,21 @@ internal static class ModelCommands
     {
         var architecture = new Argument<string>("ARCH") { Description = $"Architecture: {string.Join(", ", ModelImport.Architectures)}." };
         architecture.AcceptOnlyFromAmong([.. ModelImport.Architectures]);
-        var weights = new Option<string>("--weights") { Description =
-            "Published weights with torchvision's tensor names: safetensors, or PyTorch's .pth.", HelpName = "FILE", Required = true };
+        var weights = new Option<string>("--weights")
+        {
+            Description =
+            "Published weights with torchvision's tensor names: safetensors, or PyTorch's .pth.",
+            HelpName = "FILE",
+            Required = true
+        };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
-        var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate") { Description =
-            "Average each level over N x N cells (an odd number): locally aware features; 1: as they are.", HelpName = "N",
-            DefaultValueFactory = _ => 1 }, 1, ModelManifest.LargestAggregate);
+        var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate")
+        {
+            Description =
+            "Average each level over N x N cells (an odd number): locally aware features; 1: as they are.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1
+        }, 1, ModelManifest.LargestAggregate);
         var licence = new Option<string?>("--licence") { Description = "What the weights' publisher allows, for the record." };
         var json = CommonOptions.Json();
         var command = new Command("import",
@@ -123,9 +139,14 @@ internal static class ModelCommands
     private static Command Int8()
     {
         var folder = new Argument<string>("MODEL") { Description = "Model folder, or the name of a built-in model." };
-        var normals = new Option<string[]>("--normals") { Description =
-            "Photographs of normal products, or folders of them: tens are enough.", HelpName = "PATH", Required = true,
-            AllowMultipleArgumentsPerToken = true };
+        var normals = new Option<string[]>("--normals")
+        {
+            Description =
+            "Photographs of normal products, or folders of them: tens are enough.",
+            HelpName = "PATH",
+            Required = true,
+            AllowMultipleArgumentsPerToken = true
+        };
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
         var command = new Command("int8",
@@ -149,8 +170,12 @@ internal static class ModelCommands
     private static Command Verify()
     {
         var (folder, json) = (Model(), CommonOptions.Json());
-        var device = new Option<string>("--device") { Description = "Where to run it: cpu, or cuda:N in a build with -p:Gpu=true.",
-            HelpName = "DEVICE", DefaultValueFactory = _ => ExtractorSettings.Cpu };
+        var device = new Option<string>("--device")
+        {
+            Description = "Where to run it: cpu, or cuda:N in a build with -p:Gpu=true.",
+            HelpName = "DEVICE",
+            DefaultValueFactory = _ => ExtractorSettings.Cpu
+        };
         var command = new Command("verify",
             "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and " +
             "alone, and how far another device differs from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder,

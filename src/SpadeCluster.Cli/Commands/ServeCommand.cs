@@ -12,32 +12,119 @@ internal static class ServeCommand
     private const string DemoGalleries = "demo/galleries", DefaultGrpcUrl = "http://127.0.0.1:5081";
     private const int DefaultQueue = 64, DefaultWaitingMegabytes = 512;
 
-    public static Option<string> Data() => new("--data") { Description = "Folder of the server's decisions, keys and audit log.", HelpName = "DIR", DefaultValueFactory = _ => new ServerOptions().DataFolder };
+    public static Option<string> Data() =>
+        new("--data")
+        {
+            Description = "Folder of the server's decisions, keys and audit log.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ =>
+            new ServerOptions().DataFolder
+        };
 
     public static Command Create()
     {
         var (defaults, limits) = (new ServerOptions(), new AdmissionOptions());
-        var gallery = new Option<string?>("--gallery") { Description = $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} where only that exists.", HelpName = "DIR" };
-        var urls = new Option<string[]>("--urls") { Description = $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine reaches.", HelpName = "URL", AllowMultipleArgumentsPerToken = true };
-        var grpc = new Option<string[]>("--grpc-urls") { Description = $"Addresses for gRPC. Default: {DefaultGrpcUrl}, or none where --urls is given; https addresses of --urls take gRPC too.", HelpName = "URL", AllowMultipleArgumentsPerToken = true };
+        var gallery = new Option<string?>("--gallery")
+        {
+            Description =
+            $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} where only that exists.",
+            HelpName = "DIR"
+        };
+        var urls = new Option<string[]>("--urls")
+        {
+            Description =
+            $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine reaches.",
+            HelpName = "URL",
+            AllowMultipleArgumentsPerToken = true
+        };
+        var grpc = new Option<string[]>("--grpc-urls")
+        {
+            Description =
+            $"Addresses for gRPC. Default: {DefaultGrpcUrl}, or none where --urls is given; https addresses of --urls take gRPC too.",
+            HelpName = "URL",
+            AllowMultipleArgumentsPerToken = true
+        };
         var certificate = new Option<string?>("--cert") { Description = "Certificate for https addresses, a PEM file.", HelpName = "FILE" };
-        var certificateKey = new Option<string?>("--cert-key") { Description = "The certificate's private key, a PEM file.", HelpName = "FILE" };
-        var hosts = new Option<string[]>("--host") { Description = "Further names by which clients call this server.", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
+        var certificateKey = new Option<string?>("--cert-key")
+        {
+            Description = "The certificate's private key, a PEM file.",
+            HelpName = "FILE"
+        };
+        var hosts = new Option<string[]>("--host")
+        {
+            Description = "Further names by which clients call this server.",
+            HelpName = "NAME",
+            AllowMultipleArgumentsPerToken = true
+        };
         var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
-        var slots = CommonOptions.Bounded(new Option<int>("--slots") { Description = "Images scored at once.", DefaultValueFactory = _ => limits.Slots }, 1, 1024);
-        var queue = CommonOptions.Bounded(new Option<int>("--queue") { Description = "Images that may wait; further ones are told to come back (429).", DefaultValueFactory = _ => DefaultQueue }, 0, 100_000);
-        var body = CommonOptions.Bounded(new Option<double>("--max-body-mb") { Description = "Largest request, in MB; a larger one is refused (413).", HelpName = "MB", DefaultValueFactory = _ => Megabytes(defaults.MaxBodyBytes) }, 0.001, 2047);
-        var waiting = CommonOptions.Bounded(new Option<double>("--max-waiting-mb") { Description = "Requests in memory at once, all together, in MB; further ones are told to come back (429).", HelpName = "MB", DefaultValueFactory = _ => DefaultWaitingMegabytes }, 0.001, 1_000_000);
-        var batch = CommonOptions.Bounded(new Option<int>("--max-batch") { Description = "Images of one request.", DefaultValueFactory = _ => defaults.MaxBatch }, 1, 100_000);
-        var keep = new Option<string>("--keep") { Description = "Decisions whose photograph and map are kept.", DefaultValueFactory = _ => "all" };
+        var slots = CommonOptions.Bounded(new Option<int>("--slots")
+        {
+            Description = "Images scored at once.",
+            DefaultValueFactory = _ =>
+            limits.Slots
+        }, 1, 1024);
+        var queue = CommonOptions.Bounded(new Option<int>("--queue")
+        {
+            Description =
+            "Images that may wait; further ones are told to come back (429).",
+            DefaultValueFactory = _ => DefaultQueue
+        }, 0, 100_000);
+        var body = CommonOptions.Bounded(new Option<double>("--max-body-mb")
+        {
+            Description =
+            "Largest request, in MB; a larger one is refused (413).",
+            HelpName = "MB",
+            DefaultValueFactory = _ =>
+            Megabytes(defaults.MaxBodyBytes)
+        }, 0.001, 2047);
+        var waiting = CommonOptions.Bounded(new Option<double>("--max-waiting-mb")
+        {
+            Description =
+            "Requests in memory at once, all together, in MB; further ones are told to come back (429).",
+            HelpName = "MB",
+            DefaultValueFactory = _ => DefaultWaitingMegabytes
+        }, 0.001, 1_000_000);
+        var batch = CommonOptions.Bounded(new Option<int>("--max-batch")
+        {
+            Description = "Images of one request.",
+            DefaultValueFactory = _ => defaults.MaxBatch
+        }, 1, 100_000);
+        var keep = new Option<string>("--keep")
+        {
+            Description = "Decisions whose photograph and map are kept.",
+            DefaultValueFactory = _ =>
+            "all"
+        };
         keep.AcceptOnlyFromAmong("all", "flagged", "none");
-        var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb") { Description = "Photographs and maps kept, at most, in GB; the newest.", DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30) }, 0.001, 1_000_000);
-        var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days") { Description = "Days that decisions are kept.", DefaultValueFactory = _ => defaults.KeepDays }, 1, 36_500);
+        var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb")
+        {
+            Description =
+            "Photographs and maps kept, at most, in GB; the newest.",
+            DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30)
+        },
+                0.001, 1_000_000);
+        var keepDays = CommonOptions.Bounded(new Option<int>("--keep-days")
+        {
+            Description = "Days that decisions are kept.",
+            DefaultValueFactory = _ => defaults.KeepDays
+        }, 1, 36_500);
         var (data, model) = (Data(), CommonOptions.Model());
-        var memory = CommonOptions.Memory("Memory all open galleries may take together, in GB, one at most half of it unless it needs more; what was used least recently is closed for others. Less makes them read more from the disk, and changes no result. Default: half of this machine's.",
+        var memory = CommonOptions.Memory("Memory all open galleries may take together, in GB, one at most half of it unless it needs "
+            + "more; what was used least recently is closed for others. Less makes them read more from the disk, and changes no result. "
+            + "Default: half of this machine's.",
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
-        var threads = CommonOptions.Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.", DefaultValueFactory = _ => 1 }, 0, 1024);
-        var command = new Command("serve", "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080") { gallery, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory };
+        var threads = CommonOptions.Bounded(new Option<int>("--threads")
+        {
+            Description =
+            "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.",
+            DefaultValueFactory = _ => 1
+        }, 0, 1024);
+        var command = new Command("serve",
+            "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
+        {
+            gallery, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch, keep,
+            keepGigabytes, keepDays, model, memory,
+        };
         var extractor = new ExtractorOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -46,7 +133,8 @@ internal static class ServeCommand
             var options = defaults with
             {
                 Urls = parsed.GetValue(urls) is { Length: > 0 } some ? some : defaults.Urls,
-                GrpcUrls = parsed.GetValue(grpc) is { Length: > 0 } addresses ? addresses : parsed.GetValue(urls) is { Length: > 0 } ? [] : [DefaultGrpcUrl],
+                GrpcUrls = parsed.GetValue(grpc) is { Length: > 0 } addresses ? addresses : parsed.GetValue(urls) is { Length: > 0 }
+                ? [] : [DefaultGrpcUrl],
                 DataFolder = parsed.GetRequiredValue(data),
                 Certificate = parsed.GetValue(certificate),
                 CertificateKey = parsed.GetValue(certificateKey),
@@ -63,7 +151,8 @@ internal static class ServeCommand
             await using var server = SpadeServer.Create(options, builder =>
             {
                 builder.Services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests, o.MaxBytes) =
-                    (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue), Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));
+                    (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue),
+                        Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));
                 builder.AddSingleSilo(store, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
             });
             // Opened now: a model or a device that cannot be had is an error of the start, not of the first photograph.
@@ -74,9 +163,13 @@ internal static class ServeCommand
             }
             catch (IOException e)
             {
-                throw new SpadeException(SpadeError.Unavailable, $"cannot listen on {string.Join(", ", options.Urls.Concat(options.GrpcUrls))}: {e.Message}", e);
+                throw new SpadeException(SpadeError.Unavailable,
+                    $"cannot listen on {string.Join(", ", options.Urls.Concat(options.GrpcUrls))}: {e.Message}", e);
             }
-            Console.WriteLine($"serving '{store.Location}' at {string.Join(", ", options.Urls)}{(options.GrpcUrls.Count > 0 ? $", gRPC at {string.Join(", ", options.GrpcUrls)}" : "")}; stop with Ctrl+C{((await store.ListCategoriesAsync(cancellation)).Count == 0 ? "\nno galleries are there yet: add one in the console, or with 'spade gallery add'" : "")}");
+            string grpcAt = options.GrpcUrls.Count > 0 ? $", gRPC at {string.Join(", ", options.GrpcUrls)}" : "";
+            Console.WriteLine($"serving '{store.Location}' at {string.Join(", ", options.Urls)}{grpcAt}; stop with Ctrl+C");
+            if ((await store.ListCategoriesAsync(cancellation)).Count == 0)
+                Console.WriteLine("no galleries are there yet: add one in the console, or with 'spade gallery add'");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });

@@ -11,7 +11,9 @@ internal static class SiloCommand
 {
     public static Command Create()
     {
-        var command = new Command("silo", "Run one silo of a cluster. Its settings come from the environment (Spade__Roles and so on) or appsettings.json.\n\nExample: Spade__Roles=gateway,extractor spade silo");
+        var command = new Command("silo",
+            "Run one silo of a cluster. Its settings come from the environment (Spade__Roles and so on) or "
+            + "appsettings.json.\n\nExample: Spade__Roles=gateway,extractor spade silo");
         command.SetAction((_, cancellation) => RunAsync(cancellation));
         return command;
     }
@@ -34,7 +36,8 @@ internal static class SiloCommand
             // Opened before the silo joins: a missing device or a forbidden address is an error now.
             if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
             app.Services.GetService<GatewayServer>();
-            if (options.Clustering == ClusteringKind.PostgreSql) await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
+            if (options.Clustering == ClusteringKind.PostgreSql)
+                await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
             app.MapSilo(options);
             await app.RunAsync(cancellationToken);
             return 0;

@@ -8,12 +8,14 @@ namespace SpadeCluster.Cli.Composition;
 /// <summary>The models of the command line: the one named there, the built-in ones, and those below ./models.</summary>
 /// <param name="model">Folder or name of the model; null: the default one, and for a gallery the model that it was built with.</param>
 /// <param name="preprocessing">How new categories prepare images; null: stretched to the model's input.</param>
-internal sealed class Engines(string? model, string? preprocessing = null, ExtractorSettings? extractor = null) : IFeatureEngines, IDisposable
+internal sealed class Engines(string? model, string? preprocessing = null, ExtractorSettings? extractor = null) : IFeatureEngines,
+    IDisposable
 {
     public const string ModelsFolder = "models";
 
     private readonly ExtractorSettings _settings = extractor ?? new();
-    private readonly ModelCatalog _catalog = new(model, ModelsFolder, _ => (extractor ?? new()).Options, warning => Console.Error.WriteLine($"spade: {warning}"));
+    private readonly ModelCatalog _catalog =
+        new(model, ModelsFolder, _ => (extractor ?? new()).Options, warning => Console.Error.WriteLine($"spade: {warning}"));
 
     /// <summary>Threads for one image; 0: all processors.</summary>
     public int Threads => _settings.Threads;
@@ -23,7 +25,8 @@ internal sealed class Engines(string? model, string? preprocessing = null, Extra
         get
         {
             var opened = _catalog.Extractor(_settings.Options.Device);
-            var geometry = preprocessing is null ? Preprocessing.Stretch(opened.Model.InputWidth, opened.Model.InputHeight) : Preprocessing.Parse(preprocessing);
+            var geometry = preprocessing is null
+                ? Preprocessing.Stretch(opened.Model.InputWidth, opened.Model.InputHeight) : Preprocessing.Parse(preprocessing);
             return Compose(opened, geometry);
         }
     }
@@ -32,7 +35,8 @@ internal sealed class Engines(string? model, string? preprocessing = null, Extra
     {
         if (model is not null && _catalog.Default is var named && named.Digest != wanted.Digest)
             throw new SpadeException(SpadeError.FailedPrecondition,
-                $"the gallery was built with model '{wanted.Name}' (digest {wanted.Digest[..12]}), but '{model}' is '{named.Manifest.Name}' " +
+                $"the gallery was built with model '{wanted.Name}' (digest {wanted.Digest[..12]}), but '{model}' is "
+                + $"'{named.Manifest.Name}' " +
                 $"({named.Digest[..12]}): use that model, or build a new category");
         return Compose(_catalog.Extractor(_settings.Options.Device, wanted), Preprocessing.Parse(preprocessing));
     }
@@ -46,15 +50,20 @@ internal sealed class Engines(string? model, string? preprocessing = null, Extra
     /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
     /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
     /// <param name="open">How a version is opened for calibration; null: by itself.</param>
-    public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true, Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null)
-        => new(store, this, author, Threads, thumbnail: thumbnails ? image => Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open);
+    public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true,
+        Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null)
+        => new(store, this, author, Threads, thumbnail: thumbnails ? image =>
+            Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open);
 
     public void Dispose() => _catalog.Dispose();
 
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
     {
         var model = extractor.Model;
-        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? new FeatureEngine(extractor, new ImagePreparer(geometry, ImageReader.Default))
-            : throw new SpadeException(SpadeError.InvalidArgument, $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', {model.InputWidth}x{model.InputHeight}");
+        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight)
+            ? new FeatureEngine(extractor, new ImagePreparer(geometry, ImageReader.Default))
+            : throw new SpadeException(SpadeError.InvalidArgument,
+                $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', "
+                + $"{model.InputWidth}x{model.InputHeight}");
     }
 }

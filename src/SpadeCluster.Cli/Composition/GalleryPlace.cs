@@ -13,7 +13,8 @@ internal static partial class GalleryPlace
     public static GalleryStore Open(string place)
     {
         if (IsUrl(place))
-            throw new SpadeException(SpadeError.InvalidArgument, "--gallery takes a database as \"Host=...;Port=...;Database=...;Username=...;Password=...\", not as a URL");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                "--gallery takes a database as \"Host=...;Port=...;Database=...;Username=...;Password=...\", not as a URL");
         if (!IsDatabase(place)) return new FileGalleryStore(place) { Warning = Warn };
         try
         {
@@ -22,13 +23,17 @@ internal static partial class GalleryPlace
         catch (ArgumentException e)
         {
             // Its message names the word, never a value: there may be a password among them.
-            throw new SpadeException(SpadeError.InvalidArgument, $"--gallery is not a connection string PostgreSQL's driver understands ({e.Message}); it looks like \"Host=db;Database=spade;Username=spade\"", e);
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"--gallery is not a connection string PostgreSQL's driver understands ({e.Message}); it looks like "
+                + $"\"Host=db;Database=spade;Username=spade\"", e);
         }
     }
 
     public static bool IsDatabase(string place) => IsUrl(place) || HostOption().IsMatch(place);
 
-    private static bool IsUrl(string place) => place.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || place.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
+    private static bool IsUrl(string place) =>
+        place.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
+        || place.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     [GeneratedRegex(@"(^|;)\s*(host|server|data source)\s*=", RegexOptions.IgnoreCase)]
     private static partial Regex HostOption();

@@ -18,7 +18,8 @@ internal record Metrics
     /// <summary>The same, by the map's maximum.</summary>
     public double? ImageAurocMapMax { get; init; }
 
-    /// <summary>The same, by the score that decides: the mean of the map's highest 1 %, or of the highest 2 % of the normalised map.</summary>
+    /// <summary>The same, by the score that decides: the mean of the map's highest 1 %, or of the highest 2 % of the
+    /// normalised map.</summary>
     [JsonPropertyName("image_auroc_map_top1")]
     public double? ImageAurocMapTop1 { get; init; }
 

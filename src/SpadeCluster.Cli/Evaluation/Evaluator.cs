@@ -13,7 +13,8 @@ internal static class Evaluator
 {
     /// <param name="store">Where the gallery goes; the category must not exist there.</param>
     /// <param name="options">Every image is localised, so that maps can be measured; the gate policy only decides verdicts.</param>
-    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, ScoringOptions options, ProgressReport progress, CancellationToken cancellationToken)
+    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, ScoringOptions options,
+        ProgressReport progress, CancellationToken cancellationToken)
     {
         var galleries = engines.Galleries(store, Environment.UserName);
         var preprocessing = ((ImagePreparer)engines.Default.Preparer).Preprocessing;
@@ -26,12 +27,15 @@ internal static class Evaluator
             if (outcome.Problem is not null) problems.Add(outcome.Problem);
             progress($"{dataset.Name}: normals", ++seen, dataset.Train.Count);
         });
-        var manifest = await galleries.AddAsync(dataset.Name, [.. dataset.Train.Select(Files.Source)], adding, cancellationToken: cancellationToken)
-            ?? throw new SpadeException(SpadeError.InvalidArgument, $"none of the normals of '{dataset.Name}' could be used: {problems[0]}");
+        var manifest = await galleries.AddAsync(dataset.Name, [.. dataset.Train.Select(Files.Source)], adding,
+            cancellationToken: cancellationToken)
+            ?? throw new SpadeException(SpadeError.InvalidArgument,
+                $"none of the normals of '{dataset.Name}' could be used: {problems[0]}");
         double gallerySeconds = clock.Elapsed.TotalSeconds;
 
         clock.Restart();
-        manifest = await galleries.CalibrateAsync(dataset.Name, options, new InlineProgress<int>(done => progress($"{dataset.Name}: calibration", done, manifest.Images.Count)), cancellationToken);
+        manifest = await galleries.CalibrateAsync(dataset.Name, options,
+            new InlineProgress<int>(done => progress($"{dataset.Name}: calibration", done, manifest.Images.Count)), cancellationToken);
         double calibrationSeconds = clock.Elapsed.TotalSeconds;
 
         using var scoring = new ScoringService(store, engines, options with { GatePolicy = GatePolicy.Always }, threads: engines.Threads);
@@ -41,7 +45,8 @@ internal static class Evaluator
             try
             {
                 var scored = await scoring.ScoreAsync(dataset.Name, Files.Source(test.Path), cancellationToken);
-                images.Add(new EvaluatedImage(test, scored.Prepared.Input, scored.Result, ReadMask(test, preprocessing), IsAnomalous(scored.Result, options)));
+                images.Add(new EvaluatedImage(test, scored.Prepared.Input, scored.Result, ReadMask(test, preprocessing),
+                    IsAnomalous(scored.Result, options)));
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted or SpadeError.NotFound)
             {
@@ -49,7 +54,9 @@ internal static class Evaluator
             }
             progress($"{dataset.Name}: test", images.Count + problems.Count, dataset.Test.Count);
         }
-        if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, $"none of the test images of '{dataset.Name}' could be used: {problems[0]}");
+        if (images.Count == 0)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"none of the test images of '{dataset.Name}' could be used: {problems[0]}");
 
         var (pro, curve) = Overlap(images);
         var figures = Measure(dataset, manifest, options, images, pro) with
@@ -72,11 +79,13 @@ internal static class Evaluator
 
     private static (double? Area, IReadOnlyList<(double, double)> Curve) Overlap(List<EvaluatedImage> images)
     {
-        var (area, curve) = RegionOverlap.Measure([.. images.Where(i => i.Mask is not null).Select(i => (i.Result.Map!.Values, i.Mask!, i.Result.Map.Width))]);
+        var (area, curve) = RegionOverlap.Measure([.. images.Where(i => i.Mask is not null)
+            .Select(i => (i.Result.Map!.Values, i.Mask!, i.Result.Map.Width))]);
         return (Defined(area), curve);
     }
 
-    private static CategoryEvaluation Measure(MvtecDataset dataset, GalleryManifest manifest, ScoringOptions options, List<EvaluatedImage> images, double? pro)
+    private static CategoryEvaluation Measure(MvtecDataset dataset, GalleryManifest manifest, ScoringOptions options,
+        List<EvaluatedImage> images, double? pro)
     {
         bool[] truth = [.. images.Select(i => i.Test.Anomalous)];
         var gate = new RankedScores([.. images.Select(i => (float)i.Result.GateDistance)], truth);
@@ -122,15 +131,18 @@ internal static class Evaluator
             CalibrationSeconds = 0,
             Problems = [],
             Images = [.. images.Select(i => new ImageEvaluation(
-                Path.GetRelativePath(dataset.Root, i.Test.Path), i.Test.Kind, i.Test.Anomalous, i.Result.GateDistance, i.Result.Map!.Max, i.Score,
-                i.Result.NormalisedScore!.Value, i.PredictedAnomalous, Path.GetRelativePath(dataset.Root, sources[i.Result.Neighbours[0].Id])))],
+                Path.GetRelativePath(dataset.Root, i.Test.Path), i.Test.Kind, i.Test.Anomalous, i.Result.GateDistance, i.Result.Map!.Max,
+                i.Score,
+                i.Result.NormalisedScore!.Value, i.PredictedAnomalous,
+                Path.GetRelativePath(dataset.Root, sources[i.Result.Neighbours[0].Id])))],
         };
     }
 
     private static StageSeconds Seconds(List<EvaluatedImage> images)
     {
         double Mean(Func<StageTimes, double> stage) => images.Average(i => stage(i.Result.Times)) / 1000;
-        return new StageSeconds(Mean(t => t.Prepare), Mean(t => t.Extract), Mean(t => t.Retrieve), Mean(t => t.Match), Mean(t => t.Map), Mean(t => t.Total));
+        return new StageSeconds(Mean(t => t.Prepare), Mean(t => t.Extract), Mean(t => t.Retrieve), Mean(t => t.Match), Mean(t => t.Map),
+            Mean(t => t.Total));
     }
 
     private static double? Defined(double value) => double.IsNaN(value) ? null : value;

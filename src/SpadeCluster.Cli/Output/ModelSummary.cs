@@ -10,4 +10,5 @@ internal sealed record ModelOutputDifference(string Output, double Relative);
 
 /// <param name="Differences">Per output, the largest relative difference (norm over norm) from the CPU; empty on the CPU.</param>
 internal sealed record ModelVerified(
-    string Name, string Digest, string Provider, string Device, IReadOnlyList<ModelOutputRange> Outputs, IReadOnlyList<ModelOutputDifference> Differences);
+    string Name, string Digest, string Provider, string Device, IReadOnlyList<ModelOutputRange> Outputs,
+    IReadOnlyList<ModelOutputDifference> Differences);

@@ -16,7 +16,8 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
     private readonly IImagePreparers _preparers;
     private readonly ModelCatalog _catalog;
 
-    public DeviceEngines(IOptions<SiloOptions> options, IOptions<ExtractorOptions> queue, IConfiguration configuration, IImagePreparers preparers, ILogger<DeviceEngines> logger)
+    public DeviceEngines(IOptions<SiloOptions> options, IOptions<ExtractorOptions> queue, IConfiguration configuration,
+        IImagePreparers preparers, ILogger<DeviceEngines> logger)
     {
         (_options, _queue, _preparers) = (options.Value, queue.Value, preparers);
         _onnxRuntime = configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime");
@@ -68,7 +69,8 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
             get
             {
                 var extractor = engines._catalog.Extractor(device);
-                return new FeatureEngine(extractor, engines._preparers.For(Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight).ToString()));
+                return new FeatureEngine(extractor,
+                    engines._preparers.For(Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight).ToString()));
             }
         }
 

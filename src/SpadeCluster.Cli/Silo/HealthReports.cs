@@ -7,11 +7,23 @@ namespace SpadeCluster.Cli.Silo;
 /// <summary>Health checks as JSON: the whole status, and for each check its status, description and data.</summary>
 internal static class HealthReports
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() }, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions Json =
+        new(JsonSerializerDefaults.Web)
+        {
+            Converters = { new JsonStringEnumConverter() },
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+        };
 
     public static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new
     {
         report.Status,
-        Checks = report.Entries.ToDictionary(e => e.Key, e => new { e.Value.Status, Description = e.Value.Description is { Length: > 0 } text ? text : null, Data = e.Value.Data.Count > 0 ? e.Value.Data : null }),
+        Checks = report.Entries.ToDictionary(e => e.Key, e =>
+            new
+            {
+                e.Value.Status,
+                Description = e.Value.Description is { Length: > 0 } text ? text : null,
+                Data = e.Value.Data.Count > 0
+                ? e.Value.Data : null
+            }),
     }, Json);
 }

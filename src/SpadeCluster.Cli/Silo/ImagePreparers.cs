@@ -10,5 +10,6 @@ internal sealed class ImagePreparers : IImagePreparers
 {
     private readonly ConcurrentDictionary<string, IImagePreparer> _preparers = new(StringComparer.Ordinal);
 
-    public IImagePreparer For(string preprocessing) => _preparers.GetOrAdd(preprocessing, p => new ImagePreparer(Preprocessing.Parse(p), ImageReader.Default));
+    public IImagePreparer For(string preprocessing) =>
+        _preparers.GetOrAdd(preprocessing, p => new ImagePreparer(Preprocessing.Parse(p), ImageReader.Default));
 }

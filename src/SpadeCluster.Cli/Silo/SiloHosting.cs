@@ -50,7 +50,8 @@ internal static partial class SiloHosting
         services.AddSingleton<IHostedService>(s => new Telemetry("spade-silo", options.SiloName, s.GetRequiredService<IConfiguration>()));
         builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
         // After the silo, which it needs from its first request on; it also stops before it.
-        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0) services.AddSingleton<GatewayServer>().AddHostedService(s => s.GetRequiredService<GatewayServer>());
+        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0)
+            services.AddSingleton<GatewayServer>().AddHostedService(s => s.GetRequiredService<GatewayServer>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
     }
 
@@ -68,7 +69,8 @@ internal static partial class SiloHosting
     public static void MapSilo(this WebApplication app, SiloOptions options)
     {
         foreach (var (path, tag) in new[] { ("/health/startup", Ready), ("/health/ready", Ready), ("/health/live", Live) })
-            app.MapHealthChecks(path, new HealthCheckOptions { Predicate = c => c.Tags.Contains(tag), ResponseWriter = HealthReports.WriteAsync });
+            app.MapHealthChecks(path,
+                new HealthCheckOptions { Predicate = c => c.Tags.Contains(tag), ResponseWriter = HealthReports.WriteAsync });
         if (options.Has(SiloRole.Gateway)) app.MapSpadeGrpc();
     }
 
@@ -76,13 +78,15 @@ internal static partial class SiloHosting
     {
         if (options.Clustering == ClusteringKind.Localhost)
         {
-            silo.UseLocalhostClustering(options.SiloPort, gatewayPort: 0, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort), serviceId: "spade", clusterId: options.ClusterId);
+            silo.UseLocalhostClustering(options.SiloPort, gatewayPort: 0, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort),
+                serviceId: "spade", clusterId: options.ClusterId);
         }
         else
         {
             silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.ConnectionString));
             // No Orleans clients: the cluster's door is gRPC.
-            if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address) silo.ConfigureEndpoints(address, options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
+            if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address)
+                silo.ConfigureEndpoints(address, options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
             else silo.ConfigureEndpoints(options.SiloPort, gatewayPort: 0);
         }
         silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));

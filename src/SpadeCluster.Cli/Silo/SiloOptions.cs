@@ -113,7 +113,8 @@ public sealed class SiloOptions
 
     public bool Has(string role) => RoleList.Contains(role);
 
-    /// <summary>What is wrong with these settings together, one sentence each; <see cref="SiloSettings"/> looks at each by itself.</summary>
+    /// <summary>What is wrong with these settings together, one sentence each; <see cref="SiloSettings"/> looks at each by
+    /// itself.</summary>
     internal IEnumerable<string> Problems()
     {
         foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
@@ -125,7 +126,8 @@ public sealed class SiloOptions
         if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && ConnectionProblem() is { } problem)
             yield return $"{Section}:ConnectionString {problem}; PostgreSql needs one such as Host=db;Database=spade;Username=spade";
         if (SiloAddress is { } address && !IPAddress.TryParse(address, out _))
-            yield return $"{(Address is null ? PodIp : $"{Section}:Address")} is '{address}', which is not an IP address such as 10.0.0.7; names are not looked up";
+            yield return $"{(Address is null ? PodIp : $"{Section}:Address")} is '{address}', which is not an IP address such as "
+                + $"10.0.0.7; names are not looked up";
         if (SiloName.Contains('@')) yield return $"{Section}:Name '{SiloName}' must not hold '@'";
     }
 

@@ -18,7 +18,8 @@ namespace SpadeCluster.Cli.Silo;
 internal static class SiloSettings
 {
     private static readonly (string Name, Type Type)[] Sections =
-        [("Cluster", typeof(GalleryOptions)), ("Extractor", typeof(ExtractorOptions)), ("Admission", typeof(AdmissionOptions)), ("Grpc", typeof(GrpcOptions)), ("OnnxRuntime", typeof(OnnxRuntimeOptions)), ("Http", typeof(ServerOptions))];
+        [("Cluster", typeof(GalleryOptions)), ("Extractor", typeof(ExtractorOptions)), ("Admission", typeof(AdmissionOptions)),
+            ("Grpc", typeof(GrpcOptions)), ("OnnxRuntime", typeof(OnnxRuntimeOptions)), ("Http", typeof(ServerOptions))];
 
     /// <summary>Properties that a silo sets itself.</summary>
     private static readonly Dictionary<string, string> Overruled = new(StringComparer.OrdinalIgnoreCase)
@@ -35,7 +36,8 @@ internal static class SiloSettings
     public static IReadOnlyList<string> Problems(IConfiguration configuration)
     {
         var root = configuration.GetSection(SiloOptions.Section);
-        var problems = Sections.SelectMany(s => Problems(root.GetSection(s.Name), s.Type, [])).Concat(Problems(root, typeof(SiloOptions), Sections)).ToList();
+        var problems = Sections.SelectMany(s => Problems(root.GetSection(s.Name), s.Type, []))
+            .Concat(Problems(root, typeof(SiloOptions), Sections)).ToList();
         // What values mean together: only where each can be read.
         return problems.Count > 0 ? problems : [.. (root.Get<SiloOptions>() ?? new()).Problems()];
     }
@@ -43,17 +45,23 @@ internal static class SiloSettings
     private static IEnumerable<string> Problems(IConfigurationSection section, Type type, (string Name, Type Type)[] sections)
     {
         var known = type.GetProperties().Where(p => p.CanWrite).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
-        foreach (var setting in section.GetChildren().Where(c => !sections.Any(s => s.Name.Equals(c.Key, StringComparison.OrdinalIgnoreCase))))
+        foreach (var setting in section.GetChildren()
+            .Where(c => !sections.Any(s => s.Name.Equals(c.Key, StringComparison.OrdinalIgnoreCase))))
         {
             if (Overruled.TryGetValue(setting.Path, out string? instead)) yield return $"{setting.Path} must not be set: {instead}";
-            else if (!known.TryGetValue(setting.Key, out var property)) yield return $"{setting.Path} is no setting; {section.Path} has {string.Join(", ", known.Keys.Order(StringComparer.Ordinal).Where(k => !Overruled.ContainsKey($"{section.Path}:{k}")))}";
+            else if (!known.TryGetValue(setting.Key, out var property))
+            {
+                var names = known.Keys.Order(StringComparer.Ordinal).Where(k => !Overruled.ContainsKey($"{section.Path}:{k}"));
+                yield return $"{setting.Path} is no setting; {section.Path} has {string.Join(", ", names)}";
+            }
             else if (Problem(setting, property) is { } problem) yield return $"{setting.Path} {problem}";
         }
     }
 
     private static string? Problem(IConfigurationSection setting, PropertyInfo property)
     {
-        if (property.PropertyType.IsAssignableTo(typeof(IEnumerable<string>))) return setting.Value is null ? null : $"is a list: name its first as {setting.Path}:0";
+        if (property.PropertyType.IsAssignableTo(typeof(IEnumerable<string>)))
+            return setting.Value is null ? null : $"is a list: name its first as {setting.Path}:0";
         if (setting.Value is not { } text) return "takes one value, not several";
         if (text.Length == 0 && Nullable.GetUnderlyingType(property.PropertyType) is not null) return null;
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
@@ -69,13 +77,19 @@ internal static class SiloSettings
         }
         if (value is Enum && !Enum.IsDefined(type, value)) return $"is '{text}', which is not {Name(type)}";
         if (property.GetCustomAttribute<RequiredAttribute>() is { } required && !required.IsValid(value)) return "is empty";
-        if (property.GetCustomAttribute<RangeAttribute>() is { } range) return range.IsValid(value) ? null : $"is {text}; it takes {Name(range)}";
-        return value is TimeSpan time && (time < TimeSpan.Zero || time > LongestTime) ? $"is {text}, which is {time}; it takes {TimeSpan.Zero} to {LongestTime}" : null;
+        if (property.GetCustomAttribute<RangeAttribute>() is { } range)
+            return range.IsValid(value) ? null : $"is {text}; it takes {Name(range)}";
+        return value is TimeSpan time && (time < TimeSpan.Zero || time > LongestTime)
+            ? $"is {text}, which is {time}; it takes {TimeSpan.Zero} to {LongestTime}" : null;
     }
 
-    private static string Name(Type type) => type == typeof(TimeSpan) ? "a time such as 00:00:05" : type == typeof(bool) ? "true or false" : type.IsEnum ? string.Join(" or ", Enum.GetNames(type)) : "a whole number";
+    private static string Name(Type type) =>
+        type == typeof(TimeSpan) ? "a time such as 00:00:05" : type == typeof(bool) ? "true or false" : type.IsEnum
+        ? string.Join(" or ", Enum.GetNames(type)) : "a whole number";
 
     /// <summary>The attribute keeps bounds of 64 bits as double.</summary>
     private static string Name(RangeAttribute range)
-        => range.Maximum is double and >= long.MaxValue ? string.Create(CultureInfo.InvariantCulture, $"at least {range.Minimum:0}") : string.Create(CultureInfo.InvariantCulture, $"{range.Minimum} to {range.Maximum}");
+        => range.Maximum is double and >= long.MaxValue
+        ? string.Create(CultureInfo.InvariantCulture, $"at least {range.Minimum:0}")
+        : string.Create(CultureInfo.InvariantCulture, $"{range.Minimum} to {range.Maximum}");
 }

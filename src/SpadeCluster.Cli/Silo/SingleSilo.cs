@@ -11,18 +11,23 @@ internal static class SingleSilo
     /// <param name="device">Where models run.</param>
     /// <param name="threads">Threads for one image; 0: all processors.</param>
     /// <param name="memory">Bytes that all open galleries may take together.</param>
-    public static void AddSingleSilo(this WebApplicationBuilder builder, GalleryStore store, string? model, string device, int threads, long memory)
+    public static void AddSingleSilo(this WebApplicationBuilder builder, GalleryStore store, string? model, string device, int threads,
+        long memory)
     {
         var (services, logging) = (builder.Services, builder.Logging);
         // Extractors work side by side as far as processors go; a GPU works for all images in turn.
-        int extractors = threads == 0 || !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase) ? 1 : Math.Max(1, Environment.ProcessorCount / threads);
-        services.Configure<SiloOptions>(o => (o.DefaultModel, o.Devices, o.Threads) = (model, string.Join(',', Enumerable.Repeat(device, extractors)), threads));
+        int extractors = threads == 0 || !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase)
+            ? 1 : Math.Max(1, Environment.ProcessorCount / threads);
+        services.Configure<SiloOptions>(o =>
+            (o.DefaultModel, o.Devices, o.Threads) = (model, string.Join(',', Enumerable.Repeat(device, extractors)), threads));
         // Half of the memory at most for one gallery: the next version's thresholds can be learnt beside the one that scores.
         long smallest = 1L << 20;
-        services.Configure<GalleryOptions>(o => (o.Memory, o.ShardMemory, o.Threads) = (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads));
+        services.Configure<GalleryOptions>(o =>
+            (o.Memory, o.ShardMemory, o.Threads) = (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads));
         services.AddSingleton(store);
         services.AddEngines();
-        services.AddSingleton<IHostedService>(_ => new Telemetry("spade-server", null, new ConfigurationBuilder().AddEnvironmentVariables().Build()));
+        services.AddSingleton<IHostedService>(_ =>
+            new Telemetry("spade-server", null, new ConfigurationBuilder().AddEnvironmentVariables().Build()));
         builder.UseOrleans(silo => silo.AddSingleSilo(extractors).AddActivityPropagation());
         logging.AddFilter("Orleans", LogLevel.Error);
     }

@@ -11,8 +11,10 @@ namespace SpadeCluster.Cli.Silo;
 /// <param name="instance">Which of several; null: there is one.</param>
 internal sealed class Telemetry(string service, string? instance, IConfiguration configuration) : IHostedService, IDisposable
 {
-    private static readonly string[] Meters = [SpadeMeter.Name, "Microsoft.Orleans", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
-    private static readonly string[] Sources = [SpadeMeter.Name, "Microsoft.AspNetCore", "Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime"];
+    private static readonly string[] Meters =
+        [SpadeMeter.Name, "Microsoft.Orleans", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
+    private static readonly string[] Sources =
+        [SpadeMeter.Name, "Microsoft.AspNetCore", "Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime"];
 
     private IDisposable? _metrics, _traces;
 

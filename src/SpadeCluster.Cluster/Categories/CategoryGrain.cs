@@ -13,7 +13,8 @@ namespace SpadeCluster.Cluster.Categories;
 /// (a partition) or another program (the command line) change the same category.
 /// </summary>
 [Reentrant, PreferLocalPlacement, OnSiloWith(SiloRole.Gateway), CollectionAgeLimit(Minutes = 10)]
-internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryServices services, ILocalSiloDetails here, TimeProvider clock, ILogger<CategoryGrain> logger) : Grain, ICategoryGrain
+internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryServices services, ILocalSiloDetails here,
+    TimeProvider clock, ILogger<CategoryGrain> logger) : Grain, ICategoryGrain
 {
     /// <summary>How long a call waits for something new.</summary>
     public static readonly TimeSpan PollTime = TimeSpan.FromSeconds(2);
@@ -64,9 +65,11 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
         return Task.FromResult(here.SiloAddress);
     }
 
-    public Task<ChangeProgress> FollowAsync(Guid job, ChangeProgress seen, CancellationToken cancellationToken) => Job(job).FollowAsync(seen, PollTime, cancellationToken);
+    public Task<ChangeProgress> FollowAsync(Guid job, ChangeProgress seen, CancellationToken cancellationToken) =>
+        Job(job).FollowAsync(seen, PollTime, cancellationToken);
 
-    public Task<AddOutcome> AddAsync(Guid job, ImageFile image, CancellationToken cancellationToken) => Job(job).AddAsync(image, cancellationToken);
+    public Task<AddOutcome> AddAsync(Guid job, ImageFile image, CancellationToken cancellationToken) =>
+        Job(job).AddAsync(image, cancellationToken);
 
     public Task EndAsync(Guid job)
     {
@@ -81,7 +84,9 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
     }
 
     private ChangeJob Job(Guid job) => _jobs.GetValueOrDefault(job)
-        ?? throw new SpadeException(SpadeError.Unavailable, $"the change of category '{Category}' was lost with the silo it ran on; the current version is what it was or has the whole change; repeat it");
+        ?? throw new SpadeException(SpadeError.Unavailable,
+            $"the change of category '{Category}' was lost with the silo it ran on; the current version is what it was or has the whole "
+            + $"change; repeat it");
 
     private async Task RunAsync(ChangeJob job)
     {
@@ -101,14 +106,16 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
         }
         catch (Exception e)
         {
-            LogFailed(e is SpadeException or OperationCanceledException ? LogLevel.Information : LogLevel.Error, Category, job.Change.GetType().Name, e);
+            LogFailed(e is SpadeException or OperationCanceledException ? LogLevel.Information : LogLevel.Error, Category,
+                job.Change.GetType().Name, e);
             job.Fail(e);
         }
     }
 
     /// <summary>Applies a change off the grain's scheduler.</summary>
     private Task<GalleryManifest?> ApplyAsync(ChangeJob job)
-        => Task.Run(() => job.Change.ApplyAsync(services.Local(job.Author, (_, stop) => LockAsync(job, stop)), Category, job), job.Stopping);
+        => Task.Run(() => job.Change.ApplyAsync(services.Local(job.Author, (_, stop) => LockAsync(job, stop)), Category, job),
+            job.Stopping);
 
     /// <summary>Takes the store's lock for a change. Where another writer holds it - another program, or a process that is just
     /// dying - the change waits, as long as its caller does.</summary>

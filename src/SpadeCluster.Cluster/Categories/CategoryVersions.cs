@@ -10,7 +10,9 @@ internal sealed class CategoryVersions(IGrainFactory grains, SiloCalls calls) : 
     public async ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default)
     {
         var grain = grains.GetGrain<ICategoryGrain>(CategoryName.Check(category));
-        int version = await calls.CallAsync(SiloRole.Gateway, (_, _) => grain.WaitForVersionAsync(seen ?? 0, cancellationToken), cancellationToken);
-        return version > 0 ? version : throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+        int version = await calls.CallAsync(SiloRole.Gateway, (_, _) =>
+            grain.WaitForVersionAsync(seen ?? 0, cancellationToken), cancellationToken);
+        return version > 0 ? version
+            : throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
     }
 }

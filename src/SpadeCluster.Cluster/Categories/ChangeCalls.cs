@@ -14,7 +14,8 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
     /// <param name="added">Gets what became of each image.</param>
     /// <param name="done">Gets how many normals a calibration has scored.</param>
     /// <returns>The version that is current then; 0: there is none.</returns>
-    public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images, IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
+        IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
     {
         var (grain, job) = (grains.GetGrain<ICategoryGrain>(CategoryName.Check(category)), Guid.NewGuid());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -50,7 +51,8 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
     }
 
     /// <summary>Sends images one by one, each when the one before it is durable.</summary>
-    private async Task SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome>? added, Task started, CancellationTokenSource stop)
+    private async Task SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, IAsyncEnumerable<ImageSource> images,
+        IProgress<AddOutcome>? added, Task started, CancellationTokenSource stop)
     {
         try
         {
@@ -65,12 +67,14 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         catch (Exception e)
         {
             await stop.CancelAsync();
-            if (SiloCalls.IsLostSilo(e)) throw new SpadeException(SpadeError.Unavailable, "the silo that was adding the images is lost; repeat the addition", e);
+            if (SiloCalls.IsLostSilo(e))
+                throw new SpadeException(SpadeError.Unavailable, "the silo that was adding the images is lost; repeat the addition", e);
             throw;
         }
     }
 
-    private async Task<AddOutcome> SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, ImageSource source, CancellationToken cancellationToken)
+    private async Task<AddOutcome> SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, ImageSource source,
+        CancellationToken cancellationToken)
     {
         byte[] file;
         try

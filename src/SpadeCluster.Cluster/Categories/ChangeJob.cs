@@ -97,7 +97,9 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
     {
         // Not as it is: a timeout of a database must not pass for one of a silo.
         if (e is not SpadeException) e = new InvalidOperationException($"the change failed: {e.Message}");
-        var failure = Stopping.IsCancellationRequested ? new SpadeException(SpadeError.Unavailable, "the change was given up before it was done; the current version is what it was; repeat the change", e) : e;
+        var failure = Stopping.IsCancellationRequested
+            ? new SpadeException(SpadeError.Unavailable,
+                "the change was given up before it was done; the current version is what it was; repeat the change", e) : e;
         _images.Writer.TryComplete();
         _current?.Outcome.TrySetException(failure);
         while (_images.Reader.TryRead(out var left)) left.Outcome.TrySetException(failure);

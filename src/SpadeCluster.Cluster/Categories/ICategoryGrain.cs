@@ -21,8 +21,10 @@ public interface ICategoryGrain : IGrainWithStringKey
     [Alias("begin")]
     Task<SiloAddress> BeginAsync(Guid job, [Immutable] CategoryChange change, string author);
 
-    /// <summary>What has become of a change, as soon as it is something else than <paramref name="seen"/>, or after the poll time.</summary>
-    /// <exception cref="SpadeException">Unavailable: the job was lost with its silo; repeat the change. Or what the change failed with.</exception>
+    /// <summary>What has become of a change, as soon as it is something else than <paramref name="seen"/>, or after the poll
+    /// time.</summary>
+    /// <exception cref="SpadeException">Unavailable: the job was lost with its silo; repeat the change. Or what the change
+    /// failed with.</exception>
     [Alias("follow")]
     Task<ChangeProgress> FollowAsync(Guid job, ChangeProgress seen, CancellationToken cancellationToken);
 

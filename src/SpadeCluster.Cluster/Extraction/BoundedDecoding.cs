@@ -12,7 +12,8 @@ internal sealed class BoundedDecoding(IImagePreparers preparers)
     private readonly SemaphoreSlim _slots = new(Environment.ProcessorCount);
 
     /// <exception cref="SpadeException">As <see cref="IImagePreparer.Prepare"/>.</exception>
-    public async ValueTask<PreparedImage> PrepareAsync(string preprocessing, ReadOnlyMemory<byte> file, string name, CancellationToken cancellationToken)
+    public async ValueTask<PreparedImage> PrepareAsync(string preprocessing, ReadOnlyMemory<byte> file, string name,
+        CancellationToken cancellationToken)
     {
         await _slots.WaitAsync(cancellationToken);
         try

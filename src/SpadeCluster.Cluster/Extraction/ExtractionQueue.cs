@@ -27,13 +27,19 @@ internal sealed class ExtractionQueue : IAsyncDisposable
     public int Waiting => _jobs.Reader.Count;
 
     /// <exception cref="SpadeException">ResourceExhausted: the queue is full. Unavailable: it is closing.</exception>
-    public Task<(float[] Pooled, FeaturePyramid Pyramid)> ExtractAsync(IFeatureExtractor extractor, RgbImage image, CancellationToken cancellationToken)
+    public Task<(float[] Pooled, FeaturePyramid Pyramid)> ExtractAsync(IFeatureExtractor extractor, RgbImage image,
+        CancellationToken cancellationToken)
     {
         var job = new Job(extractor, image, cancellationToken);
         if (!_jobs.Writer.TryWrite(job))
             throw _jobs.Reader.Completion.IsCompleted || _loop.IsCompleted
                 ? new SpadeException(SpadeError.Unavailable, "the extractor is shutting down; try again")
-                : new SpadeException(SpadeError.ResourceExhausted, $"the extractor's queue of {_options.QueueLength} images is full; try again later, or add extractors") { RetryAfter = _options.RetryAfter };
+                : new SpadeException(SpadeError.ResourceExhausted,
+                    $"the extractor's queue of {_options.QueueLength} images is full; try again later, or add extractors")
+                {
+                    RetryAfter =
+                    _options.RetryAfter
+                };
         return job.Result.Task.WaitAsync(cancellationToken);
     }
 
@@ -116,6 +122,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
 
     private sealed record Job(IFeatureExtractor Extractor, RgbImage Image, CancellationToken Cancellation)
     {
-        public TaskCompletionSource<(float[] Pooled, FeaturePyramid Pyramid)> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<(float[] Pooled, FeaturePyramid Pyramid)> Result { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -36,7 +36,8 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        this.RegisterGrainTimer(_ => { _leases.Expire(); return Task.CompletedTask; }, new GrainTimerCreationOptions(_leaseTime, _leaseTime) { Interleave = true });
+        this.RegisterGrainTimer(_ =>
+            { _leases.Expire(); return Task.CompletedTask; }, new GrainTimerCreationOptions(_leaseTime, _leaseTime) { Interleave = true });
         ClusterMetrics.Watch(this, _queue, _leases);
         return Task.CompletedTask;
     }

@@ -10,7 +10,7 @@ namespace SpadeCluster.Cluster.Extraction;
 internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeProvider clock)
 {
     /// <summary>Images a slot of this silo may have more than the least busy other one. With one, an image waits for at most
-    /// about one extraction longer than abroad, and sending it costs part of that. With more, other devices would idle
+    /// about one extraction longer than elsewhere, and sending it costs part of that. With more, other devices would idle
     /// when all clients come through one gateway.</summary>
     internal const int OwnLead = 1;
 
@@ -29,7 +29,9 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
             {
                 try
                 {
-                    return new Extracted(this, slot, request, await CountedAsync(slot, g => calls.OnAsync(slot.Silo, () => g.ExtractAsync(request, cancellationToken)), request.Pixels.Length));
+                    return new Extracted(this, slot, request,
+                        await CountedAsync(slot, g =>
+                            calls.OnAsync(slot.Silo, () => g.ExtractAsync(request, cancellationToken)), request.Pixels.Length));
                 }
                 catch (SpadeException e) when (e.Error is SpadeError.ResourceExhausted or SpadeError.Unavailable)
                 {
@@ -41,31 +43,38 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
         }, cancellationToken);
 
     public Task<DefaultEngine> GetDefaultAsync(CancellationToken cancellationToken)
-        => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(Slots(silos)).First()).GetDefaultAsync(cancellationToken), cancellationToken);
+        => calls.CallAsync(SiloRole.Extractor, (silos, _) =>
+            Grain(InOrder(Slots(silos)).First()).GetDefaultAsync(cancellationToken), cancellationToken);
 
     public Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken)
-        => calls.CallAsync(SiloRole.Extractor, (silos, _) => Grain(InOrder(Slots(silos)).First()).ListModelsAsync(cancellationToken), cancellationToken);
+        => calls.CallAsync(SiloRole.Extractor, (silos, _) =>
+            Grain(InOrder(Slots(silos)).First()).ListModelsAsync(cancellationToken), cancellationToken);
 
     internal IExtractorGrain Grain(ExtractorSlot slot) => grains.GetGrain<IExtractorGrain>(slot.Key);
 
     internal void CountSent(ExtractorSlot slot, string kind, long bytes) => calls.CountSent(slot.Silo, kind, bytes);
 
     private static ExtractorSlot[] Slots(IReadOnlyList<KnownSilo> silos)
-        => [.. silos.SelectMany(s => Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => new ExtractorSlot(GrainKeys.Extractor(i, s.Name), s.Address)))];
+        => [.. silos.SelectMany(s =>
+            Enumerable.Range(0, s.Profile.ExtractorSlots).Select(i => new ExtractorSlot(GrainKeys.Extractor(i, s.Name), s.Address)))];
 
     private SlotLoad Load(ExtractorSlot slot) => _loads.GetOrAdd(slot.Key, static (_, clock) => new SlotLoad(clock), clock);
 
-    /// <summary>An image that would have to wait is worth the question where it would not; with less to do, the gateway asks nobody.</summary>
+    /// <summary>An image that would have to wait is worth the question where it would not; with less to do, the gateway asks
+    /// nobody.</summary>
     private Task AskAsync(ExtractorSlot[] slots)
-        => slots.Length > 1 && Array.Exists(slots, s => Load(s).Own > OwnLead) ? Task.WhenAll(slots.Select(s => Load(s).AskAsync(Grain(s).CountInWorkAsync))) : Task.CompletedTask;
+        => slots.Length > 1 && Array.Exists(slots, s => Load(s).Own > OwnLead)
+        ? Task.WhenAll(slots.Select(s => Load(s).AskAsync(Grain(s).CountInWorkAsync))) : Task.CompletedTask;
 
     private IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots)
         => InOrder(slots, Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => Load(s).InWork);
 
     /// <summary>Least busy first, and a slot of this silo before others: to it the image, 150 KB and more, need not be sent.</summary>
     /// <param name="turn">Where to begin among equals, another one each time.</param>
-    internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere, Func<ExtractorSlot, int> inWork)
-        => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length]).OrderBy(s => inWork(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
+    internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere,
+        Func<ExtractorSlot, int> inWork)
+        => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length])
+        .OrderBy(s => inWork(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
 
     private async Task<ExtractReply> CountedAsync(ExtractorSlot slot, Func<IExtractorGrain, Task<ExtractReply>> call, long bytes)
     {
@@ -100,7 +109,8 @@ internal sealed class Extracted(ExtractorPool pool, ExtractorSlot slot, ExtractR
     public async ValueTask<FeaturePyramid> PyramidAsync(CancellationToken cancellationToken)
     {
         _fetched = true;
-        return _pyramid ??= await TakeAsync(cancellationToken) ?? (await pool.ExtractAsync(request with { WithPyramid = true }, cancellationToken))._pyramid!;
+        return _pyramid ??= await TakeAsync(cancellationToken)
+            ?? (await pool.ExtractAsync(request with { WithPyramid = true }, cancellationToken))._pyramid!;
     }
 
     /// <summary>Gives the lease back where nobody fetched the pyramid.</summary>

@@ -7,7 +7,8 @@ namespace SpadeCluster.Cluster.Extraction;
 [Alias("spade.IExtractorGrain")]
 public interface IExtractorGrain : IGrainWithStringKey
 {
-    /// <exception cref="SpadeException">ResourceExhausted: the queue is full. FailedPrecondition: the model is not on this silo.</exception>
+    /// <exception cref="SpadeException">ResourceExhausted: the queue is full. FailedPrecondition: the model is not on this
+    /// silo.</exception>
     [Alias("extract")]
     Task<ExtractReply> ExtractAsync([Immutable] ExtractRequest request, CancellationToken cancellationToken);
 
@@ -38,7 +39,8 @@ public interface IExtractorGrain : IGrainWithStringKey
 /// <param name="WithPyramid">The caller is sure to need the pyramid: answer with it instead of a lease.</param>
 [GenerateSerializer, Alias("spade.extract"), Immutable]
 public sealed record ExtractRequest(
-    [property: Id(0)] FeatureModel Model, [property: Id(1)] string Preprocessing, [property: Id(2)] byte[] Pixels, [property: Id(3)] bool WithPyramid);
+    [property: Id(0)] FeatureModel Model, [property: Id(1)] string Preprocessing, [property: Id(2)] byte[] Pixels,
+    [property: Id(3)] bool WithPyramid);
 
 /// <param name="Pooled">Float32 values, little-endian.</param>
 /// <param name="Lease">Names the pyramid for a short time, unless it is in the answer.</param>

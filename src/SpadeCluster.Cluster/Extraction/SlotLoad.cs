@@ -43,7 +43,8 @@ internal sealed class SlotLoad(TimeProvider clock)
     {
         lock (_lock)
         {
-            if (_ask is null || (_ask.IsCompleted && clock.GetElapsedTime(_answered) >= Fresh)) (_asked, _ask) = (clock.GetTimestamp(), LearnAsync(question));
+            if (_ask is null || (_ask.IsCompleted && clock.GetElapsedTime(_answered) >= Fresh))
+                (_asked, _ask) = (clock.GetTimestamp(), LearnAsync(question));
             // A slot that does not answer is waited for once, not by every image.
             var left = Patience - clock.GetElapsedTime(_asked);
             return _ask.IsCompleted || left <= TimeSpan.Zero ? Task.CompletedTask : Task.WhenAny(_ask, Task.Delay(left, clock));

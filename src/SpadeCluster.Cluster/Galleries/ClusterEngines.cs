@@ -19,20 +19,23 @@ internal sealed class ClusterEngines(ExtractorPool pool, BoundedDecoding decodin
         }
     }
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => new(new ClusterExtractor(pool, model, preprocessing), decoding.For(preprocessing));
+    public FeatureEngine For(FeatureModel model, string preprocessing) =>
+        new(new ClusterExtractor(pool, model, preprocessing), decoding.For(preprocessing));
 
     private sealed class ClusterExtractor(ExtractorPool pool, FeatureModel model, string preprocessing) : IFeatureExtractor
     {
         public FeatureModel Model => model;
 
-        public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default)
+        public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
+            CancellationToken cancellationToken = default)
             => await Task.WhenAll(images.Zip(features, (image, into) => ExtractAsync(image, into, cancellationToken)));
 
         public void Dispose() { }
 
         private async Task ExtractAsync(RgbImage image, ImageFeatures features, CancellationToken cancellationToken)
         {
-            var extracted = await pool.ExtractAsync(new ExtractRequest(model, preprocessing, image.Pixels, WithPyramid: true), cancellationToken);
+            var extracted = await pool.ExtractAsync(new ExtractRequest(model, preprocessing, image.Pixels, WithPyramid: true),
+                cancellationToken);
             var pyramid = await extracted.PyramidAsync(cancellationToken);
             extracted.Pooled.CopyTo(features.Pooled, 0);
             // Widening is exact, so rounding to float16 again gives the extractor's bits.

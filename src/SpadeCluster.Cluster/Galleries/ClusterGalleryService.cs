@@ -8,48 +8,65 @@ namespace SpadeCluster.Cluster.Galleries;
 /// <summary>Changes go to the category's grain, reading to the store.</summary>
 internal sealed class ClusterGalleryService(GalleryService reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
 {
-    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
+        string? reason = null, CancellationToken cancellationToken = default)
         => AddAsync(category, sources.ToAsyncEnumerable(), progress, reason, cancellationToken);
 
-    public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
+        IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
         => await changes.RunAsync(category, new AddImages(reason), sources, progress, null, cancellationToken) is > 0 and var version
             ? await manifests.GetAsync(category, version, cancellationToken) : null;
 
-    public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default)
         => ChangeAsync(category, new RetireImages([.. images], reason), null, cancellationToken);
 
-    public ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default)
         => ChangeAsync(category, new RestoreImages([.. images], reason), null, cancellationToken);
 
-    public ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason,
+        CancellationToken cancellationToken = default)
         => ChangeAsync(category, new RollBack(version, reason), null, cancellationToken);
 
-    public ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Calibrate(options), progress, cancellationToken);
 
-    public ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default)
         => ChangeAsync(category, new AcceptImages([.. images], reason), null, cancellationToken);
 
     public ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Reshard(count), null, cancellationToken);
 
-    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) => reading.ListAsync(cancellationToken);
+    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) =>
+        reading.ListAsync(cancellationToken);
 
-    public ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default) => reading.GetAsync(category, cancellationToken);
+    public ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default) =>
+        reading.GetAsync(category, cancellationToken);
 
-    public ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default) => reading.HistoryAsync(category, cancellationToken);
+    public ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default) =>
+        reading.HistoryAsync(category, cancellationToken);
 
-    public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default) => reading.GetVersionAsync(category, version, cancellationToken);
+    public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default) =>
+        reading.GetVersionAsync(category, version, cancellationToken);
 
-    public ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default) => reading.DiffAsync(category, from, to, cancellationToken);
+    public ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default) =>
+        reading.DiffAsync(category, from, to, cancellationToken);
 
-    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default) => reading.GetThumbnailAsync(category, id, cancellationToken);
+    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default) =>
+        reading.GetThumbnailAsync(category, id, cancellationToken);
 
     /// <summary>Publishes nothing, so it only needs the store's lock.</summary>
-    public ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default) => reading.CompactAsync(category, retention, cancellationToken);
+    public ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default) =>
+        reading.CompactAsync(category, retention, cancellationToken);
 
-    public ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default) => reading.VerifyAsync(category, progress, cancellationToken);
+    public ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default) => reading.VerifyAsync(category, progress, cancellationToken);
 
-    private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done, CancellationToken cancellationToken)
-        => await manifests.GetAsync(category, await changes.RunAsync(category, change, null, null, done, cancellationToken), cancellationToken);
+    private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done,
+        CancellationToken cancellationToken)
+        => await manifests.GetAsync(category, await changes.RunAsync(category, change, null, null, done, cancellationToken),
+            cancellationToken);
 }

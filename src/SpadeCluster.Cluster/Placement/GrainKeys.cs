@@ -17,7 +17,8 @@ internal static class GrainKeys
     public static ShardKey ParseShard(string key)
     {
         int slash = key.IndexOf('/'), dot = key.IndexOf('.', slash), at = key.IndexOf('@', slash);
-        return new ShardKey(key[..slash], int.Parse(key[(slash + 1)..dot], CultureInfo.InvariantCulture), int.Parse(key[(dot + 1)..at], CultureInfo.InvariantCulture));
+        return new ShardKey(key[..slash], int.Parse(key[(slash + 1)..dot], CultureInfo.InvariantCulture),
+            int.Parse(key[(dot + 1)..at], CultureInfo.InvariantCulture));
     }
 
     /// <summary>slot@silo.</summary>

@@ -20,9 +20,11 @@ internal sealed class OnSiloWithStrategy(string role) : PlacementFilterStrategy(
 
     public string Role { get; private set; } = role;
 
-    public override void AdditionalInitialize(GrainProperties properties) => Role = GetPlacementFilterGrainProperty(RoleKey, properties) ?? "";
+    public override void AdditionalInitialize(GrainProperties properties) =>
+        Role = GetPlacementFilterGrainProperty(RoleKey, properties) ?? "";
 
-    protected override IEnumerable<KeyValuePair<string, string>> GetAdditionalGrainProperties(IServiceProvider services, Type grainClass, GrainType grainType, IReadOnlyDictionary<string, string> existingProperties)
+    protected override IEnumerable<KeyValuePair<string, string>> GetAdditionalGrainProperties(IServiceProvider services, Type grainClass,
+        GrainType grainType, IReadOnlyDictionary<string, string> existingProperties)
         => [new(RoleKey, Role)];
 }
 

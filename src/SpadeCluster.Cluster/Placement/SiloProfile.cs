@@ -18,5 +18,6 @@ public sealed record SiloProfile(IReadOnlyList<string> Roles, int ExtractorSlots
     /// <summary>The profile of a silo whose metadata may not have arrived yet: then it has no role.</summary>
     public static SiloProfile From(IReadOnlyDictionary<string, string>? metadata)
         => new(metadata?.GetValueOrDefault(RolesKey)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [],
-            int.TryParse(metadata?.GetValueOrDefault(SlotsKey), NumberStyles.None, CultureInfo.InvariantCulture, out int slots) ? slots : 1);
+            int.TryParse(metadata?.GetValueOrDefault(SlotsKey), NumberStyles.None, CultureInfo.InvariantCulture, out int slots)
+            ? slots : 1);
 }

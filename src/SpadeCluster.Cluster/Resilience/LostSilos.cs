@@ -69,7 +69,8 @@ internal sealed partial class LostSilos : IDisposable
     /// <summary>Looks after all members: some connection has just ended.</summary>
     public void CheckAll()
     {
-        foreach (var member in _membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active && !m.SiloAddress.Equals(_self)))
+        foreach (var member in _membership.CurrentSnapshot.Members.Values.Where(m =>
+            m.Status == SiloStatus.Active && !m.SiloAddress.Equals(_self)))
         {
             var entry = EntryOf(member.SiloAddress);
             if (Interlocked.Exchange(ref entry.Checking, 1) == 0) CheckAsync(member.SiloAddress, entry).Ignore();
@@ -123,7 +124,8 @@ internal sealed partial class LostSilos : IDisposable
                 if (_entries.TryRemove(silo, out var entry)) entry.Lost.TrySetResult();
     }
 
-    private bool IsAvoided(SiloAddress silo) => _entries.TryGetValue(silo, out var entry) && Interlocked.Read(ref entry.Until) > _clock.GetTimestamp();
+    private bool IsAvoided(SiloAddress silo) =>
+        _entries.TryGetValue(silo, out var entry) && Interlocked.Read(ref entry.Until) > _clock.GetTimestamp();
 
     private Entry EntryOf(SiloAddress silo) => _entries.GetOrAdd(silo, _ => new Entry());
 

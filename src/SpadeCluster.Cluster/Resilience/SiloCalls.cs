@@ -9,7 +9,8 @@ namespace SpadeCluster.Cluster.Resilience;
 /// whichever silo is next then, until the caller's deadline; every call here is idempotent. Answers of the called code -
 /// a <see cref="SpadeException"/> above all - are passed on as they are.
 /// </summary>
-internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, ILocalSiloDetails here, ILogger<SiloCalls> logger, TimeProvider clock)
+internal sealed partial class SiloCalls(ISiloDirectory silos, LostSilos lost, ILocalSiloDetails here, ILogger<SiloCalls> logger,
+    TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromSeconds(1);
 

@@ -59,10 +59,12 @@ internal sealed class StaleConnections(IClusterMembershipService membership, Los
         var before = membership.CurrentSnapshot;
         await foreach (var now in membership.MembershipUpdates.WithCancellation(stoppingToken))
         {
-            var dead = now.CreateUpdate(before).Changes.Where(c => c.Status == SiloStatus.Dead).Select(c => c.SiloAddress.Endpoint).ToHashSet();
+            var dead = now.CreateUpdate(before).Changes.Where(c => c.Status == SiloStatus.Dead).Select(c => c.SiloAddress.Endpoint)
+                .ToHashSet();
             before = now;
             foreach (var (connection, remote) in Open)
-                if (remote is IPEndPoint endpoint && dead.Contains(endpoint)) connection.Abort(new ConnectionAbortedException("the silo is lost"));
+                if (remote is IPEndPoint endpoint && dead.Contains(endpoint))
+                    connection.Abort(new ConnectionAbortedException("the silo is lost"));
         }
     }
 }

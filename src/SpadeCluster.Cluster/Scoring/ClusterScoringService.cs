@@ -12,6 +12,7 @@ internal sealed class ClusterScoringService(IGrainFactory grains) : IScoringServ
         var coordinator = grains.GetGrain<ICoordinatorGrain>(CategoryName.Check(category));
         var answer = await coordinator.ScoreAsync(new ImageFile(source.Name, await source.ReadAsync(cancellationToken)), cancellationToken);
         // Orleans places stateless workers elsewhere only when this silo is leaving.
-        return answer.Score ?? throw new SpadeException(SpadeError.Unavailable, "this gateway is leaving the cluster; go on with another one");
+        return answer.Score ?? throw new SpadeException(SpadeError.Unavailable,
+            "this gateway is leaving the cluster; go on with another one");
     }
 }

@@ -102,14 +102,17 @@ internal sealed class CoordinatorGrain(
         double prepare = Lap("decode", ref start);
 
         var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
-        var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, prepared.Input.Pixels, WithPyramid: settings.GatePolicy == GatePolicy.Always);
+        var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, prepared.Input.Pixels,
+            WithPyramid: settings.GatePolicy == GatePolicy.Always);
         var extracted = await extractors.ExtractAsync(request, cancellationToken);
         double extract = Lap("extracted", ref start);
         try
         {
             var query = new QueryImage(ImageId.Of(image.Bytes), extracted.Pooled, extracted.PyramidAsync);
-            var result = await coordinators.For(manifest).ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
-            return new ScoredImage(image.Name, query.Id, prepared, manifest, result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
+            var result = await coordinators.For(manifest)
+                .ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
+            return new ScoredImage(image.Name, query.Id, prepared, manifest,
+                result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
         }
         finally
         {
@@ -127,7 +130,8 @@ internal sealed class CoordinatorGrain(
             try
             {
                 int version = await versions.WaitAsync(Category, seen, _stop.Token);
-                Learn(version, await JudgeAsync(version, _stop.Token), clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
+                Learn(version, await JudgeAsync(version, _stop.Token),
+                    clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
                 seen = version;
             }
             catch (Exception)
@@ -142,7 +146,8 @@ internal sealed class CoordinatorGrain(
     /// <summary>Versions only ascend: what was published while an older manifest was read stays known.</summary>
     private void Learn(int current, GalleryManifest manifest, long until)
     {
-        lock (_lock) _known = _known is { } known && known.Current > current ? known with { Until = until } : new Known(current, manifest, until);
+        lock (_lock)
+            _known = _known is { } known && known.Current > current ? known with { Until = until } : new Known(current, manifest, until);
     }
 
     private static double Lap(string stage, ref long start)

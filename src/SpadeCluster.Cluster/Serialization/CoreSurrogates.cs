@@ -94,10 +94,17 @@ internal struct SearchOptionsSurrogate
 [RegisterConverter]
 internal sealed class SearchOptionsConverter : IConverter<PixelSearchOptions, SearchOptionsSurrogate>
 {
-    public PixelSearchOptions ConvertFromSurrogate(in SearchOptionsSurrogate surrogate) => new(surrogate.Fusion, surrogate.Kappa, surrogate.Levels, surrogate.Threads);
+    public PixelSearchOptions ConvertFromSurrogate(in SearchOptionsSurrogate surrogate) =>
+        new(surrogate.Fusion, surrogate.Kappa, surrogate.Levels, surrogate.Threads);
 
     public SearchOptionsSurrogate ConvertToSurrogate(in PixelSearchOptions value)
-        => new() { Fusion = value.Fusion, Kappa = value.Kappa, Levels = value.Levels is null ? null : [.. value.Levels], Threads = value.Threads };
+        => new()
+        {
+            Fusion = value.Fusion,
+            Kappa = value.Kappa,
+            Levels = value.Levels is null ? null : [.. value.Levels],
+            Threads = value.Threads
+        };
 }
 
 [GenerateSerializer, Alias("spade.model"), Immutable]
@@ -115,7 +122,8 @@ internal struct ModelSurrogate
 [RegisterConverter]
 internal sealed class ModelConverter : IConverter<FeatureModel, ModelSurrogate>
 {
-    public FeatureModel ConvertFromSurrogate(in ModelSurrogate s) => new(s.Name, s.Digest, s.InputWidth, s.InputHeight, LevelShapes.Unpack(s.Levels), s.PooledLength, s.WeightChannels);
+    public FeatureModel ConvertFromSurrogate(in ModelSurrogate s) =>
+        new(s.Name, s.Digest, s.InputWidth, s.InputHeight, LevelShapes.Unpack(s.Levels), s.PooledLength, s.WeightChannels);
 
     public ModelSurrogate ConvertToSurrogate(in FeatureModel m) => new()
     {
@@ -199,7 +207,8 @@ internal sealed class AddOutcomeConverter : IConverter<AddOutcome, AddOutcomeSur
 {
     public AddOutcome ConvertFromSurrogate(in AddOutcomeSurrogate s) => new(s.Source, s.Image, s.Status, s.Problem);
 
-    public AddOutcomeSurrogate ConvertToSurrogate(in AddOutcome o) => new() { Source = o.Source, Image = o.Id, Status = o.Status, Problem = o.Problem };
+    public AddOutcomeSurrogate ConvertToSurrogate(in AddOutcome o) =>
+        new() { Source = o.Source, Image = o.Id, Status = o.Status, Problem = o.Problem };
 }
 
 internal static class LevelShapes

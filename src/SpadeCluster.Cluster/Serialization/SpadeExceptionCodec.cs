@@ -12,6 +12,8 @@ internal struct SpadeExceptionSurrogate
 [RegisterConverter]
 internal sealed class SpadeExceptionConverter : IConverter<SpadeException, SpadeExceptionSurrogate>
 {
-    public SpadeException ConvertFromSurrogate(in SpadeExceptionSurrogate surrogate) => new(surrogate.Error, surrogate.Message) { RetryAfter = surrogate.RetryAfter };
-    public SpadeExceptionSurrogate ConvertToSurrogate(in SpadeException value) => new() { Error = value.Error, Message = value.Message, RetryAfter = value.RetryAfter };
+    public SpadeException ConvertFromSurrogate(in SpadeExceptionSurrogate surrogate) =>
+        new(surrogate.Error, surrogate.Message) { RetryAfter = surrogate.RetryAfter };
+    public SpadeExceptionSurrogate ConvertToSurrogate(in SpadeException value) =>
+        new() { Error = value.Error, Message = value.Message, RetryAfter = value.RetryAfter };
 }

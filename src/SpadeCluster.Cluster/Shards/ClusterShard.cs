@@ -8,9 +8,11 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>A shard somewhere in the cluster, as the coordinator sees it.</summary>
-internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int replicas, string category, int version, int shard, int count) : IGalleryShard
+internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int replicas, string category, int version, int shard, int count)
+    : IGalleryShard
 {
-    public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
+    public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
+        CancellationToken cancellationToken = default)
     {
         byte[] query = MemoryMarshal.AsBytes(pooled.Span).ToArray();
         var answer = await CallAsync(async (g, silo) =>
@@ -23,7 +25,8 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
         return answer.ToNeighbours();
     }
 
-    public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
+    public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks,
+        PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
         var answer = await CallAsync(async (g, silo) =>
         {
@@ -49,7 +52,8 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
             var ranked = ShardPlacement.Rank(category, shard, silos);
             // Any replica will do; the attempts after a failure go round them.
             var silo = ranked[(start + attempt) % Math.Min(replicas, ranked.Count)];
-            return calls.OnAsync(silo.Address, () => call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name)), silo.Address));
+            return calls.OnAsync(silo.Address, () =>
+                call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name)), silo.Address));
         }, cancellationToken);
     }
 }

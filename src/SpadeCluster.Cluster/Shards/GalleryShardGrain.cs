@@ -14,21 +14,26 @@ internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShar
 {
     private ShardKey Key => GrainKeys.ParseShard(this.GetPrimaryKeyString());
 
-    public async Task<ShardNeighbours> NearestAsync(int version, byte[] pooled, int count, ImageId? exclude, CancellationToken cancellationToken)
+    public async Task<ShardNeighbours> NearestAsync(int version, byte[] pooled, int count, ImageId? exclude,
+        CancellationToken cancellationToken)
     {
         using var lease = await shards.RentAsync(Key, version, cancellationToken);
         var (shard, query) = (lease.Shard, MemoryMarshal.Cast<byte, float>(pooled).ToArray());
-        return ShardNeighbours.From(await Task.Run(() => shard.NearestAsync(query, count, exclude, cancellationToken).AsTask(), cancellationToken));
+        return ShardNeighbours.From(await Task.Run(() =>
+            shard.NearestAsync(query, count, exclude, cancellationToken).AsTask(), cancellationToken));
     }
 
-    public async Task<ShardMatches> MatchAsync(int version, FeaturePyramid query, ShardPicks picks, PixelSearchOptions options, CancellationToken cancellationToken)
+    public async Task<ShardMatches> MatchAsync(int version, FeaturePyramid query, ShardPicks picks, PixelSearchOptions options,
+        CancellationToken cancellationToken)
     {
         using var lease = await shards.RentAsync(Key, version, cancellationToken);
         var shard = lease.Shard;
-        return new ShardMatches(await Task.Run(() => shard.MatchAsync(query, picks.ToPicks(), options, cancellationToken).AsTask(), cancellationToken));
+        return new ShardMatches(await Task.Run(() =>
+            shard.MatchAsync(query, picks.ToPicks(), options, cancellationToken).AsTask(), cancellationToken));
     }
 
-    public async Task LoadAsync(int version, CancellationToken cancellationToken) => (await shards.RentAsync(Key, version, cancellationToken)).Dispose();
+    public async Task LoadAsync(int version, CancellationToken cancellationToken) =>
+        (await shards.RentAsync(Key, version, cancellationToken)).Dispose();
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {

@@ -13,11 +13,13 @@ public interface IGalleryShardGrain : IGrainWithStringKey
 {
     /// <returns>The shard's nearest images; see <see cref="IGalleryShard.NearestAsync"/>.</returns>
     [Alias("nearest")]
-    Task<ShardNeighbours> NearestAsync(int version, [Immutable] byte[] pooled, int count, ImageId? exclude, CancellationToken cancellationToken);
+    Task<ShardNeighbours> NearestAsync(int version, [Immutable] byte[] pooled, int count, ImageId? exclude,
+        CancellationToken cancellationToken);
 
     /// <returns>The exact pixel search over picked images; see <see cref="IGalleryShard.MatchAsync"/>.</returns>
     [Alias("match")]
-    Task<ShardMatches> MatchAsync(int version, [Immutable] FeaturePyramid query, [Immutable] ShardPicks picks, PixelSearchOptions options, CancellationToken cancellationToken);
+    Task<ShardMatches> MatchAsync(int version, [Immutable] FeaturePyramid query, [Immutable] ShardPicks picks, PixelSearchOptions options,
+        CancellationToken cancellationToken);
 
     /// <summary>Loads a version before anyone asks for it.</summary>
     [Alias("load")]
@@ -28,7 +30,8 @@ public interface IGalleryShardGrain : IGrainWithStringKey
 [GenerateSerializer, Alias("spade.shard-neighbours"), Immutable]
 public sealed record ShardNeighbours([property: Id(0)] ulong[] Ids, [property: Id(1)] float[] Distances)
 {
-    public static ShardNeighbours From(IReadOnlyList<Neighbour> neighbours) => new([.. neighbours.Select(n => n.Id.Value)], [.. neighbours.Select(n => n.Distance)]);
+    public static ShardNeighbours From(IReadOnlyList<Neighbour> neighbours) =>
+        new([.. neighbours.Select(n => n.Id.Value)], [.. neighbours.Select(n => n.Distance)]);
 
     public IReadOnlyList<Neighbour> ToNeighbours() => [.. Ids.Zip(Distances, (id, d) => new Neighbour(new ImageId(id), d))];
 }
@@ -37,7 +40,8 @@ public sealed record ShardNeighbours([property: Id(0)] ulong[] Ids, [property: I
 [GenerateSerializer, Alias("spade.shard-picks"), Immutable]
 public sealed record ShardPicks([property: Id(0)] ulong[] Ids, [property: Id(1)] int[] Positions)
 {
-    public static ShardPicks From(IReadOnlyList<GalleryPick> picks) => new([.. picks.Select(p => p.Id.Value)], [.. picks.Select(p => p.Position)]);
+    public static ShardPicks From(IReadOnlyList<GalleryPick> picks) =>
+        new([.. picks.Select(p => p.Id.Value)], [.. picks.Select(p => p.Position)]);
 
     public IReadOnlyList<GalleryPick> ToPicks() => [.. Ids.Zip(Positions, (id, p) => new GalleryPick(p, new ImageId(id)))];
 }

@@ -35,4 +35,5 @@ internal sealed class ManifestCache(IGalleryStore store)
 
 /// <summary>A query asks for a version that a shard cannot load any more; it is asked again with the current one.</summary>
 [GenerateSerializer, Alias("spade.version-gone")]
-internal sealed class VersionGoneException(string category, int version) : Exception($"version {version} of category '{category}' has been compacted away");
+internal sealed class VersionGoneException(string category, int version)
+    : Exception($"version {version} of category '{category}' has been compacted away");

@@ -29,7 +29,8 @@ internal sealed class ShardCache
     private long _bytes, _closing, _opened, _uses;
 
     public ShardCache(IGalleryStore store, ManifestCache manifests, IOptions<GalleryOptions> options)
-        => (_store, _manifests, _memory, _share) = (store, manifests, options.Value.Memory, Math.Min(options.Value.ShardMemory, options.Value.Memory));
+        => (_store, _manifests, _memory, _share) =
+        (store, manifests, options.Value.Memory, Math.Min(options.Value.ShardMemory, options.Value.Memory));
 
     public GalleryMemory State
     {
@@ -38,7 +39,8 @@ internal sealed class ShardCache
 
     /// <summary>One shard of one version; dispose it after use.</summary>
     /// <exception cref="VersionGoneException">It has been compacted away.</exception>
-    /// <exception cref="SpadeException">InvalidArgument: the budget is too small for it. As <see cref="GalleryShard.LoadAsync"/>.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: the budget is too small for it. As
+    /// <see cref="GalleryShard.LoadAsync"/>.</exception>
     public async ValueTask<ShardLease> RentAsync(ShardKey key, int version, CancellationToken cancellationToken)
     {
         Entry? entry;

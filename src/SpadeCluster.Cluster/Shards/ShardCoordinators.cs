@@ -13,5 +13,6 @@ internal sealed class ShardCoordinators(IGrainFactory grains, SiloCalls calls, I
         => new(manifest.Model, manifest.Images.Count, Shards(manifest), options.Value.Threads, SpadeMeter.Stage);
 
     private IReadOnlyList<ClusterShard> Shards(GalleryManifest m)
-        => [.. Enumerable.Range(0, m.Shards).Select(s => new ClusterShard(grains, calls, options.Value.Replicas, m.Category, m.Version, s, m.Shards))];
+        => [.. Enumerable.Range(0, m.Shards)
+            .Select(s => new ClusterShard(grains, calls, options.Value.Replicas, m.Category, m.Version, s, m.Shards))];
 }

@@ -9,5 +9,6 @@ namespace SpadeCluster.Cluster.Shards;
 internal static class ShardPlacement
 {
     public static IReadOnlyList<KnownSilo> Rank(string category, int shard, IReadOnlyList<KnownSilo> silos)
-        => [.. silos.OrderByDescending(s => XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{category}/{shard}@{s.Name}"))).ThenBy(s => s.Name, StringComparer.Ordinal)];
+        => [.. silos.OrderByDescending(s => XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{category}/{shard}@{s.Name}")))
+            .ThenBy(s => s.Name, StringComparer.Ordinal)];
 }

@@ -9,13 +9,15 @@ namespace SpadeCluster.Cluster.Telemetry;
 internal static class ClusterMetrics
 {
     private static readonly Meter Meter = new(SpadeMeter.Name);
-    private static readonly ConcurrentDictionary<object, (ExtractionQueue Queue, PyramidLeases Leases)> Extractors = new(ReferenceEqualityComparer.Instance);
+    private static readonly ConcurrentDictionary<object, (ExtractionQueue Queue, PyramidLeases Leases)> Extractors =
+        new(ReferenceEqualityComparer.Instance);
     private static readonly Counter<long> Sent = Meter.CreateCounter<long>("spade.sent", "By", "Payload bytes between silos, by kind");
 
     public static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("spade.extractor.batch", "{image}");
     public static readonly Counter<long> LeaseHits = Meter.CreateCounter<long>("spade.lease.hits");
     public static readonly Counter<long> LeaseMisses = Meter.CreateCounter<long>("spade.lease.misses");
-    public static readonly Counter<long> Retries = Meter.CreateCounter<long>("spade.retries", "{call}", "Calls repeated because a silo was lost");
+    public static readonly Counter<long> Retries =
+        Meter.CreateCounter<long>("spade.retries", "{call}", "Calls repeated because a silo was lost");
 
     static ClusterMetrics()
     {

@@ -6,7 +6,8 @@ namespace SpadeCluster.Evaluation;
 /// <param name="Threshold">Scores above it are defects.</param>
 /// <param name="Misses">Share of the known defects at or below it.</param>
 /// <param name="FalseRejects">Share of the normals above it, by their leave-one-out scores.</param>
-/// <param name="Cost">Expected: misses times their cost plus false rejects times theirs, defects and good parts taken as equally frequent.</param>
+/// <param name="Cost">Expected: misses times their cost plus false rejects times theirs, defects and good parts taken as
+/// equally frequent.</param>
 public sealed record ThresholdCost(double Threshold, RateInterval Misses, RateInterval FalseRejects, double Cost);
 
 /// <summary>Thresholds judged by a few defects that are known, beside the normals.</summary>
@@ -18,7 +19,8 @@ public static class KnownDefects
     /// <param name="costMiss">What a missed defect costs.</param>
     /// <param name="costReject">What a rejected good part costs, in the same unit.</param>
     /// <returns>Ascending by threshold.</returns>
-    public static IReadOnlyList<ThresholdCost> Judge(Calibration calibration, IReadOnlyList<double> defects, double costMiss, double costReject)
+    public static IReadOnlyList<ThresholdCost> Judge(Calibration calibration, IReadOnlyList<double> defects, double costMiss,
+        double costReject)
     {
         double[] scores = [.. calibration.Scores.Concat(defects).Distinct().Order()];
         double[] between = [.. scores.Zip(scores.Skip(1)).Select(p => p.First + (p.Second - p.First) / 2)];
@@ -26,14 +28,16 @@ public static class KnownDefects
     }
 
     /// <summary>One threshold's figures.</summary>
-    public static ThresholdCost At(Calibration calibration, IReadOnlyList<double> defects, double threshold, double costMiss, double costReject)
+    public static ThresholdCost At(Calibration calibration, IReadOnlyList<double> defects, double threshold, double costMiss,
+        double costReject)
     {
         var misses = RateInterval.Of(defects.Count(d => d <= threshold), defects.Count);
         var rejects = calibration.Estimate(threshold);
         return new(threshold, misses, rejects, costMiss * misses.Rate + costReject * rejects.Rate);
     }
 
-    /// <summary>The threshold of least expected cost; of several equal ones in a row, the middle one: it is farthest from being wrong.</summary>
+    /// <summary>The threshold of least expected cost; of several equal ones in a row, the middle one: it is farthest from
+    /// being wrong.</summary>
     public static ThresholdCost Cheapest(IReadOnlyList<ThresholdCost> judged)
     {
         double least = judged.Min(j => j.Cost);

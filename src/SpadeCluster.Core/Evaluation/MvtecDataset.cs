@@ -25,12 +25,15 @@ public sealed record MvtecDataset(string Name, string Root, IReadOnlyList<string
     {
         if (!Directory.Exists(path)) throw new SpadeException(SpadeError.NotFound, $"no folder '{path}'");
         if (IsCategory(path)) return [OpenCategory(path)];
-        MvtecDataset[] found = [.. Directory.EnumerateDirectories(path).Where(IsCategory).Order(StringComparer.Ordinal).Select(OpenCategory)];
+        MvtecDataset[] found = [.. Directory.EnumerateDirectories(path).Where(IsCategory).Order(StringComparer.Ordinal)
+            .Select(OpenCategory)];
         return found.Length > 0 ? found
-            : throw new SpadeException(SpadeError.NotFound, $"'{path}' is not in MVTec's layout: expected train/good and test/<kind> in it, or in folders below it");
+            : throw new SpadeException(SpadeError.NotFound,
+                $"'{path}' is not in MVTec's layout: expected train/good and test/<kind> in it, or in folders below it");
     }
 
-    private static bool IsCategory(string path) => Directory.Exists(Path.Combine(path, "train", "good")) && Directory.Exists(Path.Combine(path, "test"));
+    private static bool IsCategory(string path) =>
+        Directory.Exists(Path.Combine(path, "train", "good")) && Directory.Exists(Path.Combine(path, "test"));
 
     private static MvtecDataset OpenCategory(string path)
     {

@@ -80,7 +80,8 @@ public sealed class RankedScores
         int stride = Math.Max(1, _steps.Count / most);
         for (int i = 0; i < _steps.Count; i++)
             if (i % stride == 0 || i == _steps.Count - 1)
-                points.Add((_steps[i].FalsePositives / (double)Math.Max(Negatives, 1), _steps[i].TruePositives / (double)Math.Max(Positives, 1)));
+                points.Add((_steps[i].FalsePositives / (double)Math.Max(Negatives, 1),
+                    _steps[i].TruePositives / (double)Math.Max(Positives, 1)));
         return points;
     }
 }

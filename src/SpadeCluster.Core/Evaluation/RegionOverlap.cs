@@ -13,7 +13,8 @@ public static class RegionOverlap
 
     /// <param name="images">Per image its map and true mask, both [height][width].</param>
     /// <returns>Area up to a false-positive rate of 0.3, divided by 0.3 (NaN without regions or normal pixels), and the curve.</returns>
-    public static (double Area, IReadOnlyList<(double FalsePositiveRate, double Overlap)> Curve) Measure(IReadOnlyList<(float[] Map, bool[] Mask, int Width)> images)
+    public static (double Area, IReadOnlyList<(double FalsePositiveRate, double Overlap)> Curve) Measure(
+        IReadOnlyList<(float[] Map, bool[] Mask, int Width)> images)
     {
         var regions = new List<float[]>();
         var outside = new List<float>();

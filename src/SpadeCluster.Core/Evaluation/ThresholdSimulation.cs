@@ -8,13 +8,15 @@ namespace SpadeCluster.Evaluation;
 /// <param name="Contaminated">Share of the normals that are none: their scores are a defect's.</param>
 /// <param name="Misses">Share of defects below the threshold.</param>
 /// <param name="FalseRejects">Share of normals above it.</param>
-public sealed record ThresholdSimulationRow(int Normals, string Tails, double Contaminated, ThresholdRule Rule, double Misses, double FalseRejects)
+public sealed record ThresholdSimulationRow(int Normals, string Tails, double Contaminated, ThresholdRule Rule, double Misses,
+    double FalseRejects)
 {
     public double MeanError => 0.5 * (Misses + FalseRejects);
 }
 
 /// <summary>
-/// Compares the threshold rules where the truth is known. A normal's log score is 0.25 Z, Z of variance 1; a defect's is 0.25 (3.5 + 1.5 Z'),
+/// Compares the threshold rules where the truth is known. A normal's log score is 0.25 Z, Z of variance 1; a defect's is
+/// 0.25 (3.5 + 1.5 Z'),
 /// Z' normal: an AUROC of 0.97. Contaminated normals are drawn as defects. Suspects are set aside as in <see cref="Calibration"/>.
 /// </summary>
 public static class ThresholdSimulation
@@ -45,7 +47,8 @@ public static class ThresholdSimulation
         var (misses, rejects) = (new double[rules.Length], new double[rules.Length]);
         for (int draw = 0; draw < draws; draw++)
         {
-            double[] scores = [.. Enumerable.Range(0, n).Select(_ => random.NextDouble() < contaminated ? Defect(random) : Normal(random, heavy)).Order()];
+            double[] scores = [.. Enumerable.Range(0, n)
+                .Select(_ => random.NextDouble() < contaminated ? Defect(random) : Normal(random, heavy)).Order()];
             double limit = ThresholdEstimate.SuspectLimit(scores);
             double[] counted = [.. scores.Where(s => s <= limit)];
             for (int r = 0; r < rules.Length; r++)
@@ -59,7 +62,8 @@ public static class ThresholdSimulation
             }
         }
         double judged = (double)draws * Judged;
-        return rules.Select((rule, r) => new ThresholdSimulationRow(n, heavy ? "heavy" : "light", contaminated, rule, misses[r] / judged, rejects[r] / judged));
+        return rules.Select((rule, r) =>
+            new ThresholdSimulationRow(n, heavy ? "heavy" : "light", contaminated, rule, misses[r] / judged, rejects[r] / judged));
     }
 
     private static double Normal(Random random, bool heavy)
@@ -73,5 +77,6 @@ public static class ThresholdSimulation
 
     private static double Defect(Random random) => Math.Exp(Spread * (DefectShift + DefectSpread * Gaussian(random)));
 
-    private static double Gaussian(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+    private static double Gaussian(Random random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

@@ -36,10 +36,10 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
         // The last row may come without its padding.
         Int128 needed = (Int128)step * (Height - 1) + row;
         if (Pixels.Length < needed || Pixels.Length > (Int128)step * Height)
-            throw Invalid($"{Width}x{Height} pixels of {Format} with a stride of {step} bytes take {needed} bytes, "
-                + $"but {Pixels.Length} came");
+            throw Invalid($"{Width}x{Height} pixels of {Format}, stride {step} bytes, take {needed} bytes, but {Pixels.Length} came");
         if (row * Height > Array.MaxLength - HeaderBytes)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"{Name}: {Width}x{Height} pixels are too many; send a smaller image");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{Name}: {Width}x{Height} pixels are too many; send a smaller image");
 
         byte[] packed = GC.AllocateUninitializedArray<byte>((int)(HeaderBytes + row * Height));
         Magic.CopyTo(packed);
@@ -61,7 +61,7 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
     public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> packed) => packed.Length < HeaderBytes ? (0, 0)
         : (BinaryPrimitives.ReadInt32LittleEndian(packed[WidthAt..]), BinaryPrimitives.ReadInt32LittleEndian(packed[HeightAt..]));
 
-    /// <summary>The pixels of packed bytes: gray as three equal channels, 16 bits rounded to the nearest of 8.</summary>
+    /// <summary>The pixels of packed bytes, as <see cref="ToRgb"/> gives them.</summary>
     /// <exception cref="SpadeException">InvalidArgument: not what <see cref="Pack"/> made.</exception>
     public static RgbImage Unpack(ReadOnlySpan<byte> packed)
     {
@@ -70,13 +70,19 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
         if (!IsPacked(packed) || width <= 0 || height <= 0 || format is not (RawFormat.Rgb8 or RawFormat.Gray8 or RawFormat.Gray16)
             || (Int128)width * height * PixelBytes(format) != packed.Length - HeaderBytes)
             throw new SpadeException(SpadeError.InvalidArgument, "cannot decode the image: the packed pixels are damaged or truncated");
-        var pixels = packed[HeaderBytes..];
+        return ToRgb(format, width, height, packed[HeaderBytes..]);
+    }
+
+    /// <summary>Pixels without padding as RGB: gray as three equal channels, 16 bits rounded to the nearest of 8.</summary>
+    /// <param name="pixels">Exactly as many bytes as the size takes; <see cref="RawFormat.Bgr8"/> is not taken.</param>
+    public static RgbImage ToRgb(RawFormat format, int width, int height, ReadOnlySpan<byte> pixels)
+    {
         byte[] rgb = GC.AllocateUninitializedArray<byte>(checked(3 * width * height));
         if (format == RawFormat.Rgb8) pixels.CopyTo(rgb);
         else
             for (int i = 0, at = 0; at < rgb.Length; i++, at += 3)
-                rgb[at] = rgb[at + 1] = rgb[at + 2] = format == RawFormat.Gray8
-                    ? pixels[i] : Round(BinaryPrimitives.ReadUInt16LittleEndian(pixels[(2 * i)..]));
+                rgb[at] = rgb[at + 1] = rgb[at + 2] =
+                    format == RawFormat.Gray8 ? pixels[i] : Round(BinaryPrimitives.ReadUInt16LittleEndian(pixels[(2 * i)..]));
         return new RgbImage(width, height, rgb);
     }
 

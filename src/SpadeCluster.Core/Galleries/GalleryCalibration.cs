@@ -7,7 +7,8 @@ namespace SpadeCluster.Galleries;
 public static class GalleryCalibration
 {
     /// <returns>The settings of the newest version with thresholds; null: no kept version has any, or there is no such category.</returns>
-    public static async ValueTask<ScoringOptions?> ReadSettingsAsync(this IGalleryService galleries, string category, CancellationToken cancellationToken = default)
+    public static async ValueTask<ScoringOptions?> ReadSettingsAsync(this IGalleryService galleries, string category,
+        CancellationToken cancellationToken = default)
     {
         if (!(await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal)) return null;
         return (await galleries.FindScoringVersionAsync(category, cancellationToken))?.Calibration?.Options;
@@ -15,18 +16,22 @@ public static class GalleryCalibration
 
     /// <returns>The version that images are scored with: the newest one with thresholds; null: no kept version has any.</returns>
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
-    public static async ValueTask<GalleryManifest?> FindScoringVersionAsync(this IGalleryService galleries, string category, CancellationToken cancellationToken = default)
+    public static async ValueTask<GalleryManifest?> FindScoringVersionAsync(this IGalleryService galleries, string category,
+        CancellationToken cancellationToken = default)
     {
         var current = await galleries.GetAsync(category, cancellationToken);
         if (current.Calibration is not null) return current;
-        return (await galleries.HistoryAsync(category, cancellationToken)).LastOrDefault(v => v.Calibrated && v.Version < current.Version) is { } known
+        return (await galleries.HistoryAsync(category, cancellationToken))
+            .LastOrDefault(v => v.Calibrated && v.Version < current.Version) is { } known
             ? await galleries.GetVersionAsync(category, known.Version, cancellationToken) : null;
     }
 
     /// <summary>Learns the thresholds of a changed version that needs some: it has none, and more than one image.</summary>
     /// <param name="settings">Settings of before, or those asked for; null: the defaults.</param>
-    public static async ValueTask<GalleryManifest> CalibrateAgainAsync(this IGalleryService galleries, GalleryManifest changed, ScoringOptions? settings, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
-        => changed.NeedsCalibration() ? await galleries.CalibrateAsync(changed.Category, settings.FittedTo(changed.Images.Count), progress, cancellationToken) : changed;
+    public static async ValueTask<GalleryManifest> CalibrateAgainAsync(this IGalleryService galleries, GalleryManifest changed,
+        ScoringOptions? settings, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        => changed.NeedsCalibration()
+        ? await galleries.CalibrateAsync(changed.Category, settings.FittedTo(changed.Images.Count), progress, cancellationToken) : changed;
 
     public static bool NeedsCalibration(this GalleryManifest version) => version is { Calibration: null, Images.Count: > 1 };
 

@@ -4,7 +4,8 @@ namespace SpadeCluster.Galleries;
 
 public sealed partial class GalleryService
 {
-    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) => store.ListCategoriesAsync(cancellationToken);
+    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) =>
+        store.ListCategoriesAsync(cancellationToken);
 
     public async ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
         => await store.ReadCurrentAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory(category);
@@ -32,7 +33,8 @@ public sealed partial class GalleryService
     }
 
     public async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
-        => GalleryDiff.Between(await GetVersionAsync(category, from, cancellationToken), await GetVersionAsync(category, to, cancellationToken));
+        => GalleryDiff.Between(await GetVersionAsync(category, from, cancellationToken),
+            await GetVersionAsync(category, to, cancellationToken));
 
     public async ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
     {
@@ -41,7 +43,8 @@ public sealed partial class GalleryService
             : throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image {id}");
     }
 
-    public async ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public async ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         var problems = new List<string>();
         var images = new SortedDictionary<ImageId, FeatureModel>();

@@ -19,7 +19,8 @@ namespace SpadeCluster.Galleries;
 /// <param name="shards">Shards of new categories.</param>
 /// <param name="open">How a version is opened for calibration; null: in this process.</param>
 public sealed partial class GalleryService(
-    IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null, Func<RgbImage, byte[]?>? thumbnail = null,
+    IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null,
+    Func<RgbImage, byte[]?>? thumbnail = null,
     int shards = 1, Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null) : IGalleryService
 {
     public const int MaxThumbnailBytes = 20_000, MaxShards = 1024;
@@ -30,13 +31,16 @@ public sealed partial class GalleryService(
     /// another writer holds it.</summary>
     public Func<string, CancellationToken, ValueTask<IDisposable>> Lock { get; init; } = store.LockAsync;
 
-    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
+        string? reason = null, CancellationToken cancellationToken = default)
         => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, cancellationToken);
 
-    public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
+        IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
         => AddAsync(category, sources, 0, progress, reason, cancellationToken);
 
-    private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected, IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
+    private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected,
+        IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
     {
         if (reason is not null) CheckReason(reason);
         CategoryName.Check(category);
@@ -56,7 +60,8 @@ public sealed partial class GalleryService(
             progress?.Report(outcome);
         }
         if (added == 0) return current;
-        return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values, $"add {added} image{(added == 1 ? "" : "s")}{(reason is null ? "" : $": {reason}")}", cancellationToken), cancellationToken);
+        return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values,
+            $"add {added} image{(added == 1 ? "" : "s")}{(reason is null ? "" : $": {reason}")}", cancellationToken), cancellationToken);
 
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {
@@ -67,10 +72,12 @@ public sealed partial class GalleryService(
             {
                 var file = await source.ReadAsync(cancellationToken);
                 var sha256 = SHA256.HashData(file);
-                image = new GalleryImage(ImageId.FromSha256(sha256), Convert.ToHexStringLower(sha256), source.Name, _clock.GetUtcNow(), author);
+                image = new GalleryImage(ImageId.FromSha256(sha256), Convert.ToHexStringLower(sha256), source.Name, _clock.GetUtcNow(),
+                    author);
                 if (images.TryGetValue(image.Id, out var same))
                     return same.Sha256 == image.Sha256 ? new AddOutcome(source.Name, image.Id, AddStatus.Duplicate)
-                        : new AddOutcome(source.Name, null, AddStatus.Failed, $"{source.Name}: its id {image.Id} is taken by '{same.Source}', another file; save the photograph anew");
+                        : new AddOutcome(source.Name, null, AddStatus.Failed,
+                            $"{source.Name}: its id {image.Id} is taken by '{same.Source}', another file; save the photograph anew");
                 var input = preparer.Prepare(file, source.Name).Input;
                 await extractor.ExtractAsync([input], [features], cancellationToken);
                 pyramid = FeaturePyramid.From(features);
@@ -81,13 +88,15 @@ public sealed partial class GalleryService(
                 return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
             }
             // Outside the try: a disk that is full is no fault of the image, and ends the batch.
-            await store.WriteImageAsync(category, image.Id, extractor.Model.Digest, StoredFeatures.From([.. features.Pooled], pyramid), pyramid, picture, cancellationToken);
+            await store.WriteImageAsync(category, image.Id, extractor.Model.Digest, StoredFeatures.From([.. features.Pooled], pyramid),
+                pyramid, picture, cancellationToken);
             images.Add(image.Id, image);
             return new AddOutcome(source.Name, image.Id, AddStatus.Added);
         }
     }
 
-    public async ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default)
     {
         CheckReason(reason);
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
@@ -96,13 +105,18 @@ public sealed partial class GalleryService(
         var retired = new Dictionary<ImageId, string>();
         foreach (string name in images)
         {
-            var image = ImageNames.Find(current.Images, name) ?? throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
+            var image = ImageNames.Find(current.Images, name)
+                ?? throw new SpadeException(SpadeError.NotFound,
+                    $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
             retired.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}", cancellationToken), cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing,
+            current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}", cancellationToken),
+                cancellationToken);
     }
 
-    public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default)
     {
         CheckReason(reason);
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
@@ -116,14 +130,19 @@ public sealed partial class GalleryService(
         var restored = new Dictionary<ImageId, string>();
         foreach (string name in images)
         {
-            var image = ImageNames.Find(retired.Values, name) ?? throw new SpadeException(SpadeError.NotFound, $"no kept version of category '{category}' has a retired image '{name}'; 'spade gallery diff' shows what a version removed");
+            var image = ImageNames.Find(retired.Values, name)
+                ?? throw new SpadeException(SpadeError.NotFound,
+                    $"no kept version of category '{category}' has a retired image '{name}'; 'spade gallery diff' shows what a version "
+                    + $"removed");
             all[image.Id] = image;
             restored.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, all.Values, $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, all.Values,
+            $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
     }
 
-    public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason,
+        CancellationToken cancellationToken = default)
     {
         CheckReason(reason);
         using var writer = await Lock(CategoryName.Check(category), cancellationToken);
@@ -131,10 +150,15 @@ public sealed partial class GalleryService(
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
         var older = await store.ReadVersionAsync(category, version, cancellationToken);
-        return await PublishWithKnownThresholdsAsync(older with { Version = versions[^1] + 1, Reason = $"roll back to version {version}: {reason}" }, cancellationToken);
+        return await PublishWithKnownThresholdsAsync(older with
+        {
+            Version = versions[^1] + 1,
+            Reason = $"roll back to version {version}: {reason}"
+        }, cancellationToken);
     }
 
-    public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         CategoryName.Check(category);
         while (true)
@@ -147,11 +171,19 @@ public sealed partial class GalleryService(
             using var writer = await Lock(category, cancellationToken);
             if ((await GetAsync(category, cancellationToken)).Version != current.Version) continue;
             var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
-            return await PublishAsync(current with { Version = current.Version + 1, Reason = options.Theta is { } theta ? string.Create(CultureInfo.InvariantCulture, $"calibrate with theta set to {theta:R}") : $"calibrate at alpha {options.Alpha}", Calibration = calibration }, cancellationToken);
+            return await PublishAsync(current with
+            {
+                Version = current.Version + 1,
+                Reason = options.Theta is { } theta
+                ? string.Create(CultureInfo.InvariantCulture, $"calibrate with theta set to {theta:R}")
+                : $"calibrate at alpha {options.Alpha}",
+                Calibration = calibration
+            }, cancellationToken);
         }
     }
 
-    public async ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
+    public async ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default)
     {
         CheckReason(reason);
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
@@ -162,7 +194,8 @@ public sealed partial class GalleryService(
         foreach (string name in images)
         {
             var image = ImageNames.Find([.. current.Images.Where(i => suspects.Contains(i.Id))], name)
-                ?? throw new SpadeException(SpadeError.NotFound, $"'{name}' is no suspect of category '{category}' that waits; 'spade gallery show {category}' names them");
+                ?? throw new SpadeException(SpadeError.NotFound,
+                    $"'{name}' is no suspect of category '{category}' that waits; 'spade gallery show {category}' names them");
             accepted.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
         return await PublishAsync(current with
@@ -184,7 +217,8 @@ public sealed partial class GalleryService(
         return await PublishAsync(next, cancellationToken);
     }
 
-    public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default)
+    public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention,
+        CancellationToken cancellationToken = default)
     {
         using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var history = await HistoryAsync(category, cancellationToken);
@@ -195,15 +229,20 @@ public sealed partial class GalleryService(
     {
         if (string.IsNullOrWhiteSpace(reason)) throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record");
         // Histories are printed on terminals, which such characters can command.
-        if (reason.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t'))) throw new SpadeException(SpadeError.InvalidArgument, "a reason must be text: it holds control characters");
+        if (reason.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t')))
+            throw new SpadeException(SpadeError.InvalidArgument, "a reason must be text: it holds control characters");
     }
 
-    private static string Names(IReadOnlyCollection<string> images) => images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";
+    private static string Names(IReadOnlyCollection<string> images) =>
+        images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";
 
     private static void RequireSame(GalleryManifest? current, FeatureModel model, string preprocessing)
     {
         if (current is not null && (current.Model.Digest != model.Digest || current.Preprocessing != preprocessing))
-            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{current.Category}' was built with model '{current.Model.Name}' (digest {Short(current.Model.Digest)}) after '{current.Preprocessing}', not with '{model.Name}' ({Short(model.Digest)}) after '{preprocessing}': use the same, or build a new category");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{current.Category}' was built with model '{current.Model.Name}' (digest {Short(current.Model.Digest)}) "
+                + $"after '{current.Preprocessing}', not with '{model.Name}' ({Short(model.Digest)}) after '{preprocessing}': use the "
+                + $"same, or build a new category");
     }
 
     private static string Short(string digest) => digest[..Math.Min(12, digest.Length)];
@@ -212,11 +251,14 @@ public sealed partial class GalleryService(
     {
         long needed = images * store.BytesPerImage(model);
         if (store.FreeBytes is { } free && needed > free)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"{images} images need {needed / 1e6:0.0} MB, but only {free / 1e6:0.0} MB are free where category '{category}' is stored; nothing was added");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{images} images need {needed / 1e6:0.0} MB, but only {free / 1e6:0.0} MB are free where category '{category}' is "
+                + $"stored; nothing was added");
     }
 
     /// <summary>A version with other images: its weights are computed from them, in order of id, and it has no thresholds yet.</summary>
-    private async ValueTask<GalleryManifest> NextAsync(string category, GalleryManifest? current, FeatureModel model, string preprocessing, IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
+    private async ValueTask<GalleryManifest> NextAsync(string category, GalleryManifest? current, FeatureModel model, string preprocessing,
+        IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
     {
         GalleryImage[] ordered = [.. images.OrderBy(i => i.Id)];
         FeatureWeights? weights = null;
@@ -247,10 +289,13 @@ public sealed partial class GalleryService(
     private async ValueTask<GalleryManifest> PublishWithKnownThresholdsAsync(GalleryManifest next, CancellationToken cancellationToken)
     {
         var history = next.Calibration is null ? await HistoryAsync(next.Category, cancellationToken) : [];
-        foreach (var known in history.Where(v => v.Calibrated && v.Images == next.Images.Count && v.ModelDigest == next.Model.Digest && v.Preprocessing == next.Preprocessing).Reverse())
+        foreach (var known in history.Where(v =>
+            v.Calibrated && v.Images == next.Images.Count && v.ModelDigest == next.Model.Digest && v.Preprocessing == next.Preprocessing)
+                .Reverse())
         {
             var older = await store.ReadVersionAsync(next.Category, known.Version, cancellationToken);
-            if (older.Images.Select(i => i.Id).SequenceEqual(next.Images.Select(i => i.Id))) return await PublishAsync(next with { Calibration = older.Calibration }, cancellationToken);
+            if (older.Images.Select(i => i.Id).SequenceEqual(next.Images.Select(i => i.Id)))
+                return await PublishAsync(next with { Calibration = older.Calibration }, cancellationToken);
         }
         return await PublishAsync(next, cancellationToken);
     }

@@ -30,14 +30,16 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     /// them, and what a search works in. Less level data than one query needs makes the shard search it in portions; the
     /// result is the same.</param>
     /// <exception cref="SpadeException">InvalidArgument: <paramref name="memory"/> is less than <see cref="LeastMemory"/>.</exception>
-    public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids, long memory = DefaultMemory, CancellationToken cancellationToken = default)
+    public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids,
+        long memory = DefaultMemory, CancellationToken cancellationToken = default)
     {
         ImageId[] mine = [.. ids];
         CheckMemory(manifest, mine.Length, memory);
         var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled, mine.Length);
         // In portions: all of them at once, on their way into the index, would take the same memory again.
         foreach (var portion in mine.Chunk(256))
-            foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken)) images.Add(pooled);
+            foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken))
+                images.Add(pooled);
         return new GalleryShard(store, manifest, mine, images, memory - PooledBytes(manifest.Model, mine.Length));
     }
 
@@ -50,16 +52,20 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         _images.Dispose();
     }
 
-    public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
+    public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
+        CancellationToken cancellationToken = default)
     {
         // Its rows are gone: an answer would be empty, and a gallery would seem to hold less than it does.
         ObjectDisposedException.ThrowIf(_disposed, this);
         // One more than asked for, in case the one to leave out is among them. Rows are in order of ids: so are ties.
-        var rows = _ids.Length == 0 ? [] : _images.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
-        return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. rows.Select(r => new Neighbour(_ids[r.Row], r.Distance)).Where(n => n.Id != exclude).Take(count)]);
+        var rows = _ids.Length == 0
+            ? [] : _images.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
+        return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. rows.Select(r => new Neighbour(_ids[r.Row], r.Distance))
+            .Where(n => n.Id != exclude).Take(count)]);
     }
 
-    public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
+    public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks,
+        PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var (index, pages) = await IndexAsync().WaitAsync(cancellationToken);
@@ -91,7 +97,9 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     {
         long needed = LeastMemory(manifest.Model, images);
         if (memory < needed)
-            throw new SpadeException(SpadeError.InvalidArgument, $"category '{manifest.Category}' was given {memory / 1e6:0.0} MB of memory for {images} images, but needs {needed / 1e6:0.0} MB: allow more");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"category '{manifest.Category}' was given {memory / 1e6:0.0} MB of memory for {images} images, but needs "
+                + $"{needed / 1e6:0.0} MB: allow more");
     }
 
     /// <summary>Bytes with which a shard keeps all its images' level data, as <see cref="TrainAsync"/> divides them.</summary>
@@ -102,7 +110,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     }
 
     /// <summary>Bytes below which a shard is refused: pooled features, one search, and the level data of two images.</summary>
-    internal static long LeastMemory(FeatureModel model, int images) => PooledBytes(model, images) + SearchBytes(model) + 2 * PyramidBytes(model);
+    internal static long LeastMemory(FeatureModel model, int images) =>
+        PooledBytes(model, images) + SearchBytes(model) + 2 * PyramidBytes(model);
 
     private static long PooledBytes(FeatureModel model, int images) => ImageIndex.ResidentBytes(model.PooledLength, images);
 
@@ -113,7 +122,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     /// it came and in the forms the levels are compared in (about eight times a pyramid's bytes); as much again for queries
     /// that the garbage collector has not come to yet.
     /// </summary>
-    private static long SearchBytes(FeatureModel model) => Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 16 * PyramidBytes(model);
+    private static long SearchBytes(FeatureModel model) =>
+        Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 16 * PyramidBytes(model);
 
     /// <summary>Trained on first use, once; after a failure (a store that did not answer) the next call tries again.</summary>
     private Task<PagedIndex> IndexAsync()
@@ -125,7 +135,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         }
     }
 
-    /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its result.</summary>
+    /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its
+    /// result.</summary>
     private async Task<PagedIndex> TrainAsync()
     {
         // Some is left for searches, of which several may run at once.

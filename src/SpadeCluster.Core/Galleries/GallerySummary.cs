@@ -4,10 +4,12 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Galleries;
 
 /// <summary>A category in a list.</summary>
-public sealed record GallerySummary(string Category, int Version, int Images, int Shards, string Model, string Preprocessing, bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
+public sealed record GallerySummary(string Category, int Version, int Images, int Shards, string Model, string Preprocessing,
+    bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
 {
     public static GallerySummary Of(GalleryManifest m)
-        => new(m.Category, m.Version, m.Images.Count, m.Shards, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt, m.CreatedBy, m.Reason);
+        => new(m.Category, m.Version, m.Images.Count, m.Shards, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt,
+            m.CreatedBy, m.Reason);
 }
 
 /// <summary>A normal and its score against the others.</summary>
@@ -15,7 +17,8 @@ public sealed record NormalScoreRow(string ImageId, string Source, double RawSco
 {
     /// <returns>Null where the calibration was not made just now.</returns>
     public static IReadOnlyList<NormalScoreRow>? Of(Calibration? c)
-        => c is { Highest.Count: > 0 } ? [.. c.Highest.Select(h => new NormalScoreRow(h.Image.Id.ToString(), h.Image.Source, h.Score))] : null;
+        => c is { Highest.Count: > 0 }
+        ? [.. c.Highest.Select(h => new NormalScoreRow(h.Image.Id.ToString(), h.Image.Source, h.Score))] : null;
 }
 
 /// <summary>A normal far outside the others, with its score against them and the next lower one.</summary>
@@ -24,7 +27,8 @@ public sealed record SuspectRow(string ImageId, string Source, double RawScore, 
     public static IReadOnlyList<SuspectRow> Of(GalleryManifest? m)
     {
         var sources = m?.Images.ToDictionary(i => i.Id, i => i.Source);
-        return [.. (m?.Calibration?.Suspects ?? []).Select(s => new SuspectRow(s.Image.ToString(), sources!.GetValueOrDefault(s.Image, ""), s.Score, s.Next, s.Accepted))];
+        return [.. (m?.Calibration?.Suspects ?? [])
+            .Select(s => new SuspectRow(s.Image.ToString(), sources!.GetValueOrDefault(s.Image, ""), s.Score, s.Next, s.Accepted))];
     }
 }
 
@@ -34,12 +38,14 @@ public sealed record GalleryImageRow(string ImageId, string Source, string Sha25
 /// <param name="PromisedFalseRejectRate">What <paramref name="PromisedTheta"/>, the conformal threshold, keeps.</param>
 /// <param name="EstimatedFalseRejectRate">Of theta, with a 95 % interval.</param>
 /// <param name="HighestNormals">After calibrating: the normals that score highest against the others, highest first.</param>
-public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate, ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images,
+public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate,
+    ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images,
     double? PromisedTheta, double? Review, RateInterval? EstimatedFalseRejectRate, IReadOnlyList<SuspectRow> Suspects,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NormalScoreRow>? HighestNormals = null)
 {
     public static GalleryDetails Of(GalleryManifest m) => new(
         GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
         [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))],
-        m.Calibration?.PromisedTheta, m.Calibration?.Review, m.Calibration?.EstimatedRate, SuspectRow.Of(m), NormalScoreRow.Of(m.Calibration));
+        m.Calibration?.PromisedTheta, m.Calibration?.Review, m.Calibration?.EstimatedRate, SuspectRow.Of(m),
+            NormalScoreRow.Of(m.Calibration));
 }

@@ -3,7 +3,8 @@ namespace SpadeCluster.Galleries;
 /// <summary>One line of a gallery's history.</summary>
 /// <param name="Problem">Why this version cannot be read, in one sentence; the other values are then empty.</param>
 public sealed record GalleryVersion(
-    int Version, DateTimeOffset CreatedAt, string CreatedBy, string Reason, string ModelDigest, string Preprocessing, int Images, bool Calibrated, string? Problem = null)
+    int Version, DateTimeOffset CreatedAt, string CreatedBy, string Reason, string ModelDigest, string Preprocessing, int Images,
+    bool Calibrated, string? Problem = null)
 {
     public static GalleryVersion Of(GalleryManifest m)
         => new(m.Version, m.CreatedAt, m.CreatedBy, m.Reason, m.Model.Digest, m.Preprocessing, m.Images.Count, m.Calibration is not null);

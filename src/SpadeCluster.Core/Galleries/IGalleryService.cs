@@ -16,24 +16,29 @@ public interface IGalleryService
     /// </summary>
     /// <param name="reason">Why, for the record; null: nothing is said.</param>
     /// <returns>The version that is current now: unchanged when nothing was added, null when there is none.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: an empty reason. FailedPrecondition: a writer at work, or the gallery's model is not at hand.
+    /// <exception cref="SpadeException">InvalidArgument: an empty reason. FailedPrecondition: a writer at work, or the
+    /// gallery's model is not at hand.
     /// ResourceExhausted: predicted not to fit on the disk, or the disk is full.</exception>
-    ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
+        string? reason = null, CancellationToken cancellationToken = default);
 
     /// <summary>The same for images that arrive one by one; each is asked for when the one before it is durable.</summary>
-    ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null,
+        string? reason = null, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes a version without the given images; their features stay for older versions.</summary>
     /// <param name="images">Source names or ids; or file names or beginnings of ids, four digits at least, that only one has.</param>
     /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.
     /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
-    ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Publishes a version with images that an older version has and the current one lacks: undoes a retirement.</summary>
     /// <param name="images">As for <see cref="RetireAsync"/>, among the retired ones.</param>
     /// <exception cref="SpadeException">NotFound: no kept version has one of them; nothing is changed.
     /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
-    ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are again what they
     /// were, to the bit. Also the way out when the current version is damaged.</summary>
@@ -41,13 +46,15 @@ public interface IGalleryService
     ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Learns thresholds for the current images and publishes them as a version.</summary>
-    ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Says of suspects that they are good: they count in the thresholds from now on, which are published as a version.</summary>
     /// <param name="images">As for <see cref="RetireAsync"/>, among the suspects that wait.</param>
     /// <exception cref="SpadeException">NotFound: one of them is no suspect that waits; nothing is changed.
     /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
-    ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default);
+    ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Publishes the current version in another number of shards, for clusters. Changes no score; unchanged where
     /// the gallery has that many already.</summary>
@@ -72,5 +79,6 @@ public interface IGalleryService
 
     /// <summary>Reads every byte of every kept version.</summary>
     /// <returns>One sentence per damaged or missing version or image; empty when all is well.</returns>
-    ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default);
+    ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default);
 }

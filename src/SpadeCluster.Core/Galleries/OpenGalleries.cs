@@ -31,7 +31,9 @@ public sealed class OpenGalleries : IDisposable
     /// <param name="each">Bytes that one may take at most, unless it cannot be opened with fewer; null: all of them.</param>
     /// <param name="threads">Threads one search may use; 0 for all processors.</param>
     public OpenGalleries(IGalleryStore store, long memory = GalleryShard.DefaultMemory, long? each = null, int threads = 0)
-        : this(memory, m => GalleryShard.MemoryFor(m, m.Images.Count, memory, each ?? memory), (m, bytes) => OpenGallery.LoadAsync(store, m, threads: threads, memory: bytes)) { }
+        : this(memory, m => GalleryShard.MemoryFor(m, m.Images.Count, memory, each ?? memory), (m, bytes) =>
+            OpenGallery.LoadAsync(store, m, threads: threads, memory: bytes))
+    { }
 
     /// <param name="size">Bytes a gallery shall have, at most <paramref name="memory"/>.</param>
     /// <param name="open">Opens it within them.</param>
@@ -51,7 +53,8 @@ public sealed class OpenGalleries : IDisposable
     public OpenGallery? TryRent(string category, int version)
     {
         lock (_lock)
-            return _waiting.Count == 0 && _entries.TryGetValue(category, out var entry) && entry.Version >= version && entry.Gallery is { } gallery ? Lease(gallery, Use(entry)) : null;
+            return _waiting.Count == 0 && _entries.TryGetValue(category, out var entry) && entry.Version >= version
+                && entry.Gallery is { } gallery ? Lease(gallery, Use(entry)) : null;
     }
 
     /// <summary>The gallery of this version, or of a later one that is open; dispose it after use. An older one of its category
@@ -71,7 +74,8 @@ public sealed class OpenGalleries : IDisposable
             long bytes = _size(manifest);
             var gallery = await RentAsync(new Waiting(manifest, bytes, Alone: true), cancellationToken);
             Work(bytes);
-            return new OpenGallery(gallery.Manifest, gallery.Coordinator, new Leaving(() => Work(0)), gallery, new Leaving(() => _alone.Release()));
+            return new OpenGallery(gallery.Manifest, gallery.Coordinator, new Leaving(() => Work(0)), gallery,
+                new Leaving(() => _alone.Release()));
         }
         catch
         {
@@ -129,7 +133,8 @@ public sealed class OpenGalleries : IDisposable
         }
     }
 
-    private OpenGallery Lease(OpenGallery gallery, Entry entry) => new(gallery.Manifest, gallery.Coordinator, new Leaving(() => Leave(entry)));
+    private OpenGallery Lease(OpenGallery gallery, Entry entry) =>
+        new(gallery.Manifest, gallery.Coordinator, new Leaving(() => Leave(entry)));
 
     /// <summary>Lets in those waiting, in order, until one finds no room. Under the lock.</summary>
     private void Admit()
@@ -152,7 +157,8 @@ public sealed class OpenGalleries : IDisposable
         }
     }
 
-    /// <summary>The gallery asked for, perhaps being opened only now; null: there is no room yet, or there will be none. Under the lock.</summary>
+    /// <summary>The gallery asked for, perhaps being opened only now; null: there is no room yet, or there will be none.
+    /// Under the lock.</summary>
     private Entry? Find(Waiting asked)
     {
         var manifest = asked.Manifest;
@@ -163,7 +169,9 @@ public sealed class OpenGalleries : IDisposable
         }
         if (!asked.Alone && asked.Bytes > _memory - _working)
         {
-            asked.Admitted.TrySetException(new SpadeException(SpadeError.ResourceExhausted, $"category '{manifest.Category}' finds no room in memory while thresholds are learnt; try again, or allow more memory") { RetryAfter = TimeSpan.FromSeconds(5) });
+            asked.Admitted.TrySetException(new SpadeException(SpadeError.ResourceExhausted,
+                $"category '{manifest.Category}' finds no room in memory while thresholds are learnt; try again, or allow more memory")
+            { RetryAfter = TimeSpan.FromSeconds(5) });
             return null;
         }
         long lacking = _bytes - _closing + asked.Bytes - _memory;

@@ -11,14 +11,16 @@ public sealed class OpenGallery : IDisposable
     private IDisposable[]? _held;
 
     /// <param name="held">The pin, and what else is disposed with it.</param>
-    public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, params IDisposable[] held) => (Manifest, Coordinator, _held) = (manifest, coordinator, held);
+    public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, params IDisposable[] held) =>
+        (Manifest, Coordinator, _held) = (manifest, coordinator, held);
 
     public GalleryManifest Manifest { get; }
     public ScoringCoordinator Coordinator { get; }
 
     /// <param name="memory">Bytes that all shards together may take.</param>
     /// <exception cref="SpadeException">NotFound: the version was compacted away since its manifest was read.</exception>
-    public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0, long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
+    public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0,
+        long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
     {
         var pin = await store.PinAsync(manifest.Category, manifest.Version, cancellationToken);
         var parts = new List<GalleryShard>(shards);
@@ -27,9 +29,12 @@ public sealed class OpenGallery : IDisposable
             for (int s = 0; s < shards; s++)
             {
                 int shard = s;
-                parts.Add(await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, shards) == shard), memory / shards, cancellationToken));
+                parts.Add(await GalleryShard.LoadAsync(store, manifest,
+                    manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, shards) == shard), memory / shards,
+                    cancellationToken));
             }
-            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads), [.. parts, pin]);
+            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads),
+                [.. parts, pin]);
         }
         catch
         {

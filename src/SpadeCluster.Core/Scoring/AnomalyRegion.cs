@@ -23,7 +23,8 @@ public sealed record AnomalyRegion(int X, int Y, int Width, int Height, int Area
                 (left, right, top, bottom) = (Math.Min(left, x), Math.Max(right, x), Math.Min(top, y), Math.Max(bottom, y));
                 if (values[at] > values[peak] || (values[at] == values[peak] && at < peak)) peak = at;
             }
-            regions.Add(new AnomalyRegion(left, top, right - left + 1, bottom - top + 1, pixels.Count, values[peak], peak % map.Width, peak / map.Width));
+            regions.Add(new AnomalyRegion(left, top, right - left + 1, bottom - top + 1, pixels.Count, values[peak], peak % map.Width,
+                peak / map.Width));
         }
         regions.Sort((a, b) => a.Peak != b.Peak ? b.Peak.CompareTo(a.Peak) : (a.PeakY, a.PeakX).CompareTo((b.PeakY, b.PeakX)));
         return regions;

@@ -5,7 +5,8 @@ public static class BilinearUpsampling
 {
     /// <param name="source">[sourceHeight][sourceWidth].</param>
     /// <param name="destination">[height][width]; overwritten, or added to where <paramref name="add"/> is set.</param>
-    public static void Resize(ReadOnlySpan<float> source, int sourceHeight, int sourceWidth, Span<float> destination, int height, int width, bool add = false)
+    public static void Resize(ReadOnlySpan<float> source, int sourceHeight, int sourceWidth, Span<float> destination, int height, int width,
+        bool add = false)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(source.Length, sourceHeight * sourceWidth, nameof(source));
         ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, height * width, nameof(destination));

@@ -23,7 +23,8 @@ public sealed record Calibration
     /// <summary>Factor that brings a map set against what is usual to the scale of the scores, so that theta serves both.</summary>
     public double MapScale { get; init; } = 1;
 
-    /// <summary>The false-reject rate that <see cref="PromisedTheta"/> keeps: Options.Alpha, or 1/(n+1) where n normals are too few for it.</summary>
+    /// <summary>The false-reject rate that <see cref="PromisedTheta"/> keeps: Options.Alpha, or 1/(n+1) where n normals are
+    /// too few for it.</summary>
     public required double Rate { get; init; }
 
     /// <summary>Gate distance of each normal against the others, ascending.</summary>
@@ -61,7 +62,8 @@ public sealed record Calibration
     /// <summary>The same scores with thresholds anew, after images were accepted.</summary>
     /// <param name="accepted">Images that an engineer said are good.</param>
     public Calibration Accept(IReadOnlySet<ImageId> accepted)
-        => (this with { Suspects = [.. Suspects.Select(s => s with { Accepted = s.Accepted || accepted.Contains(s.Image) })] }).Thresholds();
+        => (this with { Suspects = [.. Suspects.Select(s => s with { Accepted = s.Accepted || accepted.Contains(s.Image) })] })
+        .Thresholds();
 
     /// <summary>Theta and the review threshold by the options, from the scores that count.</summary>
     internal Calibration Thresholds()
@@ -69,7 +71,8 @@ public sealed record Calibration
         // The conformal promise holds for all normals or for none.
         var scores = Options.Threshold == ThresholdRule.Conformal ? Scores : Counted();
         double theta = Options.Theta ?? ThresholdEstimate.Of(Options.Threshold, scores, Options.Alpha);
-        double? review = Options.ReviewRate is { } rate && rate > Options.Alpha ? Math.Min(theta, ThresholdEstimate.Of(Options.Threshold, scores, rate)) : null;
+        double? review = Options.ReviewRate is { } rate && rate > Options.Alpha
+            ? Math.Min(theta, ThresholdEstimate.Of(Options.Threshold, scores, rate)) : null;
         return this with { Theta = theta, Review = review };
     }
 

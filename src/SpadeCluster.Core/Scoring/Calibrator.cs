@@ -10,11 +10,14 @@ public static class Calibrator
     private const int Told = 3;
 
     /// <exception cref="SpadeException">FailedPrecondition: fewer than 2 images.</exception>
-    public static async ValueTask<Calibration> RunAsync(IGalleryStore store, OpenGallery gallery, ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public static async ValueTask<Calibration> RunAsync(IGalleryStore store, OpenGallery gallery, ScoringOptions options,
+        IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         var manifest = gallery.Manifest;
         int n = manifest.Images.Count;
-        if (n < 2) throw new SpadeException(SpadeError.FailedPrecondition, $"category '{manifest.Category}' has {n} image(s); calibration compares normals with each other and needs at least 2");
+        if (n < 2)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{manifest.Category}' has {n} image(s); calibration compares normals with each other and needs at least 2");
         options.Check(n, manifest.Model.Levels.Count);
         // Scores of all normals are needed, whatever the gate would have let through.
         var always = options with { GatePolicy = GatePolicy.Always };
@@ -35,19 +38,23 @@ public static class Calibrator
         UsualDistances? usual = null;
         if (normalised)
         {
-            usual = UsualDistances.From(found[0].Matches.Height, found[0].Matches.Width, [.. manifest.Images.Select(i => i.Id)], [.. found.Select(f => AnomalyMap.MeanOverKappa(f.Matches))]);
+            usual = UsualDistances.From(found[0].Matches.Height, found[0].Matches.Width, [.. manifest.Images.Select(i => i.Id)],
+                [.. found.Select(f => AnomalyMap.MeanOverKappa(f.Matches))]);
             for (int i = 0; i < n; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                (scores[i], var map) = gallery.Coordinator.Normalise(found[i].Matches, found[i].Ids, usual, 1, options.Sigma, manifest.Images[i].Id);
+                (scores[i], var map) = gallery.Coordinator.Normalise(found[i].Matches, found[i].Ids, usual, 1, options.Sigma,
+                    manifest.Images[i].Id);
                 maps[i] = map.Score;
             }
         }
-        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image, score)).OrderByDescending(s => s.Score)];
+        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image, score))
+            .OrderByDescending(s => s.Score)];
         double[] ascending = [.. highest.Select(h => h.Score).Reverse()];
         double limit = ThresholdEstimate.SuspectLimit(ascending);
         Suspect[] suspects = [.. highest.Zip(highest.Skip(1)).TakeWhile(pair => pair.First.Score > limit)
-            .Select(pair => new Suspect(pair.First.Image.Id, pair.First.Score, pair.Second.Score, manifest.Accepted.Contains(pair.First.Image.Id)))];
+            .Select(pair => new Suspect(pair.First.Image.Id, pair.First.Score, pair.Second.Score,
+                manifest.Accepted.Contains(pair.First.Image.Id)))];
         Array.Sort(gate);
         Array.Sort(maps);
         return new Calibration
@@ -56,7 +63,8 @@ public static class Calibrator
             Tau = ThresholdEstimate.Of(options.Threshold, gate, options.Alpha),
             Theta = 0,
             // The same share of normals exceeds theta by their map as by their score.
-            MapScale = normalised ? ThresholdEstimate.Of(options.Threshold, ascending, options.Alpha) / Math.Max(ThresholdEstimate.Of(options.Threshold, maps, options.Alpha), 1e-12) : 1,
+            MapScale = normalised ? ThresholdEstimate.Of(options.Threshold, ascending,
+                options.Alpha) / Math.Max(ThresholdEstimate.Of(options.Threshold, maps, options.Alpha), 1e-12) : 1,
             Rate = ConformalQuantile.Of(ascending, options.Alpha).Rate,
             GateDistances = gate,
             Scores = ascending,

@@ -32,7 +32,8 @@ public sealed record ImageScore
     /// <summary>"good", "review" or "defect"; null without calibration.</summary>
     public string? Verdict { get; init; }
 
-    /// <summary>The score that decides, unscaled (<see cref="ScoreResult.Score"/>); null where the gate kept the image from the pixel search.</summary>
+    /// <summary>The score that decides, unscaled (<see cref="ScoreResult.Score"/>); null where the gate kept the image from
+    /// the pixel search.</summary>
     public double? RawScore { get; init; }
     public double? MapMax { get; init; }
     public double? Theta { get; init; }
@@ -75,7 +76,8 @@ public sealed record ImageScore
             Flagged = result.Flagged,
             Localised = result.Map is not null,
             Regions = [.. result.Regions.Select(ToRegion)],
-            Neighbours = [.. result.Neighbours.Take(neighbours).Select(n => new NeighbourScore(n.Id.ToString(), sources[n.Id], n.Distance))],
+            Neighbours = [.. result.Neighbours.Take(neighbours)
+                .Select(n => new NeighbourScore(n.Id.ToString(), sources[n.Id], n.Distance))],
             Milliseconds = result.Times,
         };
 
@@ -87,9 +89,11 @@ public sealed record ImageScore
             var peak = prepared.ToOriginal((r.PeakX + 0.5, r.PeakY + 0.5));
             var evidence = result.EvidenceAt(r.PeakX, r.PeakY);
             return new ScoredRegion(
-                new PhotoBox(x, y, Math.Min((int)Math.Ceiling(right), prepared.OriginalWidth) - x, Math.Min((int)Math.Ceiling(bottom), prepared.OriginalHeight) - y),
+                new PhotoBox(x, y, Math.Min((int)Math.Ceiling(right), prepared.OriginalWidth) - x,
+                    Math.Min((int)Math.Ceiling(bottom), prepared.OriginalHeight) - y),
                 r.Area, r.Peak, new PhotoPoint(peak.X, peak.Y),
-                evidence is null ? null : new RegionEvidence(evidence.Image.ToString(), sources[evidence.Image], new PhotoPoint(evidence.X, evidence.Y), evidence.Distance));
+                evidence is null ? null : new RegionEvidence(evidence.Image.ToString(), sources[evidence.Image],
+                    new PhotoPoint(evidence.X, evidence.Y), evidence.Distance));
         }
     }
 }

@@ -9,5 +9,6 @@ namespace SpadeCluster.Scoring;
 /// <param name="Pyramid">Fetches the pyramid; called at most once.</param>
 public sealed record QueryImage(ImageId Id, ReadOnlyMemory<float> Pooled, Func<CancellationToken, ValueTask<FeaturePyramid>> Pyramid)
 {
-    public QueryImage(ImageId id, ReadOnlyMemory<float> pooled, FeaturePyramid pyramid) : this(id, pooled, _ => ValueTask.FromResult(pyramid)) { }
+    public QueryImage(ImageId id, ReadOnlyMemory<float> pooled, FeaturePyramid pyramid)
+        : this(id, pooled, _ => ValueTask.FromResult(pyramid)) { }
 }

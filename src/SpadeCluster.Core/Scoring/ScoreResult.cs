@@ -36,7 +36,8 @@ public sealed record ScoreResult
     /// <summary>Null where the gate kept the image from the pixel search.</summary>
     public AnomalyMap? Map { get; init; }
 
-    /// <summary>What decides: the mean of the map's highest 1 %, or of the highest 2 % of the map set against what is usual; null without a map.</summary>
+    /// <summary>What decides: the mean of the map's highest 1 %, or of the highest 2 % of the map set against what is usual;
+    /// null without a map.</summary>
     public double? Score { get; init; }
 
     /// <summary>Connected regions above theta, highest peak first; none for a normal image.</summary>
@@ -72,6 +73,7 @@ public sealed record ScoreResult
         if (Map is null || Matches is not { } m) return null;
         int cell = y * m.Height / Map.Height * m.Width + x * m.Width / Map.Width, at = cell * m.Kappa;
         var (row, column) = Math.DivRem(m.Cells[at], m.Width);
-        return new PixelEvidence(Picks[m.Images[at]].Id, (column + 0.5) * Map.Width / m.Width, (row + 0.5) * Map.Height / m.Height, m.Distances[at]);
+        return new PixelEvidence(Picks[m.Images[at]].Id, (column + 0.5) * Map.Width / m.Width, (row + 0.5) * Map.Height / m.Height,
+            m.Distances[at]);
     }
 }

@@ -14,7 +14,8 @@ namespace SpadeCluster.Scoring;
 /// <param name="shards">Every shard of the version; one that fails makes the call fail, never a partial answer.</param>
 /// <param name="threads">Threads a pixel search may use; 0 for all processors.</param>
 /// <param name="stage">Gets each stage's name and milliseconds: retrieve, gate, match, merge, smooth, regions.</param>
-public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IReadOnlyList<IGalleryShard> shards, int threads = 0, Action<string, double>? stage = null)
+public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IReadOnlyList<IGalleryShard> shards, int threads = 0,
+    Action<string, double>? stage = null)
 {
     /// <param name="query">The image.</param>
     /// <param name="options">Settings; those of <paramref name="calibration"/> if the verdict is to mean anything.</param>
@@ -22,13 +23,15 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     /// <param name="exclude">A gallery image to leave out.</param>
     /// <exception cref="SpadeException">FailedPrecondition: empty gallery, or a policy that needs a calibration.
     /// InvalidArgument: settings the gallery cannot serve.</exception>
-    public async ValueTask<ScoreResult> ScoreAsync(QueryImage query, ScoringOptions options, Calibration? calibration, ImageId? exclude = null, CancellationToken cancellationToken = default)
+    public async ValueTask<ScoreResult> ScoreAsync(QueryImage query, ScoringOptions options, Calibration? calibration,
+        ImageId? exclude = null, CancellationToken cancellationToken = default)
     {
         int available = imageCount - (exclude is null ? 0 : 1);
         if (available < 1) throw new SpadeException(SpadeError.FailedPrecondition, "the gallery is empty: add normal images first");
         if (exclude is null) options.Check(imageCount, model.Levels.Count);
         if (calibration is null && options.GatePolicy != GatePolicy.Always)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"gate policy {options.GatePolicy} needs a calibrated gallery: run 'spade gallery calibrate', or use policy always");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"gate policy {options.GatePolicy} needs a calibrated gallery: run 'spade gallery calibrate', or use policy always");
 
         long start = Stopwatch.GetTimestamp();
         int gateCount = Math.Min(options.GateNeighbours, available);
@@ -50,7 +53,8 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         if (!localised) return result;
 
         // Positions in ascending order of id: the pixel search breaks ties by position.
-        GalleryPick[] picks = [.. neighbours.Take(galleryCount).Select(n => n.Id).Order().Select((id, position) => new GalleryPick(position, id))];
+        GalleryPick[] picks = [.. neighbours.Take(galleryCount).Select(n => n.Id).Order()
+            .Select((id, position) => new GalleryPick(position, id))];
         var pyramid = await query.Pyramid(cancellationToken);
         var search = new PixelSearchOptions(options.Fusion, options.Kappa, options.Levels, threads);
         var parts = await Task.WhenAll(picks.GroupBy(p => holders[p.Id])
@@ -79,16 +83,19 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     }
 
     /// <summary>Score and map of an image set against what is usual.</summary>
-    internal (double Score, AnomalyMap Map) Normalise(PixelMatches matches, IReadOnlyList<ImageId> ids, UsualDistances usual, double mapScale, double sigma, ImageId? exclude)
+    internal (double Score, AnomalyMap Map) Normalise(PixelMatches matches, IReadOnlyList<ImageId> ids, UsualDistances usual,
+        double mapScale, double sigma, ImageId? exclude)
     {
         var smoothing = new GaussianFilter(sigma);
         var (score, map) = usual.Normalise(matches, ids, exclude);
         for (int cell = 0; cell < map.Length; cell++) map[cell] = (float)(map[cell] * mapScale);
-        AnomalyMap Enlarge(float[] grid) => AnomalyMap.From(grid, matches.Height, matches.Width, model.InputWidth, model.InputHeight, smoothing);
+        AnomalyMap Enlarge(float[] grid) =>
+            AnomalyMap.From(grid, matches.Height, matches.Width, model.InputWidth, model.InputHeight, smoothing);
         return (Enlarge(score).MeanOfHighest(ScoringOptions.NormalisedShare), Enlarge(map));
     }
 
-    private async ValueTask<(IReadOnlyList<Neighbour> Neighbours, Dictionary<ImageId, int> Holders)> RetrieveAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken)
+    private async ValueTask<(IReadOnlyList<Neighbour> Neighbours, Dictionary<ImageId, int> Holders)> RetrieveAsync(
+        ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken)
     {
         var answers = await Task.WhenAll(shards.Select(s => s.NearestAsync(pooled, count, exclude, cancellationToken).AsTask()));
         var merged = answers.SelectMany((a, shard) => a.Select(n => (Neighbour: n, Shard: shard)))

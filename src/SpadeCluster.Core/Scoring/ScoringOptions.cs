@@ -20,7 +20,8 @@ public enum GatePolicy
 public sealed record ScoringOptions
 {
     /// <summary>The recommended settings, chosen by measurement (README.md in this folder, docs/thresholds.md).</summary>
-    public static ScoringOptions Default { get; } = new() { Normalised = true, Alpha = 0.1, Threshold = ThresholdRule.Robust, ReviewRate = 0.2 };
+    public static ScoringOptions Default { get; } =
+        new() { Normalised = true, Alpha = 0.1, Threshold = ThresholdRule.Robust, ReviewRate = 0.2 };
 
     /// <summary>Share of highest pixels whose mean is a normalised image's score.</summary>
     public const double NormalisedShare = 0.02;
@@ -55,10 +56,12 @@ public sealed record ScoringOptions
     /// <summary>Theta as a person set it; null: estimated. It holds until it is taken back, whatever images are added.</summary>
     public double? Theta { get; init; }
 
-    /// <summary>Share of good parts that are at least reviewed, those rejected included; null, or not above alpha: none is reviewed.</summary>
+    /// <summary>Share of good parts that are at least reviewed, those rejected included; null, or not above alpha: none is
+    /// reviewed.</summary>
     public double? ReviewRate { get; init; }
 
-    /// <summary>Whether distances are set against what is usual (<see cref="UsualDistances"/>); in <see cref="Fusion.Concatenated"/> only.</summary>
+    /// <summary>Whether distances are set against what is usual (<see cref="UsualDistances"/>); in
+    /// <see cref="Fusion.Concatenated"/> only.</summary>
     public bool Normalised { get; init; }
 
     /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map.</summary>
@@ -78,8 +81,10 @@ public sealed record ScoringOptions
     /// <paramref name="levels"/> levels cannot serve.</exception>
     public void Check(int images, int levels)
     {
-        Require(GateNeighbours >= 1 && GateNeighbours <= images, $"gate neighbours K = {GateNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
-        Require(GalleryNeighbours is null || (GalleryNeighbours >= 1 && GalleryNeighbours <= images), $"gallery neighbours K = {GalleryNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
+        Require(GateNeighbours >= 1 && GateNeighbours <= images,
+            $"gate neighbours K = {GateNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
+        Require(GalleryNeighbours is null || (GalleryNeighbours >= 1 && GalleryNeighbours <= images),
+            $"gallery neighbours K = {GalleryNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
         Require(Kappa is >= 1 and <= 64, $"kappa = {Kappa}: choose 1 to 64");
         Require(Alpha is > 0 and < 1, $"alpha = {Alpha}: choose a rate above 0 and below 1");
         Require(Theta is null or (> 0 and < double.PositiveInfinity), $"theta = {Theta}: choose a score above 0");

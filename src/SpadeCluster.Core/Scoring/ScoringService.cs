@@ -11,7 +11,8 @@ namespace SpadeCluster.Scoring;
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
 /// <param name="galleries">Those that are open, and the memory they may take; closed with this service. Null: its own.</param>
 public sealed class ScoringService(
-    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0, OpenGalleries? galleries = null) : IScoringService, IDisposable
+    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0, OpenGalleries? galleries = null)
+        : IScoringService, IDisposable
 {
     private readonly OpenGalleries _galleries = galleries ?? new OpenGalleries(store, threads: threads);
     private readonly SteadyVersions _steady = new(store);
@@ -73,5 +74,6 @@ public sealed class ScoringService(
         return await _steady.ChooseAsync(category, current, cancellationToken);
     }
 
-    private static SpadeException NoCategory(string category) => new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+    private static SpadeException NoCategory(string category) =>
+        new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 }

@@ -13,7 +13,8 @@ public static class ThresholdEstimate
     private const double LeastDeviation = 1e-3;
     private const double LeastScore = 1e-12;
 
-    /// <param name="ascending">Scores of the normals, at least 1, none negative; for <see cref="ThresholdRule.Tail"/> without suspects.</param>
+    /// <param name="ascending">Scores of the normals, at least 1, none negative; for <see cref="ThresholdRule.Tail"/>
+    /// without suspects.</param>
     /// <param name="alpha">The rate aimed at, between 0 and 1.</param>
     public static double Of(ThresholdRule rule, IReadOnlyList<double> ascending, double alpha) => rule switch
     {

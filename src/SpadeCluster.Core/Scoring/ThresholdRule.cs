@@ -3,7 +3,8 @@ namespace SpadeCluster.Scoring;
 /// <summary>How a threshold is estimated from the normals' leave-one-out scores; docs/thresholds.md compares them.</summary>
 public enum ThresholdRule
 {
-    /// <summary>A conformal quantile of all scores: its false-reject rate is promised, but one odd normal can raise it without limit.</summary>
+    /// <summary>A conformal quantile of all scores: its false-reject rate is promised, but one odd normal can raise it
+    /// without limit.</summary>
     Conformal,
     /// <summary>A normal quantile of the log scores, with median and median absolute deviation: odd normals hardly move it.</summary>
     Robust,

@@ -39,7 +39,14 @@ public sealed class UsualDistances
         int at = 0;
         foreach (var image in distances)
             foreach (float d in image) local[at++] = (Half)Math.Min(d / overall, (double)Half.MaxValue);
-        return new UsualDistances { Height = height, Width = width, Images = images, Overall = overall, Local = MemoryMarshal.AsBytes<Half>(local).ToArray() };
+        return new UsualDistances
+        {
+            Height = height,
+            Width = width,
+            Images = images,
+            Overall = overall,
+            Local = MemoryMarshal.AsBytes<Half>(local).ToArray()
+        };
     }
 
     /// <summary>

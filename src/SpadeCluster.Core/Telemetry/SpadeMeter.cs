@@ -12,7 +12,9 @@ public static class SpadeMeter
 
     private static readonly Meter Meter = new(Name);
     private static readonly Histogram<double> Stages = Meter.CreateHistogram<double>("spade.stage.duration", "ms",
-        "Time per stage of an image: decode, extract (on the device), extracted (with queue and transfer), retrieve, gate, match, merge, smooth, regions");
+        "Time per stage of an image: decode, extract (on the device), extracted (with queue and transfer), retrieve, gate, match, "
+        + "merge, smooth, regions");
 
-    public static void Stage(string stage, double milliseconds) => Stages.Record(milliseconds, new KeyValuePair<string, object?>("stage", stage));
+    public static void Stage(string stage, double milliseconds) =>
+        Stages.Record(milliseconds, new KeyValuePair<string, object?>("stage", stage));
 }

@@ -3,8 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// The front door to every decoder: looks at a file's first bytes, never at its extension. Errors name the file. Colour
-/// profiles, gamma and EXIF orientation are ignored: the pixels are taken as stored, as Pillow's convert("RGB") does.
+/// Reads photographs: image files by their first bytes, never by their extension, and a camera's packed pixels
+/// (<see cref="RawImage.Pack"/>). Errors name the file. Pixels are taken as stored: see README.md in this folder.
 /// </summary>
 public sealed class ImageReader
 {
@@ -14,13 +14,12 @@ public sealed class ImageReader
     // Since the last collection, by any reader.
     private static bool _wasLarge;
 
-    /// <summary>PNG, JPEG, BMP and PNM.</summary>
     public static ImageReader Default { get; } = new();
 
     /// <summary>Decodes a file's bytes.</summary>
     /// <param name="name">What errors call the file: a path, or a name the client gave.</param>
     /// <exception cref="SpadeException">InvalidArgument: not an image, damaged, unsupported. ResourceExhausted: over
-    /// <paramref name="limits"/>. Unavailable: the JPEG library is missing.</exception>
+    /// <paramref name="limits"/>.</exception>
     public RgbImage Decode(ReadOnlySpan<byte> data, string name, ImageLimits? limits = null)
     {
         limits ??= ImageLimits.Default;
@@ -28,9 +27,9 @@ public sealed class ImageReader
         {
             limits.CheckFile(data.Length);
             if (data.IsEmpty)
-                throw Undecodable.Because("the file is empty");
+                throw DecodeError.Because("the file is empty");
             CollectLarge();
-            var image = RawImage.IsPacked(data) ? Unpack(data, limits) : ImageSharpDecoder.Decode(data.ToArray(), limits);
+            var image = RawImage.IsPacked(data) ? Unpack(data, limits) : ImageSharpDecoder.Decode(data, limits);
             if (image.Pixels.Length >= LargeBytes)
                 Volatile.Write(ref _wasLarge, true);
             return image;
@@ -88,7 +87,8 @@ public sealed class ImageReader
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new SpadeException(SpadeError.InvalidArgument, Directory.Exists(path) ? $"{path}: is a folder, not an image file" : $"{path}: no permission to read this file", e);
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{path}: {(Directory.Exists(path) ? "is a folder, not an image file" : "no permission to read this file")}", e);
         }
         catch (Exception e) when (e is ArgumentException or PathTooLongException or NotSupportedException)
         {

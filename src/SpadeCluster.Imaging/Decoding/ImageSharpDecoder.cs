@@ -1,43 +1,130 @@
 using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Bmp;
 using SixLabors.ImageSharp.Formats.Jpeg;
-using SixLabors.ImageSharp.Formats.Pbm;
 using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.Formats.Tiff;
 using SixLabors.ImageSharp.Formats.Webp;
 using SixLabors.ImageSharp.Memory;
+using SixLabors.ImageSharp.Metadata;
 using SixLabors.ImageSharp.PixelFormats;
 using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>Decodes the six supported formats with ImageSharp. No other format is registered.</summary>
+/// <summary>
+/// Decodes PNG, JPEG, BMP, TIFF and WebP with ImageSharp, whose configuration knows no other format, and PNM. What ImageSharp 2.1.13 leaves
+/// unsaid (a file that is not whole) or reads wrongly is refused first: see README.md in this folder.
+/// </summary>
 internal static class ImageSharpDecoder
 {
-    private static readonly Configuration Formats = Create();
+    /// <summary>Of any one buffer, for each pixel of the limit: a TIFF strip of 16-bit RGBA that holds the whole image.</summary>
+    private const int BytesPerPixel = 8;
 
-    private static Configuration Create()
+    private static readonly PngDecoder Png = new() { IgnoreMetadata = true };
+    private static readonly JpegDecoder Jpeg = new() { IgnoreMetadata = true };
+    private static readonly BmpDecoder Bmp = new();
+    private static readonly TiffDecoder Tiff = new() { IgnoreMetadata = true, DecodingMode = FrameDecodingMode.First };
+    private static readonly WebpDecoder Webp = new() { IgnoreMetadata = true };
+
+    private static readonly Configuration Default = Configure(ImageLimits.Default);
+
+    /// <exception cref="SpadeException">InvalidArgument: not an image, damaged, not supported. ResourceExhausted: over
+    /// <paramref name="limits"/>.</exception>
+    public static RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
-        var configuration = new Configuration(new PngConfigurationModule(), new JpegConfigurationModule(), new BmpConfigurationModule(),
-            new PbmConfigurationModule(), new TiffConfigurationModule(), new WebpConfigurationModule());
-        configuration.MemoryAllocator = MemoryAllocator.Create(new MemoryAllocatorOptions { MaximumPoolSizeMegabytes = 0 });
-        return configuration;
+        if (PngFile.IsPng(data))
+        {
+            var png = PngFile.Check(data, limits);
+            var image = png.HasAlpha ? LoadOnBlack(Png, data, limits) : Load(Png, data, limits);
+            png.CheckRows(data, image);
+            return image;
+        }
+        if (JpegFile.IsJpeg(data))
+        {
+            JpegFile.Check(data);
+            return Load(Jpeg, data, limits);
+        }
+        if (BmpFile.IsBmp(data))
+        {
+            BmpFile.Check(data, limits);
+            return Load(Bmp, data, limits);
+        }
+        if (TiffFile.IsTiff(data))
+            return TiffFile.Check(data, limits).HasAlpha ? LoadOnBlack(Tiff, data, limits) : Load(Tiff, data, limits);
+        if (WebpFile.IsWebp(data))
+        {
+            WebpFile.Check(data);
+            return LoadOnBlack(Webp, data, limits);
+        }
+        if (PnmFile.IsPnm(data)) return PnmFile.Read(data, limits);
+        throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
     }
 
-    public static RgbImage Decode(byte[] data, ImageLimits limits)
+    /// <summary>A file without alpha.</summary>
+    private static RgbImage Load(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
     {
+        using var image = Load<Rgb24>(decoder, data, limits);
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(3 * image.Width * image.Height);
+        image.CopyPixelDataTo(pixels);
+        return new RgbImage(image.Width, image.Height, pixels);
+    }
+
+    private static RgbImage LoadOnBlack(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
+    {
+        using var image = Load<Rgba32>(decoder, data, limits);
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(3 * image.Width * image.Height);
+        image.ProcessPixelRows(rows =>
+        {
+            for (int y = 0, at = 0; y < rows.Height; y++)
+                foreach (var p in rows.GetRowSpan(y))
+                {
+                    (pixels[at], pixels[at + 1], pixels[at + 2]) = (Times(p.R, p.A), Times(p.G, p.A), Times(p.B, p.A));
+                    at += 3;
+                }
+        });
+        return new RgbImage(image.Width, image.Height, pixels);
+    }
+
+    /// <summary>value * alpha / 255, rounded to the nearest.</summary>
+    private static byte Times(int value, int alpha) => (byte)(((value * alpha) + 127) / 255);
+
+    private static unsafe Image<TPixel> Load<TPixel>(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
+        where TPixel : unmanaged, IPixel<TPixel>
+    {
+        var configuration = limits == ImageLimits.Default ? Default : Configure(limits);
         try
         {
-            var info = Image.Identify(Formats, new MemoryStream(data, writable: false)) ?? throw Undecodable.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
-            limits.CheckSize(info.Width, info.Height);
-            using var image = Image.Load<Rgb24>(Formats, data);
-            byte[] pixels = GC.AllocateUninitializedArray<byte>(image.Width * image.Height * 3);
-            image.CopyPixelDataTo(pixels);
-            return new RgbImage(image.Width, image.Height, pixels);
+            fixed (byte* first = data)
+            {
+                using var stream = new UnmanagedMemoryStream(first, data.Length);
+                var info = ((IImageInfoDetector)decoder).Identify(configuration, stream, default);
+                limits.CheckSize(info.Width, info.Height);
+                stream.Position = 0;
+                return decoder.Decode<TPixel>(configuration, stream, default);
+            }
         }
+        catch (Exception e)
+            when (e is InvalidMemoryOperationException or OutOfMemoryException || e.InnerException is InvalidMemoryOperationException)
+        {
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"the image takes more memory than the limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise the limit", e);
+        }
+        // On damaged files ImageSharp throws exceptions that it does not document: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)
         {
-            throw Undecodable.Because($"the file is damaged or of an unsupported kind ({e.Message.ReplaceLineEndings(" ")})", e);
+            string reason = e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name;
+            throw DecodeError.Because($"the file is damaged or of an unsupported kind ({reason})", e);
         }
     }
+
+    /// <summary>Without ImageSharp's pool, which would keep up to an eighth of the machine's memory after a large image.</summary>
+    private static Configuration Configure(ImageLimits limits) => new()
+    {
+        MemoryAllocator = MemoryAllocator.Create(new MemoryAllocatorOptions
+        {
+            AllocationLimitMegabytes = (int)((Math.Min(limits.MaxPixels, Array.MaxLength) * BytesPerPixel) >> 20) + 1,
+            MaximumPoolSizeMegabytes = 0,
+        }),
+    };
 }

@@ -65,6 +65,11 @@ public static class PngEncoder
         where TPixel : unmanaged, IPixel<TPixel>
     {
         using var image = Image.LoadPixelData<TPixel>(MemoryMarshal.Cast<byte, TPixel>(pixels), width, height);
-        image.Save(stream, new ImageSharpPngEncoder { ColorType = color, BitDepth = PngBitDepth.Bit8, CompressionLevel = PngCompressionLevel.Level2 });
+        image.Save(stream, new ImageSharpPngEncoder
+        {
+            ColorType = color,
+            BitDepth = PngBitDepth.Bit8,
+            CompressionLevel = PngCompressionLevel.Level2,
+        });
     }
 }

@@ -16,7 +16,9 @@ public sealed partial record Preprocessing
     {
         static bool Usable(int side) => side is >= 1 and <= MaxSide;
         if (!Usable(width) || !Usable(height) || shorterSide is { } s && (!Usable(s) || s < Math.Max(width, height)))
-            throw new SpadeException(SpadeError.InvalidArgument, $"preprocessing to {width}x{height}{(shorterSide is null ? "" : $" from a shorter side of {shorterSide}")} is not possible: sides are 1 to {MaxSide}, and a crop is no larger than the shorter side");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"preprocessing to {width}x{height}{(shorterSide is null ? "" : $" from a shorter side of {shorterSide}")} is not "
+                + $"possible: sides are 1 to {MaxSide}, and a crop is no larger than the shorter side");
         (Width, Height, ShorterSide) = (width, height, shorterSide);
     }
 
@@ -42,9 +44,11 @@ public sealed partial record Preprocessing
     public static Preprocessing Parse(string text)
     {
         var match = Form().Match(text);
-        int Number(string group) => int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0;
+        int Number(string group) =>
+            int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0;
         if (!match.Success)
-            throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is no preprocessing; write 'stretch 224x224' or 'shorter-side 256 crop 224x224'");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"'{text}' is no preprocessing; write 'stretch 224x224' or 'shorter-side 256 crop 224x224'");
         return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null);
     }
 
@@ -97,11 +101,13 @@ public sealed partial record Preprocessing
         // torchvision truncates the longer side and rounds the crop's offset half to even.
         long longer = (long)((double)side * Math.Max(width, height) / Math.Min(width, height));
         if (longer * side > ImageLimits.Default.MaxPixels)
-            throw new SpadeException(SpadeError.InvalidArgument, $"an image of {width}x{height} pixels is too narrow for the preprocessing '{this}'");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"an image of {width}x{height} pixels is too narrow for the preprocessing '{this}'");
         var (w, h) = width <= height ? (side, (int)longer) : ((int)longer, side);
         return (w, h, new((int)Math.Round((w - Width) / 2.0), (int)Math.Round((h - Height) / 2.0), Width, Height));
     }
 
-    [GeneratedRegex(@"^(?:stretch|shorter-side (?<s>\d+) crop) (?<w>\d+)x(?<h>\d+)$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^(?:stretch|shorter-side (?<s>\d+) crop) (?<w>\d+)x(?<h>\d+)$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Form();
 }

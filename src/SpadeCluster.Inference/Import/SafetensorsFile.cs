@@ -110,8 +110,15 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
         if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataSize)
             throw Bad($"tensor '{property.Name}' claims the bytes {string.Join(" to ", offsets)} of {dataSize}; the file is truncated " +
                 $"or damaged");
-        int width = dtype switch { "F64" or "I64" or "U64" => 8, "F32" or "I32" or "U32" => 4, "F16" or "BF16" or "I16" or "U16" => 2, "I8"
-            or "U8" or "BOOL" => 1, _ => 0 };
+        int width = dtype switch
+        {
+            "F64" or "I64" or "U64" => 8,
+            "F32" or "I32" or "U32" => 4,
+            "F16" or "BF16" or "I16" or "U16" => 2,
+            "I8"
+            or "U8" or "BOOL" => 1,
+            _ => 0
+        };
         if (width == 0) return new(dtype, [], offsets[0], offsets[1]); // an unknown type matters only to who asks for it
         long bytes = width;
         foreach (long d in dims)

@@ -52,8 +52,14 @@ internal sealed class GraphBuilder
     /// <summary>A float constant of the given shape; returns its name.</summary>
     public string Constant(string name, int[] shape, float[] values)
     {
-        _graph.Initializer.Add(new TensorProto { Name = name, DataType = FloatType, Dims = { shape.Select(d => (long)d) }, RawData =
-            ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(values)) });
+        _graph.Initializer.Add(new TensorProto
+        {
+            Name = name,
+            DataType = FloatType,
+            Dims = { shape.Select(d => (long)d) },
+            RawData =
+            ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(values))
+        });
         return name;
     }
 
@@ -73,8 +79,14 @@ internal sealed class GraphBuilder
     /// <summary>An int64 constant: pads, shapes, axes.</summary>
     public string Constant(string name, long[] values)
     {
-        _graph.Initializer.Add(new TensorProto { Name = name, DataType = Int64Type, Dims = { values.Length }, RawData =
-            ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(values)) });
+        _graph.Initializer.Add(new TensorProto
+        {
+            Name = name,
+            DataType = Int64Type,
+            Dims = { values.Length },
+            RawData =
+            ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(values))
+        });
         return name;
     }
 
@@ -92,7 +104,11 @@ internal sealed class GraphBuilder
         var dims = new TensorShapeProto();
         dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimParam = batch });
         foreach (int d in shape) dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = d });
-        return new ValueInfoProto { Name = name, Type =
-            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = FloatType, Shape = dims } } };
+        return new ValueInfoProto
+        {
+            Name = name,
+            Type =
+            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = FloatType, Shape = dims } }
+        };
     }
 }

@@ -39,8 +39,12 @@ internal sealed class QuantisedNetwork
         var proto = _proto.Clone();
         proto.Graph.Output.Clear();
         foreach (string name in Read.Where(n => proto.Graph.Input.All(i => i.Name != n)))
-            proto.Graph.Output.Add(new ValueInfoProto { Name = name, Type =
-                new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float } } });
+            proto.Graph.Output.Add(new ValueInfoProto
+            {
+                Name = name,
+                Type =
+                new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float } }
+            });
         return proto.ToByteArray();
     }
 
@@ -86,10 +90,22 @@ internal sealed class QuantisedNetwork
         byte zero = (byte)Math.Clamp(MathF.Round(-low / scale), 0, 255);
         Store<float>(graph, $"{name}.scale", Float, [], [scale]);
         Store<byte>(graph, $"{name}.zero", UInt8, [], [zero]);
-        graph.Node.Add(new NodeProto { OpType = "QuantizeLinear", Name = $"{name}.quantise", Input =
-            { name, $"{name}.scale", $"{name}.zero" }, Output = { $"{name}.u8" } });
-        graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Name = $"{name}.dequantise", Input =
-            { $"{name}.u8", $"{name}.scale", $"{name}.zero" }, Output = { Dequantised(name) } });
+        graph.Node.Add(new NodeProto
+        {
+            OpType = "QuantizeLinear",
+            Name = $"{name}.quantise",
+            Input =
+            { name, $"{name}.scale", $"{name}.zero" },
+            Output = { $"{name}.u8" }
+        });
+        graph.Node.Add(new NodeProto
+        {
+            OpType = "DequantizeLinear",
+            Name = $"{name}.dequantise",
+            Input =
+            { $"{name}.u8", $"{name}.scale", $"{name}.zero" },
+            Output = { Dequantised(name) }
+        });
         return scale;
     }
 
@@ -125,12 +141,25 @@ internal sealed class QuantisedNetwork
         Store(graph, name, type, dims, values);
         Store(graph, $"{name}.scale", Float, [scales.Length], scales);
         Store(graph, $"{name}.zero", type, [scales.Length], new T[scales.Length]);
-        graph.Node.Add(new NodeProto { OpType = "DequantizeLinear", Name = $"{name}.dequantise", Input =
-            { name, $"{name}.scale", $"{name}.zero" }, Output = { Dequantised(name) }, Attribute = { GraphBuilder.Int("axis", 0) } });
+        graph.Node.Add(new NodeProto
+        {
+            OpType = "DequantizeLinear",
+            Name = $"{name}.dequantise",
+            Input =
+            { name, $"{name}.scale", $"{name}.zero" },
+            Output = { Dequantised(name) },
+            Attribute = { GraphBuilder.Int("axis", 0) }
+        });
         return Dequantised(name);
     }
 
     private static void Store<T>(GraphProto graph, string name, int type, long[] dims, T[] values) where T : unmanaged =>
-        graph.Initializer.Add(new TensorProto { Name = name, DataType = type, Dims = { dims }, RawData =
-            ByteString.CopyFrom(MemoryMarshal.AsBytes<T>(values)) });
+        graph.Initializer.Add(new TensorProto
+        {
+            Name = name,
+            DataType = type,
+            Dims = { dims },
+            RawData =
+            ByteString.CopyFrom(MemoryMarshal.AsBytes<T>(values))
+        });
 }

@@ -138,13 +138,26 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
 
         name = $"{Prefix}image";
         graph.Input.Remove(inputs[0]);
-        var dims = new TensorShapeProto { Dim =
-            { single ? new TensorShapeProto.Types.Dimension { DimValue = 1 } : new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
+        var dims = new TensorShapeProto
+        {
+            Dim =
+            { single ? new TensorShapeProto.Types.Dimension { DimValue = 1 } : new TensorShapeProto.Types.Dimension { DimParam = "N" } }
+        };
         foreach (long d in shape[1..]) dims.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = d });
-        graph.Input.Add(new ValueInfoProto { Name = name, Type =
-            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } } });
-        graph.Node.Insert(0, new NodeProto { Name = $"{Prefix}input", OpType = "Cast", Input = { name }, Output = { inputs[0].Name },
-            Attribute = { GraphBuilder.Int("to", type.ElemType) } });
+        graph.Input.Add(new ValueInfoProto
+        {
+            Name = name,
+            Type =
+            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Float, Shape = dims } }
+        });
+        graph.Node.Insert(0, new NodeProto
+        {
+            Name = $"{Prefix}input",
+            OpType = "Cast",
+            Input = { name },
+            Output = { inputs[0].Name },
+            Attribute = { GraphBuilder.Int("to", type.ElemType) }
+        });
         return single;
     }
 
@@ -166,8 +179,12 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
     {
         var dims = new TensorShapeProto();
         for (int d = 0; d < rank; d++) dims.Dim.Add(new TensorShapeProto.Types.Dimension());
-        graph.Output.Add(new ValueInfoProto { Name = name, Type =
-            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = dims } } });
+        graph.Output.Add(new ValueInfoProto
+        {
+            Name = name,
+            Type =
+            new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = dims } }
+        });
         return name;
     }
 

@@ -8,7 +8,8 @@ namespace SpadeCluster.Server.Admission;
 /// Bounds the images in work by number and bytes, over HTTP and gRPC together, so that a server under any load has bounded memory
 /// and serves what it admits in bounded time. Safe for concurrent calls.
 /// <para>
-/// HTTP requests and unary calls are refused where there is no room, streams wait. Each kind always has half of the limits to itself: streams
+/// HTTP requests and unary calls are refused where there is no room, streams wait. Each kind always has half of the limits
+/// to itself: streams
 /// never take more, unary calls only while no stream waits. So neither keeps the other out.
 /// </para>
 /// <para>
@@ -50,14 +51,17 @@ public sealed class AdmissionControl : IDisposable
             if (FitsUnary(bytes)) return Take(ref _unary, new Place(this, false), bytes);
         Interlocked.Increment(ref _refused);
         _refusals.Add(1);
-        throw new SpadeException(SpadeError.ResourceExhausted, "this server is at its limit of images in work; try again shortly") { RetryAfter = _options.Value.RetryAfter };
+        throw new SpadeException(SpadeError.ResourceExhausted,
+            "this server is at its limit of images in work; try again shortly")
+        { RetryAfter = _options.Value.RetryAfter };
     }
 
     /// <summary>Takes a place for an image of a stream, waiting its turn.</summary>
     public Task<Place> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken)
     {
         lock (_lock)
-            return _chunks.Count == 0 && _images.Count == 0 && FitsImage(bytes) ? Task.FromResult(Take(ref _streams, new Place(this, true), bytes))
+            return _chunks.Count == 0 && _images.Count == 0 && FitsImage(bytes)
+                ? Task.FromResult(Take(ref _streams, new Place(this, true), bytes))
                 : WaitAsync(_images, new Waiter(null, bytes), cancellationToken);
     }
 
@@ -70,11 +74,13 @@ public sealed class AdmissionControl : IDisposable
         var o = _options.Value;
         if (_unary.Requests + _streams.Requests >= o.MaxRequests) return false;
         bool ownHalf = _unary.Requests < o.MaxRequests - StreamRequests && (_unary.Requests == 0 || _unary.Bytes + bytes <= o.MaxBytes / 2);
-        return ownHalf || (_chunks.Count == 0 && _images.Count == 0 && (_unary.Requests == 0 || _unary.Bytes + _streams.Bytes + bytes <= o.MaxBytes));
+        return ownHalf || (_chunks.Count == 0 && _images.Count == 0
+            && (_unary.Requests == 0 || _unary.Bytes + _streams.Bytes + bytes <= o.MaxBytes));
     }
 
     private bool FitsImage(long bytes)
-        => _unary.Requests + _streams.Requests < _options.Value.MaxRequests && _streams.Requests < StreamRequests && (_streams.Requests == 0 || HasBytes(bytes));
+        => _unary.Requests + _streams.Requests < _options.Value.MaxRequests && _streams.Requests < StreamRequests
+        && (_streams.Requests == 0 || HasBytes(bytes));
 
     private bool FitsChunk(Place place, long bytes)
     {
@@ -84,7 +90,8 @@ public sealed class AdmissionControl : IDisposable
         return true;
     }
 
-    private bool HasBytes(long bytes) => _streams.Bytes + bytes <= _options.Value.MaxBytes / 2 && _unary.Bytes + _streams.Bytes + bytes <= _options.Value.MaxBytes;
+    private bool HasBytes(long bytes) =>
+        _streams.Bytes + bytes <= _options.Value.MaxBytes / 2 && _unary.Bytes + _streams.Bytes + bytes <= _options.Value.MaxBytes;
 
     private static Place Take(ref Held held, Place place, long bytes)
     {
@@ -98,7 +105,8 @@ public sealed class AdmissionControl : IDisposable
     {
         lock (_lock)
         {
-            if ((_over != place && _chunks.Count > 0) || !FitsChunk(place, bytes)) return WaitAsync(_chunks, new Waiter(place, bytes), cancellationToken);
+            if ((_over != place && _chunks.Count > 0) || !FitsChunk(place, bytes))
+                return WaitAsync(_chunks, new Waiter(place, bytes), cancellationToken);
             Take(ref _streams, place, bytes);
             return Task.CompletedTask;
         }

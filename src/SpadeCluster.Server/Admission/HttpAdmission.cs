@@ -11,6 +11,7 @@ internal static class HttpAdmission
     {
         // Of a body of unknown length the most is assumed.
         long bytes = request.ContentLength ?? options.MaxBodyBytes;
-        return bytes <= options.MaxBodyBytes ? admission.Admit(bytes) : throw new BadHttpRequestException("too large", StatusCodes.Status413PayloadTooLarge);
+        return bytes <= options.MaxBodyBytes
+            ? admission.Admit(bytes) : throw new BadHttpRequestException("too large", StatusCodes.Status413PayloadTooLarge);
     }
 }

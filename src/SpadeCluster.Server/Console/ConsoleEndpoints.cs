@@ -10,7 +10,8 @@ namespace SpadeCluster.Server.Console;
 /// <summary>The console's pages, and the two files they need.</summary>
 internal static class ConsoleEndpoints
 {
-    private static readonly Asset Css = Asset.Load("console.css", "text/css; charset=utf-8"), Script = Asset.Load("console.js", "text/javascript; charset=utf-8"), Icon = Asset.Load("icon.svg", "image/svg+xml");
+    private static readonly Asset Css = Asset.Load("console.css", "text/css; charset=utf-8"),
+        Script = Asset.Load("console.js", "text/javascript; charset=utf-8"), Icon = Asset.Load("icon.svg", "image/svg+xml");
 
     public static string CssUrl => Css.Url;
     public static string ScriptUrl => Script.Url;
@@ -19,7 +20,8 @@ internal static class ConsoleEndpoints
     public static void MapConsole(this IEndpointRouteBuilder app)
     {
         foreach (var asset in new[] { Css, Script, Icon })
-            app.MapGet(asset.Url, (HttpContext context) => ResultEndpoints.Immutable(context, asset.Digest, () => Results.Bytes(asset.Content, asset.Type))).ExcludeFromDescription();
+            app.MapGet(asset.Url, (HttpContext context) =>
+                ResultEndpoints.Immutable(context, asset.Digest, () => Results.Bytes(asset.Content, asset.Type))).ExcludeFromDescription();
         app.MapSignIn();
         app.MapRazorComponents<App>();
     }

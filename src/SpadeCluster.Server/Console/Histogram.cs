@@ -18,7 +18,8 @@ internal static class Histogram
             return positive.Length == 0 ? new Axis(0.1, 1) : new Axis(positive.Min() * 0.9, positive.Max() * 1.1);
         }
 
-        public double X(double value) => Left + (Width - Left - Right) * Math.Clamp(value <= Low ? 0 : Math.Log(value / Low) / Math.Log(High / Low), 0, 1);
+        public double X(double value) =>
+            Left + (Width - Left - Right) * Math.Clamp(value <= Low ? 0 : Math.Log(value / Low) / Math.Log(High / Low), 0, 1);
     }
 
     public static string Draw(IReadOnlyList<double> normals, IReadOnlyList<double> decisions, double theta, double? mark)
@@ -30,7 +31,9 @@ internal static class Histogram
         Line(svg, "theta", axis.X(theta), $"threshold {N(theta, "G4")}", Top - 8);
         if (mark is { } at) Line(svg, "this", axis.X(at), $"this part {N(at, "G4")}", Top + 6);
         svg.Append($"<path class='axis' d='M{Left} {Height - Bottom}H{Width - Right}'/>");
-        svg.Append($"<text x='{Left}' y='{Height - 8}'>{N(axis.Low, "G3")}</text><text x='{Width / 2}' y='{Height - 8}' text-anchor='middle'>score (squared distance, logarithmic)</text><text x='{Width - Right}' y='{Height - 8}' text-anchor='end'>{N(axis.High, "G3")}</text>");
+        svg.Append($"<text x='{Left}' y='{Height - 8}'>{N(axis.Low, "G3")}</text><text x='{Width / 2}' y='{Height - 8}' "
+            + $"text-anchor='middle'>score (squared distance, logarithmic)</text><text x='{Width - Right}' y='{Height - 8}' "
+            + $"text-anchor='end'>{N(axis.High, "G3")}</text>");
         return svg.Append("</svg>").ToString();
     }
 
@@ -45,14 +48,16 @@ internal static class Histogram
         {
             if (counts[b] == 0) continue;
             double height = (Height - Bottom - Top - 8) * counts[b] / (double)most;
-            svg.Append($"<rect class='{kind}' x='{N(Left + b * step + half * step / 2, "0.#")}' y='{N(Height - Bottom - height, "0.#")}' width='{N(step / 2 - 0.5, "0.#")}' height='{N(height, "0.#")}'/>");
+            svg.Append($"<rect class='{kind}' x='{N(Left + b * step + half * step / 2, "0.#")}' "
+                + $"y='{N(Height - Bottom - height, "0.#")}' width='{N(step / 2 - 0.5, "0.#")}' height='{N(height, "0.#")}'/>");
         }
     }
 
     private static void Line(StringBuilder svg, string kind, double x, string label, int y)
     {
         bool right = x > Width * 0.65;
-        svg.Append($"<path class='{kind}' d='M{N(x, "0.#")} {y - 8}V{Height - Bottom}'/><text class='{kind}' x='{N(x + (right ? -4 : 4), "0.#")}' y='{y}' text-anchor='{(right ? "end" : "start")}'>{label}</text>");
+        svg.Append($"<path class='{kind}' d='M{N(x, "0.#")} {y - 8}V{Height - Bottom}'/><text class='{kind}' "
+            + $"x='{N(x + (right ? -4 : 4), "0.#")}' y='{y}' text-anchor='{(right ? "end" : "start")}'>{label}</text>");
     }
 
     private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

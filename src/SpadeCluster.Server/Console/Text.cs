@@ -12,7 +12,8 @@ internal static class Text
 
     public static string Iso(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
 
-    public static string Bytes(long bytes) => bytes < 1 << 20 ? $"{bytes / 1024} KB" : bytes < 1 << 30 ? $"{bytes >> 20} MB" : Number(bytes / (double)(1 << 30), "0.0") + " GB";
+    public static string Bytes(long bytes) =>
+        bytes < 1 << 20 ? $"{bytes / 1024} KB" : bytes < 1 << 30 ? $"{bytes >> 20} MB" : Number(bytes / (double)(1 << 30), "0.0") + " GB";
 
     public static string Verdict(bool? label) => label switch { true => "defect", false => "good", null => "no verdict" };
 

@@ -11,14 +11,16 @@ namespace SpadeCluster.Server.Decisions;
 /// <param name="Pictures">Whether photograph and map are kept.</param>
 /// <param name="Feedback">What people said of it; null: nothing.</param>
 public sealed record Decision(
-    long Id, DateTimeOffset Time, string Line, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null);
+    long Id, DateTimeOffset Time, string Line, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures,
+    FeedbackKind? Feedback = null);
 
 /// <summary>Which decisions are asked for; the newest first.</summary>
 /// <param name="Before">Only ids below this one: the next page.</param>
 /// <param name="Categories">Null: all.</param>
 /// <param name="After">Only ids above this one.</param>
 public sealed record DecisionFilter(
-    string? Category = null, string? Line = null, bool? Anomalous = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null, long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null)
+    string? Category = null, string? Line = null, bool? Anomalous = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
+    long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null)
 {
     public const int MaxLimit = 1000;
 }

@@ -30,12 +30,16 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.PredLabel != false);
         // Packed here, on the request's thread: the writer only writes.
         byte[]? map = keep && scored.Result.Map is { } m ? KeptMap.Pack(m) : null, evidence = keep ? KeptEvidence.Pack(scored) : null;
-        var decision = new Decision(0, clock.GetUtcNow(), line, caller, Convert.ToHexStringLower(SHA256.HashData(file)), scored.Gallery.Preprocessing, score, keep);
+        var decision = new Decision(0, clock.GetUtcNow(), line, caller, Convert.ToHexStringLower(SHA256.HashData(file)),
+            scored.Gallery.Preprocessing, score, keep);
         string json = JsonSerializer.Serialize(score, ServerJson.Options);
         long id = await database.WriteAsync(c =>
         {
-            long row = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, pred_label, pred_score, raw_score, score) VALUES ($time, $line, $caller, $category, $version, $digest, $preprocessing, $label, $pred, $raw, $score) RETURNING id",
-                ("$time", decision.Time), ("$line", line), ("$caller", caller), ("$category", score.Category), ("$version", score.Version), ("$digest", decision.Digest), ("$preprocessing", decision.Preprocessing),
+            long row = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, pred_label, "
+                + "pred_score, raw_score, score) VALUES ($time, $line, $caller, $category, $version, $digest, $preprocessing, $label, "
+                + "$pred, $raw, $score) RETURNING id",
+                ("$time", decision.Time), ("$line", line), ("$caller", caller), ("$category", score.Category), ("$version", score.Version),
+                ("$digest", decision.Digest), ("$preprocessing", decision.Preprocessing),
                 ("$label", score.PredLabel), ("$pred", score.PredScore), ("$raw", score.RawScore), ("$score", json));
             if (keep) Keep(c, row, file, map, evidence);
             return row;
@@ -56,7 +60,8 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         And("d.id < $before", filter.Before);
         And("d.id > $after", filter.After);
         // Category names hold no commas.
-        And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null, "$among");
+        And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null,
+            "$among");
         values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
         return database.Read(c => c.Query($"SELECT {Columns} {where} ORDER BY d.id DESC LIMIT $limit", Row, [.. values]));
 
@@ -84,12 +89,14 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
 
     /// <summary>Raw scores of a category's newest decisions, the newest first: what the threshold slider moves over.</summary>
     public IReadOnlyList<LoggedScore> Scores(string category, int count) => database.Read(c => c.Query(
-        $"SELECT d.raw_score, {Columns} WHERE d.category = $category AND d.raw_score IS NOT NULL ORDER BY d.id DESC LIMIT $count".Replace("d.score,", "NULL,", StringComparison.Ordinal),
+        $"SELECT d.raw_score, {Columns} WHERE d.category = $category AND d.raw_score IS NOT NULL ORDER BY d.id DESC LIMIT $count"
+            .Replace("d.score,", "NULL,", StringComparison.Ordinal),
         r => new LoggedScore(r.GetInt64(1), r.GetDouble(0), Kind(r.Text(9))), ("$category", category), ("$count", count)));
 
     /// <summary>The lines that sent photographs of these categories; null: of any.</summary>
     public IReadOnlyList<string> Lines(IReadOnlyList<string>? categories) => database.Read(c => c.Query(
-        "SELECT DISTINCT line FROM decisions WHERE $among IS NULL OR instr(',' || $among || ',', ',' || category || ',') > 0 ORDER BY line", r => r.GetString(0), ("$among", categories is null ? null : string.Join(',', categories))));
+        "SELECT DISTINCT line FROM decisions WHERE $among IS NULL OR instr(',' || $among || ',', ',' || category || ',') > 0 ORDER BY line",
+        r => r.GetString(0), ("$among", categories is null ? null : string.Join(',', categories))));
 
     /// <summary>The id of the newest decision; 0: there is none.</summary>
     public long Newest() => database.Read(c => c.Scalar<long>("SELECT coalesce(max(id), 0) FROM decisions"));
@@ -98,8 +105,10 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
 
     internal static FeedbackKind? Kind(string? text) => text is null ? null : Enum.Parse<FeedbackKind>(text);
 
-    private byte[] Picture(long id, string column) => database.Read(c => c.Query($"SELECT {column} FROM pictures WHERE decision = $id", r => r.Bytes(0), ("$id", id))).SingleOrDefault()
-        ?? throw new SpadeException(SpadeError.NotFound, $"decision {id} keeps no {column}: retention or the keep policy dropped it, or there is no such decision");
+    private byte[] Picture(long id, string column) =>
+        database.Read(c => c.Query($"SELECT {column} FROM pictures WHERE decision = $id", r => r.Bytes(0), ("$id", id))).SingleOrDefault()
+        ?? throw new SpadeException(SpadeError.NotFound,
+            $"decision {id} keeps no {column}: retention or the keep policy dropped it, or there is no such decision");
 
     private void Keep(SqliteConnection c, long decision, byte[] image, byte[]? map, byte[]? evidence)
     {
@@ -114,13 +123,17 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     public async Task DropOldAsync()
     {
         var oldest = clock.GetUtcNow().AddDays(-options.KeepDays);
-        while (await database.WriteAsync(c => c.Execute("DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE time < $oldest LIMIT $count)", ("$oldest", oldest), ("$count", DroppedAtOnce))) > 0) { }
+        while (await database.WriteAsync(c =>
+            c.Execute("DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE time < $oldest LIMIT $count)", ("$oldest", oldest),
+                ("$count", DroppedAtOnce))) > 0)
+        { }
         // Pictures went with their decisions.
         await database.WriteAsync(_ => _pictureBytes = -1);
         while (await database.WriteAsync(Trim)) { }
     }
 
-    /// <summary>Drops the oldest pictures beyond the budget; freed pages of the file are used again, so it does not grow beyond it.</summary>
+    /// <summary>Drops the oldest pictures beyond the budget; freed pages of the file are used again, so it does not grow
+    /// beyond it.</summary>
     /// <returns>Whether there are more to drop.</returns>
     private bool Trim(SqliteConnection c)
     {
@@ -129,7 +142,9 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         {
             if (_pictureBytes <= options.KeepBytes) return false;
             // The newest stays, however large.
-            if (c.Query("DELETE FROM pictures WHERE decision = (SELECT min(decision) FROM pictures) AND decision < (SELECT max(decision) FROM pictures) RETURNING bytes", r => r.GetInt64(0)) is not [var freed]) return false;
+            if (c.Query("DELETE FROM pictures WHERE decision = (SELECT min(decision) FROM pictures) AND decision < (SELECT "
+                + "max(decision) FROM pictures) RETURNING bytes", r => r.GetInt64(0)) is not [var freed])
+                return false;
             _pictureBytes -= freed;
         }
         return true;

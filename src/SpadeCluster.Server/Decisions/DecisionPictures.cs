@@ -19,7 +19,8 @@ public sealed class DecisionPictures(DecisionLog log)
     }
 
     /// <summary>The distance that is shown in the brightest colour.</summary>
-    public static double Scale(Decision decision, KeptMap map) => Math.Max(1e-12, decision.Score.Theta is { } theta ? 2 * theta : map.Values.Max());
+    public static double Scale(Decision decision, KeptMap map) =>
+        Math.Max(1e-12, decision.Score.Theta is { } theta ? 2 * theta : map.Values.Max());
 
     /// <summary>Outline of what exceeds theta, as SVG path data in map pixels; empty for a normal part.</summary>
     public string Outline(Decision decision)

@@ -12,4 +12,5 @@ public enum FeedbackKind
 /// <summary>One word of feedback.</summary>
 /// <param name="ImageId">The normal that it added.</param>
 /// <param name="Undone">When it was taken back; null: it stands.</param>
-public sealed record Feedback(long Id, long Decision, DateTimeOffset Time, string Caller, FeedbackKind Kind, string Note, string? ImageId, DateTimeOffset? Undone, string? UndoneBy);
+public sealed record Feedback(long Id, long Decision, DateTimeOffset Time, string Caller, FeedbackKind Kind, string Note, string? ImageId,
+    DateTimeOffset? Undone, string? UndoneBy);

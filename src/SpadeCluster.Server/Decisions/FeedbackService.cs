@@ -7,18 +7,21 @@ using SpadeCluster.Server.Storage;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>What people say of decisions. Nothing is overwritten: feedback is taken back, and both stay on record.</summary>
-public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IGalleryServices services, Recalibration recalibration, AuditLog audit, TimeProvider clock)
+public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IGalleryServices services, Recalibration recalibration,
+    AuditLog audit, TimeProvider clock)
 {
     private const string Columns = "id, decision, time, caller, kind, note, image_id, undone, undone_by FROM feedback";
 
     private readonly SemaphoreSlim _one = new(1);
 
-    public IReadOnlyList<Feedback> Of(long decision) => database.Read(c => c.Query($"SELECT {Columns} WHERE decision = $decision ORDER BY id DESC", Row, ("$decision", decision)));
+    public IReadOnlyList<Feedback> Of(long decision) =>
+        database.Read(c => c.Query($"SELECT {Columns} WHERE decision = $decision ORDER BY id DESC", Row, ("$decision", decision)));
 
     /// <summary>Takes feedback. Good: the photograph becomes a normal, and thresholds are learnt anew in the background.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: this decision has standing feedback. NotFound: good, but the
     /// photograph is no longer kept.</exception>
-    public async Task<Feedback> GiveAsync(Decision decision, FeedbackKind kind, string note, string caller, CancellationToken cancellationToken)
+    public async Task<Feedback> GiveAsync(Decision decision, FeedbackKind kind, string note, string caller,
+        CancellationToken cancellationToken)
     {
         using var turn = await TurnAsync(cancellationToken);
         string category = decision.Score.Category;
@@ -38,9 +41,11 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
                 await database.WriteAsync(c => c.Execute("DELETE FROM feedback WHERE id = $id", ("$id", feedback.Id)));
                 throw;
             }
-            await database.WriteAsync(c => c.Execute("UPDATE feedback SET image_id = $image WHERE id = $id", ("$image", feedback.ImageId), ("$id", feedback.Id)));
+            await database.WriteAsync(c =>
+                c.Execute("UPDATE feedback SET image_id = $image WHERE id = $id", ("$image", feedback.ImageId), ("$id", feedback.Id)));
         }
-        await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category, $"decision {decision.Id}{(feedback.ImageId is { } added ? $", added {added}" : "")}");
+        await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category,
+            $"decision {decision.Id}{(feedback.ImageId is { } added ? $", added {added}" : "")}");
         return feedback;
     }
 
@@ -57,10 +62,13 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
             var galleries = services.For(caller);
             var current = await galleries.GetAsync(category, cancellationToken);
             if (current.Images.Any(i => i.Id.ToString() == added))
-                await recalibration.AfterAsync(category, caller, () => galleries.RetireAsync(category, [added], $"feedback on decision {decision.Id} taken back", cancellationToken));
+                await recalibration.AfterAsync(category, caller, () =>
+                    galleries.RetireAsync(category, [added], $"feedback on decision {decision.Id} taken back", cancellationToken));
         }
         feedback = feedback with { Undone = clock.GetUtcNow(), UndoneBy = caller };
-        await database.WriteAsync(c => c.Execute("UPDATE feedback SET undone = $now, undone_by = $caller WHERE id = $id AND undone IS NULL", ("$now", feedback.Undone), ("$caller", caller), ("$id", id)));
+        await database.WriteAsync(c =>
+            c.Execute("UPDATE feedback SET undone = $now, undone_by = $caller WHERE id = $id AND undone IS NULL", ("$now", feedback.Undone),
+                ("$caller", caller), ("$id", id)));
         await audit.WriteAsync(caller, "feedback undo", category, $"decision {decision.Id}, feedback {id}");
         return feedback;
     }
@@ -76,13 +84,17 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
     {
         try
         {
-            return await database.WriteAsync(c => c.Scalar<long>("INSERT INTO feedback (decision, time, caller, kind, note) VALUES ($decision, $time, $caller, $kind, $note) RETURNING id",
-                ("$decision", feedback.Decision), ("$time", feedback.Time), ("$caller", feedback.Caller), ("$kind", feedback.Kind.ToString()), ("$note", feedback.Note)));
+            return await database.WriteAsync(c =>
+                c.Scalar<long>("INSERT INTO feedback (decision, time, caller, kind, note) VALUES ($decision, $time, $caller, $kind, "
+                + "$note) RETURNING id",
+                ("$decision", feedback.Decision), ("$time", feedback.Time), ("$caller", feedback.Caller),
+                ("$kind", feedback.Kind.ToString()), ("$note", feedback.Note)));
         }
         catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
         {
             var said = Of(feedback.Decision).FirstOrDefault(f => f.Undone is null)?.Kind;
-            throw new SpadeException(SpadeError.FailedPrecondition, $"decision {feedback.Decision} already has the feedback '{said}': take that back first", e);
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"decision {feedback.Decision} already has the feedback '{said}': take that back first", e);
         }
     }
 
@@ -92,8 +104,11 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
         string category = decision.Score.Category;
         AddOutcome? outcome = null;
         var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", photograph);
-        await recalibration.AfterAsync(category, caller, () => services.For(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken: cancellationToken));
-        if (outcome?.Status == AddStatus.Failed) throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
+        await recalibration.AfterAsync(category, caller, () =>
+            services.For(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o),
+                cancellationToken: cancellationToken));
+        if (outcome?.Status == AddStatus.Failed)
+            throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
         return outcome?.Status == AddStatus.Added ? outcome.Id.ToString() : null;
     }
 
@@ -102,5 +117,7 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
         public void Dispose() => one.Release();
     }
 
-    private static Feedback Row(SqliteDataReader r) => new(r.GetInt64(0), r.GetInt64(1), r.Time(2)!.Value, r.GetString(3), DecisionLog.Kind(r.GetString(4))!.Value, r.GetString(5), r.Text(6), r.Time(7), r.Text(8));
+    private static Feedback Row(SqliteDataReader r) =>
+        new(r.GetInt64(0), r.GetInt64(1), r.Time(2)!.Value, r.GetString(3), DecisionLog.Kind(r.GetString(4))!.Value, r.GetString(5),
+            r.Text(6), r.Time(7), r.Text(8));
 }

@@ -19,7 +19,9 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
         for (int i = 0; i < grid.Cells; i++)
         {
             var (row, column) = Math.DivRem(i, grid.Width);
-            if (scored.Result.EvidenceAt((int)((column + 0.5) * map.Width / grid.Width), (int)((row + 0.5) * map.Height / grid.Height)) is not { } found) return null;
+            if (scored.Result.EvidenceAt((int)((column + 0.5) * map.Width / grid.Width), (int)((row + 0.5) * map.Height / grid.Height))
+                is not { } found)
+                return null;
             if (!images.TryGetValue(found.Image, out ushort image)) images.Add(found.Image, image = (ushort)images.Count);
             cell.Write(image);
             cell.Write((float)found.X);
@@ -45,7 +47,8 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
         var images = new ImageId[reader.ReadInt32()];
         for (int i = 0; i < images.Length; i++) images[i] = new ImageId(reader.ReadUInt64());
         var cells = new PixelEvidence[width * height];
-        for (int i = 0; i < cells.Length; i++) cells[i] = new PixelEvidence(images[reader.ReadUInt16()], reader.ReadSingle(), reader.ReadSingle(), reader.ReadSingle());
+        for (int i = 0; i < cells.Length; i++)
+            cells[i] = new PixelEvidence(images[reader.ReadUInt16()], reader.ReadSingle(), reader.ReadSingle(), reader.ReadSingle());
         return new KeptEvidence(width, height, cells);
     }
 

@@ -14,7 +14,8 @@ internal static class LiveDecisions
 
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
 
-    public static async Task SendAsync(HttpContext context, DecisionFeed feed, DecisionLog log, TimeProvider clock, IHostApplicationLifetime life, string? category = null, string? line = null)
+    public static async Task SendAsync(HttpContext context, DecisionFeed feed, DecisionLog log, TimeProvider clock,
+        IHostApplicationLifetime life, string? category = null, string? line = null)
     {
         if (category is not null) context.User.Require(category);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
@@ -27,7 +28,8 @@ internal static class LiveDecisions
         try
         {
             // At once, so that a browser knows it is connected before the first part comes along, and from where it has seen all.
-            await WriteAsync($"event: hello\nid: {(missed.Count > 0 ? missed[0].Id - 1 : newest).ToString(CultureInfo.InvariantCulture)}\ndata: null\n\n");
+            await WriteAsync($"event: hello\nid: "
+                + $"{(missed.Count > 0 ? missed[0].Id - 1 : newest).ToString(CultureInfo.InvariantCulture)}\ndata: null\n\n");
             foreach (var decision in missed) await SendDecisionAsync(decision);
             var sent = missed.Select(d => d.Id).ToHashSet();
             var (more, beat) = (listener.Decisions.WaitToReadAsync(stop.Token).AsTask(), timer.WaitForNextTickAsync(stop.Token).AsTask());
@@ -54,14 +56,17 @@ internal static class LiveDecisions
             // The client is gone, or the server ends.
         }
 
-        bool IsWanted(Decision d) => context.User.May(d.Score.Category) && (category ?? d.Score.Category) == d.Score.Category && (line ?? d.Line) == d.Line;
+        bool IsWanted(Decision d) =>
+            context.User.May(d.Score.Category) && (category ?? d.Score.Category) == d.Score.Category && (line ?? d.Line) == d.Line;
 
         List<Decision> Missed()
             => long.TryParse(context.Request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out long last)
-                ? [.. log.Find(new DecisionFilter(category, line, Limit: MostMissed, Categories: context.User.Scope(), After: last)).Reverse()] : [];
+                ? [.. log.Find(new DecisionFilter(category, line, Limit: MostMissed, Categories: context.User.Scope(), After: last))
+                    .Reverse()] : [];
 
         Task SendDecisionAsync(Decision d)
-            => WriteAsync($"event: decision\nid: {d.Id.ToString(CultureInfo.InvariantCulture)}\ndata: {JsonSerializer.Serialize(d, ServerJson.Options)}\n\n");
+            => WriteAsync($"event: decision\nid: {d.Id.ToString(CultureInfo.InvariantCulture)}\ndata: "
+            + $"{JsonSerializer.Serialize(d, ServerJson.Options)}\n\n");
 
         async Task WriteAsync(string text)
         {

@@ -18,24 +18,38 @@ internal static class ResultEndpoints
     public static void MapResults(this IEndpointRouteBuilder app)
     {
         var results = app.MapGroup("/results").RequireAuthorization(nameof(Role.Viewer)).WithTags("results");
-        results.MapGet("/", Find).Produces<IReadOnlyList<Decision>>().WithSummary("Recent decisions, the newest first; 'before' an id gives the next page.");
-        results.MapGet("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream").WithSummary("Decisions as they are made (server-sent events); Last-Event-ID brings those missed since.");
-        results.MapGet("/{id:long}", (long id, HttpContext context, DecisionLog log) => Results.Json(Visible(id, context, log), ServerJson.Options)).Produces<Decision>();
-        results.MapGet("/{id:long}/image", (long id, HttpContext context, DecisionLog log) => Immutable(context, $"{Visible(id, context, log).Digest}", () => File(context, log.Image(id))));
-        results.MapGet("/{id:long}/input.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) => Immutable(context, $"{id}-input", () => Png(pictures.Input(Visible(id, context, log)))));
-        results.MapGet("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) => Immutable(context, $"{id}-map", () => Png(pictures.Map(Visible(id, context, log)))));
-        results.MapGet("/{id:long}/map", Map).WithSummary("The anomaly map: little-endian float32, [y][x]; X-Width and X-Height give its size.").Produces<byte[]>(200, "application/octet-stream");
-        results.MapGet("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>().WithSummary("The normal pixel that matched an input pixel best.");
-        results.MapPost("/{id:long}/feedback", GiveAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>().WithSummary("'good' adds the photograph to the normals, 'defect' confirms the verdict.");
-        results.MapDelete("/{id:long}/feedback/{feedback:long}", UndoAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>().WithSummary("Takes feedback back; a normal it added is retired.");
-        results.MapGet("/{id:long}/feedback", (long id, HttpContext context, DecisionLog log, FeedbackService feedbacks) => Results.Json(feedbacks.Of(Visible(id, context, log).Id), ServerJson.Options)).Produces<IReadOnlyList<Feedback>>();
+        results.MapGet("/", Find).Produces<IReadOnlyList<Decision>>()
+            .WithSummary("Recent decisions, the newest first; 'before' an id gives the next page.");
+        results.MapGet("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream")
+            .WithSummary("Decisions as they are made (server-sent events); Last-Event-ID brings those missed since.");
+        results.MapGet("/{id:long}", (long id, HttpContext context, DecisionLog log) =>
+            Results.Json(Visible(id, context, log), ServerJson.Options)).Produces<Decision>();
+        results.MapGet("/{id:long}/image", (long id, HttpContext context, DecisionLog log) =>
+            Immutable(context, $"{Visible(id, context, log).Digest}", () => File(context, log.Image(id))));
+        results.MapGet("/{id:long}/input.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+            Immutable(context, $"{id}-input", () => Png(pictures.Input(Visible(id, context, log)))));
+        results.MapGet("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+            Immutable(context, $"{id}-map", () => Png(pictures.Map(Visible(id, context, log)))));
+        results.MapGet("/{id:long}/map", Map)
+            .WithSummary("The anomaly map: little-endian float32, [y][x]; X-Width and X-Height give its size.")
+            .Produces<byte[]>(200, "application/octet-stream");
+        results.MapGet("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>()
+            .WithSummary("The normal pixel that matched an input pixel best.");
+        results.MapPost("/{id:long}/feedback", GiveAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
+            .WithSummary("'good' adds the photograph to the normals, 'defect' confirms the verdict.");
+        results.MapDelete("/{id:long}/feedback/{feedback:long}", UndoAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
+            .WithSummary("Takes feedback back; a normal it added is retired.");
+        results.MapGet("/{id:long}/feedback", (long id, HttpContext context, DecisionLog log, FeedbackService feedbacks) =>
+            Results.Json(feedbacks.Of(Visible(id, context, log).Id), ServerJson.Options)).Produces<IReadOnlyList<Feedback>>();
     }
 
     /// <exception cref="SpadeException">NotFound: no such decision, or not one the caller may know of.</exception>
     public static Decision Visible(long id, HttpContext context, DecisionLog log)
-        => log.Get(id) is var decision && context.User.May(decision.Score.Category) ? decision : throw new SpadeException(SpadeError.NotFound, $"no decision {id}; /v1/results lists them");
+        => log.Get(id) is var decision && context.User.May(decision.Score.Category)
+        ? decision : throw new SpadeException(SpadeError.NotFound, $"no decision {id}; /v1/results lists them");
 
-    private static IResult Find(HttpContext context, DecisionLog log, string? category = null, string? line = null, string? verdict = null, DateTimeOffset? since = null, DateTimeOffset? until = null, long? before = null, int limit = 50)
+    private static IResult Find(HttpContext context, DecisionLog log, string? category = null, string? line = null, string? verdict = null,
+        DateTimeOffset? since = null, DateTimeOffset? until = null, long? before = null, int limit = 50)
     {
         if (category is not null) context.User.Require(category);
         bool? anomalous = verdict switch
@@ -45,8 +59,10 @@ internal static class ResultEndpoints
             "normal" => false,
             _ => throw new SpadeException(SpadeError.InvalidArgument, "verdict is 'anomalous' or 'normal'"),
         };
-        if (limit is < 1 or > DecisionFilter.MaxLimit) throw new SpadeException(SpadeError.InvalidArgument, $"limit is 1 to {DecisionFilter.MaxLimit}");
-        return Results.Json(log.Find(new DecisionFilter(category, line, anomalous, since, until, before, limit, context.User.Scope())), ServerJson.Options);
+        if (limit is < 1 or > DecisionFilter.MaxLimit)
+            throw new SpadeException(SpadeError.InvalidArgument, $"limit is 1 to {DecisionFilter.MaxLimit}");
+        return Results.Json(log.Find(new DecisionFilter(category, line, anomalous, since, until, before, limit, context.User.Scope())),
+            ServerJson.Options);
     }
 
     private static IResult Map(long id, HttpContext context, DecisionLog log)
@@ -58,22 +74,30 @@ internal static class ResultEndpoints
         return Results.Bytes(MemoryMarshal.AsBytes<float>(map.Values).ToArray(), "application/octet-stream");
     }
 
-    private static async Task<IResult> Evidence(long id, double x, double y, HttpContext context, DecisionLog log, IGalleryServices services, CancellationToken cancellation)
+    private static async Task<IResult> Evidence(long id, double x, double y, HttpContext context, DecisionLog log,
+        IGalleryServices services, CancellationToken cancellation)
     {
         var decision = Visible(id, context, log);
         var map = log.Map(id);
-        if (!(x >= 0 && y >= 0 && x < map.Width && y < map.Height)) throw new SpadeException(SpadeError.InvalidArgument, $"x and y are input pixels, 0,0 to {map.Width - 1},{map.Height - 1}");
+        if (!(x >= 0 && y >= 0 && x < map.Width && y < map.Height))
+            throw new SpadeException(SpadeError.InvalidArgument, $"x and y are input pixels, 0,0 to {map.Width - 1},{map.Height - 1}");
         var found = log.Evidence(id).At(x / map.Width, y / map.Height);
-        var gallery = await services.For(context.User.CallerName()).GetVersionAsync(decision.Score.Category, decision.Score.Version, cancellation);
+        var gallery = await services.For(context.User.CallerName())
+            .GetVersionAsync(decision.Score.Category, decision.Score.Version, cancellation);
         string source = gallery.Images.FirstOrDefault(i => i.Id == found.Image)?.Source ?? "";
-        return Results.Json(new EvidenceAnswer(x, y, map.Values[(int)y * map.Width + (int)x], decision.Score.Theta, found.Image.ToString(), Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height), ServerJson.Options);
+        return Results.Json(new EvidenceAnswer(x, y, map.Values[(int)y * map.Width + (int)x], decision.Score.Theta, found.Image.ToString(),
+            Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height), ServerJson.Options);
     }
 
-    private static async Task<IResult> GiveAsync(long id, FeedbackRequest request, HttpContext context, DecisionLog log, FeedbackService feedbacks, CancellationToken cancellation)
-        => Results.Json(await feedbacks.GiveAsync(Visible(id, context, log), request.Kind, SentImage.Harmless(request.Note, ""), context.User.CallerName(), cancellation), ServerJson.Options);
+    private static async Task<IResult> GiveAsync(long id, FeedbackRequest request, HttpContext context, DecisionLog log,
+        FeedbackService feedbacks, CancellationToken cancellation)
+        => Results.Json(await feedbacks.GiveAsync(Visible(id, context, log), request.Kind, SentImage.Harmless(request.Note, ""),
+            context.User.CallerName(), cancellation), ServerJson.Options);
 
-    private static async Task<IResult> UndoAsync(long id, long feedback, HttpContext context, DecisionLog log, FeedbackService feedbacks, CancellationToken cancellation)
-        => Results.Json(await feedbacks.UndoAsync(Visible(id, context, log), feedback, context.User.CallerName(), cancellation), ServerJson.Options);
+    private static async Task<IResult> UndoAsync(long id, long feedback, HttpContext context, DecisionLog log, FeedbackService feedbacks,
+        CancellationToken cancellation)
+        => Results.Json(await feedbacks.UndoAsync(Visible(id, context, log), feedback, context.User.CallerName(), cancellation),
+            ServerJson.Options);
 
     private static IResult Png(RgbImage image) => Results.Bytes(PngEncoder.Encode(image), "image/png");
 
@@ -90,7 +114,8 @@ internal static class ResultEndpoints
         string etag = $"\"{tag}\"";
         context.Response.Headers.ETag = etag;
         context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
-        if (context.Request.Headers.IfNoneMatch.ToString().Contains(etag, StringComparison.Ordinal)) return Results.StatusCode(StatusCodes.Status304NotModified);
+        if (context.Request.Headers.IfNoneMatch.ToString().Contains(etag, StringComparison.Ordinal))
+            return Results.StatusCode(StatusCodes.Status304NotModified);
         try
         {
             return answer();
@@ -106,6 +131,7 @@ internal static class ResultEndpoints
 }
 
 /// <summary>A pixel and its match. All positions are input pixels.</summary>
-internal sealed record EvidenceAnswer(double X, double Y, float MapValue, double? Theta, string ImageId, string Source, double MatchX, double MatchY, float Distance, int Width, int Height);
+internal sealed record EvidenceAnswer(double X, double Y, float MapValue, double? Theta, string ImageId, string Source, double MatchX,
+    double MatchY, float Distance, int Width, int Height);
 
 internal sealed record FeedbackRequest(FeedbackKind Kind, string? Note = null);

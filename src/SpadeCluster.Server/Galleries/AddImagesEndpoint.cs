@@ -9,11 +9,13 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Galleries;
 
-/// <summary>POST /v1/galleries/{category}/images: answers with a line of JSON for each image, once it is durable, then the version.</summary>
+/// <summary>POST /v1/galleries/{category}/images: answers with a line of JSON for each image, once it is durable, then the
+/// version.</summary>
 internal static class AddImagesEndpoint
 {
     public static async Task PostAsync(
-        string category, HttpContext context, AdmissionControl admission, Recalibration recalibration, ServerOptions options, CancellationToken cancellation,
+        string category, HttpContext context, AdmissionControl admission, Recalibration recalibration, ServerOptions options,
+        CancellationToken cancellation,
         bool calibrate = true, double? alpha = null, string? reason = null)
     {
         context.User.Require(CategoryName.Check(category));
@@ -45,10 +47,13 @@ internal static class AddImagesEndpoint
         {
             try
             {
-                var (after, added) = await recalibration.AddAsync(new Addition(category, context.User.CallerName(), reason, calibrate, alpha), images.Select(i => i.Source).ToAsyncEnumerable(),
-                    new InlineProgress<AddOutcome>(o => lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem))), Added,
+                var (after, added) = await recalibration.AddAsync(new Addition(category, context.User.CallerName(), reason, calibrate,
+                    alpha), images.Select(i => i.Source).ToAsyncEnumerable(),
+                    new InlineProgress<AddOutcome>(o =>
+                        lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem))), Added,
                     new InlineProgress<(int Done, int Of)>(p => lines.Writer.TryWrite(new CalibrateLine(p.Done, p.Of))), stop);
-                lines.Writer.TryWrite(new AddedLine(category, after?.Version, added, after?.Images.Count ?? 0, after?.Calibration is not null, after?.Calibration?.Theta));
+                lines.Writer.TryWrite(new AddedLine(category, after?.Version, added, after?.Images.Count ?? 0,
+                    after?.Calibration is not null, after?.Calibration?.Theta));
                 lines.Writer.Complete();
             }
             catch (Exception e)

@@ -21,22 +21,35 @@ internal static class GalleryEndpoints
             var current = await For(c, p, category).GetAsync(category, c.RequestAborted);
             return Results.Json(new GalleryAnswer(GalleryDetails.Of(current), r.State(current)), ServerJson.Options);
         }).Produces<GalleryAnswer>();
-        read.MapGet("/{category}/history", async (string category, HttpContext c, IGalleryServices p) => Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options)).Produces<IReadOnlyList<GalleryVersion>>();
+        read.MapGet("/{category}/history", async (string category, HttpContext c, IGalleryServices p) =>
+            Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options))
+                .Produces<IReadOnlyList<GalleryVersion>>();
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");
-        read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer)).Produces<byte[]>(200, "application/x-tar").WithSummary("The category with all kept versions as one tar file; takes Range.");
+        read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
+            .Produces<byte[]>(200, "application/x-tar").WithSummary("The category with all kept versions as one tar file; takes Range.");
 
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
-        change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*").Produces<string>(200, "application/x-ndjson")
-            .WithSummary("Add normals, creating the category if need be: one line of JSON for each image once it is durable, then the version; thresholds are learnt unless calibrate=false. A reason is for the record.");
-        change.MapPost("/{category}/retire", (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
-            ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) => g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
-        change.MapPost("/{category}/restore", (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
-            ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) => g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
-        change.MapPost("/{category}/rollback", (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
-            ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) => g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>();
-        change.MapPost("/{category}/reshard", (string category, ReshardRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
-            ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct))).Produces<GallerySummary>()
+        change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*")
+            .Produces<string>(200, "application/x-ndjson")
+            .WithSummary("Add normals, creating the category if need be: one line of JSON for each image once it is durable, then the "
+            + "version; thresholds are learnt unless calibrate=false. A reason is for the record.");
+        change.MapPost("/{category}/retire",
+            (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
+                g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/restore",
+            (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
+                g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/rollback",
+            (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
+                g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/reshard",
+            (string category, ReshardRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))
+                .Produces<GallerySummary>()
             .WithSummary("Spread the category over another number of shards, for clusters. Changes no score, and keeps the thresholds.");
         change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>();
     }
@@ -63,18 +76,22 @@ internal static class GalleryEndpoints
     private static async Task<IResult> VersionAsync(string category, int version, HttpContext context, IGalleryServices services)
     {
         var manifest = await For(context, services, category).GetVersionAsync(category, version, context.RequestAborted);
-        return ResultEndpoints.Immutable(context, $"{category}-{version}-{manifest.CreatedAt.UtcTicks}", () => Results.Json(GalleryDetails.Of(manifest), ServerJson.Options));
+        return ResultEndpoints.Immutable(context, $"{category}-{version}-{manifest.CreatedAt.UtcTicks}", () =>
+            Results.Json(GalleryDetails.Of(manifest), ServerJson.Options));
     }
 
     private static async Task<IResult> ThumbnailAsync(string category, string image, HttpContext context, IGalleryServices services)
     {
-        if (!ImageId.TryParse(image, out var id)) throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
+        if (!ImageId.TryParse(image, out var id))
+            throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
         byte[] picture = await For(context, services, category).GetThumbnailAsync(category, id, context.RequestAborted)
             ?? throw new SpadeException(SpadeError.NotFound, $"no picture is kept of image {id}");
         return ResultEndpoints.Immutable(context, image, () => Results.Bytes(picture, "image/png"));
     }
 
-    private static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context, IGalleryServices services, AuditLog audit, Recalibration recalibration, Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
+    private static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context,
+        IGalleryServices services, AuditLog audit, Recalibration recalibration,
+        Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
     {
         var galleries = For(context, services, category);
         var after = await recalibration.AfterAsync(category, context.User.CallerName(), () => change(galleries, context.RequestAborted));
@@ -82,7 +99,8 @@ internal static class GalleryEndpoints
         return Results.Json(GallerySummary.Of(after), ServerJson.Options);
     }
 
-    private static async Task<IResult> CalibrateAsync(string category, CalibrateRequest request, HttpContext context, IGalleryServices services, AuditLog audit, Recalibration recalibration)
+    private static async Task<IResult> CalibrateAsync(string category, CalibrateRequest request, HttpContext context,
+        IGalleryServices services, AuditLog audit, Recalibration recalibration)
     {
         var galleries = For(context, services, category);
         var current = await galleries.GetAsync(category, context.RequestAborted);
@@ -96,7 +114,9 @@ internal static class GalleryEndpoints
         return Results.Json(GalleryDetails.Of(after), ServerJson.Options);
     }
 
-    internal static string Reason(string? reason) => string.IsNullOrWhiteSpace(reason) ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
+    internal static string Reason(string? reason) =>
+        string.IsNullOrWhiteSpace(reason)
+        ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
 
     /// <summary>The galleries as the caller may change them.</summary>
     /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>

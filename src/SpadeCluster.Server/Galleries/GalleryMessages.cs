@@ -19,7 +19,8 @@ internal sealed record ErrorLine(string Error);
 /// <summary>Settings of the method; what is not given stays as the category has it.</summary>
 internal sealed record GivenOptions(
     int? GateNeighbours = null, int? GalleryNeighbours = null, int? Kappa = null, Fusion? Fusion = null, IReadOnlyList<int>? Levels = null,
-    GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null)
+    GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null,
+    ThresholdRule? Threshold = null, double? Theta = null, double? ReviewRate = null, bool? Normalised = null)
 {
     public ScoringOptions Over(ScoringOptions known) => known with
     {
@@ -32,5 +33,9 @@ internal sealed record GivenOptions(
         AuditShare = AuditShare ?? known.AuditShare,
         Alpha = Alpha ?? known.Alpha,
         Sigma = Sigma ?? known.Sigma,
+        Threshold = Threshold ?? known.Threshold,
+        Theta = Theta ?? known.Theta,
+        ReviewRate = ReviewRate ?? known.ReviewRate,
+        Normalised = Normalised ?? known.Normalised,
     };
 }

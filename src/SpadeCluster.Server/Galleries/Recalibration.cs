@@ -21,7 +21,8 @@ public sealed record Addition(string Category, string Caller, string? Reason = n
 /// background. A further change stops a calibration at work, which would hold for the images of before, and it begins anew.
 /// </summary>
 /// <param name="audit">Null: nobody keeps an audit log here.</param>
-public sealed partial class Recalibration(IGalleryServices services, IHostApplicationLifetime life, ILogger<Recalibration> logger, Security.AuditLog? audit = null)
+public sealed partial class Recalibration(IGalleryServices services, IHostApplicationLifetime life, ILogger<Recalibration> logger,
+    Security.AuditLog? audit = null)
 {
     private readonly ConcurrentDictionary<string, RecalibrationState> _states = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
@@ -30,7 +31,8 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     /// <summary>Null: nothing is under way, and the current version has thresholds or none were tried. That an attempt failed is
     /// no news once there are some: another server over the same galleries, or the command line, was faster.</summary>
     public RecalibrationState? State(GalleryManifest current)
-        => _states.GetValueOrDefault(current.Category) is { } state && (state.Problem is null || current.Calibration is null) ? state : null;
+        => _states.GetValueOrDefault(current.Category) is { } state && (state.Problem is null || current.Calibration is null)
+        ? state : null;
 
     /// <summary>Adds normals, then learns thresholds with the settings of before.</summary>
     /// <param name="outcomes">Gets what became of each image.</param>
@@ -39,7 +41,8 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     /// <param name="cancellationToken">Ends the addition. Thresholds are then learnt in the background.</param>
     /// <returns>The version that is current then, and how many images were added to it; null: there is none.</returns>
     public async Task<(GalleryManifest? Version, int Added)> AddAsync(
-        Addition addition, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome> outcomes, Action added, IProgress<(int Done, int Of)> calibrated, CancellationToken cancellationToken)
+        Addition addition, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome> outcomes, Action added,
+        IProgress<(int Done, int Of)> calibrated, CancellationToken cancellationToken)
     {
         var (category, caller) = (addition.Category, addition.Caller);
         var galleries = services.For(caller);
@@ -57,9 +60,12 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
             }), addition.Reason, cancellationToken);
             changed = count > 0;
             added();
-            if (changed) await AuditAsync(caller, "add", category, $"{count} images{(addition.Reason is null ? "" : $": {addition.Reason}")}, version {after!.Version}");
+            if (changed)
+                await AuditAsync(caller, "add", category,
+                    $"{count} images{(addition.Reason is null ? "" : $": {addition.Reason}")}, version {after!.Version}");
             if (after is null || !addition.Calibrate || !after.NeedsCalibration()) return (after, count);
-            after = await galleries.CalibrateAgainAsync(after, settings, new InlineProgress<int>(done => calibrated.Report((done, after.Images.Count))), cancellationToken);
+            after = await galleries.CalibrateAgainAsync(after, settings,
+                new InlineProgress<int>(done => calibrated.Report((done, after.Images.Count))), cancellationToken);
             await AuditAsync(caller, "calibrate", category, $"alpha {after.Calibration!.Options.Alpha}, version {after.Version}");
             return (after, count);
         }
@@ -104,7 +110,8 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
                 try
                 {
                     var current = await galleries.GetAsync(category, life.ApplicationStopping);
-                    if (current.NeedsCalibration() && await galleries.ReadSettingsAsync(category, life.ApplicationStopping) is { } settings) Start(category, settings, current.CreatedBy);
+                    if (current.NeedsCalibration() && await galleries.ReadSettingsAsync(category, life.ApplicationStopping) is { } settings)
+                        Start(category, settings, current.CreatedBy);
                 }
                 catch (SpadeException e)
                 {
@@ -181,7 +188,8 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         {
             // The category's page says what it was; the next change, or a person, tries again.
             LogFailed(e, category);
-            _states[category] = new RecalibrationState(0, 0, e is SpadeException ? e.Message : "an unexpected error; the server's log has it");
+            _states[category] = new RecalibrationState(0, 0, e is SpadeException
+                ? e.Message : "an unexpected error; the server's log has it");
         }
     }
 

@@ -7,11 +7,14 @@ namespace SpadeCluster.Server.Galleries;
 /// <summary>GET /v1/galleries/{category}/snapshot.</summary>
 internal static class SnapshotEndpoint
 {
-    /// <summary>A snapshot is made once for each version and kept beside the log, so that a broken download can go on where it broke.</summary>
-    public static async Task<IResult> GetAsync(string category, HttpContext context, IGalleryServices services, ISnapshots snapshots, ServerOptions options)
+    /// <summary>A snapshot is made once for each version and kept beside the log, so that a broken download can go on where
+    /// it broke.</summary>
+    public static async Task<IResult> GetAsync(string category, HttpContext context, IGalleryServices services, ISnapshots snapshots,
+        ServerOptions options)
     {
         var manifest = await GalleryEndpoints.For(context, services, category).GetAsync(category, context.RequestAborted);
-        string folder = Path.GetFullPath(Path.Combine(options.DataFolder, "snapshots")), name = $"{category}-{manifest.Version}.tar", path = Path.Combine(folder, name);
+        string folder = Path.GetFullPath(Path.Combine(options.DataFolder, "snapshots")), name = $"{category}-{manifest.Version}.tar",
+            path = Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
         if (!File.Exists(path))
         {

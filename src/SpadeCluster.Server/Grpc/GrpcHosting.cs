@@ -17,7 +17,8 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc;
 
-/// <summary>spade.v1 over gRPC, with health and reflection. Needs, from the host: IScoringService, IGalleryServices, IVersionWatch.</summary>
+/// <summary>spade.v1 over gRPC, with health and reflection. Needs, from the host: IScoringService, IGalleryServices,
+/// IVersionWatch.</summary>
 public static class GrpcHosting
 {
     private const int StreamWindow = 256 << 10;
@@ -36,11 +37,13 @@ public static class GrpcHosting
             // Their route would take every address of two parts, and with it the answers "wrong method" and "wrong content type".
             o.IgnoreUnknownServices = true;
         });
-        services.AddSingleton<IConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>>(s => new ConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>(
+        services.AddSingleton<IConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>>(s =>
+            new ConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>(
             o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes));
         services.AddGrpcHealthChecks(o =>
         {
-            foreach (string service in new[] { Spade.V1.Scoring.Descriptor.FullName, Spade.V1.Galleries.Descriptor.FullName }) o.Services.Map(service, _ => true);
+            foreach (string service in new[] { Spade.V1.Scoring.Descriptor.FullName, Spade.V1.Galleries.Descriptor.FullName })
+                o.Services.Map(service, _ => true);
         });
         services.AddGrpcReflection();
         // What streams that wait have sent must not use up their connection's window, or all other calls on it would wait too.
@@ -63,7 +66,8 @@ public static class GrpcHosting
         var reflection = routes.MapGrpcReflectionService();
         if (!secured) return routes;
         scoring.RequireAuthorization(nameof(Role.Operator));
-        galleries.Add(endpoint => endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));
+        galleries.Add(endpoint =>
+            endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));
         reflection.RequireAuthorization(nameof(Role.Viewer));
         return routes;
     }

@@ -7,7 +7,8 @@ namespace SpadeCluster.Server.Hosting;
 /// <summary>What the framework says of a request that it cannot bind, as a sentence for a person: which parameter, and why.</summary>
 internal static partial class BadRequests
 {
-    public const string ContentType = "the content type is not one that is taken here: send JSON as application/json, a photograph as image/* or multipart/form-data";
+    public const string ContentType =
+        "the content type is not one that is taken here: send JSON as application/json, a photograph as image/* or multipart/form-data";
 
     public static string Sentence(BadHttpRequestException e) => e.StatusCode switch
     {
@@ -23,7 +24,8 @@ internal static partial class BadRequests
 
     public static string Sentence(JsonException e)
     {
-        if (Unknown().Match(e.Message) is { Success: true } unknown) return $"the body has a member '{unknown.Groups[1].Value}', which is not known here";
+        if (Unknown().Match(e.Message) is { Success: true } unknown)
+            return $"the body has a member '{unknown.Groups[1].Value}', which is not known here";
         if (Lacking().Match(e.Message) is { Success: true } lacking) return $"the body lacks {lacking.Groups[1].Value}";
         if (e.Path is { Length: > 2 } path) return $"the body's member '{path[2..]}' has a value that is not taken here";
         return $"the body is not the JSON that is expected here (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})";

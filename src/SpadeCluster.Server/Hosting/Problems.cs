@@ -27,16 +27,18 @@ internal static class Problems
 
     /// <summary>The sentence that a client may read: what is damaged is named to those who run the server, in its log.</summary>
     public static string DetailOf(SpadeException e, string category = "CATEGORY")
-        => e.Error == SpadeError.DataLoss ? $"what is stored of this is damaged; 'spade gallery verify {category}' says what, and so does the server's log" : e.Message;
+        => e.Error == SpadeError.DataLoss
+        ? $"what is stored of this is damaged; 'spade gallery verify {category}' says what, and so does the server's log" : e.Message;
 
     /// <summary>For a request that ended in a bare status.</summary>
-    public static Task WriteAsync(HttpContext context) => WriteAsync(context, context.Response.StatusCode, context.Response.StatusCode switch
-    {
-        StatusCodes.Status404NotFound => "there is nothing at this address; /v1/openapi.json says what there is",
-        StatusCodes.Status405MethodNotAllowed => $"this address takes {context.Response.Headers.Allow}, not {context.Request.Method}",
-        StatusCodes.Status415UnsupportedMediaType => BadRequests.ContentType,
-        _ => "the server does not take this request; /v1/openapi.json says what it takes",
-    });
+    public static Task WriteAsync(HttpContext context) =>
+        WriteAsync(context, context.Response.StatusCode, context.Response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => "there is nothing at this address; /v1/openapi.json says what there is",
+            StatusCodes.Status405MethodNotAllowed => $"this address takes {context.Response.Headers.Allow}, not {context.Request.Method}",
+            StatusCodes.Status415UnsupportedMediaType => BadRequests.ContentType,
+            _ => "the server does not take this request; /v1/openapi.json says what it takes",
+        });
 
     public static async Task WriteAsync(HttpContext context, int status, string detail, int? retryAfter = null)
     {
@@ -47,14 +49,21 @@ internal static class Problems
             return;
         }
         context.Response.StatusCode = status;
-        if (retryAfter is { } seconds) context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        if (retryAfter is { } seconds)
+            context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (context.Request.Path.StartsWithSegments("/v2"))
         {
             // The form of the Open Inference Protocol; the request's id is in the header.
             await context.Response.WriteAsJsonAsync(new { error = detail }, context.RequestAborted);
             return;
         }
-        var problem = new ProblemDetails { Status = status, Title = Title(status), Detail = detail, Extensions = { ["request_id"] = context.TraceIdentifier } };
+        var problem = new ProblemDetails
+        {
+            Status = status,
+            Title = Title(status),
+            Detail = detail,
+            Extensions = { ["request_id"] = context.TraceIdentifier }
+        };
         await context.Response.WriteAsJsonAsync(problem, ServerJson.Options, "application/problem+json", context.RequestAborted);
     }
 
@@ -71,9 +80,11 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
             SpadeException e => (Problems.StatusOf(e), Problems.DetailOf(e), RetryAfter(e)),
             OutOfScopeException e => (StatusCodes.Status403Forbidden, e.Message, null),
             BadHttpRequestException e => (e.StatusCode, BadRequests.Sentence(e), null),
-            OperationCanceledException when context.RequestAborted.IsCancellationRequested => (StatusCodes.Status499ClientClosedRequest, "the client is gone", null),
+            OperationCanceledException when context.RequestAborted.IsCancellationRequested =>
+            (StatusCodes.Status499ClientClosedRequest, "the client is gone", null),
             JsonException e => (StatusCodes.Status400BadRequest, BadRequests.Sentence(e), null),
-            Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException => (StatusCodes.Status400BadRequest, "this form has expired: load the page again", null),
+            Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException =>
+            (StatusCodes.Status400BadRequest, "this form has expired: load the page again", null),
             InvalidDataException e => (StatusCodes.Status400BadRequest, $"the body cannot be read: {e.Message}", null),
             _ => (StatusCodes.Status500InternalServerError, "an unexpected error; the server's log has it under this request id", null),
         };
@@ -83,7 +94,8 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
     }
 
     /// <summary>Whole seconds, at least one.</summary>
-    private static int? RetryAfter(SpadeException e) => e.RetryAfter is { } time ? (int)Math.Max(1, Math.Ceiling(time.TotalSeconds)) : e.Error == SpadeError.Unavailable ? 5 : null;
+    private static int? RetryAfter(SpadeException e) =>
+        e.RetryAfter is { } time ? (int)Math.Max(1, Math.Ceiling(time.TotalSeconds)) : e.Error == SpadeError.Unavailable ? 5 : null;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "request {RequestId} failed unexpectedly")]
     private partial void LogUnexpected(Exception exception, string requestId);

@@ -20,10 +20,12 @@ internal static class InferImages
         if (shape.Any(n => n is < 1 or > int.MaxValue)) throw Invalid("a tensor's shape has whole numbers above 0");
         return input.Datatype switch
         {
-            "BYTES" when shape.Length is 1 or 2 && shape.Aggregate(1L, (a, b) => a * b) is var n && n <= most => Files(input, binary, (int)n),
+            "BYTES" when shape.Length is 1 or 2 && shape.Aggregate(1L, (a, b) => a * b) is var n && n <= most =>
+                Files(input, binary, (int)n),
             "UINT8" when shape.Length == 3 && shape[2] == 3 => Pixels(input, binary, 1, shape[0], shape[1]),
             "UINT8" when shape.Length == 4 && shape[3] == 3 && shape[0] <= most => Pixels(input, binary, shape[0], shape[1], shape[2]),
-            _ => throw Invalid($"'image' is UINT8 of shape [height, width, 3] or [n, height, width, 3], or BYTES of shape [n] with image files; at most {most} at once"),
+            _ => throw Invalid($"'image' is UINT8 of shape [height, width, 3] or [n, height, width, 3], or BYTES of shape [n] with "
+            + $"image files; at most {most} at once"),
         };
     }
 
@@ -33,7 +35,8 @@ internal static class InferImages
         if (input.Data is { } data)
         {
             foreach (var value in Elements(data))
-                files.Add(new SentImage($"image {files.Count + 1}", value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out byte[]? bytes) ? bytes : throw Invalid("BYTES in JSON are image files in base64")));
+                files.Add(new SentImage($"image {files.Count + 1}", value.ValueKind == JsonValueKind.String
+                    && value.TryGetBytesFromBase64(out byte[]? bytes) ? bytes : throw Invalid("BYTES in JSON are image files in base64")));
         }
         else
         {
@@ -56,9 +59,12 @@ internal static class InferImages
         if (pixels.LongLength != count * size) throw Invalid($"the shape takes {count * size} values, {pixels.LongLength} were sent");
         return [.. Enumerable.Range(0, (int)count).Select(i => Frame($"image {i + 1}", pixels.AsMemory(i * size, size)))];
 
-        SentImage Frame(string name, ReadOnlyMemory<byte> frame) => new(name, new RawImage(name, RawFormat.Rgb8, (int)width, (int)height, frame).Pack());
+        SentImage Frame(string name, ReadOnlyMemory<byte> frame) =>
+            new(name, new RawImage(name, RawFormat.Rgb8, (int)width, (int)height, frame).Pack());
 
-        static byte Byte(JsonElement e) => e.ValueKind == JsonValueKind.Number && e.TryGetByte(out byte value) ? value : throw Invalid("UINT8 values are whole numbers from 0 to 255");
+        static byte Byte(JsonElement e) =>
+            e.ValueKind == JsonValueKind.Number && e.TryGetByte(out byte value)
+            ? value : throw Invalid("UINT8 values are whole numbers from 0 to 255");
     }
 
     /// <summary>Values of an array, however deeply nested: both are allowed.</summary>

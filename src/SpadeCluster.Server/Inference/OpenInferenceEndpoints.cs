@@ -27,17 +27,28 @@ internal static class OpenInferenceEndpoints
     {
         var v2 = app.MapGroup("/v2").WithTags("Open Inference");
         v2.MapGet("/health/live", () => Results.Json(new { live = true }));
-        v2.MapGet("/health/ready", async (IGalleryServices galleries, IEngineStatus engine, Storage.ServerDatabase database, CancellationToken c) =>
+        v2.MapGet("/health/ready",
+            async (IGalleryServices galleries, IEngineStatus engine, Storage.ServerDatabase database, CancellationToken c) =>
         {
             await ServerEndpoints.ReadyAsync(galleries, engine, database, c);
             return Results.Json(new { ready = true });
         });
-        v2.MapGet("/", () => Results.Json(new { name = "spadecluster", version = typeof(SpadeServer).Assembly.GetName().Version!.ToString(3), extensions = new[] { "binary_tensor_data" } }));
+        v2.MapGet("/", () => Results.Json(new
+        {
+            name = "spadecluster",
+            version = typeof(SpadeServer).Assembly.GetName().Version!.ToString(3),
+            extensions = new[] { "binary_tensor_data" }
+        }));
         foreach (string path in new[] { "/models/{category}", "/models/{category}/versions/{version:int}" })
         {
             v2.MapGet(path, ModelAsync).RequireAuthorization(nameof(Role.Viewer));
             v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, IGalleryServices services) =>
-                Results.Json(new { name = category, ready = (await ReadVersionAsync(category, version, context, services)).Calibration is not null })).RequireAuthorization(nameof(Role.Viewer));
+                Results.Json(new
+                {
+                    name = category,
+                    ready = (await ReadVersionAsync(category, version, context, services)).Calibration is not null
+                }))
+                        .RequireAuthorization(nameof(Role.Viewer));
             v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator));
         }
     }
@@ -62,15 +73,19 @@ internal static class OpenInferenceEndpoints
 
     /// <summary>The version that photographs are judged by; another one asked for is refused, never silently replaced. Of a
     /// category without thresholds the current one: it can be described, but judges nothing.</summary>
-    private static async Task<GalleryManifest> ReadVersionAsync(string category, int? version, HttpContext context, IGalleryServices services)
+    private static async Task<GalleryManifest> ReadVersionAsync(string category, int? version, HttpContext context,
+        IGalleryServices services)
     {
         context.User.Require(CategoryName.Check(category));
         var galleries = services.For(context.User.CallerName());
-        var m = await galleries.FindScoringVersionAsync(category, context.RequestAborted) ?? await galleries.GetAsync(category, context.RequestAborted);
-        return version is null || version == m.Version ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in its version {m.Version} only");
+        var m = await galleries.FindScoringVersionAsync(category, context.RequestAborted)
+            ?? await galleries.GetAsync(category, context.RequestAborted);
+        return version is null || version == m.Version
+            ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in its version {m.Version} only");
     }
 
-    private static async Task InferAsync(string category, int? version, HttpContext context, IGalleryServices services, DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
+    private static async Task InferAsync(string category, int? version, HttpContext context, IGalleryServices services,
+        DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
         using var place = admission.Admit(context.Request, options);
@@ -78,7 +93,8 @@ internal static class OpenInferenceEndpoints
         await context.Request.Body.CopyToAsync(body, cancellation);
         var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
         int head = bytes.Length;
-        if (context.Request.Headers.TryGetValue(HeaderLength, out var length) && !(int.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out head) && head <= bytes.Length))
+        if (context.Request.Headers.TryGetValue(HeaderLength, out var length)
+            && !(int.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out head) && head <= bytes.Length))
             throw InferImages.Invalid($"{HeaderLength} is the number of bytes of the JSON before the tensors");
         var request = JsonSerializer.Deserialize<InferRequest>(bytes.Span[..head], ServerJson.Options);
         if (request?.Inputs is not [var input]) throw InferImages.Invalid("one input is expected: 'image'");
@@ -88,7 +104,8 @@ internal static class OpenInferenceEndpoints
 
         var scored = new List<ScoredImage>(images.Count);
         foreach (var image in images)
-            scored.Add((await decisions.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]), context.User.CallerName(), cancellation)).Scored);
+            scored.Add((await decisions.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]),
+                context.User.CallerName(), cancellation)).Scored);
         // The cluster may be told to judge by the current version whatever it lacks.
         if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
         await WriteAsync(context, request, scored, cancellation);
@@ -97,12 +114,14 @@ internal static class OpenInferenceEndpoints
     private static SpadeException NotCalibrated(string category)
         => new(SpadeError.FailedPrecondition, $"'{category}' has no thresholds yet, and so no verdicts: calibrate it first");
 
-    private static async Task WriteAsync(HttpContext context, InferRequest request, IReadOnlyList<ScoredImage> scored, CancellationToken cancellation)
+    private static async Task WriteAsync(HttpContext context, InferRequest request, IReadOnlyList<ScoredImage> scored,
+        CancellationToken cancellation)
     {
         var outputs = new JsonArray();
         var tensors = new MemoryStream();
         // The map is large: it is sent only when asked for.
-        foreach (var wanted in request.Outputs is { Count: > 0 } some ? some : [new("anomaly_score", null, null, null, null), new("is_anomalous", null, null, null, null)])
+        foreach (var wanted in request.Outputs is { Count: > 0 } some
+            ? some : [new("anomaly_score", null, null, null, null), new("is_anomalous", null, null, null, null)])
         {
             bool binary = wanted.Parameters?.BinaryData ?? request.Parameters?.BinaryDataOutput ?? false;
             switch (wanted.Name)
@@ -115,15 +134,22 @@ internal static class OpenInferenceEndpoints
                     break;
                 case "anomaly_map":
                     var model = scored[0].Gallery.Model;
-                    Add("FP32", [scored.Count, model.InputHeight, model.InputWidth], [.. scored.SelectMany(s => s.Result.Map?.Values ?? new float[model.InputWidth * model.InputHeight])], binary);
+                    Add("FP32", [scored.Count, model.InputHeight, model.InputWidth],
+                        [.. scored.SelectMany(s => s.Result.Map?.Values ?? new float[model.InputWidth * model.InputHeight])], binary);
                     break;
                 default:
-                    throw InferImages.Invalid($"there is no output '{SentImage.Harmless(wanted.Name, "")}': anomaly_score, is_anomalous, anomaly_map");
+                    throw InferImages.Invalid($"there is no output '{SentImage.Harmless(wanted.Name, "")}': anomaly_score, "
+                        + $"is_anomalous, anomaly_map");
             }
 
             void Add<T>(string datatype, int[] shape, T[] values, bool asBytes) where T : unmanaged
             {
-                var output = new JsonObject { ["name"] = wanted.Name, ["datatype"] = datatype, ["shape"] = JsonSerializer.SerializeToNode(shape) };
+                var output = new JsonObject
+                {
+                    ["name"] = wanted.Name,
+                    ["datatype"] = datatype,
+                    ["shape"] = JsonSerializer.SerializeToNode(shape)
+                };
                 if (asBytes)
                 {
                     var raw = MemoryMarshal.AsBytes<T>(values);

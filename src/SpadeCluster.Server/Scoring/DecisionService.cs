@@ -10,7 +10,8 @@ namespace SpadeCluster.Server.Scoring;
 internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics)
 {
     /// <summary>Scores and logs. When this returns, the decision is on the disk.</summary>
-    public async Task<(ScoredImage Scored, Decision Decision)> ScoreAsync(string category, SentImage image, string line, string caller, CancellationToken cancellationToken)
+    public async Task<(ScoredImage Scored, Decision Decision)> ScoreAsync(string category, SentImage image, string line, string caller,
+        CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
         var scored = await slots.RunAsync(() => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);

@@ -21,7 +21,8 @@ internal static class ScoreEndpoints
             .WithSummary("Score one photograph: an image file as the body, bare pixels with X-Pixel-Format headers, or a multipart form.")
             .Accepts<IFormFile>("multipart/form-data", "image/*", "application/octet-stream");
         app.MapPost("/score/batch", ScoreManyAsync).RequireAuthorization(nameof(Role.Operator)).WithTags("scoring")
-            .WithSummary("Score many photographs of a multipart form: one line of JSON for each, in their order; a bad file is reported and the rest goes on.")
+            .WithSummary("Score many photographs of a multipart form: one line of JSON for each, in their order; a bad file is reported "
+            + "and the rest goes on.")
             .Accepts<IFormFileCollection>("multipart/form-data").Produces<string>(200, "application/x-ndjson");
     }
 
@@ -39,7 +40,8 @@ internal static class ScoreEndpoints
         }
     }
 
-    private static async Task<IResult> ScoreOneAsync(string category, string? line, HttpContext context, DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
+    private static async Task<IResult> ScoreOneAsync(string category, string? line, HttpContext context, DecisionService decisions,
+        AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
         line = CheckLine(line);
@@ -50,7 +52,8 @@ internal static class ScoreEndpoints
         return Results.Json(decision, ServerJson.Options);
     }
 
-    private static async Task ScoreManyAsync(string category, string? line, HttpContext context, DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
+    private static async Task ScoreManyAsync(string category, string? line, HttpContext context, DecisionService decisions,
+        AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
         line = CheckLine(line);
@@ -66,7 +69,8 @@ internal static class ScoreEndpoints
             for (int i = 0; i < scores.Length; i++)
             {
                 object answer = await scores[i] is Exception e ? new FailedImage(images[i].Name, e.Message) : scores[i].Result;
-                await context.Response.WriteAsync(JsonSerializer.Serialize(answer, answer.GetType(), ServerJson.Options) + "\n", cancellation);
+                await context.Response.WriteAsync(JsonSerializer.Serialize(answer, answer.GetType(), ServerJson.Options) + "\n",
+                    cancellation);
                 await context.Response.Body.FlushAsync(cancellation);
             }
         }

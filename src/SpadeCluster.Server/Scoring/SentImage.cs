@@ -25,13 +25,16 @@ internal sealed record SentImage(string Name, byte[] File)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type))
             throw new BadHttpRequestException("no content type", StatusCodes.Status415UnsupportedMediaType);
-        if (type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)) return await ReadFormAsync(request, type, most, cancellationToken);
-        bool image = type.Type.Equals("image", StringComparison.OrdinalIgnoreCase), bytes = type.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase);
+        if (type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
+            return await ReadFormAsync(request, type, most, cancellationToken);
+        bool image = type.Type.Equals("image", StringComparison.OrdinalIgnoreCase),
+            bytes = type.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase);
         if (!image && !bytes) throw new BadHttpRequestException("content type", StatusCodes.Status415UnsupportedMediaType);
         byte[] body = await ReadAllAsync(request.Body, request.ContentLength, cancellationToken);
         if (body.Length == 0) throw new SpadeException(SpadeError.InvalidArgument, "the body is empty: send a photograph");
         string name = Harmless(request.Headers["X-Source"].ToString(), "image");
-        return [new SentImage(name, request.Headers.ContainsKey(RawPixels.FormatHeader) ? RawPixels.Pack(request.Headers, name, body) : body)];
+        return [new SentImage(name, request.Headers.ContainsKey(RawPixels.FormatHeader)
+            ? RawPixels.Pack(request.Headers, name, body) : body)];
     }
 
     /// <summary>A name without path or control characters, fit for logs, pages and records.</summary>
@@ -40,17 +43,21 @@ internal sealed record SentImage(string Name, byte[] File)
         var text = new StringBuilder();
         foreach (var rune in (name ?? "").Split('/', '\\')[^1].EnumerateRunes())
         {
-            bool plain = Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) && rune != Rune.ReplacementChar;
+            bool plain = Rune.GetUnicodeCategory(rune)
+                is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator
+                    or UnicodeCategory.ParagraphSeparator) && rune != Rune.ReplacementChar;
             text.Append(plain ? rune.ToString() : "_");
             if (text.Length >= MaxNameLength) break;
         }
         return string.IsNullOrWhiteSpace(text.ToString()) ? otherwise : text.ToString();
     }
 
-    private static async Task<IReadOnlyList<SentImage>> ReadFormAsync(HttpRequest request, MediaTypeHeaderValue type, int most, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<SentImage>> ReadFormAsync(HttpRequest request, MediaTypeHeaderValue type, int most,
+        CancellationToken cancellationToken)
     {
         string? boundary = HeaderUtilities.RemoveQuotes(type.Boundary).Value;
-        if (boundary is not { Length: > 0 and <= 70 }) throw new SpadeException(SpadeError.InvalidArgument, "the multipart body names no usable boundary");
+        if (boundary is not { Length: > 0 and <= 70 })
+            throw new SpadeException(SpadeError.InvalidArgument, "the multipart body names no usable boundary");
         var form = new MultipartReader(boundary, request.Body) { HeadersCountLimit = MaxFields, HeadersLengthLimit = 8192 };
         var images = new List<SentImage>();
         int parts = 0;
@@ -59,17 +66,22 @@ internal sealed record SentImage(string Name, byte[] File)
             while (await form.ReadNextSectionAsync(cancellationToken) is { } part)
             {
                 if (++parts > most + MaxFields) throw TooMany(most);
-                if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition) || !disposition.IsFileDisposition()) continue;
+                if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition)
+                    || !disposition.IsFileDisposition())
+                    continue;
                 if (images.Count >= most) throw TooMany(most);
                 byte[] file = await ReadAllAsync(part.Body, null, cancellationToken);
-                images.Add(new SentImage(Harmless(disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"'), $"image {images.Count + 1}"), file));
+                images.Add(new SentImage(Harmless(disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"'),
+                    $"image {images.Count + 1}"), file));
             }
         }
         catch (IOException e) when (e is not BadHttpRequestException && e.InnerException is null)
         {
             throw new SpadeException(SpadeError.InvalidArgument, $"the multipart body is cut short or damaged: {e.Message}", e);
         }
-        return images.Count > 0 ? images : throw new SpadeException(SpadeError.InvalidArgument, "the form holds no file: send the photograph as a part with a file name, for example curl -F image=@part.png");
+        return images.Count > 0 ? images
+            : throw new SpadeException(SpadeError.InvalidArgument,
+                "the form holds no file: send the photograph as a part with a file name, for example curl -F image=@part.png");
     }
 
     private static async Task<byte[]> ReadAllAsync(Stream stream, long? length, CancellationToken cancellationToken)
@@ -87,5 +99,7 @@ internal sealed record SentImage(string Name, byte[] File)
     }
 
     private static SpadeException TooMany(int most)
-        => new(SpadeError.InvalidArgument, most == 1 ? "one photograph a request here; /v1/score/batch takes many" : $"more than {most} photographs in one request: send fewer at once");
+        => new(SpadeError.InvalidArgument, most == 1
+            ? "one photograph a request here; /v1/score/batch takes many"
+            : $"more than {most} photographs in one request: send fewer at once");
 }

@@ -6,7 +6,8 @@ namespace SpadeCluster.Server.Security;
 
 /// <summary>A key as it is kept: never the key itself, only its hash.</summary>
 /// <param name="Categories">The categories it is limited to; empty: all.</param>
-public sealed record ApiKey(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created, DateTimeOffset? Expires, DateTimeOffset? Revoked)
+public sealed record ApiKey(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
+    DateTimeOffset? Expires, DateTimeOffset? Revoked)
 {
     public bool Valid(DateTimeOffset now) => Revoked is null && (Expires is null || now < Expires);
 }
@@ -31,7 +32,8 @@ public sealed record ApiKeyText(string Id, byte[] Hash)
     public static ApiKeyText? Parse(string text)
     {
         int secret = Prefix.Length + 2 * IdBytes + 1;
-        return text.Length is > 20 and <= MaxLength && text.StartsWith(Prefix, StringComparison.Ordinal) && text.Length > secret && text[secret - 1] == '_'
+        return text.Length is > 20 and <= MaxLength && text.StartsWith(Prefix, StringComparison.Ordinal) && text.Length > secret
+            && text[secret - 1] == '_'
             ? new ApiKeyText(text[Prefix.Length..(secret - 1)], HashOf(text[secret..])) : null;
     }
 

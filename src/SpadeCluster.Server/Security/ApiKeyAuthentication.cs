@@ -12,7 +12,8 @@ namespace SpadeCluster.Server.Security;
 /// Takes the key from <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. Where no key was ever made, a caller on this machine
 /// needs none.
 /// </summary>
-internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, ApiKeyStore keys, FailedSignIns failures)
+internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
+    ApiKeyStore keys, FailedSignIns failures)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "ApiKey";
@@ -31,7 +32,8 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
         ApiKey? key;
         if (KeyOf(Request) is { } text)
         {
-            if (failures.Blocked(Context.Connection.RemoteIpAddress)) return Task.FromResult(AuthenticateResult.Fail("too many wrong keys from this address"));
+            if (failures.Blocked(Context.Connection.RemoteIpAddress))
+                return Task.FromResult(AuthenticateResult.Fail("too many wrong keys from this address"));
             if ((key = keys.Find(text)) is null)
             {
                 failures.Count(Context.Connection.RemoteIpAddress);
@@ -52,9 +54,11 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         if (failures.Blocked(Context.Connection.RemoteIpAddress) && KeyOf(Request) is not null)
-            return Problems.WriteAsync(Context, StatusCodes.Status429TooManyRequests, "too many wrong keys from this address; wait a minute", retryAfter: 60);
+            return Problems.WriteAsync(Context, StatusCodes.Status429TooManyRequests,
+                "too many wrong keys from this address; wait a minute", retryAfter: 60);
         Response.Headers.WWWAuthenticate = "Bearer";
-        return Problems.WriteAsync(Context, StatusCodes.Status401Unauthorized, "a valid API key is needed: send 'Authorization: Bearer KEY'; 'spade key create' makes one");
+        return Problems.WriteAsync(Context, StatusCodes.Status401Unauthorized,
+            "a valid API key is needed: send 'Authorization: Bearer KEY'; 'spade key create' makes one");
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)

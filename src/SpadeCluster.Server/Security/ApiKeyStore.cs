@@ -10,16 +10,24 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
     private const string Columns = "id, name, role, categories, created, expires, revoked FROM keys";
 
     /// <returns>The key's text, which is shown this once and kept nowhere.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: no name, a category name that cannot be, or a key that has expired already.</exception>
-    public async Task<(string Text, ApiKey Key)> CreateAsync(string name, Role role, IReadOnlyList<string> categories, DateTimeOffset? expires = null)
+    /// <exception cref="SpadeException">InvalidArgument: no name, a category name that cannot be, or a key that has expired
+    /// already.</exception>
+    public async Task<(string Text, ApiKey Key)> CreateAsync(string name, Role role, IReadOnlyList<string> categories,
+        DateTimeOffset? expires = null)
     {
-        if (name.Length is 0 or > 64 || name.Any(char.IsControl)) throw new SpadeException(SpadeError.InvalidArgument, "a key needs a name of 1 to 64 printable characters: who or what will use it");
-        if (expires <= clock.GetUtcNow()) throw new SpadeException(SpadeError.InvalidArgument, $"a key that expired {expires:u} opens nothing: let it expire later");
+        if (name.Length is 0 or > 64 || name.Any(char.IsControl))
+            throw new SpadeException(SpadeError.InvalidArgument,
+                "a key needs a name of 1 to 64 printable characters: who or what will use it");
+        if (expires <= clock.GetUtcNow())
+            throw new SpadeException(SpadeError.InvalidArgument, $"a key that expired {expires:u} opens nothing: let it expire later");
         foreach (string category in categories) CategoryName.Check(category);
         var (text, parsed) = ApiKeyText.Create();
         var key = new ApiKey(parsed.Id, name, role, categories, clock.GetUtcNow(), expires, null);
-        await database.WriteAsync(c => c.Execute("INSERT INTO keys (id, name, hash, role, categories, created, expires) VALUES ($id, $name, $hash, $role, $categories, $created, $expires)",
-            ("$id", key.Id), ("$name", name), ("$hash", parsed.Hash), ("$role", role.ToString()), ("$categories", string.Join(',', categories)), ("$created", key.Created), ("$expires", expires)));
+        await database.WriteAsync(c =>
+            c.Execute("INSERT INTO keys (id, name, hash, role, categories, created, expires) VALUES ($id, $name, $hash, $role, "
+            + "$categories, $created, $expires)",
+            ("$id", key.Id), ("$name", name), ("$hash", parsed.Hash), ("$role", role.ToString()),
+            ("$categories", string.Join(',', categories)), ("$created", key.Created), ("$expires", expires)));
         return (text, key);
     }
 
@@ -27,9 +35,11 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
     public ApiKey? Find(string text)
     {
         if (ApiKeyText.Parse(text) is not { } parsed) return null;
-        var (key, hash) = database.Read(c => c.Query($"SELECT hash, {Columns} WHERE id = $id", r => (Row(r, 1), r.Bytes(0)!), ("$id", parsed.Id))).SingleOrDefault();
+        var (key, hash) = database.Read(c =>
+            c.Query($"SELECT hash, {Columns} WHERE id = $id", r => (Row(r, 1), r.Bytes(0)!), ("$id", parsed.Id))).SingleOrDefault();
         // Compared in constant time; an unknown id costs the same.
-        return CryptographicOperations.FixedTimeEquals(hash ?? new byte[parsed.Hash.Length], parsed.Hash) && key.Valid(clock.GetUtcNow()) ? key : null;
+        return CryptographicOperations.FixedTimeEquals(hash ?? new byte[parsed.Hash.Length], parsed.Hash) && key.Valid(clock.GetUtcNow())
+            ? key : null;
     }
 
     /// <summary>The key of this id if it is still valid: what a signed-in browser is held against.</summary>
@@ -38,20 +48,26 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 
     public IReadOnlyList<ApiKey> List() => database.Read(c => c.Query($"SELECT {Columns} ORDER BY created", r => Row(r, 0)));
 
-    /// <summary>Whether a key was ever made: from then on every request needs one, also when the last has been revoked or has expired.</summary>
+    /// <summary>Whether a key was ever made: from then on every request needs one, also when the last has been revoked or
+    /// has expired.</summary>
     public bool AnyEver() => database.Read(c => c.Scalar<long>("SELECT EXISTS (SELECT 1 FROM keys)")) != 0;
 
     /// <summary>Whether anybody could sign in now.</summary>
-    public bool AnyValid() => database.Read(c => c.Scalar<long>("SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > $now))", ("$now", clock.GetUtcNow()))) != 0;
+    public bool AnyValid() =>
+        database.Read(c => c.Scalar<long>(
+            "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > $now))",
+            ("$now", clock.GetUtcNow()))) != 0;
 
     /// <exception cref="SpadeException">NotFound.</exception>
     public async Task RevokeAsync(string id)
     {
-        if (await database.WriteAsync(c => c.Execute("UPDATE keys SET revoked = $now WHERE id = $id AND revoked IS NULL", ("$id", id), ("$now", clock.GetUtcNow()))) == 0)
+        if (await database.WriteAsync(c =>
+            c.Execute("UPDATE keys SET revoked = $now WHERE id = $id AND revoked IS NULL", ("$id", id), ("$now", clock.GetUtcNow()))) == 0)
             throw new SpadeException(SpadeError.NotFound, $"no key '{id}' that could be revoked; 'spade key list' shows them");
     }
 
     private static ApiKey Row(Microsoft.Data.Sqlite.SqliteDataReader r, int at) => new(
-        r.GetString(at), r.GetString(at + 1), Enum.Parse<Role>(r.GetString(at + 2)), r.GetString(at + 3).Split(',', StringSplitOptions.RemoveEmptyEntries),
+        r.GetString(at), r.GetString(at + 1), Enum.Parse<Role>(r.GetString(at + 2)),
+        r.GetString(at + 3).Split(',', StringSplitOptions.RemoveEmptyEntries),
         r.Time(at + 4)!.Value, r.Time(at + 5), r.Time(at + 6));
 }

@@ -16,6 +16,8 @@ public sealed class AuditLog(ServerDatabase database, TimeProvider clock)
     /// <param name="limit">The most that are read.</param>
     /// <param name="categories">Only changes of these, and so none of keys, nor sign-ins; null: all.</param>
     public IReadOnlyList<AuditEntry> Read(int limit = 200, IReadOnlyList<string>? categories = null) => database.Read(c => c.Query(
-        "SELECT id, time, caller, action, subject, detail FROM audit WHERE $among IS NULL OR (instr(',' || $among || ',', ',' || subject || ',') > 0 AND action NOT LIKE 'key %' AND action <> 'sign in') ORDER BY id DESC LIMIT $limit",
-        r => new AuditEntry(r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5)), ("$limit", limit), ("$among", categories is null ? null : string.Join(',', categories))));
+        "SELECT id, time, caller, action, subject, detail FROM audit WHERE $among IS NULL OR (instr(',' || $among || ',', ',' || "
+        + "subject || ',') > 0 AND action NOT LIKE 'key %' AND action <> 'sign in') ORDER BY id DESC LIMIT $limit",
+        r => new AuditEntry(r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5)),
+        ("$limit", limit), ("$among", categories is null ? null : string.Join(',', categories))));
 }

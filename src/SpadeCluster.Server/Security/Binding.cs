@@ -23,9 +23,11 @@ public static class Binding
                 throw Invalid($"'{url}' needs a certificate: name PEM files with {Certificate}");
             if (IsLoopback(url)) continue;
             if (url.Scheme != Uri.UriSchemeHttps && !options.Insecure)
-                throw Invalid($"'{url}' can be reached from other machines without encryption: use https with {Certificate}, or say --insecure (Spade:Http:Insecure) if the network is trusted");
+                throw Invalid($"'{url}' can be reached from other machines without encryption: use https with {Certificate}, or say "
+                    + $"--insecure (Spade:Http:Insecure) if the network is trusted");
             if (!anyKey)
-                throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create --name NAME --role engineer --data {options.DataFolder}'");
+                throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create "
+                    + $"--name NAME --role engineer --data {options.DataFolder}'");
         }
         return (urls, grpc);
     }
@@ -45,24 +47,30 @@ public static class Binding
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw new SpadeException(SpadeError.InvalidArgument, $"'{options.Certificate}'{(options.CertificateKey is { } key ? $" and '{key}'" : "")} cannot be used as a certificate with its private key: {e.Message}", e);
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"'{options.Certificate}'{(options.CertificateKey is { } key ? $" and '{key}'" : "")} cannot be used as a certificate "
+                + $"with its private key: {e.Message}", e);
         }
     }
 
     /// <summary>The names a request may call the server by: DNS rebinding lures browsers to it by others.</summary>
     public static IReadOnlyList<string> HostNames(ServerOptions options, IReadOnlyList<Uri> urls)
-        => [.. new[] { "localhost", "127.0.0.1", "[::1]" }.Concat(urls.Select(u => u.Host)).Concat(options.Hosts).Where(h => h is not ("0.0.0.0" or "[::]" or "*" or "+")).Distinct()];
+        => [.. new[] { "localhost", "127.0.0.1", "[::1]" }.Concat(urls.Select(u => u.Host)).Concat(options.Hosts)
+            .Where(h => h is not ("0.0.0.0" or "[::]" or "*" or "+")).Distinct()];
 
     /// <summary>Where any name must do: all addresses are listened on, and no names were given.</summary>
-    public static bool AnyHost(ServerOptions options, IReadOnlyList<Uri> urls) => options.Hosts.Count == 0 && urls.Any(u => u.Host is "0.0.0.0" or "[::]");
+    public static bool AnyHost(ServerOptions options, IReadOnlyList<Uri> urls) =>
+        options.Hosts.Count == 0 && urls.Any(u => u.Host is "0.0.0.0" or "[::]");
 
     private static Uri Parse(string text)
-        => Uri.TryCreate(text.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var url)
+        => Uri.TryCreate(text.Replace("://*", "://0.0.0.0", StringComparison.Ordinal)
+            .Replace("://+", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var url)
             && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsolutePath == "/"
             && (url.Host == "localhost" || IPAddress.TryParse(url.Host, out _)) ? url
             : throw Invalid($"'{text}' is not an address to listen on: write http://127.0.0.1:5080 or https://0.0.0.0:5443");
 
-    private static bool IsLoopback(Uri url) => url.Host == "localhost" || (IPAddress.TryParse(url.Host, out var address) && IPAddress.IsLoopback(address));
+    private static bool IsLoopback(Uri url) =>
+        url.Host == "localhost" || (IPAddress.TryParse(url.Host, out var address) && IPAddress.IsLoopback(address));
 
     private static SpadeException Invalid(string message) => new(SpadeError.InvalidArgument, message);
 }

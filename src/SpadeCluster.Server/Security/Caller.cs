@@ -23,12 +23,14 @@ internal static class Caller
     public static string? Id(this ClaimsPrincipal user) => user.FindFirstValue(KeyId);
 
     /// <summary>For the record: name and key.</summary>
-    public static string CallerName(this ClaimsPrincipal user) => user.Id() is { } id && id != Local.Id ? $"{user.Identity!.Name} ({id})" : user.Identity?.Name ?? "?";
+    public static string CallerName(this ClaimsPrincipal user) =>
+        user.Id() is { } id && id != Local.Id ? $"{user.Identity!.Name} ({id})" : user.Identity?.Name ?? "?";
 
     public static bool Is(this ClaimsPrincipal user, Role role) => user.IsInRole(role.ToString());
 
     /// <summary>The categories the caller is limited to; null: all.</summary>
-    public static IReadOnlyList<string>? Scope(this ClaimsPrincipal user) => user.FindAll(Category).Select(c => c.Value).ToArray() is { Length: > 0 } some ? some : null;
+    public static IReadOnlyList<string>? Scope(this ClaimsPrincipal user) =>
+        user.FindAll(Category).Select(c => c.Value).ToArray() is { Length: > 0 } some ? some : null;
 
     public static bool May(this ClaimsPrincipal user, string category) => user.Scope()?.Contains(category, StringComparer.Ordinal) ?? true;
 

@@ -9,7 +9,9 @@ internal static class RequestGuard
 {
     public const string RequestId = "X-Request-Id";
 
-    private const string ContentPolicy = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    private const string ContentPolicy =
+        "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+        + "base-uri 'none'; frame-ancestors 'none'";
 
     public static void UseRequestGuard(this IApplicationBuilder app, IReadOnlyList<string>? hosts)
     {
@@ -17,7 +19,8 @@ internal static class RequestGuard
         {
             var (request, response) = (context.Request, context.Response);
             // A client's id is kept where it is harmless; it comes back in a header and stands in logs.
-            if (request.Headers[RequestId].ToString() is { Length: > 0 and <= 64 } given && given.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+            if (request.Headers[RequestId].ToString() is { Length: > 0 and <= 64 } given
+                && given.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
                 context.TraceIdentifier = given;
             else
                 context.TraceIdentifier = Guid.NewGuid().ToString("n");
@@ -28,11 +31,13 @@ internal static class RequestGuard
                 return Task.CompletedTask;
             });
             if (hosts is not null && !hosts.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase))
-                await Problems.WriteAsync(context, StatusCodes.Status421MisdirectedRequest, "this server is not called that; name further host names with --host");
+                await Problems.WriteAsync(context, StatusCodes.Status421MisdirectedRequest,
+                    "this server is not called that; name further host names with --host");
             else if (IsChange(request.Method) && IsForeign(request))
                 await Problems.WriteAsync(context, StatusCodes.Status403Forbidden, "a page of another site may not change anything here");
             else if (request.Headers.ContentEncoding.Count > 0 && request.Headers.ContentEncoding != "identity")
-                await Problems.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "compressed bodies are not taken: photographs hardly shrink, and bombs do");
+                await Problems.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType,
+                    "compressed bodies are not taken: photographs hardly shrink, and bombs do");
             else
                 await next(context);
         });
@@ -52,12 +57,14 @@ internal static class RequestGuard
         if (context.Request.IsHttps) headers.StrictTransportSecurity = "max-age=31536000";
     }
 
-    private static bool IsChange(string method) => !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method);
+    private static bool IsChange(string method) =>
+        !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method);
 
     /// <summary>Browsers say where a request comes from; programs say nothing, and carry a key instead of a cookie.</summary>
     private static bool IsForeign(HttpRequest request)
     {
         string site = request.Headers["Sec-Fetch-Site"].ToString(), origin = request.Headers.Origin.ToString();
-        return site is "cross-site" or "same-site" || (origin.Length > 0 && !string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase));
+        return site is "cross-site" or "same-site"
+            || (origin.Length > 0 && !string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase));
     }
 }

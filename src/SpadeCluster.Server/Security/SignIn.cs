@@ -14,9 +14,12 @@ internal static class SignIn
 {
     private const string CookieName = "spade-console";
 
-    /// <summary>Whether a request is a browser's that has signed in, or has to: not one with a key, nor any while no key was ever made.</summary>
+    /// <summary>Whether a request is a browser's that has signed in, or has to: not one with a key, nor any while no key was
+    /// ever made.</summary>
     public static bool Concerns(HttpContext context)
-        => ApiKeyAuthentication.KeyOf(context.Request) is null && (context.Request.Cookies.ContainsKey(CookieName) || !context.Request.IsApi()) && context.RequestServices.GetRequiredService<ApiKeyStore>().AnyEver();
+        => ApiKeyAuthentication.KeyOf(context.Request) is null
+        && (context.Request.Cookies.ContainsKey(CookieName) || !context.Request.IsApi())
+        && context.RequestServices.GetRequiredService<ApiKeyStore>().AnyEver();
 
     public static void Configure(CookieAuthenticationOptions options)
     {
@@ -32,17 +35,20 @@ internal static class SignIn
         {
             // A revoked or expired key ends its sessions at once; scope and role are those it has now.
             var keys = context.HttpContext.RequestServices.GetRequiredService<ApiKeyStore>();
-            if (context.Principal?.Id() is { } id && keys.FindById(id) is { } key) context.ReplacePrincipal(Caller.Principal(key, context.Scheme.Name));
+            if (context.Principal?.Id() is { } id && keys.FindById(id) is { } key)
+                context.ReplacePrincipal(Caller.Principal(key, context.Scheme.Name));
             else context.RejectPrincipal();
             return Task.CompletedTask;
         };
         options.Events.OnRedirectToLogin = context =>
         {
-            if (context.Request.IsApi()) return Problems.WriteAsync(context.HttpContext, StatusCodes.Status401Unauthorized, "this session has ended: sign in again");
+            if (context.Request.IsApi())
+                return Problems.WriteAsync(context.HttpContext, StatusCodes.Status401Unauthorized, "this session has ended: sign in again");
             context.Response.Redirect(context.RedirectUri);
             return Task.CompletedTask;
         };
-        options.Events.OnRedirectToAccessDenied = context => Problems.WriteAsync(context.HttpContext, StatusCodes.Status403Forbidden, "this key's role may not do that");
+        options.Events.OnRedirectToAccessDenied = context =>
+            Problems.WriteAsync(context.HttpContext, StatusCodes.Status403Forbidden, "this key's role may not do that");
     }
 
     public static void MapSignIn(this IEndpointRouteBuilder app)
@@ -51,20 +57,23 @@ internal static class SignIn
         app.MapPost("/sign-out", LeaveAsync).ExcludeFromDescription();
     }
 
-    private static async Task<IResult> EnterAsync([FromForm] string? key, [FromForm] string? to, HttpContext context, ApiKeyStore keys, FailedSignIns failures, AuditLog audit)
+    private static async Task<IResult> EnterAsync([FromForm] string? key, [FromForm] string? to, HttpContext context, ApiKeyStore keys,
+        FailedSignIns failures, AuditLog audit)
     {
         var address = context.Connection.RemoteIpAddress;
         if (failures.Blocked(address))
         {
             context.Response.Headers.RetryAfter = "60";
-            return Results.Problem("too many wrong keys from this address; wait a minute", statusCode: StatusCodes.Status429TooManyRequests);
+            return Results.Problem("too many wrong keys from this address; wait a minute",
+                statusCode: StatusCodes.Status429TooManyRequests);
         }
         if (keys.Find(key?.Trim() ?? "") is not { } found)
         {
             failures.Count(address);
             return Results.LocalRedirect($"/sign-in?wrong=true&to={Uri.EscapeDataString(Local(to))}");
         }
-        await context.SignInAsync(CookieAuthenticationDefaults.AuthenticationScheme, Caller.Principal(found, CookieAuthenticationDefaults.AuthenticationScheme));
+        await context.SignInAsync(CookieAuthenticationDefaults.AuthenticationScheme,
+            Caller.Principal(found, CookieAuthenticationDefaults.AuthenticationScheme));
         await audit.WriteAsync($"{found.Name} ({found.Id})", "sign in", found.Id);
         return Results.LocalRedirect(Local(to));
     }
@@ -77,5 +86,6 @@ internal static class SignIn
 
     /// <summary>A page of this server, or its first page: never another site.</summary>
     private static string Local(string? to)
-        => to is { Length: > 0 and < 512 } && to[0] == '/' && !(to.Length > 1 && to[1] is '/' or '\\') && !to.Any(char.IsControl) && !to.Contains('\\') ? to : "/";
+        => to is { Length: > 0 and < 512 } && to[0] == '/' && !(to.Length > 1 && to[1] is '/' or '\\') && !to.Any(char.IsControl)
+        && !to.Contains('\\') ? to : "/";
 }

@@ -26,10 +26,12 @@ internal static class Schema
         CREATE TABLE keys (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role TEXT NOT NULL, categories TEXT NOT NULL,
             created INTEGER NOT NULL, expires INTEGER, revoked INTEGER);
-        CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, caller TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
+        CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, caller TEXT NOT NULL,
+            action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
         """,
         """
-        UPDATE feedback SET undone = time, undone_by = 'a later word' WHERE undone IS NULL AND id NOT IN (SELECT max(id) FROM feedback WHERE undone IS NULL GROUP BY decision);
+        UPDATE feedback SET undone = time, undone_by = 'a later word'
+            WHERE undone IS NULL AND id NOT IN (SELECT max(id) FROM feedback WHERE undone IS NULL GROUP BY decision);
         CREATE UNIQUE INDEX feedback_standing ON feedback (decision) WHERE undone IS NULL;
         """,
     ];
@@ -39,7 +41,8 @@ internal static class Schema
     {
         int version = (int)connection.Scalar<long>("PRAGMA user_version");
         if (version > Steps.Length)
-            throw new SpadeException(SpadeError.FailedPrecondition, $"'{path}' was written by a later version of spade (format {version}, this one knows {Steps.Length}): use that version");
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"'{path}' was written by a later version of spade (format {version}, this one knows {Steps.Length}): use that version");
         for (; version < Steps.Length; version++)
         {
             using var transaction = connection.BeginTransaction(deferred: false);

@@ -37,7 +37,8 @@ public sealed class ServerDatabase : IAsyncDisposable
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
             _connection?.Dispose();
-            throw new SpadeException(SpadeError.Unavailable, $"'{Path}' cannot be opened: {e.Message}; name a writable folder with --data", e);
+            throw new SpadeException(SpadeError.Unavailable, $"'{Path}' cannot be opened: {e.Message}; name a writable folder with --data",
+                e);
         }
         new Thread(WriteAll) { IsBackground = true, Name = "server database" }.Start();
     }
@@ -135,7 +136,8 @@ public sealed class ServerDatabase : IAsyncDisposable
         catch (Exception e)
         {
             // Whatever it was, nobody may wait for ever, and the thread must live on for the next group.
-            var told = e is SqliteException s ? Explain(s) : new SpadeException(SpadeError.Unavailable, $"'{Path}' could not be written: {e.Message}", e);
+            var told = e is SqliteException s
+                ? Explain(s) : new SpadeException(SpadeError.Unavailable, $"'{Path}' could not be written: {e.Message}", e);
             foreach (var change in group) change.Fail(told);
             return;
         }
@@ -146,9 +148,13 @@ public sealed class ServerDatabase : IAsyncDisposable
 
     private SpadeException Explain(SqliteException e) => e.SqliteErrorCode switch
     {
-        Full => new SpadeException(SpadeError.ResourceExhausted, $"the disk is full: '{Path}' could not be written; free some space", new IOException(e.Message, e)),
-        Damaged or NotADatabase => new SpadeException(SpadeError.DataLoss, $"'{Path}' is damaged ({e.Message}); restore it from a backup, or move it away to begin anew", e),
-        Refused => new SpadeException(SpadeError.FailedPrecondition, $"that is there already, or what it refers to is not ({e.Message})", e),
+        Full => new SpadeException(SpadeError.ResourceExhausted, $"the disk is full: '{Path}' could not be written; free some space",
+            new IOException(e.Message, e)),
+        Damaged or NotADatabase =>
+        new SpadeException(SpadeError.DataLoss,
+            $"'{Path}' is damaged ({e.Message}); restore it from a backup, or move it away to begin anew", e),
+        Refused => new SpadeException(SpadeError.FailedPrecondition, $"that is there already, or what it refers to is not ({e.Message})",
+            e),
         _ => new SpadeException(SpadeError.Unavailable, $"'{Path}' is not usable now: {e.Message}", e),
     };
 

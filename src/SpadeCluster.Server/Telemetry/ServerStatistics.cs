@@ -15,11 +15,14 @@ namespace SpadeCluster.Server.Telemetry;
 /// <param name="GalleryMemory">Bytes they may take.</param>
 /// <param name="Extractors">Provider, device and model of each that is open, and what is wrong with it.</param>
 public sealed record ServerState(
-    TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds, IReadOnlyDictionary<string, double> Stages,
-    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap, int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors);
+    TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds,
+    IReadOnlyDictionary<string, double> Stages,
+    int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap,
+    int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors);
 
 /// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
-internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngineStatus engine, AdmissionControl admission, ScoringSlots slots, ServerDatabase database, ServerMetrics metrics)
+internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngineStatus engine, AdmissionControl admission,
+    ScoringSlots slots, ServerDatabase database, ServerMetrics metrics)
 {
     private const int Window = 1024;
 
@@ -42,14 +45,20 @@ internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngin
         var uptime = Stopwatch.GetElapsedTime(_start);
         // Where the window holds less than a minute, it is shorter.
         var recent = last.Where(l => Stopwatch.GetElapsedTime(l.At) < TimeSpan.FromMinutes(1)).ToArray();
-        double seconds = recent.Length == Window ? Stopwatch.GetElapsedTime(recent.Min(r => r.At)).TotalSeconds : Math.Clamp(uptime.TotalSeconds, 1, 60);
+        double seconds = recent.Length == Window
+            ? Stopwatch.GetElapsedTime(recent.Min(r => r.At)).TotalSeconds : Math.Clamp(uptime.TotalSeconds, 1, 60);
         return new ServerState(uptime, count, recent.Length / seconds,
             Percentiles([.. last.Select(l => l.Total)]),
             new Dictionary<string, double>
             {
-                ["decode"] = Median(s => s.Prepare), ["extract"] = Median(s => s.Extract), ["retrieve"] = Median(s => s.Retrieve), ["match"] = Median(s => s.Match), ["smooth"] = Median(s => s.Map),
+                ["decode"] = Median(s => s.Prepare),
+                ["extract"] = Median(s => s.Extract),
+                ["retrieve"] = Median(s => s.Retrieve),
+                ["match"] = Median(s => s.Match),
+                ["smooth"] = Median(s => s.Map),
             },
-            admission.Requests, slots.Busy, slots.Total, Math.Max(0, limits.Value.MaxRequests - slots.Total), admission.Refused, database.Waiting, admission.Bytes, Environment.WorkingSet, GC.GetTotalMemory(false),
+            admission.Requests, slots.Busy, slots.Total, Math.Max(0, limits.Value.MaxRequests - slots.Total), admission.Refused,
+            database.Waiting, admission.Bytes, Environment.WorkingSet, GC.GetTotalMemory(false),
             engine.Memory?.Categories ?? 0, engine.Memory?.Bytes ?? 0, engine.Extractors);
 
         double Median(Func<StageTimes, double> stage) => At([.. last.Select(l => stage(l.Stages)).Order()], 0.5);
@@ -61,5 +70,6 @@ internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngin
         return new Dictionary<string, double> { ["p50"] = At(values, 0.5), ["p90"] = At(values, 0.9), ["p99"] = At(values, 0.99) };
     }
 
-    private static double At(double[] sorted, double share) => sorted.Length == 0 ? 0 : sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
+    private static double At(double[] sorted, double share) =>
+        sorted.Length == 0 ? 0 : sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
 }

@@ -29,7 +29,8 @@ public class BadInputTests : WorkFolder
     [InlineData(3, "not a category name", "gallery", "show", "../etc")]
     [InlineData(3, "not a category name", "gallery", "show", "a/b")]
     [InlineData(3, "not a category name", "gallery", "show", ".")]
-    [InlineData(3, "leave out --gallery, --device, or --server", "score", "--category", "c", "--server", "127.0.0.1:1", "--device", "cpu", "--gallery", "g", "x.png")]
+    [InlineData(3, "leave out --gallery, --device, or --server", "score", "--category", "c", "--server", "127.0.0.1:1", "--device", "cpu",
+        "--gallery", "g", "x.png")]
     [InlineData(3, "leave out --out, or --server", "score", "--category", "c", "--server", "127.0.0.1:1", "--out", "o", "x.png")]
     public async Task Missing_and_forbidden_names_and_combinations(int code, string sentence, params string[] args)
     {
@@ -59,14 +60,18 @@ public class BadInputTests : WorkFolder
         foreach (string name in new[] { "text.png", "cut.png", "flipped.png", "empty.png", "huge.png", "dot.png" })
             Assert.Contains(name, error, StringComparison.Ordinal);
 
-        var (again, _, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "text.png"), At("plates", "01.png"));
+        var (again, _, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "text.png"),
+            At("plates", "01.png"));
         Assert.Equal(3, again);
         // A link to nowhere is one bad file of the batch, too.
         File.CreateSymbolicLink(At("plates", "00-link.png"), At("nowhere.png"));
-        var (linked, scored, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "00-link.png"), At("plates", "01.png"), "--json");
+        var (linked, scored, _) =
+            await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "00-link.png"),
+                At("plates", "01.png"), "--json");
         Assert.Equal((3, 2), (linked, scored.Trim().Split('\n').Length));
         File.Delete(At("plates", "00-link.png"));
-        var (fine, lines, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "01.png"), "--json");
+        var (fine, lines, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "01.png"),
+            "--json");
         Assert.Equal(0, fine);
         Assert.Contains("\"pred_label\":false", lines, StringComparison.Ordinal);
     }
@@ -111,8 +116,10 @@ public class BadInputTests : WorkFolder
         string manifest = File.ReadAllText(At("model", "model.json"));
         Assert.Contains("\"mean\"", manifest, StringComparison.Ordinal);
         // Another input scale is another model, though the network is the same.
-        File.WriteAllText(At("model", "model.json"), System.Text.RegularExpressions.Regex.Replace(manifest, "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
-        var (exit, _, error) = await Spade.RunAsync("gallery", "add", "plates", Plates(2, "more", 50), "--gallery", galleries, "--model", At("model"));
+        File.WriteAllText(At("model", "model.json"),
+            System.Text.RegularExpressions.Regex.Replace(manifest, "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
+        var (exit, _, error) = await Spade.RunAsync("gallery", "add", "plates", Plates(2, "more", 50), "--gallery", galleries, "--model",
+            At("model"));
         Assert.Equal(3, exit);
         Assert.Contains("built with model", error, StringComparison.Ordinal);
 
@@ -128,7 +135,8 @@ public class BadInputTests : WorkFolder
     [Fact]
     public async Task Weights_with_lying_offsets_and_missing_tensors()
     {
-        File.WriteAllBytes(At("lying.safetensors"), Safetensors("""{"conv1.weight":{"dtype":"F32","shape":[64,3,7,7],"data_offsets":[0,999999999]}}""", 16));
+        File.WriteAllBytes(At("lying.safetensors"),
+            Safetensors("""{"conv1.weight":{"dtype":"F32","shape":[64,3,7,7],"data_offsets":[0,999999999]}}""", 16));
         var (exit, _, error) = await Spade.RunAsync("model", "import", "resnet18", "--weights", At("lying.safetensors"), "--out", At("m"));
         Assert.Equal(3, exit);
         Assert.Contains("lying.safetensors", error, StringComparison.Ordinal);
@@ -173,5 +181,6 @@ public class BadInputTests : WorkFolder
         return [0x89, .. "PNG\r\n\u001a\n"u8, 0, 0, 0, 13, .. chunk, (byte)(crc >> 24), (byte)(crc >> 16), (byte)(crc >> 8), (byte)crc];
     }
 
-    private static byte[] Safetensors(string header, int body) => [.. BitConverter.GetBytes((long)header.Length), .. Encoding.ASCII.GetBytes(header), .. new byte[body]];
+    private static byte[] Safetensors(string header, int body) =>
+        [.. BitConverter.GetBytes((long)header.Length), .. Encoding.ASCII.GetBytes(header), .. new byte[body]];
 }

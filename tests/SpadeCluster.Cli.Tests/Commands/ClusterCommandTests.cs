@@ -7,7 +7,8 @@ namespace SpadeCluster.Cli.Tests.Full;
 public class ClusterCommandTests : WorkFolder
 {
     /// <summary>Where it was built: the silo is looked for beside that.</summary>
-    private static readonly string Built = Spade.Dll.Replace("tests/SpadeCluster.Cli.Tests", "src/SpadeCluster.Cli", StringComparison.Ordinal);
+    private static readonly string Built =
+        Spade.Dll.Replace("tests/SpadeCluster.Cli.Tests", "src/SpadeCluster.Cli", StringComparison.Ordinal);
 
     [PostgresFact]
     public async Task A_cluster_comes_up_with_a_model_and_goes_down_in_order()
@@ -46,5 +47,6 @@ public class ClusterCommandTests : WorkFolder
         Assert.False(Directory.Exists(At(".spade-cluster")));
     }
 
-    private Task<(int Exit, string Out, string Error)> Cluster(params string[] args) => Spade.StartAsync(new ProcessStartInfo("dotnet", [Built, "cluster", .. args]) { WorkingDirectory = Root });
+    private Task<(int Exit, string Out, string Error)> Cluster(params string[] args) =>
+        Spade.StartAsync(new ProcessStartInfo("dotnet", [Built, "cluster", .. args]) { WorkingDirectory = Root });
 }

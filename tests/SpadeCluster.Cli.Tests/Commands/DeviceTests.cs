@@ -12,9 +12,12 @@ public class DeviceTests : WorkFolder
         string plates = Plates(5), query = Path.Combine(Plates(1, "query", seed: 90), "00.png");
         var (exit, _, error) = await Spade.RunAsync("gallery", "add", "plates", plates, "--gallery", At("galleries"), "--threads", "1");
         Assert.True(exit == 0, error);
-        (exit, string output, error) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), "--threads", "3", "--json", query, Path.Combine(plates, "02.png"));
+        (exit, string output, error) =
+            await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), "--threads", "3", "--json", query,
+                Path.Combine(plates, "02.png"));
         Assert.True(exit == 0, error);
-        double[] scores = [.. output.Trim().Split('\n').Select(l => JsonDocument.Parse(l).RootElement.GetProperty("raw_score").GetDouble())];
+        double[] scores = [.. output.Trim().Split('\n')
+            .Select(l => JsonDocument.Parse(l).RootElement.GetProperty("raw_score").GetDouble())];
         Assert.True(scores[0] > 0);
         Assert.Equal(0, scores[1]);
     }
@@ -26,13 +29,21 @@ public class DeviceTests : WorkFolder
         using (var image = await Image.LoadAsync(png))
         {
             await image.SaveAsTiffAsync(At("query", "00.tif"));
-            await image.SaveAsync(At("query", "00.webp"), new SixLabors.ImageSharp.Formats.Webp.WebpEncoder { FileFormat = SixLabors.ImageSharp.Formats.Webp.WebpFileFormatType.Lossless });
+            await image.SaveAsync(At("query", "00.webp"),
+                new SixLabors.ImageSharp.Formats.Webp.WebpEncoder
+                {
+                    FileFormat =
+                    SixLabors.ImageSharp.Formats.Webp.WebpFileFormatType.Lossless
+                });
         }
         var (exit, _, error) = await Spade.RunAsync("gallery", "add", "plates", Plates(4), "--gallery", At("galleries"));
         Assert.True(exit == 0, error);
-        (exit, string output, error) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), "--json", png, At("query", "00.tif"), At("query", "00.webp"));
+        (exit, string output, error) =
+            await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), "--json", png, At("query", "00.tif"),
+                At("query", "00.webp"));
         Assert.True(exit == 0, error);
-        Assert.Single(output.Trim().Split('\n').Select(l => JsonDocument.Parse(l).RootElement.GetProperty("raw_score").GetDouble()).Distinct());
+        Assert.Single(output.Trim().Split('\n').Select(l => JsonDocument.Parse(l).RootElement.GetProperty("raw_score").GetDouble())
+            .Distinct());
     }
 
     [Theory]
@@ -40,7 +51,8 @@ public class DeviceTests : WorkFolder
     [InlineData(5, "device cuda:63 cannot be used", "cuda:63")]
     public async Task A_device_that_cannot_be_had_is_one_sentence(int code, string says, string device)
     {
-        var (exit, output, error) = await Spade.RunAsync("gallery", "add", "plates", Plates(2), "--gallery", At("galleries"), "--device", device);
+        var (exit, output, error) =
+            await Spade.RunAsync("gallery", "add", "plates", Plates(2), "--gallery", At("galleries"), "--device", device);
         Assert.Equal((code, ""), (exit, output));
         Assert.Contains(says, Assert.Single(error.Trim().Split('\n')), StringComparison.Ordinal);
     }

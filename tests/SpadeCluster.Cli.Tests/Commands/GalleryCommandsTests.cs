@@ -11,7 +11,9 @@ public class GalleryCommandsTests : WorkFolder
     {
         string plates = Plates(5), galleries = At("galleries");
         var added = await Json("gallery", "add", "plates", plates, "--gallery", galleries);
-        Assert.Equal((5, 0, true), (added.GetProperty("added").GetInt32(), added.GetProperty("duplicates").GetInt32(), added.GetProperty("calibrated").GetBoolean()));
+        Assert.Equal((5, 0, true),
+            (added.GetProperty("added").GetInt32(), added.GetProperty("duplicates").GetInt32(),
+                added.GetProperty("calibrated").GetBoolean()));
         Assert.Equal(2, added.GetProperty("version").GetInt32()); // the images, then their calibration
 
         var again = await Json("gallery", "add", "plates", plates, "--gallery", galleries);
@@ -36,7 +38,8 @@ public class GalleryCommandsTests : WorkFolder
 
         // Changes keep the settings, but for those that are given, and learn thresholds anew.
         await Json("gallery", "calibrate", "plates", "--kappa", "3", "--levels", "1,2", "--gallery", galleries);
-        await Json("gallery", "retire", "plates", calibrated.GetProperty("images")[0].GetProperty("image_id").GetString()!, "--reason", "dark", "--gallery", galleries);
+        await Json("gallery", "retire", "plates", calibrated.GetProperty("images")[0].GetProperty("image_id").GetString()!, "--reason",
+            "dark", "--gallery", galleries);
         await Json("gallery", "add", "plates", Plates(1, "more", seed: 9), "--fusion", "per-level", "--gallery", galleries);
         var options = (await new FileGalleryStore(galleries).ReadCurrentAsync("plates"))!.Calibration!.Options;
         Assert.Equal((0.2, 3, Fusion.PerLevel), (options.Alpha, options.Kappa, options.Fusion));
@@ -53,7 +56,8 @@ public class GalleryCommandsTests : WorkFolder
         Assert.Equal(3, exit);
         Assert.Contains(kept, error, StringComparison.Ordinal);
         // A score that would need the damaged image fails; it is never computed from damaged features.
-        var (scored, _, why) = await Spade.RunAsync("score", "--category", "plates", "--gallery", galleries, Path.Combine(plates, "00.png"));
+        var (scored, _, why) = await Spade.RunAsync("score", "--category", "plates", "--gallery", galleries,
+            Path.Combine(plates, "00.png"));
         Assert.Equal(3, scored);
         Assert.Contains("checksum", why, StringComparison.Ordinal);
     }
@@ -63,8 +67,10 @@ public class GalleryCommandsTests : WorkFolder
     {
         string plates = Plates(5), more = Plates(2, "more", seed: 60), galleries = At("galleries");
         await Json("gallery", "add", "plates", plates, "--gallery", galleries);
-        Assert.Equal(3, (await Json("gallery", "add", "plates", more, "--no-calibrate", "--gallery", galleries)).GetProperty("version").GetInt32());
-        var (exit, output, error) = await Spade.RunAsync("score", "--category", "plates", "--gallery", galleries, "--json", Path.Combine(plates, "00.png"));
+        Assert.Equal(3, (await Json("gallery", "add", "plates", more, "--no-calibrate", "--gallery", galleries)).GetProperty("version")
+            .GetInt32());
+        var (exit, output, error) =
+            await Spade.RunAsync("score", "--category", "plates", "--gallery", galleries, "--json", Path.Combine(plates, "00.png"));
         Assert.Equal(0, exit);
         var score = JsonDocument.Parse(output).RootElement;
         Assert.Equal((2, false), (score.GetProperty("version").GetInt32(), score.GetProperty("pred_label").GetBoolean()));
@@ -80,12 +86,14 @@ public class GalleryCommandsTests : WorkFolder
         string highest = Assert.Single(lines, l => l.StartsWith("highest among the normals: ", StringComparison.Ordinal));
         Assert.Equal(3, highest.Split(", ").Length);
         // Of five normals the highest score is all that can be promised.
-        Assert.StartsWith($"{shown.GetProperty("promised_theta").GetDouble():G5} {plates}", highest["highest among the normals: ".Length..], StringComparison.Ordinal);
+        Assert.StartsWith($"{shown.GetProperty("promised_theta").GetDouble():G5} {plates}", highest["highest among the normals: ".Length..],
+            StringComparison.Ordinal);
         Assert.Contains(lines, l => l.StartsWith("estimated: theta rejects ", StringComparison.Ordinal));
         string again = (await Spade.RunAsync("gallery", "add", "plates", plates, "--gallery", galleries)).Out;
         Assert.Contains("02.png and 2 more", again, StringComparison.Ordinal);
 
-        var (exit, _, error) = await Spade.RunAsync("gallery", "retire", "plates", Path.Combine(plates, "00.png"), "--reason", " ", "--gallery", galleries);
+        var (exit, _, error) = await Spade.RunAsync("gallery", "retire", "plates", Path.Combine(plates, "00.png"), "--reason", " ",
+            "--gallery", galleries);
         Assert.Equal(2, exit);
         Assert.Contains("say why", error, StringComparison.Ordinal);
     }

@@ -10,10 +10,13 @@ public sealed class GalleryDatabaseTests : WorkFolder
     public async Task A_gallery_in_a_database_is_used_like_one_in_a_folder()
     {
         using var postgres = new PostgresCluster();
-        string database = postgres.NewSchema(), plates = Plates(3), bad = Plates(1, "bad", seed: 50), file = At("plates.tar"), query = Path.Combine(Plates(1, "query", seed: 70), "00.png");
+        string database = postgres.NewSchema(), plates = Plates(3), bad = Plates(1, "bad", seed: 50), file = At("plates.tar"),
+            query = Path.Combine(Plates(1, "query", seed: 70), "00.png");
         Assert.Contains("no galleries in 'database postgres on", (await Run("gallery", "list")).Out);
         var added = Parse(await Run("gallery", "add", "plates", plates, "--json"));
-        Assert.Equal((3, true, 3), (added.GetProperty("added").GetInt32(), added.GetProperty("calibrated").GetBoolean(), added.GetProperty("highest_normals").GetArrayLength()));
+        Assert.Equal((3, true, 3),
+            (added.GetProperty("added").GetInt32(), added.GetProperty("calibrated").GetBoolean(),
+                added.GetProperty("highest_normals").GetArrayLength()));
         double raw = await ScoreAsync(database);
 
         await Run("gallery", "add", "plates", bad, "--no-calibrate");
@@ -34,7 +37,8 @@ public sealed class GalleryDatabaseTests : WorkFolder
         string elsewhere = postgres.NewSchema();
         Assert.Equal(0, (await Spade.RunAsync("gallery", "import", file, "--gallery", elsewhere)).Exit);
         Assert.Equal(raw, await ScoreAsync(elsewhere));
-        Assert.Equal(6, Parse(await Run("gallery", "compact", "plates", "--keep-versions", "2", "--json")).GetProperty("dropped").GetArrayLength());
+        Assert.Equal(6, Parse(await Run("gallery", "compact", "plates", "--keep-versions", "2", "--json")).GetProperty("dropped")
+            .GetArrayLength());
 
         async Task<(int Exit, string Out, string Error)> Run(params string[] args)
         {
@@ -43,7 +47,9 @@ public sealed class GalleryDatabaseTests : WorkFolder
             return result;
         }
 
-        async Task<double> ScoreAsync(string gallery) => Parse(await Spade.RunAsync("score", "--category", "plates", query, "--json", "--gallery", gallery)).GetProperty("raw_score").GetDouble();
+        async Task<double> ScoreAsync(string gallery) =>
+            Parse(await Spade.RunAsync("score", "--category", "plates", query, "--json", "--gallery", gallery)).GetProperty("raw_score")
+            .GetDouble();
 
         static JsonElement Parse((int Exit, string Out, string Error) result) => JsonDocument.Parse(result.Out).RootElement;
     }

@@ -56,7 +56,8 @@ public class GalleryVersionCommandsTests : WorkFolder
         var history = await Json("gallery", "history", "plates", "--gallery", galleries);
         string[] reasons = [.. history.EnumerateArray().Select(v => v.GetProperty("reason").GetString()!)];
         string picture = Path.Combine(plates, "01.png");
-        Assert.Equal(["add 3 images: first shift", $"retire {picture}: blurred", $"restore {picture}: it was not", "add 2 images"], reasons);
+        Assert.Equal(["add 3 images: first shift", $"retire {picture}: blurred", $"restore {picture}: it was not", "add 2 images"],
+            reasons);
 
         var (exit, _, error) = await Spade.RunAsync("gallery", "retire", "plates", "01.png", "--reason", "blurred", "--gallery", galleries);
         Assert.Equal(3, exit);

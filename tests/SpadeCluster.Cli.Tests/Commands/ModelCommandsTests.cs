@@ -12,11 +12,13 @@ public class ModelCommandsTests : WorkFolder
         Assert.Equal(0, (await Spade.InAsync(Root, "model", "create", "oriented-energy-1", "--out", At("models", "good"))).Exit);
         string manifest = At("models", "good", "model.json");
         // Another input scale is another model, though the network is the same.
-        File.WriteAllText(manifest, System.Text.RegularExpressions.Regex.Replace(File.ReadAllText(manifest), "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
+        File.WriteAllText(manifest,
+            System.Text.RegularExpressions.Regex.Replace(File.ReadAllText(manifest), "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
 
         var (exit, output, error) = await Spade.InAsync(Root, "model", "list", "--json");
         Assert.Equal(3, exit);
-        Assert.Equal(["(built in)", "(built in)", "models/good"], JsonDocument.Parse(output).RootElement.EnumerateArray().Select(m => m.GetProperty("folder").GetString()));
+        Assert.Equal(["(built in)", "(built in)", "models/good"],
+            JsonDocument.Parse(output).RootElement.EnumerateArray().Select(m => m.GetProperty("folder").GetString()));
         Assert.Contains("models/bad: ", Assert.Single(error.Trim().Split('\n')), StringComparison.Ordinal);
 
         string plates = Plates(3);

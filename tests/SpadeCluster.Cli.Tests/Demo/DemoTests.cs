@@ -22,7 +22,8 @@ public class DemoTests : WorkFolder
         Assert.DoesNotContain("src='http", report, StringComparison.Ordinal);
 
         // The gallery it leaves is an ordinary one.
-        (exit, output, error) = await Spade.RunAsync("score", "--gallery", At("demo", "galleries"), "--category", "plates", "--json", "--out", At("pictures"), At("demo", "dataset", "plates", "test", "stain"));
+        (exit, output, error) = await Spade.RunAsync("score", "--gallery", At("demo", "galleries"), "--category", "plates", "--json",
+            "--out", At("pictures"), At("demo", "dataset", "plates", "test", "stain"));
         Assert.True(exit == 0, error);
         string[] lines = output.Trim().Split('\n');
         Assert.Equal(5, lines.Length);

@@ -9,18 +9,24 @@ public class ReferenceTests : WorkFolder
     [SharedDataFact]
     public async Task Evaluation_equals_the_reference_in_both_fusions()
     {
-        var (exit, _, error) = await Spade.RunAsync("model", "import", "resnet50-caffe", "--weights", SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"), "--out", At("model"));
+        var (exit, _, error) = await Spade.RunAsync("model", "import", "resnet50-caffe", "--weights",
+            SharedData.Path("data", "resnet50-l3", "resnet50_layers1-3.safetensors"), "--out", At("model"));
         Assert.True(exit == 0, error);
-        foreach (var (fusion, file) in new[] { ("concatenated", "reference_nearest_k31.json"), ("per-level", "reference_per-level_k31.json") })
+        foreach (var (fusion, file) in new[] { ("concatenated", "reference_nearest_k31.json"),
+            ("per-level", "reference_per-level_k31.json") })
         {
-            (exit, string output, error) = await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", At("model"), "--gate-k", "3", "--gallery-k", "31", "--fusion", fusion, "--protocol", "plain", "--out", At(fusion), "--json");
+            (exit, string output, error) =
+                await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", At("model"), "--gate-k", "3", "--gallery-k",
+                    "31", "--fusion", fusion, "--protocol", "plain", "--out", At(fusion), "--json");
             Assert.True(exit == 0, error);
             var actual = JsonDocument.Parse(output).RootElement;
             var expected = JsonDocument.Parse(File.ReadAllText(SharedData.Path("data", "cookie", file))).RootElement;
             foreach (string figure in new[] { "image_auroc_gate", "image_auroc_map_max", "image_auroc_map_top1", "pixel_auroc", "pro_30" })
-                Assert.Equal(expected.GetProperty("summary").GetProperty(figure).GetDouble(), actual.GetProperty(figure).GetDouble(), 0.003);
+                Assert.Equal(expected.GetProperty("summary").GetProperty(figure).GetDouble(), actual.GetProperty(figure).GetDouble(),
+                    0.003);
 
-            var images = actual.GetProperty("categories")[0].GetProperty("images").EnumerateArray().ToDictionary(i => i.GetProperty("file").GetString()!);
+            var images = actual.GetProperty("categories")[0].GetProperty("images").EnumerateArray()
+                .ToDictionary(i => i.GetProperty("file").GetString()!);
             foreach (var reference in expected.GetProperty("images").EnumerateArray())
             {
                 var image = images[reference.GetProperty("file").GetString()!];
@@ -36,7 +42,10 @@ public class ReferenceTests : WorkFolder
     [SharedDataFact]
     public async Task The_model_without_trained_weights_keeps_its_quality_on_real_photographs()
     {
-        var (exit, output, error) = await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", "oriented-energy-1", "--gate-k", "3", "--gallery-k", "31", "--out", At("report"), "--json");
+        var (exit, output, error) =
+            await Spade.RunAsync("evaluate", SharedData.Path("data", "cookie"), "--model", "oriented-energy-1",
+                "--protocol", "plain", "--gate-k", "3",
+                "--gallery-k", "31", "--out", At("report"), "--json");
         Assert.True(exit == 0, error);
         var figures = JsonDocument.Parse(output).RootElement;
         Assert.True(figures.GetProperty("image_auroc_map_top1").GetDouble() >= 0.97);

@@ -18,7 +18,8 @@ public sealed class CategoryGrainTests : IAsyncLifetime
     private readonly InMemoryGalleryStore _store = new();
     private TestSilos _silos = null!;
 
-    public async Task InitializeAsync() => _silos = await TestSilos.StartAsync(_store, [SiloRole.Gateway, SiloRole.Gateway, $"{SiloRole.Gallery},{SiloRole.Extractor}"]);
+    public async Task InitializeAsync() =>
+        _silos = await TestSilos.StartAsync(_store, [SiloRole.Gateway, SiloRole.Gateway, $"{SiloRole.Gallery},{SiloRole.Extractor}"]);
 
     public async Task DisposeAsync() => await _silos.DisposeAsync();
 
@@ -86,14 +87,20 @@ public sealed class CategoryGrainTests : IAsyncLifetime
     {
         var outcomes = new List<AddOutcome>();
         IReadOnlyList<ImageSource> sources = [.. Photos.Normals(5), Photos.Source("bad.ppm", "bad"u8.ToArray()),
-            new ImageSource("gone.ppm", _ => ValueTask.FromException<byte[]>(new SpadeException(SpadeError.NotFound, "gone"))), Photos.Normals(1)[0]];
+            new ImageSource("gone.ppm", _ => ValueTask.FromException<byte[]>(new SpadeException(SpadeError.NotFound, "gone"))),
+            Photos.Normals(1)[0]];
         Assert.Equal(1, (await At(0).AddAsync("plate", sources, new Collect<AddOutcome>(outcomes)))!.Version);
-        Assert.Equal([.. Enumerable.Repeat(AddStatus.Added, 5), AddStatus.Failed, AddStatus.Failed, AddStatus.Duplicate], outcomes.Select(o => o.Status));
+        Assert.Equal([.. Enumerable.Repeat(AddStatus.Added, 5), AddStatus.Failed, AddStatus.Failed, AddStatus.Duplicate],
+            outcomes.Select(o => o.Status));
         Assert.Equal(4, (await At(1).RetireAsync("plate", ["normal0.ppm"], "blurred")).Images.Count);
         Assert.Equal(5, (await At(0).RestoreAsync("plate", ["normal0.ppm"], "was fine")).Images.Count);
         var scored = new List<int>();
-        var calibrated = await At(1).CalibrateAsync("plate", new ScoringOptions { Alpha = 0.3, Levels = [0, 2], AuditShare = 0.5, GalleryNeighbours = 2 }, new Collect<int>(scored));
-        Assert.Equal((0.3, 0.5, 2), (calibrated.Calibration!.Options.Alpha, calibrated.Calibration.Options.AuditShare, calibrated.Calibration.Options.GalleryNeighbours));
+        var calibrated = await At(1)
+            .CalibrateAsync("plate", new ScoringOptions { Alpha = 0.3, Levels = [0, 2], AuditShare = 0.5, GalleryNeighbours = 2 },
+                new Collect<int>(scored));
+        Assert.Equal((0.3, 0.5, 2),
+            (calibrated.Calibration!.Options.Alpha, calibrated.Calibration.Options.AuditShare,
+                calibrated.Calibration.Options.GalleryNeighbours));
         Assert.Equal([0, 2], calibrated.Calibration.Options.Levels);
         Assert.Equal(scored.Order(), scored);
         Assert.Equal((5, 4), await VersionAndCount(At(0).RollBackAsync("plate", 2, "test")));
@@ -112,13 +119,15 @@ public sealed class CategoryGrainTests : IAsyncLifetime
         await grain.BeginAsync(Guid.NewGuid(), new AddImages(), "test");
         // It has the turn and will never be fed; whoever comes next gets it when it has lapsed.
         Assert.Equal(3, (await At(1).AddAsync("plate", Photos.Normals(3)))!.Images.Count);
-        var lost = await Assert.ThrowsAsync<SpadeException>(() => grain.FollowAsync(Guid.NewGuid(), new ChangeProgress(ChangeState.Waiting, 0, 0), default));
+        var lost = await Assert.ThrowsAsync<SpadeException>(() =>
+            grain.FollowAsync(Guid.NewGuid(), new ChangeProgress(ChangeState.Waiting, 0, 0), default));
         Assert.Equal(SpadeError.Unavailable, lost.Error);
     }
 
     private IGalleryService At(int silo) => _silos.Services(silo).GetRequiredService<IGalleryServices>().For("test");
 
-    private static async Task<(int, int)> VersionAndCount(ValueTask<GalleryManifest> change) => ((await change).Version, (await change).Images.Count);
+    private static async Task<(int, int)> VersionAndCount(ValueTask<GalleryManifest> change) =>
+        ((await change).Version, (await change).Images.Count);
 
     private static async Task<int> NextAsync(IVersionWatch versions, int seen)
     {

@@ -24,7 +24,9 @@ public sealed class ClientHostingTests
         var (store, engines) = (new InMemoryGalleryStore(), new FakeEngines(new FakeExtractor()));
         await new GalleryService(store, engines, "test").AddAsync("plate", Photos.Normals(4));
         await using var gateway = await TestGateway.StartStandaloneAsync(store, engines);
-        await using var services = new ServiceCollection().AddSpadeClient(o => o.Addresses.Add(new Uri(gateway.Address))).AddSingleton<Inspection>().BuildServiceProvider();
+        await using var services =
+            new ServiceCollection().AddSpadeClient(o => o.Addresses.Add(new Uri(gateway.Address))).AddSingleton<Inspection>()
+            .BuildServiceProvider();
         Assert.Equal("photo0.ppm", await services.GetRequiredService<Inspection>().InspectAsync(Photos.Mixed(1)[0]));
         Assert.Same(services.GetRequiredService<SpadeClient>(), services.GetRequiredService<SpadeClient>());
     }
@@ -40,7 +42,12 @@ public sealed class ClientHostingTests
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l =>
         {
             l.Protocols = HttpProtocols.Http2;
-            l.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = server, ClientCertificateMode = ClientCertificateMode.RequireCertificate, ClientCertificateValidation = (_, _, _) => true });
+            l.UseHttps(new HttpsConnectionAdapterOptions
+            {
+                ServerCertificate = server,
+                ClientCertificateMode = ClientCertificateMode.RequireCertificate,
+                ClientCertificateValidation = (_, _, _) => true
+            });
         }));
         await using var app = builder.Build();
         app.Run(context =>
@@ -75,7 +82,8 @@ public sealed class ClientHostingTests
     private static X509Certificate2 Certificate(string name)
     {
         using var key = RSA.Create(2048);
-        using var made = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var made = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
     }
 }

@@ -9,7 +9,8 @@ namespace SpadeCluster.Cluster.Tests.Client;
 /// <summary>The typed client over real gateways in this process: what it does when images, gateways or time are missing.</summary>
 public sealed class ClientTests : IAsyncLifetime
 {
-    private static readonly ImageSource Missing = new("gone.png", _ => throw new SpadeException(SpadeError.NotFound, "gone.png: no such file"));
+    private static readonly ImageSource Missing =
+        new("gone.png", _ => throw new SpadeException(SpadeError.NotFound, "gone.png: no such file"));
     private static readonly ImageSource Broken = new("bug.png", _ => throw new InvalidOperationException("a bug of the caller's"));
 
     private readonly InMemoryGalleryStore _store = new();
@@ -30,7 +31,8 @@ public sealed class ClientTests : IAsyncLifetime
     public async Task A_source_that_cannot_be_read_is_that_images_error()
     {
         var photos = Photos.Mixed(3);
-        var scores = await AllAsync(_gateway.Client.ScoreStreamAsync("plate", [Missing, photos[0], Missing, photos[1], photos[2], Missing]));
+        var scores = await AllAsync(_gateway.Client.ScoreStreamAsync("plate",
+            [Missing, photos[0], Missing, photos[1], photos[2], Missing]));
         Assert.Equal([0, 1, 2, 3, 4, 5], scores.Select(s => s.Index));
         Assert.Equal([SpadeError.NotFound, null, SpadeError.NotFound, null, null, SpadeError.NotFound], scores.Select(s => s.Error?.Error));
         Assert.Equal(photos[1].Name, scores[3].Score!.File);
@@ -48,7 +50,8 @@ public sealed class ClientTests : IAsyncLifetime
         });
         Assert.Contains("caller's", e.Message);
         Assert.NotNull(Assert.Single(scores).Score);
-        e = await Assert.ThrowsAsync<InvalidOperationException>(() => _gateway.Client.AddNormalsAsync("new", [Photos.Normals(1)[0], Broken], "eve"));
+        e = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            _gateway.Client.AddNormalsAsync("new", [Photos.Normals(1)[0], Broken], "eve"));
         Assert.Contains("caller's", e.Message);
     }
 
@@ -57,9 +60,11 @@ public sealed class ClientTests : IAsyncLifetime
     {
         var outcomes = new List<AddOutcome>();
         var normals = Photos.Normals(2);
-        var gallery = await _gateway.Client.AddNormalsAsync("new", [Missing, normals[0], Missing, normals[1], Missing], "eve", new Collect(outcomes));
+        var gallery = await _gateway.Client.AddNormalsAsync("new", [Missing, normals[0], Missing, normals[1], Missing], "eve",
+            new Collect(outcomes));
         Assert.Equal(2, gallery!.ImageCount);
-        Assert.Equal([AddStatus.Failed, AddStatus.Added, AddStatus.Failed, AddStatus.Added, AddStatus.Failed], outcomes.Select(o => o.Status));
+        Assert.Equal([AddStatus.Failed, AddStatus.Added, AddStatus.Failed, AddStatus.Added, AddStatus.Failed],
+            outcomes.Select(o => o.Status));
         Assert.Contains("no such file", outcomes[2].Problem);
         Assert.Equal(1, (await _gateway.Client.AddNormalsAsync("new", [Missing], "eve", new Collect(outcomes)))!.Version);
         Assert.Null(await _gateway.Client.AddNormalsAsync("nothing", [Missing], "eve", new Collect(outcomes)));
@@ -126,7 +131,8 @@ public sealed class ClientTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_of_nothing_is_not_found()
     {
-        var e = await Assert.ThrowsAsync<SpadeException>(async () => { await foreach (int _ in _gateway.Client.WatchVersionAsync("nowhere")) { } });
+        var e = await Assert.ThrowsAsync<SpadeException>(async () =>
+            { await foreach (int _ in _gateway.Client.WatchVersionAsync("nowhere")) { } });
         Assert.Equal(SpadeError.NotFound, e.Error);
     }
 
@@ -138,7 +144,8 @@ public sealed class ClientTests : IAsyncLifetime
         SpadeClient New() => Client(o => { }, gone.Address, _gateway.Address);
         using (var client = New()) Assert.NotNull((await client.CalibrateAsync("plate", null, "eve")).Calibration);
         using (var client = New()) Assert.NotNull((await client.AddNormalsAsync("new", Photos.Normals(2), "eve")));
-        using (var client = New()) Assert.Equal(2, (await AllAsync(client.ScoreStreamAsync("plate", Photos.Mixed(2)))).Count(s => s.Score is not null));
+        using (var client = New())
+            Assert.Equal(2, (await AllAsync(client.ScoreStreamAsync("plate", Photos.Mixed(2)))).Count(s => s.Score is not null));
     }
 
     [Fact]
@@ -147,7 +154,8 @@ public sealed class ClientTests : IAsyncLifetime
         var hold = new TaskCompletionSource();
         _extractor.Gate = () => hold.Task;
         using var client = Client(o => o.Deadline = TimeSpan.FromMilliseconds(300), _gateway.Address);
-        Func<Task>[] calls = [() => client.ScoreAsync("plate", Photos.Mixed(1)[0]), () => client.AddNormalsAsync("new", Photos.Normals(1), "eve"), () => AllAsync(client.ScoreStreamAsync("plate", Photos.Mixed(1)))];
+        Func<Task>[] calls = [() => client.ScoreAsync("plate", Photos.Mixed(1)[0]), () =>
+            client.AddNormalsAsync("new", Photos.Normals(1), "eve"), () => AllAsync(client.ScoreStreamAsync("plate", Photos.Mixed(1)))];
         foreach (var call in calls)
         {
             var e = await Assert.ThrowsAsync<SpadeException>(call);

@@ -36,7 +36,8 @@ public sealed class RawImageTests : IAsyncLifetime
         foreach (var image in (RawImage[])[raw, tight])
         {
             var score = await _gateway.Client.ScoreAsync("plate", image);
-            Assert.Equal((id, encoded.RawScore, encoded.GateDistance, "raw"), (score.ImageId, score.RawScore, score.GateDistance, score.File));
+            Assert.Equal((id, encoded.RawScore, encoded.GateDistance, "raw"),
+                (score.ImageId, score.RawScore, score.GateDistance, score.File));
         }
         var map = await _gateway.Client.ScoreWithMapAsync("plate", raw);
         Assert.Equal((await _gateway.Client.ScoreWithMapAsync("plate", tight)).Map, map.Map);
@@ -64,7 +65,8 @@ public sealed class RawImageTests : IAsyncLifetime
     public async Task Pixels_that_do_not_fit_are_invalid(int width, int height, int stride)
     {
         var raw = Make(RawFormat.Gray8, 0);
-        var e = await Assert.ThrowsAsync<SpadeException>(() => _gateway.Client.ScoreAsync("plate", raw with { Width = width, Height = height, Stride = stride }));
+        var e = await Assert.ThrowsAsync<SpadeException>(() =>
+            _gateway.Client.ScoreAsync("plate", raw with { Width = width, Height = height, Stride = stride }));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
     }
 

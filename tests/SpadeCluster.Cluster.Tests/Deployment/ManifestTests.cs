@@ -30,7 +30,8 @@ public sealed class ManifestTests
     {
         var all = Read();
         var deployments = all.Where(d => Kind(d) == "Deployment").ToList();
-        Assert.Equal(SiloRole.All.Append(Gpu).Append(Console).Order(), deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
+        Assert.Equal(SiloRole.All.Append(Gpu).Append(Console).Order(),
+            deployments.Select(d => (string)d["metadata"]!["labels"]!["role"]!).Order());
         var config = (JsonObject)all.Single(d => Kind(d) == "ConfigMap")["data"]!;
         foreach (var deployment in deployments)
         {
@@ -42,12 +43,21 @@ public sealed class ManifestTests
 
             // Variables: as the program would read them, they make valid options with the role that the name says.
             var values = config.ToDictionary(c => c.Key, c => (string)c.Value!);
-            foreach (var variable in container["env"]!.AsArray()) values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
+            foreach (var variable in container["env"]!.AsArray())
+                values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
             values["Spade__ConnectionString"] = "Host=db";
             var options = Options(values);
             // Gateways have extractors of their own, so that an image stays where it was decoded.
-            Assert.Equal(role switch { Gpu or SiloRole.Gateway => [SiloRole.Gateway, SiloRole.Extractor], Console => [SiloRole.Gateway], _ => [role] }, options.RoleList);
-            Assert.Equal(role == Gpu ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["cpu"], options.DeviceList);
+            Assert.Equal(role switch
+            {
+                Gpu or SiloRole.Gateway => [SiloRole.Gateway, SiloRole.Extractor],
+                Console =>
+                [SiloRole.Gateway],
+                _ => [role]
+            }, options.RoleList);
+            Assert.Equal(role == Gpu
+                ? Enumerable.Range(0, (int)container["resources"]!["limits"]!["nvidia.com/gpu"]!).Select(i => $"cuda:{i}") : ["cpu"],
+                options.DeviceList);
             Assert.Equal(role == Gpu ? "spade-gpu:0.1.0" : "spade:0.1.0", (string)container["image"]!);
             Assert.Equal(["silo"], container["args"]!.AsArray().Select(a => (string)a!));
             Assert.Equal((ClusteringKind.PostgreSql, StoreKind.PostgreSql), (options.Clustering, options.Store));
@@ -70,7 +80,8 @@ public sealed class ManifestTests
                 Assert.Equal("health", (string)get["port"]!);
                 Assert.Contains($"\"{get["path"]}\"", hosting);
             }
-            Assert.True((int)pod["spec"]!["terminationGracePeriodSeconds"]! > options.DrainTime.TotalSeconds + 10 + (int)container["lifecycle"]!["preStop"]!["sleep"]!["seconds"]!,
+            Assert.True((int)pod["spec"]!["terminationGracePeriodSeconds"]! > options.DrainTime.TotalSeconds + 10
+                + (int)container["lifecycle"]!["preStop"]!["sleep"]!["seconds"]!,
                 $"{role}: the grace period should outlast the drain");
         }
     }
@@ -79,23 +90,30 @@ public sealed class ManifestTests
     public void Folders_that_settings_name_lie_on_volumes_which_exist_or_are_said_to_be_made()
     {
         var all = Read();
-        string config = File.ReadAllText(Path.Combine(Folder, "config.yaml")), console = File.ReadAllText(Path.Combine(Folder, "console", "gateway-console.yaml"));
+        string config = File.ReadAllText(Path.Combine(Folder, "config.yaml")),
+            console = File.ReadAllText(Path.Combine(Folder, "console", "gateway-console.yaml"));
         foreach (var pod in all.Where(d => Kind(d) == "Deployment").Select(d => d["spec"]!["template"]!["spec"]!))
         {
             var container = pod["containers"]![0]!;
             var volumes = (pod["volumes"]?.AsArray() ?? []).ToDictionary(v => (string)v!["name"]!, v => v!);
             var mounts = (container["volumeMounts"]?.AsArray() ?? []).ToDictionary(m => (string)m!["mountPath"]!, m => m!);
-            Assert.All(mounts.Values.Concat((pod["initContainers"]?.AsArray() ?? []).SelectMany(i => i!["volumeMounts"]!.AsArray())), m => Assert.Contains((string)m!["name"]!, volumes.Keys));
-            string? Value(string setting) => (string?)container["env"]!.AsArray().SingleOrDefault(v => (string)v!["name"]! == setting)?["value"];
+            Assert.All(mounts.Values.Concat((pod["initContainers"]?.AsArray() ?? []).SelectMany(i => i!["volumeMounts"]!.AsArray())), m =>
+                Assert.Contains((string)m!["name"]!, volumes.Keys));
+            string? Value(string setting) =>
+                (string?)container["env"]!.AsArray().SingleOrDefault(v => (string)v!["name"]! == setting)?["value"];
 
-            foreach (string path in new[] { "Spade__Models", "Spade__Http__Certificate", "Spade__Http__CertificateKey", "Spade__Http__DataFolder" }.Select(Value).OfType<string>())
+            foreach (string path in new[] { "Spade__Models", "Spade__Http__Certificate", "Spade__Http__CertificateKey",
+                "Spade__Http__DataFolder" }.Select(Value).OfType<string>())
                 Assert.Contains(mounts.Keys, m => path == m || path.StartsWith(m + "/", StringComparison.Ordinal));
-            if (Value("Spade__Roles")!.Contains(SiloRole.Extractor, StringComparison.Ordinal)) Assert.True((bool)mounts[Value("Spade__Models")!]["readOnly"]!);
+            if (Value("Spade__Roles")!.Contains(SiloRole.Extractor, StringComparison.Ordinal))
+                Assert.True((bool)mounts[Value("Spade__Models")!]["readOnly"]!);
             if (volumes.ContainsKey("models")) Assert.Contains("PersistentVolumeClaim spade-models", config);
             foreach (var volume in volumes.Values)
             {
                 if (volume["secret"] is { } secret) Assert.Matches($"kubectl create secret (tls|generic) {secret["secretName"]} ", console);
-                if (volume["persistentVolumeClaim"] is { } claim) Assert.Contains(all, d => Kind(d) == "PersistentVolumeClaim" && (string)d["metadata"]!["name"]! == (string)claim["claimName"]!);
+                if (volume["persistentVolumeClaim"] is { } claim)
+                    Assert.Contains(all, d =>
+                        Kind(d) == "PersistentVolumeClaim" && (string)d["metadata"]!["name"]! == (string)claim["claimName"]!);
             }
         }
     }
@@ -112,10 +130,16 @@ public sealed class ManifestTests
             Assert.NotEmpty(served);
             var port = service["spec"]!["ports"]![0]!;
             // By name, or by the same number.
-            Assert.All(served, pod => Assert.Contains(pod["spec"]!["containers"]![0]!["ports"]!.AsArray(), p => port["targetPort"] is { } name ? (string)p!["name"]! == (string)name! : (int)p!["containerPort"]! == (int)port["port"]!));
+            Assert.All(served, pod =>
+                Assert.Contains(pod["spec"]!["containers"]![0]!["ports"]!.AsArray(), p =>
+                    port["targetPort"] is { } name
+                    ? (string)p!["name"]! == (string)name! : (int)p!["containerPort"]! == (int)port["port"]!));
         }
         // The gRPC service stands before every gateway that lines may use, with and without a device.
-        Assert.Equal(["gateway", Gpu], pods.Where(p => Matches(all.Single(d => Kind(d) == "Service" && (string)d["metadata"]!["name"]! == "spade")["spec"]!["selector"]!, p)).Select(p => (string)p["metadata"]!["labels"]!["role"]!).Order());
+        Assert.Equal(["gateway", Gpu],
+            pods.Where(p => Matches(all.Single(d =>
+                Kind(d) == "Service" && (string)d["metadata"]!["name"]! == "spade")["spec"]!["selector"]!, p))
+                    .Select(p => (string)p["metadata"]!["labels"]!["role"]!).Order());
         foreach (var policy in all.Where(d => Kind(d) == "NetworkPolicy"))
         {
             var concerned = pods.Where(p => Matches(policy["spec"]!["podSelector"]!["matchLabels"]!, p)).ToList();
@@ -124,16 +148,19 @@ public sealed class ManifestTests
                 foreach (var port in rule!["ports"]!.AsArray())
                 {
                     int number = (int)port!["port"]!;
-                    Assert.All(concerned, p => Assert.Contains(p["spec"]!["containers"]![0]!["ports"]!.AsArray(), c => (int)c!["containerPort"]! == number));
+                    Assert.All(concerned, p =>
+                        Assert.Contains(p["spec"]!["containers"]![0]!["ports"]!.AsArray(), c => (int)c!["containerPort"]! == number));
                     // The silo port only for silos.
-                    if (number == options.SiloPort) Assert.Equal("spade", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app"]!);
+                    if (number == options.SiloPort)
+                        Assert.Equal("spade", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app"]!);
                 }
         }
         // What containers take their variables from exists, or is the secret that the file's head says to make.
         string head = File.ReadAllText(Path.Combine(Folder, "config.yaml"));
         foreach (var source in pods.SelectMany(p => p["spec"]!["containers"]![0]!["envFrom"]!.AsArray()))
         {
-            if (source!["configMapRef"] is { } map) Assert.Contains(all, d => Kind(d) == "ConfigMap" && (string)d["metadata"]!["name"]! == (string)map["name"]!);
+            if (source!["configMapRef"] is { } map)
+                Assert.Contains(all, d => Kind(d) == "ConfigMap" && (string)d["metadata"]!["name"]! == (string)map["name"]!);
             else Assert.Contains($"secret generic {source["secretRef"]!["name"]}", head);
         }
     }
@@ -151,7 +178,8 @@ public sealed class ManifestTests
         Assert.True(File.Exists(Path.Combine(built, entry)));
         Assert.True(File.Exists(Path.Combine(built, Path.ChangeExtension(entry, ".runtimeconfig.json"))));
         Assert.True(File.Exists(Path.Combine(built, "appsettings.json")));
-        var runtime = JsonDocument.Parse(File.ReadAllText(Path.Combine(built, Path.ChangeExtension(entry, ".runtimeconfig.json")))).RootElement.GetProperty("runtimeOptions");
+        var runtime = JsonDocument.Parse(File.ReadAllText(Path.Combine(built,
+            Path.ChangeExtension(entry, ".runtimeconfig.json")))).RootElement.GetProperty("runtimeOptions");
         var frameworks = runtime.GetProperty("frameworks").EnumerateArray().Select(f => f.GetProperty("name").GetString()).ToList();
         // The base image: ASP.NET Core, of the framework's version.
         Assert.Contains("Microsoft.AspNetCore.App", frameworks);
@@ -161,14 +189,17 @@ public sealed class ManifestTests
         Assert.Contains($"dotnet/sdk:{tag}", docker);
         // The GPU image: the same program, built on the package that carries CUDA.
         Assert.Contains("-p:Gpu=$GPU", docker);
-        Assert.Contains("'$(Gpu)' == 'true'", File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Inference", "SpadeCluster.Inference.csproj")));
+        Assert.Contains("'$(Gpu)' == 'true'",
+            File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Inference", "SpadeCluster.Inference.csproj")));
         var options = new SiloOptions();
         Assert.Contains($"EXPOSE {options.GrpcPort} {options.HealthPort}", docker);
     }
 
     private static SiloOptions Options(Dictionary<string, string> variables)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(variables.Select(v => KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value))).Build();
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(variables.Select(v =>
+                KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value))).Build();
         Assert.Empty(SiloSettings.Problems(configuration));
         return configuration.GetSection(SiloOptions.Section).Get<SiloOptions>()!;
     }
@@ -180,7 +211,10 @@ public sealed class ManifestTests
 
     private static List<JsonNode> Read()
     {
-        var start = new ProcessStartInfo(PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Deployment", "kubernetes.py"), .. Directory.EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(PythonFactAttribute.Python,
+            [Path.Combine(AppContext.BaseDirectory, "Deployment", "kubernetes.py"),
+                .. Directory.EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)])
+        { RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         string lines = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

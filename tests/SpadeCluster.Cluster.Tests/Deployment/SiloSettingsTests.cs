@@ -19,13 +19,16 @@ public sealed class SiloSettingsTests
     [InlineData("Spade:LoopbackOnly is 'yes', which is not true or false", "LoopbackOnly", "yes")]
     [InlineData("Spade:Address is 'myhost.local', which is not an IP address", "Address", "myhost.local")]
     [InlineData("Spade:ConnectionString is missing", "Clustering", "PostgreSql")]
-    [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Clustering", "PostgreSql", "ConnectionString", "rubbish")]
-    [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Store", "PostgreSql", "ConnectionString", "Host=db;Prot=5432")]
+    [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Clustering", "PostgreSql", "ConnectionString",
+        "rubbish")]
+    [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Store", "PostgreSql", "ConnectionString",
+        "Host=db;Prot=5432")]
     [InlineData("Spade:ConnectionString names no Host", "Store", "PostgreSql", "ConnectionString", "Database=spade")]
     [InlineData("Spade:OnnxRuntime:Batch is 0; it takes 1 to 1024", "OnnxRuntime:Batch", "0", "Devices", "cpu")]
     [InlineData("Spade:OnnxRuntime:Device must not be set: Spade:Devices says", "OnnxRuntime:Device", "cpu")]
     [InlineData("Spade:OnnxRuntime:Threads must not be set: Spade:Threads says", "OnnxRuntime:Threads", "2")]
-    [InlineData("Spade:OnnxRuntime:CudnnSearch is 'fast', which is not Heuristic or Exhaustive or Default", "OnnxRuntime:CudnnSearch", "fast")]
+    [InlineData("Spade:OnnxRuntime:CudnnSearch is 'fast', which is not Heuristic or Exhaustive or Default", "OnnxRuntime:CudnnSearch",
+        "fast")]
     [InlineData("Spade:ProbeInterval is -00:00:05; it takes 00:00:00.1000000 to 00:10:00", "ProbeInterval", "-00:00:05")]
     [InlineData("Spade:DrainTime is 20, which is 20.00:00:00; it takes 00:00:00 to 01:00:00", "DrainTime", "20")]
     [InlineData("Spade:Admission:RetryAfter is 'soon', which is not a time such as 00:00:05", "Admission:RetryAfter", "soon")]
@@ -48,12 +51,15 @@ public sealed class SiloSettingsTests
 
     [Theory]
     [InlineData]
-    [InlineData("siloport", "1", "ROLES", "gallery", "http:hosts:0", "spade.example", "OnnxRuntime:GpuMemoryLimit", "", "OnnxRuntime:Batch", "8")]
-    [InlineData("Clustering", "postgresql", "ConnectionString", Database, "Address", "::1", "ProbeInterval", "00:00:00.5", "Extractor:BatchWait", "00:00:00.005")]
+    [InlineData("siloport", "1", "ROLES", "gallery", "http:hosts:0", "spade.example", "OnnxRuntime:GpuMemoryLimit", "", "OnnxRuntime:Batch",
+        "8")]
+    [InlineData("Clustering", "postgresql", "ConnectionString", Database, "Address", "::1", "ProbeInterval", "00:00:00.5",
+        "Extractor:BatchWait", "00:00:00.005")]
     public void Right_settings_are_taken(params string[] settings) => Assert.Empty(Problems(settings));
 
     [Fact]
-    public void Every_mistake_is_named() => Assert.Equal(3, Problems("Rolles", "gallery", "SiloPort", "abc", "Extractor:MaxBatch", "0").Count);
+    public void Every_mistake_is_named() =>
+        Assert.Equal(3, Problems("Rolles", "gallery", "SiloPort", "abc", "Extractor:MaxBatch", "0").Count);
 
     [Theory]
     [InlineData("Spade:PrimaryPort", "abc")]
@@ -62,7 +68,8 @@ public sealed class SiloSettingsTests
     public async Task A_silo_says_so_and_ends_with_exit_code_2(string setting, string value)
     {
         string log = Path.GetTempFileName();
-        using var process = SiloProcess.New("wrong", "gallery").Start(RealSilos.Program, new Dictionary<string, string> { [setting] = value }, log);
+        using var process = SiloProcess.New("wrong", "gallery")
+            .Start(RealSilos.Program, new Dictionary<string, string> { [setting] = value }, log);
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
         string said = File.ReadAllText(log).TrimEnd();
         File.Delete(log);
@@ -72,5 +79,6 @@ public sealed class SiloSettingsTests
     }
 
     private static IReadOnlyList<string> Problems(params string[] settings)
-        => SiloSettings.Problems(new ConfigurationBuilder().AddInMemoryCollection(settings.Chunk(2).Select(s => KeyValuePair.Create("Spade:" + s[0], (string?)s[1]))).Build());
+        => SiloSettings.Problems(new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Chunk(2).Select(s => KeyValuePair.Create("Spade:" + s[0], (string?)s[1]))).Build());
 }

@@ -11,8 +11,11 @@ public sealed class BoundedDecodingTests
         var preparer = new HeldPreparer();
         var decoding = new BoundedDecoding(preparer);
         var addition = decoding.For("");
-        var first = Enumerable.Range(0, Environment.ProcessorCount).Select(i => Task.Factory.StartNew(() => addition.Prepare([], "a"), TaskCreationOptions.LongRunning)).ToList();
-        foreach (var _ in first) Assert.True(await preparer.Entered.WaitAsync(TimeSpan.FromSeconds(30)), "as many as there are processors should decode at a time");
+        var first = Enumerable.Range(0, Environment.ProcessorCount)
+            .Select(i => Task.Factory.StartNew(() => addition.Prepare([], "a"), TaskCreationOptions.LongRunning)).ToList();
+        foreach (var _ in first)
+            Assert.True(await preparer.Entered.WaitAsync(TimeSpan.FromSeconds(30)),
+                "as many as there are processors should decode at a time");
         // One more than may would throw in the preparer, at once.
         var next = decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "b", default).AsTask();
         Assert.False(next.IsCompleted, next.Exception?.ToString());

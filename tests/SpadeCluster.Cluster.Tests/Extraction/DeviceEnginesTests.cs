@@ -24,7 +24,8 @@ public sealed class DeviceEnginesTests : IDisposable
         // Another input scale is another model, though the network is the same.
         string good = Path.Combine(_models, "good"), manifest = Path.Combine(good, "model.json");
         Inference.ModelFolder.Write(good, BuiltInModels.Open(BuiltInModels.OrientedEnergy));
-        File.WriteAllText(manifest, System.Text.RegularExpressions.Regex.Replace(File.ReadAllText(manifest), "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
+        File.WriteAllText(manifest,
+            System.Text.RegularExpressions.Regex.Replace(File.ReadAllText(manifest), "(\"scale\": \\[\\s*)[0-9.]+", "${1}17"));
         string digest = Inference.ModelFolder.Open(good).Digest;
         var model = slot.Default.Extractor.Model with { Digest = digest };
 
@@ -50,5 +51,6 @@ public sealed class DeviceEnginesTests : IDisposable
 
     private DeviceEngines Engines(params (string Key, string Value)[] settings)
         => new(Options.Create(new SiloOptions { Models = _models, Threads = 1 }), Options.Create(new ExtractorOptions { MaxBatch = 6 }),
-            new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build(), new ImagePreparers(), NullLogger<DeviceEngines>.Instance);
+            new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build(),
+            new ImagePreparers(), NullLogger<DeviceEngines>.Instance);
 }

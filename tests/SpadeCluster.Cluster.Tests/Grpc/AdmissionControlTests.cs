@@ -106,7 +106,8 @@ public sealed class AdmissionControlTests
         Assert.Equal((0, 0L), (admission.Requests, admission.Bytes));
     }
 
-    private static AdmissionControl With(int requests, long bytes) => new(Options.Create(new AdmissionOptions { MaxRequests = requests, MaxBytes = bytes }));
+    private static AdmissionControl With(int requests, long bytes) =>
+        new(Options.Create(new AdmissionOptions { MaxRequests = requests, MaxBytes = bytes }));
 
     private static void Refused(Func<object> call)
     {

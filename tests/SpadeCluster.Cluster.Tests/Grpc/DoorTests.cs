@@ -67,7 +67,8 @@ public sealed class DoorTests : IAsyncLifetime
     {
         var hold = new TaskCompletionSource();
         _extractor.Gate = () => hold.Task;
-        var e = await Assert.ThrowsAsync<RpcException>(() => _scoring.ScoreAsync(Request("plate", Photos.Ppm(1, false)), deadline: DateTime.UtcNow.AddMilliseconds(300)).ResponseAsync);
+        var e = await Assert.ThrowsAsync<RpcException>(() =>
+            _scoring.ScoreAsync(Request("plate", Photos.Ppm(1, false)), deadline: DateTime.UtcNow.AddMilliseconds(300)).ResponseAsync);
         Assert.Equal(StatusCode.DeadlineExceeded, e.StatusCode);
         hold.SetResult();
     }
@@ -81,7 +82,8 @@ public sealed class DoorTests : IAsyncLifetime
             held.Release();
             return hold.Task;
         };
-        var inWork = Enumerable.Range(0, 2).Select(i => _scoring.ScoreAsync(Request("plate", Photos.Ppm(i, false))).ResponseAsync).ToArray();
+        var inWork = Enumerable.Range(0, 2).Select(i => _scoring.ScoreAsync(Request("plate", Photos.Ppm(i, false))).ResponseAsync)
+            .ToArray();
         for (int i = 0; i < 2; i++) Assert.True(await held.WaitAsync(TimeSpan.FromSeconds(30)), "two images should be with the extractor");
         var e = await Assert.ThrowsAsync<RpcException>(() => _scoring.ScoreAsync(Request("plate", Photos.Ppm(9, false))).ResponseAsync);
         Assert.Equal(StatusCode.ResourceExhausted, e.StatusCode);
@@ -107,7 +109,12 @@ public sealed class DoorTests : IAsyncLifetime
                     {
                         RequestId = (ulong)(10 * i + 10),
                         Category = at == 0 ? "plate" : "",
-                        Image = new Image { Format = PixelFormat.Encoded, Name = $"{i}", Data = ByteString.CopyFrom(files[i].AsSpan(at, Math.Min(1000, files[i].Length - at))) },
+                        Image = new Image
+                        {
+                            Format = PixelFormat.Encoded,
+                            Name = $"{i}",
+                            Data = ByteString.CopyFrom(files[i].AsSpan(at, Math.Min(1000, files[i].Length - at)))
+                        },
                         More = at + 1000 < files[i].Length,
                     });
             await call.RequestStream.CompleteAsync();
@@ -116,7 +123,8 @@ public sealed class DoorTests : IAsyncLifetime
         await foreach (var answer in call.ResponseStream.ReadAllAsync()) answers.Add(answer);
         await sending;
         Assert.Equal([10ul, 20, 30, 40, 50], answers.Select(a => a.RequestId));
-        Assert.Equal([0, (int)StatusCode.InvalidArgument, 0, (int)StatusCode.ResourceExhausted, 0], answers.Select(a => a.Error?.Code ?? 0));
+        Assert.Equal([0, (int)StatusCode.InvalidArgument, 0, (int)StatusCode.ResourceExhausted, 0],
+            answers.Select(a => a.Error?.Code ?? 0));
         Assert.Equal(ImageId.Of(files[2]).ToString(), answers[2].Result.ImageId);
     }
 
@@ -125,7 +133,12 @@ public sealed class DoorTests : IAsyncLifetime
     {
         using var call = _scoring.ScoreStream();
         for (int i = 0; i < 2; i++)
-            await call.RequestStream.WriteAsync(new ScoreStreamRequest { RequestId = 5, Category = "plate", Image = Request("plate", Photos.Ppm(1, false)).Image });
+            await call.RequestStream.WriteAsync(new ScoreStreamRequest
+            {
+                RequestId = 5,
+                Category = "plate",
+                Image = Request("plate", Photos.Ppm(1, false)).Image
+            });
         var e = await Assert.ThrowsAsync<RpcException>(async () => { await foreach (var _ in call.ResponseStream.ReadAllAsync()) { } });
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
     }
@@ -143,7 +156,12 @@ public sealed class DoorTests : IAsyncLifetime
         using (var call = _scoring.ScoreStream())
         {
             for (int i = 0; i < 4; i++)
-                await call.RequestStream.WriteAsync(new ScoreStreamRequest { RequestId = (ulong)i + 1, Category = "plate", Image = Request("plate", Photos.Ppm(i, false)).Image });
+                await call.RequestStream.WriteAsync(new ScoreStreamRequest
+                {
+                    RequestId = (ulong)i + 1,
+                    Category = "plate",
+                    Image = Request("plate", Photos.Ppm(i, false)).Image
+                });
             Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(30)), "an image should be with the extractor");
             Assert.True(admission.Requests > 0);
         }
@@ -163,7 +181,19 @@ public sealed class DoorTests : IAsyncLifetime
         var padded = new byte[stride * 24];
         for (int y = 0; y < 24; y++)
             for (int i = 0; i < 72; i++) padded[y * stride + i] = pixels[y * 72 + (format == PixelFormat.Bgr8 ? i - 2 * (i % 3 - 1) : i)];
-        var raw = await _scoring.ScoreAsync(new ScoreRequest { Category = "plate", Image = new Image { Format = format, Width = 24, Height = 24, Stride = (uint)stride, Data = ByteString.CopyFrom(padded), Name = "x" } });
+        var raw = await _scoring.ScoreAsync(new ScoreRequest
+        {
+            Category = "plate",
+            Image = new Image
+            {
+                Format = format,
+                Width = 24,
+                Height = 24,
+                Stride = (uint)stride,
+                Data = ByteString.CopyFrom(padded),
+                Name = "x"
+            }
+        });
         var encoded = await _scoring.ScoreAsync(Request("plate", file));
         Assert.Equal(encoded.Result.RawScore, raw.Result.RawScore);
     }
@@ -175,8 +205,16 @@ public sealed class DoorTests : IAsyncLifetime
     [InlineData(uint.MaxValue, uint.MaxValue, uint.MaxValue, "stride")]
     public async Task Raw_pixels_that_do_not_fit_are_invalid(uint width, uint height, uint stride, string word)
     {
-        var image = new Image { Format = PixelFormat.Rgb8, Width = width, Height = height, Stride = stride, Data = ByteString.CopyFrom(new byte[3 * 24 * 24]) };
-        var e = await Assert.ThrowsAsync<RpcException>(() => _scoring.ScoreAsync(new ScoreRequest { Category = "plate", Image = image }).ResponseAsync);
+        var image = new Image
+        {
+            Format = PixelFormat.Rgb8,
+            Width = width,
+            Height = height,
+            Stride = stride,
+            Data = ByteString.CopyFrom(new byte[3 * 24 * 24])
+        };
+        var e = await Assert.ThrowsAsync<RpcException>(() =>
+            _scoring.ScoreAsync(new ScoreRequest { Category = "plate", Image = image }).ResponseAsync);
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         Assert.Contains(word, e.Status.Detail);
     }
@@ -219,7 +257,12 @@ public sealed class DoorTests : IAsyncLifetime
     {
         using var call = _galleries.AddNormals();
         foreach (string category in (string[])["new", "", "plate"])
-            await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = category, Author = "eve", Image = Request("", Photos.Ppm(category.Length, false)).Image });
+            await call.RequestStream.WriteAsync(new AddNormalsRequest
+            {
+                Category = category,
+                Author = "eve",
+                Image = Request("", Photos.Ppm(category.Length, false)).Image
+            });
         await call.RequestStream.CompleteAsync();
         var e = await Assert.ThrowsAsync<RpcException>(async () => { await foreach (var _ in call.ResponseStream.ReadAllAsync()) { } });
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
@@ -253,9 +296,11 @@ public sealed class DoorTests : IAsyncLifetime
     [InlineData("spade.v1.Scoring")]
     [InlineData("spade.v1.Galleries")]
     public async Task Health_answers(string service)
-        => Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await new Health.HealthClient(_gateway.Channel).CheckAsync(new HealthCheckRequest { Service = service })).Status);
+        => Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving,
+            (await new Health.HealthClient(_gateway.Channel).CheckAsync(new HealthCheckRequest { Service = service })).Status);
 
-    private static ScoreRequest Request(string category, byte[] data) => new() { Category = category, Image = new Image { Format = PixelFormat.Encoded, Data = ByteString.CopyFrom(data), Name = "test" } };
+    private static ScoreRequest Request(string category, byte[] data) =>
+        new() { Category = category, Image = new Image { Format = PixelFormat.Encoded, Data = ByteString.CopyFrom(data), Name = "test" } };
 
     private static RpcStatus RpcStatusOf(RpcException e) => RpcStatus.Parser.ParseFrom(e.Trailers.GetValueBytes("grpc-status-details-bin"));
 

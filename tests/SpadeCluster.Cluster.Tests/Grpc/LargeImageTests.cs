@@ -85,7 +85,14 @@ public sealed class LargeImageTests : IAsyncLifetime
         var calls = Enumerable.Range(0, 20).Select(_ => _scoring.ScoreStream()).ToList();
         var sending = calls.Select(async call =>
         {
-            for (int i = 0; i < 4; i++) await call.RequestStream.WriteAsync(new ScoreStreamRequest { RequestId = 1, Category = i == 0 ? "plate" : "", Image = Request(new byte[Chunk]).Image, More = true });
+            for (int i = 0; i < 4; i++)
+                await call.RequestStream.WriteAsync(new ScoreStreamRequest
+                {
+                    RequestId = 1,
+                    Category = i == 0 ? "plate" : "",
+                    Image = Request(new byte[Chunk]).Image,
+                    More = true
+                });
         }).ToList();
         // 20 x 32 MB want to come; half of 256 MB has room for 15 chunks, and the image that may go over for 3 more at most.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
@@ -107,5 +114,10 @@ public sealed class LargeImageTests : IAsyncLifetime
         Assert.Equal(0, Admission.Bytes);
     }
 
-    private static ScoreRequest Request(byte[] data) => new() { Category = "plate", Image = new Image { Format = PixelFormat.Encoded, Data = UnsafeByteOperations.UnsafeWrap(data), Name = "test" } };
+    private static ScoreRequest Request(byte[] data) =>
+        new()
+        {
+            Category = "plate",
+            Image = new Image { Format = PixelFormat.Encoded, Data = UnsafeByteOperations.UnsafeWrap(data), Name = "test" }
+        };
 }

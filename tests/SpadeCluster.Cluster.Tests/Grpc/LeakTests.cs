@@ -25,11 +25,13 @@ public sealed class LeakTests(ITestOutputHelper output)
     [Fact]
     public async Task Disconnecting_clients_leave_no_activation_lease_place_or_memory()
     {
-        await using var silos = await TestSilos.StartAsync(new InMemoryGalleryStore(), TestSilos.ThreeSilos, s => s.Configure<ExtractorOptions>(o => o.LeaseTime = TimeSpan.FromSeconds(1)));
+        await using var silos = await TestSilos.StartAsync(new InMemoryGalleryStore(), TestSilos.ThreeSilos, s =>
+            s.Configure<ExtractorOptions>(o => o.LeaseTime = TimeSpan.FromSeconds(1)));
         await silos.Galleries.AddAsync("plate", Photos.Normals(8));
         // By gate: pyramids wait under leases. One whose client vanished while the answer was on its way expires.
         await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { GatePolicy = GatePolicy.Gate, Alpha = 0.2 });
-        await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(), silos.Gateway.GetRequiredService<IVersionWatch>(),
+        await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(),
+            silos.Gateway.GetRequiredService<IVersionWatch>(),
             o => o.MaxRequests = 8, o => o.StreamConcurrency = 4);
         var admission = door.Services.GetRequiredService<AdmissionControl>();
         var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
@@ -49,7 +51,8 @@ public sealed class LeakTests(ITestOutputHelper output)
         var after = await ActivationsAsync(management);
         Assert.Equal(activations, after);
         long grown = GC.GetTotalMemory(forceFullCollection: true) - memory;
-        output.WriteLine($"{3 * Rounds} disconnections: activations {string.Join(", ", after)}; leases 0, places 0; memory {grown / 1e6:+0.0;-0.0} MB");
+        output.WriteLine($"{3 * Rounds} disconnections: activations {string.Join(", ", after)}; leases 0, places 0; memory "
+            + $"{grown / 1e6:+0.0;-0.0} MB");
         Assert.True(grown < 16e6, $"{grown / 1e6:0.0} MB more after {3 * Rounds} disconnections");
     }
 
@@ -59,7 +62,12 @@ public sealed class LeakTests(ITestOutputHelper output)
         using (var call = new Spade.V1.Scoring.ScoringClient(door.Channel).ScoreStream())
         {
             for (int i = 0; i < 6; i++)
-                await call.RequestStream.WriteAsync(new ScoreStreamRequest { RequestId = (ulong)i + 1, Category = "plate", Image = Image(10_000 + 10 * round + i, i % 2 == 1) });
+                await call.RequestStream.WriteAsync(new ScoreStreamRequest
+                {
+                    RequestId = (ulong)i + 1,
+                    Category = "plate",
+                    Image = Image(10_000 + 10 * round + i, i % 2 == 1)
+                });
             // At a different moment each time.
             for (int i = 0; i < round % 3; i++) Assert.True(await call.ResponseStream.MoveNext(default));
         }
@@ -68,7 +76,8 @@ public sealed class LeakTests(ITestOutputHelper output)
             for (int i = 0; i < 3; i++)
             {
                 var image = Image(500_000 + 10 * round + i, false);
-                await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = "plate", Author = "ghost", Image = image, Calibrate = false });
+                await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = "plate", Author = "ghost", Image = image,
+                    Calibrate = false });
             }
             if (round % 2 == 1) Assert.True(await call.ResponseStream.MoveNext(default));
         }
@@ -76,7 +85,8 @@ public sealed class LeakTests(ITestOutputHelper output)
             Assert.True(await call.ResponseStream.MoveNext(default));
     }
 
-    private static Image Image(int seed, bool defect) => new() { Format = PixelFormat.Encoded, Name = $"{seed}.ppm", Data = ByteString.CopyFrom(Photos.Ppm(seed, defect)) };
+    private static Image Image(int seed, bool defect) =>
+        new() { Format = PixelFormat.Encoded, Name = $"{seed}.ppm", Data = ByteString.CopyFrom(Photos.Ppm(seed, defect)) };
 
     /// <summary>Waits until the last place and the last lease have been given back.</summary>
     private static async Task SettledAsync(AdmissionControl admission)
@@ -91,13 +101,18 @@ public sealed class LeakTests(ITestOutputHelper output)
 
     /// <summary>Activations per type, but those of Orleans itself.</summary>
     private static async Task<string[]> ActivationsAsync(IManagementGrain management)
-        => [.. (await management.GetDetailedGrainStatistics()).Where(s => s.GrainType.Contains("SpadeCluster", StringComparison.Ordinal)).DistinctBy(s => (s.GrainId, s.SiloAddress))
+        => [.. (await management.GetDetailedGrainStatistics()).Where(s => s.GrainType.Contains("SpadeCluster", StringComparison.Ordinal))
+            .DistinctBy(s => (s.GrainId, s.SiloAddress))
             .GroupBy(s => s.GrainType.Split(',')[0].Split('.')[^1]).Select(g => $"{g.Key} {g.Count()}").Order()];
 
     private static long Leases()
     {
         long leases = 0;
-        using var listener = new MeterListener { InstrumentPublished = (i, l) => { if (i.Name == "spade.lease.count") l.EnableMeasurementEvents(i); } };
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (i, l) =>
+            { if (i.Name == "spade.lease.count") l.EnableMeasurementEvents(i); }
+        };
         listener.SetMeasurementEventCallback<int>((_, n, _, _) => leases += n);
         listener.SetMeasurementEventCallback<long>((_, n, _, _) => leases += n);
         listener.Start();

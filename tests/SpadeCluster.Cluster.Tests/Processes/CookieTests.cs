@@ -15,7 +15,8 @@ public sealed class CookieTests(ITestOutputHelper output)
     [PostgresFact(sharedData: true, "grpc", "google.protobuf")]
     public async Task Same_results_as_standalone_for_our_client_and_for_one_that_is_not_ours()
     {
-        await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("gallery-1", "gallery"), ("gallery-2", "gallery"), ("extractor", "extractor")],
+        await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("gallery-1", "gallery"), ("gallery-2", "gallery"),
+            ("extractor", "extractor")],
             new() { ["Spade:Cluster:Shards"] = "3" });
         using var client = silos.Client();
         var normals = Sources("train", "good");
@@ -48,7 +49,8 @@ public sealed class CookieTests(ITestOutputHelper output)
         await foreach (var score in client.ScoreStreamAsync("cookie", photos)) SameScores.Assert(expected[at++], score.Score!);
         Assert.Equal(photos.Count, at);
 
-        string answers = (await RunAsync(PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Interop", "client.py"), silos.Gateway, "cookie", .. photos.Select(p => p.Name)]));
+        string answers = (await RunAsync(PythonFactAttribute.Python,
+            [Path.Combine(AppContext.BaseDirectory, "Interop", "client.py"), silos.Gateway, "cookie", .. photos.Select(p => p.Name)]));
         var lines = answers.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
         foreach (string way in new[] { "unary", "stream" })
         {
@@ -65,15 +67,21 @@ public sealed class CookieTests(ITestOutputHelper output)
             }
         }
         Assert.Equal("NOT_FOUND", lines[^1].GetProperty("code").GetString());
-        output.WriteLine($"{photos.Count} photographs: the same results from 3 shards on 2 silos by the C# client (unary and stream), by python3-grpcio (unary and stream) and standalone");
+        output.WriteLine($"{photos.Count} photographs: the same results from 3 shards on 2 silos by the C# client (unary and stream), "
+            + $"by python3-grpcio (unary and stream) and standalone");
     }
 
     private static List<ImageSource> Sources(params string[] folder)
-        => [.. MvtecDataset.ImageFiles(SharedData.Path(["data", "cookie", .. folder])).Select(f => new ImageSource(f, _ => ValueTask.FromResult(File.ReadAllBytes(f))))];
+        => [.. MvtecDataset.ImageFiles(SharedData.Path(["data", "cookie", .. folder]))
+            .Select(f => new ImageSource(f, _ => ValueTask.FromResult(File.ReadAllBytes(f))))];
 
     private static async Task<string> RunAsync(string program, string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var (text, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         return process.ExitCode == 0 ? await text : throw new InvalidOperationException($"{await text}\n{await errors}");

@@ -15,7 +15,8 @@ public sealed class DeviceTests
     [PostgresFact]
     public async Task Extractors_run_where_their_devices_are_named()
     {
-        await using var silos = await RealSilos.StartAsync([("gateway", "gateway,gallery"), ("device", "extractor")], new() { ["Spade:Devices"] = "cpu,cpu", ["Spade:Threads"] = "1" });
+        await using var silos = await RealSilos.StartAsync([("gateway", "gateway,gallery"), ("device", "extractor")],
+            new() { ["Spade:Devices"] = "cpu,cpu", ["Spade:Threads"] = "1" });
         using var client = silos.Client();
         var (normals, photos) = (Photos.Normals(6), Photos.Mixed(4));
         await client.AddNormalsAsync("plate", normals, "tester");
@@ -35,8 +36,10 @@ public sealed class DeviceTests
 
         // Gateways read what the command line reads.
         using var stream = new MemoryStream();
-        using (var picture = Image.Load<Rgb24>(await photos[0].ReadAsync(default))) picture.Save(stream, new WebpEncoder { FileFormat = WebpFileFormatType.Lossless });
-        Assert.Equal((await client.ScoreAsync("plate", photos[0])).RawScore, (await client.ScoreAsync("plate", new ImageSource("a.webp", stream.ToArray()))).RawScore);
+        using (var picture = Image.Load<Rgb24>(await photos[0].ReadAsync(default)))
+            picture.Save(stream, new WebpEncoder { FileFormat = WebpFileFormatType.Lossless });
+        Assert.Equal((await client.ScoreAsync("plate", photos[0])).RawScore,
+            (await client.ScoreAsync("plate", new ImageSource("a.webp", stream.ToArray()))).RawScore);
 
         using var http = new HttpClient();
         foreach (string path in new[] { "ready", "live" })
@@ -58,7 +61,8 @@ public sealed class DeviceTests
     {
         string log = Path.GetTempFileName();
         var silo = SiloProcess.New("device", "gateway,gallery,extractor");
-        using var process = silo.Start(RealSilos.Program, new Dictionary<string, string> { ["Spade:Devices"] = devices, ["Spade:PrimaryPort"] = silo.SiloPort.ToString() }, log);
+        using var process = silo.Start(RealSilos.Program,
+            new Dictionary<string, string> { ["Spade:Devices"] = devices, ["Spade:PrimaryPort"] = silo.SiloPort.ToString() }, log);
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
         string said = File.ReadAllText(log);
         File.Delete(log);

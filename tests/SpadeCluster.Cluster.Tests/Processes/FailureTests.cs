@@ -75,7 +75,8 @@ public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper
         var current = await service.GetAsync(category);
         Assert.Equal(acknowledged.Order(), current.Images.Select(i => i.Id));
         Assert.Equal(Enumerable.Range(1, versions.Count), versions);
-        output.WriteLine($"3 silos killed while adding: {acknowledged.Count} acknowledged images, all there; versions {string.Join(", ", versions)}, all verified");
+        output.WriteLine($"3 silos killed while adding: {acknowledged.Count} acknowledged images, all there; versions "
+            + $"{string.Join(", ", versions)}, all verified");
     }
 
     private async Task KillUnderStreamAsync(string victim)
@@ -104,7 +105,8 @@ public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper
         await again;
         Assert.Equal(Requests, answered);
         Assert.Equal(0, wrong);
-        output.WriteLine($"{victim} killed under a stream of {Requests}: 0 wrong, 0 lost; longest wait for an answer after the kill {longest:0.0} s");
+        output.WriteLine($"{victim} killed under a stream of {Requests}: 0 wrong, 0 lost; longest wait for an answer after the kill "
+            + $"{longest:0.0} s");
     }
 
     private sealed class Each<T>(Action<T> action) : IProgress<T>

@@ -14,7 +14,8 @@ public sealed class GatewayServerTests
         string url = $"http://127.0.0.1:{PrivatePostgres.FreePort()}", data = Directory.CreateTempSubdirectory("spade-http").FullName;
         try
         {
-            await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("worker", "gallery,extractor")], new() { ["Spade:HttpUrls"] = url, ["Spade:Http:DataFolder"] = data, ["Spade:Cluster:Shards"] = "2" });
+            await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("worker", "gallery,extractor")],
+                new() { ["Spade:HttpUrls"] = url, ["Spade:Http:DataFolder"] = data, ["Spade:Cluster:Shards"] = "2" });
             using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromMinutes(2) };
             using var client = silos.Client();
 
@@ -30,15 +31,19 @@ public sealed class GatewayServerTests
             // Scored as through gRPC, and explained.
             foreach (var photo in Photos.Mixed(2))
             {
-                var decision = JsonDocument.Parse(await Text(await http.PostAsync("/v1/score?category=plate&line=A", new MultipartFormDataContent { { Image(await photo.ReadAsync(default)), "image", photo.Name } }))).RootElement;
+                var decision = JsonDocument.Parse(await Text(await http.PostAsync("/v1/score?category=plate&line=A",
+                    new MultipartFormDataContent { { Image(await photo.ReadAsync(default)), "image", photo.Name } }))).RootElement;
                 var score = await client.ScoreAsync("plate", photo);
-                Assert.Equal((score.RawScore, score.PredScore), (decision.GetProperty("score").GetProperty("raw_score").GetDouble(), decision.GetProperty("score").GetProperty("pred_score").GetDouble()));
+                Assert.Equal((score.RawScore, score.PredScore),
+                    (decision.GetProperty("score").GetProperty("raw_score").GetDouble(),
+                        decision.GetProperty("score").GetProperty("pred_score").GetDouble()));
                 string evidence = await http.GetStringAsync($"/v1/results/{decision.GetProperty("id").GetInt64()}/evidence?x=10&y=10");
                 Assert.Contains("normal", JsonDocument.Parse(evidence).RootElement.GetProperty("source").GetString());
             }
 
             // Changed over HTTP, seen over gRPC; read from the store.
-            await Text(await http.PostAsJsonAsync("/v1/galleries/plate/retire", new { images = new[] { "normal0.ppm" }, reason = "blurred" }));
+            await Text(await http.PostAsJsonAsync("/v1/galleries/plate/retire",
+                new { images = new[] { "normal0.ppm" }, reason = "blurred" }));
             Assert.True((await client.GetGalleryAsync("plate")).Version > version);
             Assert.NotEmpty(await http.GetByteArrayAsync("/v1/galleries/plate/snapshot"));
             Assert.Contains("oriented-energy", await http.GetStringAsync("/v1/models"));
@@ -56,13 +61,19 @@ public sealed class GatewayServerTests
     {
         string log = Path.GetTempFileName(), data = Directory.CreateTempSubdirectory("spade-http").FullName;
         var silo = SiloProcess.New("door", "gateway,gallery,extractor");
-        using var process = silo.Start(RealSilos.Program, new Dictionary<string, string> { ["Spade:HttpUrls"] = $"http://0.0.0.0:{PrivatePostgres.FreePort()}", ["Spade:Http:DataFolder"] = data, ["Spade:PrimaryPort"] = silo.SiloPort.ToString() }, log);
+        using var process = silo.Start(RealSilos.Program,
+            new Dictionary<string, string>
+            {
+                ["Spade:HttpUrls"] = $"http://0.0.0.0:{PrivatePostgres.FreePort()}",
+                ["Spade:Http:DataFolder"] = data,
+                ["Spade:PrimaryPort"] = silo.SiloPort.ToString()
+            }, log);
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
         string said = File.ReadAllText(log);
         File.Delete(log);
         Directory.Delete(data, recursive: true);
         Assert.NotEqual(0, process.ExitCode);
-        Assert.Contains("spade-silo: ", said);
+        Assert.Contains("spade: ", said);
         Assert.Contains("can be reached from other machines without encryption", said);
         Assert.DoesNotContain("   at ", said);
     }

@@ -37,7 +37,8 @@ public sealed class OverheadTests(ITestOutputHelper output)
         Array.Sort(alone);
         Array.Sort(cluster);
         double median = alone[Rounds / 2], overhead = cluster[Rounds / 2] - median;
-        output.WriteLine($"median of {Rounds}: standalone {median:0.0} ms, through a one-silo cluster {median + overhead:0.0} ms, overhead {overhead:0.0} ms; fastest of each: {alone[0]:0.0} and {cluster[0]:0.0} ms");
+        output.WriteLine($"median of {Rounds}: standalone {median:0.0} ms, through a one-silo cluster {median + overhead:0.0} ms, "
+            + $"overhead {overhead:0.0} ms; fastest of each: {alone[0]:0.0} and {cluster[0]:0.0} ms");
         Assert.True(overhead <= Math.Max(0.1 * median, 10), $"overhead {overhead:0.0} ms over {median:0.0} ms");
     }
 }

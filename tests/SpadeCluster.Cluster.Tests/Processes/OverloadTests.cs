@@ -32,13 +32,15 @@ public sealed class OverloadTests(ITestOutputHelper output)
 
     private async Task OverloadAsync(TimeSpan before, TimeSpan during)
     {
-        await using var silos = await RealSilos.StartAsync([("all", "gateway,gallery,extractor")], new() { ["Spade:Admission:MaxRequests"] = MaxRequests.ToString(CultureInfo.InvariantCulture) });
+        await using var silos = await RealSilos.StartAsync([("all", "gateway,gallery,extractor")],
+            new() { ["Spade:Admission:MaxRequests"] = MaxRequests.ToString(CultureInfo.InvariantCulture) });
         using (var client = silos.Client())
         {
             await client.AddNormalsAsync("plate", Photos.Normals(8), "tester");
             await client.CalibrateAsync("plate", null, "tester");
         }
-        using var channel = GrpcChannel.ForAddress($"http://{silos.Gateway}", new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true } });
+        using var channel = GrpcChannel.ForAddress($"http://{silos.Gateway}",
+            new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true } });
         var load = new Load(new Spade.V1.Scoring.ScoringClient(channel), silos.Process("all").Id);
 
         await load.SustainAsync(WarmUp);
@@ -48,7 +50,9 @@ public sealed class OverloadTests(ITestOutputHelper output)
 
         double bound = 4 + (3 * MaxRequests / calm.Rate);
         output.WriteLine($"sustainable {calm.Rate:0.0}/s, median {calm.Median:0.00} s, memory {calm.Memory / 1e6:0} MB");
-        output.WriteLine($"{10 * calm.Rate:0}/s for {during.TotalSeconds:0} s: {storm.Answered} answered ({storm.Rate:0.0}/s), {storm.Refused} refused; admitted: median {storm.Median:0.00} s, longest {storm.Longest:0.00} s (bound {bound:0.00} s); memory at most {storm.Memory / 1e6:0} MB");
+        output.WriteLine($"{10 * calm.Rate:0}/s for {during.TotalSeconds:0} s: {storm.Answered} answered ({storm.Rate:0.0}/s), "
+            + $"{storm.Refused} refused; admitted: median {storm.Median:0.00} s, longest {storm.Longest:0.00} s (bound {bound:0.00} s); "
+            + $"memory at most {storm.Memory / 1e6:0} MB");
         output.WriteLine($"afterwards {after.Rate:0.0}/s, median {after.Median:0.00} s, memory {after.Memory / 1e6:0} MB");
         Assert.Empty(storm.Wrong);
         Assert.True(storm.Refused > 0, "some should have been refused");
@@ -58,7 +62,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
         Assert.True(after.Rate >= 0.5 * calm.Rate, $"afterwards only {after.Rate:0.0}/s of {calm.Rate:0.0}/s");
     }
 
-    private sealed record Phase(double Rate, double Median, double Longest, int Answered, int Refused, long Memory, IReadOnlyCollection<string> Wrong);
+    private sealed record Phase(double Rate, double Median, double Longest, int Answered, int Refused, long Memory,
+        IReadOnlyCollection<string> Wrong);
 
     private sealed class Load(Spade.V1.Scoring.ScoringClient client, int process)
     {
@@ -105,14 +110,20 @@ public sealed class OverloadTests(ITestOutputHelper output)
             long start = Stopwatch.GetTimestamp();
             try
             {
-                await client.ScoreAsync(new ScoreRequest { Category = "plate", Image = new Image { Format = PixelFormat.Encoded, Name = "load", Data = UnsafeByteOperations.UnsafeWrap(file) } }, deadline: DateTime.UtcNow.AddMinutes(2));
+                await client.ScoreAsync(new ScoreRequest
+                {
+                    Category = "plate",
+                    Image = new Image { Format = PixelFormat.Encoded, Name = "load", Data = UnsafeByteOperations.UnsafeWrap(file) }
+                },
+                        deadline: DateTime.UtcNow.AddMinutes(2));
                 _times.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
             }
             catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
             {
                 Interlocked.Increment(ref _refused);
                 var details = RpcStatus.Parser.ParseFrom(e.Trailers.GetValueBytes("grpc-status-details-bin"));
-                if (!details.Details.Any(d => d.TypeUrl.EndsWith("google.rpc.RetryInfo", StringComparison.Ordinal))) _wrong.Add("a refusal without a retry hint");
+                if (!details.Details.Any(d => d.TypeUrl.EndsWith("google.rpc.RetryInfo", StringComparison.Ordinal)))
+                    _wrong.Add("a refusal without a retry hint");
             }
             catch (RpcException e)
             {
@@ -126,7 +137,9 @@ public sealed class OverloadTests(ITestOutputHelper output)
             using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
             do
             {
-                _memory = Math.Max(_memory, Environment.SystemPageSize * long.Parse(File.ReadAllText($"/proc/{process}/statm").Split(' ')[1], CultureInfo.InvariantCulture));
+                _memory = Math.Max(_memory,
+                    Environment.SystemPageSize
+                    * long.Parse(File.ReadAllText($"/proc/{process}/statm").Split(' ')[1], CultureInfo.InvariantCulture));
             }
             while (!stop.IsCancellationRequested && await ticks.WaitForNextTickAsync());
         }

@@ -53,14 +53,18 @@ public sealed class ProductionTests(ITestOutputHelper output)
             ("worker", "spade.lease.hits", null),
             ("gateway", "spade.admitted", null),
         ];
-        bool Has((string Silo, string Name, string? Attribute) m) => telemetry.Metrics.ContainsKey(new ReceivedMetric(m.Silo, "SpadeCluster", m.Name, m.Attribute));
-        await telemetry.WhenAsync(() => expected.All(Has), () => $"these metrics should have arrived: {string.Join(", ", expected.Where(e => !Has(e)))}");
-        await telemetry.WhenAsync(() => telemetry.Metrics.Keys.Any(m => m.Scope == "Microsoft.Orleans"), () => "Orleans' meters should have arrived");
+        bool Has((string Silo, string Name, string? Attribute) m) =>
+            telemetry.Metrics.ContainsKey(new ReceivedMetric(m.Silo, "SpadeCluster", m.Name, m.Attribute));
+        await telemetry.WhenAsync(() => expected.All(Has), () =>
+            $"these metrics should have arrived: {string.Join(", ", expected.Where(e => !Has(e)))}");
+        await telemetry.WhenAsync(() => telemetry.Metrics.Keys.Any(m => m.Scope == "Microsoft.Orleans"), () =>
+            "Orleans' meters should have arrived");
 
         // One trace from the gateway's request to the shard on another silo.
         var span = await SpanOfShardAsync(telemetry);
         var trace = telemetry.Spans.Where(s => s.TraceId == span.TraceId).ToList();
-        output.WriteLine($"{telemetry.Metrics.Keys.Select(m => m.Name).Distinct().Count()} metrics; one trace: {string.Join(", ", trace.Select(s => $"{s.Service}:{s.Name}").Distinct())}");
+        output.WriteLine($"{telemetry.Metrics.Keys.Select(m => m.Name).Distinct().Count()} metrics; one trace: "
+            + $"{string.Join(", ", trace.Select(s => $"{s.Service}:{s.Name}").Distinct())}");
     }
 
     [PostgresFact]
@@ -81,7 +85,8 @@ public sealed class ProductionTests(ITestOutputHelper output)
         Assert.Contains(scores, s => s.Localised);
         string[] Kinds() => [.. telemetry.Metrics.Keys.Where(m => m.Name == "spade.sent").Select(m => m.Attribute!).Distinct().Order()];
         // The last thing sent, so the rest has arrived with it or before.
-        await telemetry.WhenAsync(() => Kinds().Contains("matches"), () => $"matches should have been counted, beside {string.Join(", ", Kinds())}");
+        await telemetry.WhenAsync(() => Kinds().Contains("matches"), () =>
+            $"matches should have been counted, beside {string.Join(", ", Kinds())}");
         Assert.Equal(["matches", "neighbours", "pooled", "pyramid"], Kinds());
     }
 
@@ -89,9 +94,12 @@ public sealed class ProductionTests(ITestOutputHelper output)
     {
         ReceivedSpan? shard = null;
         await telemetry.WhenAsync(
-            () => (shard = telemetry.Spans.FirstOrDefault(s => s.Service == "worker" && s.Name.Contains("GalleryShardGrain", StringComparison.Ordinal)
-                && telemetry.Spans.Any(g => g.Service == "gateway" && g.Scope == "SpadeCluster" && g.Name == "spade.score" && g.TraceId == s.TraceId))) is not null,
-            () => $"a trace of gateway and shard should have arrived; spans: {string.Join(", ", telemetry.Spans.Select(s => $"{s.Service}:{s.Scope}:{s.Name}").Distinct())}");
+            () => (shard = telemetry.Spans.FirstOrDefault(s =>
+                s.Service == "worker" && s.Name.Contains("GalleryShardGrain", StringComparison.Ordinal)
+                && telemetry.Spans.Any(g =>
+                    g.Service == "gateway" && g.Scope == "SpadeCluster" && g.Name == "spade.score" && g.TraceId == s.TraceId))) is not null,
+            () => $"a trace of gateway and shard should have arrived; spans: "
+            + $"{string.Join(", ", telemetry.Spans.Select(s => $"{s.Service}:{s.Scope}:{s.Name}").Distinct())}");
         return shard!;
     }
 }

@@ -59,7 +59,8 @@ internal sealed class RealSilos : IAsyncDisposable
     public SpadeClient Client(TimeSpan? deadline = null)
     {
         var options = new SpadeClientOptions { Deadline = deadline ?? TimeSpan.FromSeconds(60), Concurrency = 4 };
-        foreach (var (silo, _) in _running.Values.Where(r => r.Silo.Roles.Contains("gateway")).OrderBy(r => r.Silo.Name)) options.Addresses.Add(new Uri($"http://127.0.0.1:{silo.GrpcPort}"));
+        foreach (var (silo, _) in _running.Values.Where(r => r.Silo.Roles.Contains("gateway")).OrderBy(r => r.Silo.Name))
+            options.Addresses.Add(new Uri($"http://127.0.0.1:{silo.GrpcPort}"));
         return new SpadeClient(options);
     }
 
@@ -97,7 +98,8 @@ internal sealed class RealSilos : IAsyncDisposable
         foreach (var (_, process) in _running.Values) await process.WaitForExitAsync();
         PrivatePostgres.Stop(Path.Combine(_folder, "postgres"));
         if (Environment.GetEnvironmentVariable("SPADE_TEST_LOGS") is { Length: > 0 } keep)
-            foreach (string log in Directory.EnumerateFiles(_folder, "*.log")) File.Copy(log, Path.Combine(keep, Path.GetFileName(log)), overwrite: true);
+            foreach (string log in Directory.EnumerateFiles(_folder, "*.log"))
+                File.Copy(log, Path.Combine(keep, Path.GetFileName(log)), overwrite: true);
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -115,9 +117,11 @@ internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
 {
     private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy));
 
-    public FeatureEngine Default => For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
+    public FeatureEngine Default =>
+        For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing), ImageReader.Default));
+    public FeatureEngine For(FeatureModel model, string preprocessing) =>
+        new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing), ImageReader.Default));
 
     public void Dispose() => _extractor.Dispose();
 }

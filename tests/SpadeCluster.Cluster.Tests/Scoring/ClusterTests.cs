@@ -30,9 +30,12 @@ public sealed class ClusterTests
         Assert.Equal(SpadeError.Unavailable, e.Error);
         Assert.Contains(missing, e.Message);
 
-        await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(), silos.Gateway.GetRequiredService<IVersionWatch>());
+        await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(),
+            silos.Gateway.GetRequiredService<IVersionWatch>());
         var image = new Image { Format = PixelFormat.Encoded, Name = "a", Data = ByteString.CopyFrom(Photos.Ppm(1, false)) };
-        var rpc = await Assert.ThrowsAsync<RpcException>(() => new Spade.V1.Scoring.ScoringClient(door.Channel).ScoreAsync(new ScoreRequest { Category = "plate", Image = image }).ResponseAsync);
+        var rpc = await Assert.ThrowsAsync<RpcException>(() =>
+            new Spade.V1.Scoring.ScoringClient(door.Channel)
+            .ScoreAsync(new ScoreRequest { Category = "plate", Image = image }).ResponseAsync);
         Assert.Equal((StatusCode.Unavailable, e.Message), (rpc.StatusCode, rpc.Status.Detail));
     }
 
@@ -41,7 +44,8 @@ public sealed class ClusterTests
     {
         var (store, engines) = await CalibratedAsync(GatePolicy.Gate);
         // No lease lives: every flagged image has to be extracted twice.
-        await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos, s => s.Configure<ExtractorOptions>(o => o.LeaseBytes = 1));
+        await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos, s =>
+            s.Configure<ExtractorOptions>(o => o.LeaseBytes = 1));
         var standalone = new ScoringService(store, engines);
         int localised = 0;
         foreach (var photo in Photos.Mixed(6))
@@ -53,7 +57,11 @@ public sealed class ClusterTests
         Assert.True(localised > 0, "some image should be flagged");
 
         // The extractor silo has no such model: its own sentence arrives here.
-        await store.PublishAsync((await store.ReadCurrentAsync("plate"))! with { Version = 3, Model = FakeExtractor.SmallModel with { Digest = new string('0', 64) } });
+        await store.PublishAsync((await store.ReadCurrentAsync("plate"))! with
+        {
+            Version = 3,
+            Model = FakeExtractor.SmallModel with { Digest = new string('0', 64) }
+        });
         await silos.KnowsAsync("plate", 3);
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await silos.Scoring.ScoreAsync("plate", Photos.Mixed(1)[0]));
         Assert.Equal((SpadeError.FailedPrecondition, "model 'fake' is not here"), (e.Error, e.Message));
@@ -64,7 +72,8 @@ public sealed class ClusterTests
     {
         var (store, engines) = await CalibratedAsync(GatePolicy.Always);
         FakeExtractor own = new(), other = new();
-        await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "extractor"], extractor: i => i == 0 ? own : other);
+        await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "extractor"], extractor: i =>
+            i == 0 ? own : other);
         var standalone = new ScoringService(store, engines);
         var photos = Photos.Mixed(4);
         for (int i = 0; i < photos.Count; i++)
@@ -122,8 +131,9 @@ public sealed class ClusterTests
         await using var silos = await TestSilos.StartAsync(store, roles, extractor: _ => new FakeExtractor(model));
         var galleries = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery);
         var gateway = silos.Gateway.GetRequiredService<ILocalSiloDetails>().SiloAddress;
-        var abroad = Enumerable.Range(0, shards).Where(s => !ShardPlacement.Rank("plate", s, galleries)[0].Address.Equals(gateway)).ToHashSet();
-        Assert.NotEmpty(abroad);
+        var remote = Enumerable.Range(0, shards).Where(s => !ShardPlacement.Rank("plate", s, galleries)[0].Address.Equals(gateway))
+            .ToHashSet();
+        Assert.NotEmpty(remote);
         long pyramid = model.Levels.Sum(s => 2L * s.Length);
         using var counted = new SentBytes();
         var kept = new List<bool>();
@@ -134,14 +144,15 @@ public sealed class ClusterTests
             var sent = counted.Take();
             kept.Add(scored.Result.Flagged == false);
             // The image and what its extractor makes of it stay where they are.
-            Assert.Equal(scored.Result.Flagged == true ? ["matches", "neighbours", "pooled", "pyramid"] : ["neighbours", "pooled"], sent.Keys.Order());
-            Assert.Equal((abroad.Count, abroad.Count * 4L * model.PooledLength), sent["pooled"]);
+            Assert.Equal(scored.Result.Flagged == true ? ["matches", "neighbours", "pooled", "pyramid"] : ["neighbours", "pooled"],
+                sent.Keys.Order());
+            Assert.Equal((remote.Count, remote.Count * 4L * model.PooledLength), sent["pooled"]);
             if (scored.Result.Flagged == false)
             {
                 Assert.InRange(sent.Values.Sum(s => s.Bytes), 1, 49_999);
                 continue;
             }
-            int holders = scored.Result.Neighbours.Select(n => ShardMap.ShardOf(n.Id, shards)).Distinct().Count(abroad.Contains);
+            int holders = scored.Result.Neighbours.Select(n => ShardMap.ShardOf(n.Id, shards)).Distinct().Count(remote.Contains);
             Assert.Equal((holders, holders * pyramid), sent["pyramid"]);
             Assert.Equal(holders, sent["matches"].Calls);
         }
@@ -155,10 +166,12 @@ public sealed class ClusterTests
         int each = 8;
         var (store, _) = await CalibratedAsync(GatePolicy.Gate);
         var hold = new TaskCompletionSource();
-        await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "gateway,extractor,gallery"], extractor: _ => new FakeExtractor { Gate = () => hold.Task });
+        await using var silos = await TestSilos.StartAsync(store, ["gateway,extractor,gallery", "gateway,extractor,gallery"],
+            extractor: _ => new FakeExtractor { Gate = () => hold.Task });
         var slots = Enumerable.Range(0, 2).Select(s => silos.Services(s).GetRequiredService<IGrainFactory>()
             .GetGrain<IExtractorGrain>(GrainKeys.Extractor(0, silos.Cluster.Silos[s].Name))).ToArray();
-        var request = new ExtractRequest(FakeExtractor.SmallModel, Preprocessing.Stretch(FakeExtractor.Side, FakeExtractor.Side).ToString(), new byte[3 * FakeExtractor.Side * FakeExtractor.Side], WithPyramid: false);
+        var request = new ExtractRequest(FakeExtractor.SmallModel, Preprocessing.Stretch(FakeExtractor.Side, FakeExtractor.Side).ToString(),
+            new byte[3 * FakeExtractor.Side * FakeExtractor.Side], WithPyramid: false);
         async Task<int[]> InWorkAsync(int all)
         {
             for (; ; )
@@ -176,7 +189,7 @@ public sealed class ClusterTests
             work.Add(pool.ExtractAsync(request, default));
             await InWorkAsync(each + i).WaitAsync(TimeSpan.FromSeconds(30));
         }
-        // One may go abroad where the other silo took longer to answer than an image waits for it.
+        // One may go elsewhere where the other silo took longer to answer than an image waits for it.
         Assert.InRange((await InWorkAsync(2 * each))[0], each - 1, each);
         hold.SetResult();
         await Task.WhenAll(work).WaitAsync(TimeSpan.FromSeconds(30));
@@ -188,15 +201,18 @@ public sealed class ClusterTests
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
-    public void Separate_roles_send_under_50_KB_beside_an_unflagged_image(int shards) => Assert.InRange((1 + shards) * 4 * 2048 + shards * 12 * 50, 1, 50_000);
+    public void Separate_roles_send_under_50_KB_beside_an_unflagged_image(int shards) =>
+        Assert.InRange((1 + shards) * 4 * 2048 + shards * 12 * 50, 1, 50_000);
 
-    private static async Task<(InMemoryGalleryStore Store, FakeEngines Engines)> CalibratedAsync(GatePolicy policy, int? galleryNeighbours = null, int shards = 2, int normals = 16, FeatureModel? model = null)
+    private static async Task<(InMemoryGalleryStore Store, FakeEngines Engines)> CalibratedAsync(GatePolicy policy,
+        int? galleryNeighbours = null, int shards = 2, int normals = 16, FeatureModel? model = null)
     {
         var store = new InMemoryGalleryStore();
         var engines = new FakeEngines(new FakeExtractor(model));
         var galleries = new GalleryService(store, engines, "test", shards: shards);
         await galleries.AddAsync("plate", Photos.Normals(normals));
-        await galleries.CalibrateAsync("plate", new ScoringOptions { GatePolicy = policy, GalleryNeighbours = galleryNeighbours, Alpha = 0.1 });
+        await galleries.CalibrateAsync("plate",
+            new ScoringOptions { GatePolicy = policy, GalleryNeighbours = galleryNeighbours, Alpha = 0.1 });
         return (store, engines);
     }
 }

@@ -28,7 +28,13 @@ public sealed class ParityTests
             foreach (var policy in Enum.GetValues<GatePolicy>())
             {
                 // The calibration's own settings where they are, so that the gate has a tau; the other fusion is calibrated first.
-                var options = calibrated.Calibration!.Options with { Fusion = fusion, GatePolicy = policy, AuditShare = 0.5, Kappa = fusion == Fusion.PerLevel ? 2 : 1 };
+                var options = calibrated.Calibration!.Options with
+                {
+                    Fusion = fusion,
+                    GatePolicy = policy,
+                    AuditShare = 0.5,
+                    Kappa = fusion == Fusion.PerLevel ? 2 : 1
+                };
                 var current = (await store.ReadCurrentAsync("plate"))!;
                 // Learned by the cluster; everything it says is compared with one process.
                 var recalibrated = (await silos.Galleries.CalibrateAsync("plate", options))!;

@@ -16,7 +16,8 @@ public sealed class ReplicaTests
     public async Task Two_replicas_are_on_different_silos_and_losing_one_loads_nothing()
     {
         var store = WatchedStore.Over(new InMemoryGalleryStore(), out var watched);
-        await using var silos = await TestSilos.StartAsync(store, [$"{SiloRole.Gateway},{SiloRole.Extractor}", SiloRole.Gallery, SiloRole.Gallery],
+        await using var silos = await TestSilos.StartAsync(store,
+            [$"{SiloRole.Gateway},{SiloRole.Extractor}", SiloRole.Gallery, SiloRole.Gallery],
             s => s.Configure<GalleryOptions>(o => (o.Shards, o.Replicas) = (2, 2)));
         await silos.Galleries.AddAsync("plate", Photos.Normals(8));
         await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { Alpha = 0.2 });
@@ -28,8 +29,10 @@ public sealed class ReplicaTests
         var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         DetailedGrainStatistic[] shards;
-        while ((shards = await ShardsAsync(management)).Length < 4 || watched.PinsOf(2) < 4) await silos.Scoring.ScoreAsync("plate", photos[0], limit.Token);
-        foreach (var shard in shards.GroupBy(s => s.GrainId.Key.ToString()!.Split('@')[0])) Assert.Equal(2, shard.Select(s => s.SiloAddress).Distinct().Count());
+        while ((shards = await ShardsAsync(management)).Length < 4 || watched.PinsOf(2) < 4)
+            await silos.Scoring.ScoreAsync("plate", photos[0], limit.Token);
+        foreach (var shard in shards.GroupBy(s => s.GrainId.Key.ToString()!.Split('@')[0]))
+            Assert.Equal(2, shard.Select(s => s.SiloAddress).Distinct().Count());
 
         int loaded = watched.Pins;
         await silos.Cluster.KillSiloAsync(silos.Cluster.Silos[2]);
@@ -39,5 +42,6 @@ public sealed class ReplicaTests
     }
 
     private static async Task<DetailedGrainStatistic[]> ShardsAsync(IManagementGrain management)
-        => [.. (await management.GetDetailedGrainStatistics()).Where(s => s.GrainId.Type.ToString()!.Contains("galleryshard", StringComparison.OrdinalIgnoreCase))];
+        => [.. (await management.GetDetailedGrainStatistics())
+            .Where(s => s.GrainId.Type.ToString()!.Contains("galleryshard", StringComparison.OrdinalIgnoreCase))];
 }

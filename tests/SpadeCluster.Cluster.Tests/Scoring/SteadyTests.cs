@@ -41,7 +41,8 @@ public sealed class SteadyTests : IAsyncLifetime
         for (int start = 0; start < 2; start++)
         {
             Assert.Equal((2, true), await VersionAsync(silos));
-            foreach (var photo in Photos.Mixed(4)) SameBits.Assert(await standalone.ScoreAsync("plate", photo), await silos.Scoring.ScoreAsync("plate", photo));
+            foreach (var photo in Photos.Mixed(4))
+                SameBits.Assert(await standalone.ScoreAsync("plate", photo), await silos.Scoring.ScoreAsync("plate", photo));
             await ForgetAsync(silos);
         }
         await silos.Galleries.CalibrateAsync("plate", Options);
@@ -94,5 +95,6 @@ public sealed class SteadyTests : IAsyncLifetime
     }
 
     /// <summary>Puts away every grain that is idle.</summary>
-    private static Task ForgetAsync(TestSilos silos) => silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
+    private static Task ForgetAsync(TestSilos silos) =>
+        silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
 }

@@ -46,7 +46,8 @@ public sealed class GalleryShardGrainTests : IDisposable
         _open.SetResult();
         Assert.Equal(expected.Distances, (await search)[0].Distances);
         await _watched.WhenAsync(() => new(_watched.HeldOf(1) == 0), _limit.Token);
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await shard.NearestAsync(new float[manifest.Model.PooledLength], 3, null));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () =>
+            await shard.NearestAsync(new float[manifest.Model.PooledLength], 3, null));
 
         async Task<IReadOnlyList<PixelMatches>> SearchAsync()
         {
@@ -92,7 +93,8 @@ public sealed class GalleryShardGrainTests : IDisposable
         for (int version = 2; version <= 4; version++) await _store.PublishAsync(manifest with { Version = version });
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
         var silo = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery)[0];
-        var grain = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IGalleryShardGrain>(GrainKeys.Shard("plate", 0, 1, silo.Name));
+        var grain = silos.Gateway.GetRequiredService<IGrainFactory>()
+            .GetGrain<IGalleryShardGrain>(GrainKeys.Shard("plate", 0, 1, silo.Name));
         // Repeated, as by every caller: a silo that has just started may not know the others' roles yet.
         await silos.Gateway.GetRequiredService<SiloCalls>().CallAsync(SiloRole.Gallery, async (_, _) =>
         {

@@ -28,7 +28,8 @@ internal sealed class FakeExtractor(FeatureModel? model = null) : IFeatureExtrac
     /// <summary>Awaited before each batch: tests hold extraction back with it.</summary>
     public Func<Task> Gate { get; set; } = () => Task.CompletedTask;
 
-    public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, CancellationToken cancellationToken = default)
+    public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
+        CancellationToken cancellationToken = default)
     {
         await Gate();
         Interlocked.Increment(ref _calls);
@@ -73,7 +74,9 @@ internal sealed class FakeEngines(FakeExtractor extractor) : IFeatureEngines, ID
 
     public FeatureEngine Default => new(extractor, new ImagePreparer(_geometry));
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest && preprocessing == _geometry.ToString() ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
+    public FeatureEngine For(FeatureModel model, string preprocessing) =>
+        model.Digest == extractor.Model.Digest && preprocessing == _geometry.ToString()
+        ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
         : throw new SpadeException(SpadeError.FailedPrecondition, $"model '{model.Name}' is not here");
 
     public IFeatureEngines On(int slot) => this;

@@ -87,7 +87,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
                 foreach (var data in Fields(metric, kind))
                     foreach (var point in Fields(data, 1))
                     {
-                        var attributes = Fields(point, kind == 9 ? 9 : 7).Select(a => Fields(a, 2).Select(v => Text(v, 1)).FirstOrDefault()).ToList();
+                        var attributes = Fields(point, kind == 9 ? 9 : 7).Select(a => Fields(a, 2).Select(v => Text(v, 1)).FirstOrDefault())
+                            .ToList();
                         Metrics[new ReceivedMetric(service, scope, name, attributes.FirstOrDefault())] = true;
                     }
         }
@@ -98,7 +99,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         foreach (var ofResource in Fields(request, 1))
         {
-            string service = Fields(ofResource, 1).SelectMany(r => Fields(r, 1)).Where(a => Text(a, 1) == "service.instance.id").SelectMany(a => Fields(a, 2)).Select(v => Text(v, 1)).FirstOrDefault("");
+            string service = Fields(ofResource, 1).SelectMany(r => Fields(r, 1)).Where(a => Text(a, 1) == "service.instance.id")
+                .SelectMany(a => Fields(a, 2)).Select(v => Text(v, 1)).FirstOrDefault("");
             foreach (var ofScope in Fields(ofResource, 2))
             {
                 string scope = Fields(ofScope, 1).Select(s => Text(s, 1)).FirstOrDefault("");
@@ -117,7 +119,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         var input = new CodedInputStream(message);
         while (input.ReadTag() is > 0 and uint tag)
         {
-            if (WireFormat.GetTagFieldNumber(tag) == field && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited) found.Add(input.ReadBytes().ToByteArray());
+            if (WireFormat.GetTagFieldNumber(tag) == field && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited)
+                found.Add(input.ReadBytes().ToByteArray());
             else input.SkipLastField();
         }
         return found;

@@ -8,9 +8,11 @@ internal static class Photos
 {
     private const int Side = 24;
 
-    public static IReadOnlyList<ImageSource> Normals(int count) => [.. Enumerable.Range(0, count).Select(i => Source($"normal{i}.ppm", Ppm(i, defect: false)))];
+    public static IReadOnlyList<ImageSource> Normals(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => Source($"normal{i}.ppm", Ppm(i, defect: false)))];
 
-    public static IReadOnlyList<ImageSource> Mixed(int count) => [.. Enumerable.Range(0, count).Select(i => Source($"photo{i}.ppm", Ppm(10_000 + i, defect: i % 2 == 1)))];
+    public static IReadOnlyList<ImageSource> Mixed(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => Source($"photo{i}.ppm", Ppm(10_000 + i, defect: i % 2 == 1)))];
 
     public static ImageSource Source(string name, byte[] file) => new(name, file);
 

@@ -14,7 +14,9 @@ internal sealed class PythonFactAttribute : FactAttribute
 
     /// <summary>Why such a test is skipped; null: it is not.</summary>
     public static string? Missing(params string[] modules)
-        => Known.GetOrAdd(string.Join(", ", modules), Has) ? null : $"needs {Python} with {string.Join(", ", modules)} (Debian: python3-grpcio, python3-protobuf, python3-yaml), which is not installed";
+        => Known.GetOrAdd(string.Join(", ", modules), Has)
+        ? null : $"needs {Python} with {string.Join(", ", modules)} (Debian: python3-grpcio, python3-protobuf, python3-yaml), which is "
+        + $"not installed";
 
     private static bool Has(string modules)
     {

@@ -6,7 +6,12 @@ namespace SpadeCluster.Cluster.Tests.Support;
 /// <summary>What the silos of this process count as sent to each other, by kind, while it listens.</summary>
 internal sealed class SentBytes : IDisposable
 {
-    private readonly MeterListener _listener = new() { InstrumentPublished = (i, l) => { if (i.Meter.Name == SpadeMeter.Name && i.Name == "spade.sent") l.EnableMeasurementEvents(i); } };
+    private readonly MeterListener _listener =
+        new()
+        {
+            InstrumentPublished = (i, l) =>
+            { if (i.Meter.Name == SpadeMeter.Name && i.Name == "spade.sent") l.EnableMeasurementEvents(i); }
+        };
     private readonly Dictionary<string, (int Calls, long Bytes)> _sent = [];
 
     public SentBytes()

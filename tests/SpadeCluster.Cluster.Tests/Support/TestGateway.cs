@@ -32,7 +32,8 @@ internal sealed class TestGateway : IAsyncDisposable
     public SpadeClient Client { get; }
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IVersionWatch versions, Action<AdmissionOptions>? limits = null, Action<GrpcOptions>? configure = null)
+    public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IVersionWatch versions,
+        Action<AdmissionOptions>? limits = null, Action<GrpcOptions>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -48,7 +49,8 @@ internal sealed class TestGateway : IAsyncDisposable
     }
 
     /// <summary>Over services in this process: the door does not know what is behind it.</summary>
-    public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<AdmissionOptions>? limits = null, Action<GrpcOptions>? configure = null)
+    public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<AdmissionOptions>? limits = null,
+        Action<GrpcOptions>? configure = null)
     {
         var told = WatchedStore.Over(store, out var watched);
         return StartAsync(new ScoringService(told, engines), new Authored(told, engines), new StoreWatch(told, watched), limits, configure);
@@ -73,7 +75,8 @@ internal sealed class TestGateway : IAsyncDisposable
         public async ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default)
         {
             int? version = null;
-            await watched.WhenAsync(async () => (version = await store.ReadCurrentVersionAsync(category, cancellationToken)) != seen || version is null, cancellationToken);
+            await watched.WhenAsync(async () =>
+                (version = await store.ReadCurrentVersionAsync(category, cancellationToken)) != seen || version is null, cancellationToken);
             return version ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'");
         }
     }

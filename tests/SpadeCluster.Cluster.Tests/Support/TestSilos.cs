@@ -33,7 +33,8 @@ internal sealed class TestSilos : IAsyncDisposable
 
     /// <param name="roles">One entry per silo: its roles, separated by commas. The first one is the gateway that tests use.</param>
     /// <param name="extractor">A silo's extractor, by its number; null: one of the small model.</param>
-    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null, Func<int, FakeExtractor>? extractor = null)
+    public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null,
+        Func<int, FakeExtractor>? extractor = null)
     {
         var builder = new InProcessTestClusterBuilder((short)roles.Length);
         // Otherwise Orleans skips placement filters.
@@ -56,7 +57,8 @@ internal sealed class TestSilos : IAsyncDisposable
     }
 
     /// <summary>Waits until a gateway judges by a version that was published behind its back.</summary>
-    public Task KnowsAsync(string category, int version, int silo = 0) => Services(silo).GetRequiredService<IGrainFactory>().GetGrain<ICoordinatorGrain>(category).AdvanceAsync(version, default);
+    public Task KnowsAsync(string category, int version, int silo = 0) =>
+        Services(silo).GetRequiredService<IGrainFactory>().GetGrain<ICoordinatorGrain>(category).AdvanceAsync(version, default);
 
     public IServiceProvider Services(int silo) => _cluster.Silos[silo].ServiceProvider;
 
@@ -72,7 +74,8 @@ internal sealed class TestSilos : IAsyncDisposable
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         foreach (var silo in _cluster.Silos)
         {
-            await foreach (var manifest in silo.ServiceProvider.GetRequiredService<IClusterManifestProvider>().Updates.WithCancellation(limit.Token))
+            var manifests = silo.ServiceProvider.GetRequiredService<IClusterManifestProvider>();
+            await foreach (var manifest in manifests.Updates.WithCancellation(limit.Token))
                 if (_cluster.Silos.All(s => manifest.Silos.ContainsKey(s.SiloAddress))) break;
             var directory = silo.ServiceProvider.GetRequiredService<ISiloDirectory>();
             foreach (string role in SiloRole.All)

@@ -61,7 +61,8 @@ public sealed class ArchitectureTests
             string[] lines = File.ReadAllLines(file);
             if (lines.Length > MostLines) problems.Add($"{Name(file)} has {lines.Length} lines; at most {MostLines}");
             for (int i = 0; i < lines.Length; i++)
-                if (lines[i].Length > MostColumns) problems.Add($"{Name(file)}:{i + 1} has {lines[i].Length} columns; at most {MostColumns}");
+                if (lines[i].Length > MostColumns)
+                    problems.Add($"{Name(file)}:{i + 1} has {lines[i].Length} columns; at most {MostColumns}");
         }
         Assert.True(problems.Count == 0, $"{problems.Count} problems:\n{string.Join('\n', problems.Take(30))}");
     }

@@ -5,13 +5,15 @@ namespace SpadeCluster.Core.Tests.Evaluation;
 
 public class KnownDefectsTests
 {
-    private static readonly Calibration Calibration = new() { Options = new(), Tau = 1, Theta = 4.5, Rate = 0.1, GateDistances = [1], Scores = [1, 2, 3, 4, 6] };
+    private static readonly Calibration Calibration =
+        new() { Options = new(), Tau = 1, Theta = 4.5, Rate = 0.1, GateDistances = [1], Scores = [1, 2, 3, 4, 6] };
 
     [Theory]
     [InlineData(1, 1, 4.5, 0, 0.2)]
     [InlineData(1, 10, 6.5, 0.5, 0)]
     [InlineData(10, 1, 4.5, 0, 0.2)]
-    public void The_threshold_of_least_cost_depends_on_what_a_mistake_costs(double miss, double reject, double threshold, double misses, double rejects)
+    public void The_threshold_of_least_cost_depends_on_what_a_mistake_costs(double miss, double reject, double threshold, double misses,
+        double rejects)
     {
         var judged = KnownDefects.Judge(Calibration, [5, 7], miss, reject);
         var best = KnownDefects.Cheapest(judged);

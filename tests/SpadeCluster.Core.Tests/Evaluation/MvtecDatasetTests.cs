@@ -11,7 +11,8 @@ public sealed class MvtecDatasetTests : IDisposable
     [Fact]
     public void Finds_images_kinds_and_masks()
     {
-        Touch("bottle/train/good/b.png", "bottle/train/good/a.JPG", "bottle/train/good/notes.txt", "bottle/test/good/1.png", "bottle/test/crack/2.png", "bottle/test/crack/3.png", "bottle/ground_truth/crack/2_mask.png");
+        Touch("bottle/train/good/b.png", "bottle/train/good/a.JPG", "bottle/train/good/notes.txt", "bottle/test/good/1.png",
+            "bottle/test/crack/2.png", "bottle/test/crack/3.png", "bottle/ground_truth/crack/2_mask.png");
         var dataset = Assert.Single(MvtecDataset.Open(_root));
         Assert.Equal("bottle", dataset.Name);
         Assert.Equal(["a.JPG", "b.png"], dataset.Train.Select(f => Path.GetFileName(f)));

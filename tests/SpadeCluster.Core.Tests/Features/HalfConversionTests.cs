@@ -11,14 +11,17 @@ public class HalfConversionTests
         var values = new List<float>();
         for (ushort bits = 0; bits < 0x7BFF; bits++)
         {
-            float low = (float)BitConverter.UInt16BitsToHalf(bits), high = (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1)), middle = (low + high) / 2;
-            values.AddRange([low, MathF.BitIncrement(low), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle), -low, -middle, -MathF.BitIncrement(middle)]);
+            float low = (float)BitConverter.UInt16BitsToHalf(bits), high = (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1)),
+                middle = (low + high) / 2;
+            values.AddRange([low, MathF.BitIncrement(low), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle), -low, -middle,
+                -MathF.BitIncrement(middle)]);
         }
         values.AddRange([65504, 65519.996f, -65504, float.Epsilon, -float.Epsilon, 0f, -0f]);
         var actual = new Half[values.Count];
         Assert.True(HalfConversion.TryNarrow(values.ToArray(), actual));
         for (int i = 0; i < actual.Length; i++)
-            Assert.True(BitConverter.HalfToUInt16Bits((Half)values[i]) == BitConverter.HalfToUInt16Bits(actual[i]), $"{values[i]:R} became {actual[i]}");
+            Assert.True(BitConverter.HalfToUInt16Bits((Half)values[i]) == BitConverter.HalfToUInt16Bits(actual[i]),
+                $"{values[i]:R} became {actual[i]}");
     }
 
     [Theory]

@@ -52,10 +52,10 @@ public sealed class RawImageTests
     [InlineData(2, -1, 0, 6, "a: raw pixels need a width and a height above 0, not 2x-1")]
     [InlineData(2, 2, 5, 12, "a: a stride of 5 bytes is less than a row of 2 pixels, 6 bytes")]
     [InlineData(2, 2, -8, 12, "a: a stride of -8 bytes is less than a row of 2 pixels, 6 bytes")]
-    [InlineData(2, 2, 8, 13, "a: 2x2 pixels of Rgb8 with a stride of 8 bytes take 14 bytes, but 13 came")]
-    [InlineData(2, 2, 8, 17, "a: 2x2 pixels of Rgb8 with a stride of 8 bytes take 14 bytes, but 17 came")]
+    [InlineData(2, 2, 8, 13, "a: 2x2 pixels of Rgb8, stride 8 bytes, take 14 bytes, but 13 came")]
+    [InlineData(2, 2, 8, 17, "a: 2x2 pixels of Rgb8, stride 8 bytes, take 14 bytes, but 17 came")]
     [InlineData(int.MaxValue, int.MaxValue, 0, 12,
-        "a: 2147483647x2147483647 pixels of Rgb8 with a stride of 6442450941 bytes take 13835058042397261827 bytes, but 12 came")]
+        "a: 2147483647x2147483647 pixels of Rgb8, stride 6442450941 bytes, take 13835058042397261827 bytes, but 12 came")]
     public void Pixels_that_do_not_fill_the_size_are_refused(int width, int height, int stride, int bytes, string message)
     {
         var e = Assert.Throws<SpadeException>(() => new RawImage("a", RawFormat.Rgb8, width, height, new byte[bytes], stride).Pack());

@@ -32,7 +32,8 @@ public class FeatureWeightsTests
         var weights = FeatureWeights.From(Model, [.. Enumerable.Range(0, 20).Select(_ => Image(random, [1, 1, 1, 1e-4]).Stored)]);
         float[] w = weights.Levels[0];
         double average = 3.0 / 4; // mean sigma, in units of the first three channels' own
-        Assert.InRange(w[3] / w[0], 0.9 / Math.Pow(FeatureWeights.FloorShare * average, 2), 1.1 / Math.Pow(FeatureWeights.FloorShare * average, 2));
+        Assert.InRange(w[3] / w[0], 0.9 / Math.Pow(FeatureWeights.FloorShare * average, 2),
+            1.1 / Math.Pow(FeatureWeights.FloorShare * average, 2));
     }
 
     [Fact]
@@ -47,7 +48,8 @@ public class FeatureWeightsTests
     private static (StoredFeatures Stored, FeaturePyramid Pyramid) Image(Random random, double[] spread)
     {
         var features = new ImageFeatures(Model);
-        for (int i = 0; i < features.Levels[0].Length; i++) features.Levels[0][i] = (float)(1 + spread[i % 4] * (random.NextDouble() - 0.5));
+        for (int i = 0; i < features.Levels[0].Length; i++)
+            features.Levels[0][i] = (float)(1 + spread[i % 4] * (random.NextDouble() - 0.5));
         for (int i = 0; i < features.Pooled.Length; i++) features.Pooled[i] = (float)(spread[0] * random.NextDouble());
         var pyramid = FeaturePyramid.From(features);
         return (StoredFeatures.From(features.Pooled, pyramid), pyramid);

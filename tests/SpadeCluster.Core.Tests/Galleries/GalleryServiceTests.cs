@@ -30,7 +30,9 @@ public sealed class GalleryServiceTests
     public async Task A_duplicate_is_reported_and_not_added_twice()
     {
         var outcomes = new List<AddOutcome>();
-        var m = await Service().AddAsync("c", [Image(1), new("copy.png", Encoding.ASCII.GetBytes("image 1")), new("broken.png", "bad"u8.ToArray())], new Inline<AddOutcome>(outcomes.Add));
+        var m = await Service().AddAsync("c",
+            [Image(1), new("copy.png", Encoding.ASCII.GetBytes("image 1")), new("broken.png", "bad"u8.ToArray())],
+            new Inline<AddOutcome>(outcomes.Add));
         Assert.Equal([AddStatus.Added, AddStatus.Duplicate, AddStatus.Failed], outcomes.Select(o => o.Status));
         Assert.Equal(outcomes[0].Id, outcomes[1].Id);
         Assert.Contains("broken.png", outcomes[2].Problem);
@@ -53,11 +55,13 @@ public sealed class GalleryServiceTests
         await service.RollBackAsync("c", 2, "start again");
 
         var history = await service.HistoryAsync("c");
-        Assert.Equal(["add 3 images", "calibrate at alpha 0.01", "retire 2.png: blurred", "restore 2.png: it was not", "roll back to version 2: start again"], history.Select(v => v.Reason));
+        Assert.Equal(["add 3 images", "calibrate at alpha 0.01", "retire 2.png: blurred", "restore 2.png: it was not",
+            "roll back to version 2: start again"], history.Select(v => v.Reason));
         Assert.Equal([1, 2, 3, 4, 5], history.Select(v => v.Version));
         Assert.Equal([3, 3, 2, 3, 3], history.Select(v => v.Images));
         Assert.Equal([false, true, false, true, true], history.Select(v => v.Calibrated));
-        Assert.All(history, v => Assert.Equal(("ann", _engine.Model.Digest, "synthetic", null), (v.CreatedBy, v.ModelDigest, v.Preprocessing, v.Problem)));
+        Assert.All(history, v =>
+            Assert.Equal(("ann", _engine.Model.Digest, "synthetic", null), (v.CreatedBy, v.ModelDigest, v.Preprocessing, v.Problem)));
         Assert.Equal([0, 1, 1, 1, 1], history.Select(v => (v.CreatedAt - DateTimeOffset.UnixEpoch).TotalHours));
 
         var diff = await service.DiffAsync("c", 2, 3);
@@ -160,8 +164,10 @@ public sealed class GalleryServiceTests
         await service.AddAsync("c", ImagesOf(1, 2));
         foreach (var attempt in new Func<Task>[]
         {
-            async () => await service.RetireAsync("c", ["9.png"], "x"), async () => await service.RestoreAsync("c", ["1.png"], "x"), async () => await service.RollBackAsync("c", 7, "x"),
-            async () => await service.HistoryAsync("d"), async () => await service.GetVersionAsync("c", 2), async () => await service.RollBackAsync("d", 1, "x"), async () => await service.VerifyAsync("d"),
+            async () => await service.RetireAsync("c", ["9.png"], "x"), async () =>
+                await service.RestoreAsync("c", ["1.png"], "x"), async () => await service.RollBackAsync("c", 7, "x"),
+            async () => await service.HistoryAsync("d"), async () => await service.GetVersionAsync("c", 2), async () =>
+            await service.RollBackAsync("d", 1, "x"), async () => await service.VerifyAsync("d"),
         })
             Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(attempt)).Error);
         Assert.Single(await service.HistoryAsync("c"));
@@ -180,7 +186,8 @@ public sealed class GalleryServiceTests
         Assert.NotEqual(good.Calibration!.Theta, bad.Calibration!.Theta);
 
         var retired = await service.RetireAsync("c", ["4.png"], "not good");
-        Assert.Equal((5, good.Calibration.Theta, good.Calibration.Tau), (retired.Version, retired.Calibration!.Theta, retired.Calibration.Tau));
+        Assert.Equal((5, good.Calibration.Theta, good.Calibration.Tau),
+            (retired.Version, retired.Calibration!.Theta, retired.Calibration.Tau));
         Assert.Equal(bad.Calibration.Theta, (await service.RestoreAsync("c", ["4.png"], "good after all")).Calibration!.Theta);
         // Version 1 had no thresholds itself; 2 had its images.
         Assert.Equal(good.Calibration.Theta, (await service.RollBackAsync("c", 1, "no")).Calibration!.Theta);
@@ -195,7 +202,11 @@ public sealed class GalleryServiceTests
         var m = await service.CalibrateAsync("c", ScoringOptions.Default);
         // Whichever scores highest plays the odd one; what makes a suspect is tested where scores are.
         var odd = m.Images[3];
-        m = m with { Version = m.Version + 1, Calibration = m.Calibration! with { Suspects = [new Suspect(odd.Id, m.Calibration.Scores[^1], m.Calibration.Scores[^2])] } };
+        m = m with
+        {
+            Version = m.Version + 1,
+            Calibration = m.Calibration! with { Suspects = [new Suspect(odd.Id, m.Calibration.Scores[^1], m.Calibration.Scores[^2])] }
+        };
         using (await _store.LockAsync("c")) await _store.PublishAsync(m);
 
         var accepted = await service.AcceptAsync("c", [odd.Source], "bright, but good");
@@ -204,7 +215,8 @@ public sealed class GalleryServiceTests
         Assert.Equal([odd.Id], (await service.AddAsync("c", ImagesOf(20)))!.Accepted);
         Assert.Empty((await service.RetireAsync("c", [odd.Source], "bad after all")).Accepted);
         foreach (string image in new[] { odd.Source, m.Images[0].Source })
-            Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await service.AcceptAsync("c", [image], "x"))).Error);
+            Assert.Equal(SpadeError.NotFound,
+                (await Assert.ThrowsAsync<SpadeException>(async () => await service.AcceptAsync("c", [image], "x"))).Error);
     }
 
     [Fact]
@@ -219,7 +231,9 @@ public sealed class GalleryServiceTests
         Assert.Equal(12.5, (await service.CalibrateAgainAsync(changed, await service.ReadSettingsAsync("c"))).Calibration!.Theta);
         await service.RetireAsync("c", ["5.png"], "x");
         Assert.Equal(estimated.Calibration!.Theta, (await service.CalibrateAsync("c", ScoringOptions.Default)).Calibration!.Theta);
-        Assert.Equal(SpadeError.InvalidArgument, (await Assert.ThrowsAsync<SpadeException>(async () => await service.CalibrateAsync("c", ScoringOptions.Default with { Theta = -1 }))).Error);
+        Assert.Equal(SpadeError.InvalidArgument,
+            (await Assert.ThrowsAsync<SpadeException>(async () =>
+                await service.CalibrateAsync("c", ScoringOptions.Default with { Theta = -1 }))).Error);
     }
 
     [Fact]
@@ -229,7 +243,8 @@ public sealed class GalleryServiceTests
         await service.AddAsync("c", ImagesOf(1, 2));
         foreach (var attempt in new Func<Task>[]
         {
-            async () => await service.RetireAsync("c", [], "x"), async () => await service.RetireAsync("c", ["1.png"], " "), async () => await service.RestoreAsync("c", [], "x"),
+            async () => await service.RetireAsync("c", [], "x"), async () => await service.RetireAsync("c", ["1.png"], " "), async () =>
+                await service.RestoreAsync("c", [], "x"),
             async () => await service.RestoreAsync("c", ["1.png"], ""), async () => await service.RollBackAsync("c", 1, ""),
         })
             Assert.Equal(SpadeError.InvalidArgument, (await Assert.ThrowsAsync<SpadeException>(attempt)).Error);
@@ -244,7 +259,8 @@ public sealed class GalleryServiceTests
         await service.AddAsync("c", ImagesOf(3), reason: "new lamp");
         await service.AddAsync("c", ImagesOf(3), reason: "the same again");
         Assert.Equal(["add 2 images: first shift", "add 1 image: new lamp"], (await service.HistoryAsync("c")).Select(v => v.Reason));
-        var control = await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", ["1.png"], "\u001b[2Jall is well"));
+        var control = await Assert.ThrowsAsync<SpadeException>(async () =>
+            await service.RetireAsync("c", ["1.png"], "\u001b[2Jall is well"));
         Assert.Equal((SpadeError.InvalidArgument, "a reason must be text: it holds control characters"), (control.Error, control.Message));
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", ImagesOf(4), reason: " "));
         Assert.Equal((SpadeError.InvalidArgument, 3), (e.Error, (await service.GetAsync("c")).Images.Count));
@@ -254,7 +270,8 @@ public sealed class GalleryServiceTests
     public async Task An_image_is_named_by_as_much_as_tells_it_apart()
     {
         var service = Service();
-        ImageSource[] images = [.. new[] { "a/1.png", "b/1.png", "c/1.png", "d/1.png", "1.png", @"C:\line\2.png", "cafe" }.Select(name => new ImageSource(name, Encoding.ASCII.GetBytes(name)))];
+        ImageSource[] images = [.. new[] { "a/1.png", "b/1.png", "c/1.png", "d/1.png", "1.png", @"C:\line\2.png", "cafe" }.Select(name =>
+            new ImageSource(name, Encoding.ASCII.GetBytes(name)))];
         var m = (await service.AddAsync("c", images))!;
         string IdOf(string source) => m.Images.Single(i => i.Source == source).Id.ToString();
 
@@ -262,12 +279,15 @@ public sealed class GalleryServiceTests
         Assert.Equal("retire 1.png: x", (await service.RetireAsync("c", ["1.png"], "x")).Reason);
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", ["2.png", "1.png"], "x"));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
-        Assert.Matches("^'1.png' may be 4 images: [0-9a-f]{16} \\(./1.png\\), .*, [^,]* and 1 more; name the one meant by its id$", e.Message);
+        Assert.Matches("^'1.png' may be 4 images: [0-9a-f]{16} \\(./1.png\\), .*, [^,]* and 1 more; name the one meant by its id$",
+            e.Message);
         Assert.Equal(2, (await service.GetAsync("c")).Version);
 
         // The record names what a short name meant, once.
-        Assert.Equal(@"retire C:\line\2.png, a/1.png: x", (await service.RetireAsync("c", ["2.png", IdOf("a/1.png")[..6].ToUpperInvariant(), "a/1.png"], "x")).Reason);
-        Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", [IdOf("cafe")[..3]], "x"))).Error);
+        Assert.Equal(@"retire C:\line\2.png, a/1.png: x",
+            (await service.RetireAsync("c", ["2.png", IdOf("a/1.png")[..6].ToUpperInvariant(), "a/1.png"], "x")).Reason);
+        Assert.Equal(SpadeError.NotFound,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", [IdOf("cafe")[..3]], "x"))).Error);
 
         // Among the retired ones alone: of those, two are called so, and one is it.
         Assert.Equal("restore 1.png: y", (await service.RestoreAsync("c", ["1.png"], "y")).Reason);
@@ -282,10 +302,12 @@ public sealed class GalleryServiceTests
     {
         var service = new GalleryService(_store, _engine, "ann", thumbnail: image => image.Pixels[..10]);
         using (await _store.LockAsync("c"))
-            Assert.Equal(SpadeError.FailedPrecondition, (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", ImagesOf(1)))).Error);
+            Assert.Equal(SpadeError.FailedPrecondition,
+                (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", ImagesOf(1)))).Error);
         var m = await service.AddAsync("c", ImagesOf(1));
         Assert.Equal(10, (await service.GetThumbnailAsync("c", m!.Images[0].Id))!.Length);
-        Assert.Equal(SpadeError.NotFound, (await Assert.ThrowsAsync<SpadeException>(async () => await service.GetThumbnailAsync("c", new ImageId(1)))).Error);
+        Assert.Equal(SpadeError.NotFound,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await service.GetThumbnailAsync("c", new ImageId(1)))).Error);
     }
 
     [Fact]

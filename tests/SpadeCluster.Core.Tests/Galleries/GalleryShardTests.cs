@@ -20,7 +20,8 @@ public sealed class GalleryShardTests
         var options = new PixelSearchOptions(Kappa: kappa, Threads: 1);
 
         var whole = await (await GalleryShard.LoadAsync(store, manifest, ids)).MatchAsync(query, picks, options);
-        foreach (long memory in new[] { 0, 2 * image, 5 * image }.Select(more => GalleryShard.LeastMemory(manifest.Model, ids.Length) + more))
+        foreach (long memory in new[] { 0, 2 * image, 5 * image }.Select(more =>
+            GalleryShard.LeastMemory(manifest.Model, ids.Length) + more))
         {
             var shard = await GalleryShard.LoadAsync(store, manifest, ids, memory);
             for (int again = 0; again < 2; again++)
@@ -37,7 +38,8 @@ public sealed class GalleryShardTests
     public async Task Too_little_memory_is_said_at_once()
     {
         var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(1), 2);
-        var e = await Assert.ThrowsAsync<SpadeException>(async () => await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id), 100));
+        var e = await Assert.ThrowsAsync<SpadeException>(async () =>
+            await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id), 100));
         Assert.Contains("allow more", e.Message);
     }
 

@@ -14,11 +14,18 @@ public sealed class OpenGalleriesTests
 
     private static GalleryManifest Of(string category, int version = 1, int size = 1) => new()
     {
-        Category = category, Version = version, CreatedAt = default, CreatedBy = "test", Reason = "test", Preprocessing = "none", Images = [],
+        Category = category,
+        Version = version,
+        CreatedAt = default,
+        CreatedBy = "test",
+        Reason = "test",
+        Preprocessing = "none",
+        Images = [],
         Model = SyntheticGallery.Model with { InputWidth = size },
     };
 
-    private OpenGalleries Galleries(long memory, Func<GalleryManifest, Task>? opening = null) => new(memory, m => m.Model.InputWidth, async (m, bytes) =>
+    private OpenGalleries Galleries(long memory, Func<GalleryManifest, Task>? opening = null) =>
+        new(memory, m => m.Model.InputWidth, async (m, bytes) =>
     {
         lock (_lock)
         {
@@ -148,7 +155,8 @@ public sealed class OpenGalleriesTests
         {
             (_held, _most) = (0, 0);
             const int Memory = 7, Workers = 6;
-            var galleries = Galleries(Memory, m => m.Version % 5 == 0 ? Task.FromException(new SpadeException(SpadeError.DataLoss, "torn")) : Task.CompletedTask);
+            var galleries = Galleries(Memory, m =>
+                m.Version % 5 == 0 ? Task.FromException(new SpadeException(SpadeError.DataLoss, "torn")) : Task.CompletedTask);
             using var together = new Barrier(Workers);
             Task.WaitAll([.. Enumerable.Range(0, Workers).Select(worker => Task.Factory.StartNew(() =>
             {
@@ -161,7 +169,8 @@ public sealed class OpenGalleriesTests
                     using var stop = new CancellationTokenSource();
                     try
                     {
-                        var asked = random.Next(8) == 0 ? galleries.RentAloneAsync(manifest, stop.Token) : galleries.RentAsync(manifest, stop.Token);
+                        var asked = random.Next(8) == 0
+                            ? galleries.RentAloneAsync(manifest, stop.Token) : galleries.RentAsync(manifest, stop.Token);
                         if (random.Next(8) == 0) stop.Cancel();
                         using var gallery = asked.AsTask().Result;
                         Assert.Equal((manifest.Category, true), (gallery.Manifest.Category, gallery.Manifest.Version >= manifest.Version));
@@ -188,7 +197,8 @@ public sealed class OpenGalleriesTests
         Assert.Equal(whole, GalleryShard.MemoryFor(m, m.Images.Count, 10 * whole, 5 * whole));
         Assert.Equal(whole - 1, GalleryShard.MemoryFor(m, m.Images.Count, 10 * whole, whole - 1));
         Assert.Equal(least, GalleryShard.MemoryFor(m, m.Images.Count, least, 1));
-        Assert.Contains("allow more", Assert.Throws<SpadeException>(() => GalleryShard.MemoryFor(m, m.Images.Count, least - 1, least)).Message);
+        Assert.Contains("allow more",
+            Assert.Throws<SpadeException>(() => GalleryShard.MemoryFor(m, m.Images.Count, least - 1, least)).Message);
     }
 
     private sealed class Closing(Action action) : IDisposable

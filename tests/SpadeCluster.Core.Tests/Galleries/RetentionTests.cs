@@ -7,7 +7,8 @@ public sealed class RetentionTests
     private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch;
 
     /// <summary>Versions 1 to 5, made on days 0, 10, 20, 30, 40.</summary>
-    private static readonly GalleryVersion[] History = [.. Enumerable.Range(0, 5).Select(i => new GalleryVersion(i + 1, Start.AddDays(10 * i), "", "", "", "", 1, false))];
+    private static readonly GalleryVersion[] History =
+        [.. Enumerable.Range(0, 5).Select(i => new GalleryVersion(i + 1, Start.AddDays(10 * i), "", "", "", "", 1, false))];
 
     [Theory]
     [InlineData(1, null, new[] { 1, 2, 3, 4 })]

@@ -6,7 +6,8 @@ namespace SpadeCluster.Core.Tests.Galleries;
 /// <summary>Seeded features of a tiny model, as if they came from exchangeable photographs.</summary>
 internal static class SyntheticGallery
 {
-    public static FeatureModel Model { get; } = new("synthetic", new string('a', 64), 16, 16, [new(4, 4, 3), new(2, 2, 5)], 6, WeightChannels: false);
+    public static FeatureModel Model { get; } =
+        new("synthetic", new string('a', 64), 16, 16, [new(4, 4, 3), new(2, 2, 5)], 6, WeightChannels: false);
 
     public static (ImageId Id, ImageFeatures Features) Image(Random random, FeatureModel? model = null)
     {
@@ -16,7 +17,8 @@ internal static class SyntheticGallery
         return (new ImageId((ulong)random.NextInt64()), features);
     }
 
-    public static async Task<(InMemoryGalleryStore Store, GalleryManifest Manifest)> BuildAsync(Random random, int images, FeatureModel? model = null)
+    public static async Task<(InMemoryGalleryStore Store, GalleryManifest Manifest)> BuildAsync(Random random, int images,
+        FeatureModel? model = null)
     {
         model ??= Model;
         var store = new InMemoryGalleryStore();

@@ -29,7 +29,8 @@ public class CalibratorTests
             var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
             var calibration = await Calibrator.RunAsync(store, gallery, options);
             var (id, features) = SyntheticGallery.Image(random, model);
-            var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), options, calibration);
+            var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), options,
+                calibration);
             if (result.Anomalous == true) byScore++;
             if (result.Flagged == true) byGate++;
         }
@@ -47,7 +48,8 @@ public class CalibratorTests
         Assert.Equal(calibration.Scores.Reverse().Take(3), calibration.Highest.Select(h => h.Score));
         foreach (var (image, score) in calibration.Highest)
         {
-            var query = new QueryImage(image.Id, (await store.ReadFeaturesAsync(manifest.Category, image.Id, manifest.Model)).Pooled, await store.ReadPyramidAsync(manifest.Category, image.Id, manifest.Model));
+            var query = new QueryImage(image.Id, (await store.ReadFeaturesAsync(manifest.Category, image.Id, manifest.Model)).Pooled,
+                await store.ReadPyramidAsync(manifest.Category, image.Id, manifest.Model));
             Assert.Equal(score, (await gallery.Coordinator.ScoreAsync(query, options, null, exclude: image.Id)).Map!.Score);
         }
     }
@@ -56,7 +58,8 @@ public class CalibratorTests
     public async Task Too_few_normals_give_the_tightest_rate_they_allow()
     {
         var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(4), 9);
-        var calibration = await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest), new ScoringOptions { Alpha = 0.01 });
+        var calibration = await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest),
+            new ScoringOptions { Alpha = 0.01 });
         Assert.Equal(0.1, calibration.Rate, 12);
         Assert.Equal(calibration.Scores.Max(), calibration.Theta);
         Assert.Equal(calibration.GateDistances.Max(), calibration.Tau);
@@ -69,7 +72,8 @@ public class CalibratorTests
     public async Task One_image_cannot_be_calibrated()
     {
         var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(4), 1);
-        var e = await Assert.ThrowsAsync<SpadeException>(async () => await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest), new ScoringOptions { GateNeighbours = 1 }));
+        var e = await Assert.ThrowsAsync<SpadeException>(async () =>
+            await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest), new ScoringOptions { GateNeighbours = 1 }));
         Assert.Equal(SpadeError.FailedPrecondition, e.Error);
     }
 }

@@ -8,7 +8,9 @@ namespace SpadeCluster.Core.Tests.Scoring;
 
 public class ScoringCoordinatorTests
 {
-    public static TheoryData<Fusion, int, bool> Methods => new() { { Fusion.Concatenated, 1, false }, { Fusion.Concatenated, 3, true }, { Fusion.PerLevel, 1, true }, { Fusion.PerLevel, 2, false } };
+    public static TheoryData<Fusion, int, bool> Methods =>
+        new() { { Fusion.Concatenated, 1, false }, { Fusion.Concatenated, 3, true }, { Fusion.PerLevel, 1, true },
+            { Fusion.PerLevel, 2, false } };
 
     [Theory]
     [MemberData(nameof(Methods))]
@@ -24,7 +26,8 @@ public class ScoringCoordinatorTests
         {
             foreach (int threads in new[] { 1, 2, 3 })
             {
-                var actual = await (await OpenGallery.LoadAsync(store, manifest, shards, threads)).Coordinator.ScoreAsync(query, options, null);
+                var actual = await (await OpenGallery.LoadAsync(store, manifest, shards, threads)).Coordinator.ScoreAsync(query, options,
+                    null);
                 Assert.Equal(expected.Map!.Values, actual.Map!.Values);
                 Assert.Equal(expected.GateDistance, actual.GateDistance);
                 Assert.Equal(expected.Neighbours, actual.Neighbours);
@@ -77,7 +80,8 @@ public class ScoringCoordinatorTests
     public async Task A_flagged_image_without_a_pixel_above_theta_is_normal()
     {
         var (coordinator, query, _) = await OneImage();
-        var result = await coordinator.ScoreAsync(query, new ScoringOptions { GatePolicy = GatePolicy.Gate }, Thresholds(tau: 0, theta: 1e9));
+        var result = await coordinator.ScoreAsync(query, new ScoringOptions { GatePolicy = GatePolicy.Gate },
+            Thresholds(tau: 0, theta: 1e9));
         Assert.True(result.Flagged);
         Assert.False(result.Anomalous);
         Assert.Empty(result.Regions);
@@ -98,7 +102,8 @@ public class ScoringCoordinatorTests
     public async Task More_neighbours_than_images_is_an_error_that_says_how_many_there_are()
     {
         var (coordinator, query, _) = await OneImage();
-        var e = await Assert.ThrowsAsync<SpadeException>(async () => await coordinator.ScoreAsync(query, new ScoringOptions { GalleryNeighbours = 9 }, null));
+        var e = await Assert.ThrowsAsync<SpadeException>(async () =>
+            await coordinator.ScoreAsync(query, new ScoringOptions { GalleryNeighbours = 9 }, null));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.Contains("8 images", e.Message, StringComparison.Ordinal);
     }
@@ -108,9 +113,11 @@ public class ScoringCoordinatorTests
     {
         var random = new Random(3);
         var (store, manifest) = await SyntheticGallery.BuildAsync(random, 8);
-        var good = await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, 2) == 0));
+        var good = await GalleryShard.LoadAsync(store, manifest,
+            manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, 2) == 0));
         var coordinator = new ScoringCoordinator(manifest.Model, 8, [good, new LostShard()]);
-        var e = await Assert.ThrowsAsync<SpadeException>(async () => await coordinator.ScoreAsync(Query(random, manifest.Model), new ScoringOptions(), null));
+        var e = await Assert.ThrowsAsync<SpadeException>(async () =>
+            await coordinator.ScoreAsync(Query(random, manifest.Model), new ScoringOptions(), null));
         Assert.Equal(SpadeError.Unavailable, e.Error);
     }
 
@@ -122,12 +129,14 @@ public class ScoringCoordinatorTests
         var (_, features) = SyntheticGallery.Image(new Random(1));
         var pyramid = FeaturePyramid.From(features);
         ImageId[] ids = [new(40), new(10), new(30), new(20)];
-        foreach (var id in ids) await store.WriteImageAsync("c", id, model.Digest, StoredFeatures.From([.. features.Pooled], pyramid), pyramid);
+        foreach (var id in ids)
+            await store.WriteImageAsync("c", id, model.Digest, StoredFeatures.From([.. features.Pooled], pyramid), pyramid);
         var (_, manifest) = await SyntheticGallery.BuildAsync(new Random(1), 1);
         manifest = manifest with { Images = [.. ids.Order().Select(id => new GalleryImage(id, "", "", DateTimeOffset.UnixEpoch, ""))] };
         await store.PublishAsync(manifest);
         var gallery = await OpenGallery.LoadAsync(store, manifest, shards: 3);
-        var result = await gallery.Coordinator.ScoreAsync(Query(new Random(2), model), new ScoringOptions { GateNeighbours = 2, GalleryNeighbours = 2 }, null);
+        var result = await gallery.Coordinator.ScoreAsync(Query(new Random(2), model),
+            new ScoringOptions { GateNeighbours = 2, GalleryNeighbours = 2 }, null);
         Assert.Equal([new ImageId(10), new ImageId(20)], result.Neighbours.Select(n => n.Id));
         Assert.Equal(new ImageId(10), result.EvidenceAt(0, 0)!.Image);
     }
@@ -152,10 +161,12 @@ public class ScoringCoordinatorTests
 
     private sealed class LostShard : IGalleryShard
     {
-        public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude, CancellationToken cancellationToken = default)
+        public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
+            CancellationToken cancellationToken = default)
             => throw new SpadeException(SpadeError.Unavailable, "shard lost");
 
-        public ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks, PixelSearchOptions options, CancellationToken cancellationToken = default)
+        public ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks,
+            PixelSearchOptions options, CancellationToken cancellationToken = default)
             => throw new SpadeException(SpadeError.Unavailable, "shard lost");
     }
 }

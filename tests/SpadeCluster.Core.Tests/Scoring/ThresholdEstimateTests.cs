@@ -26,7 +26,8 @@ public class ThresholdEstimateTests
     {
         double[] clean = Draw(new Random(2), 31);
         double[] odd = [.. clean[..30], 1000];
-        double before = ThresholdEstimate.Of(ThresholdRule.Robust, clean, 0.01), after = ThresholdEstimate.Of(ThresholdRule.Robust, odd, 0.01);
+        double before = ThresholdEstimate.Of(ThresholdRule.Robust, clean, 0.01),
+            after = ThresholdEstimate.Of(ThresholdRule.Robust, odd, 0.01);
         Assert.InRange(after / before, 1, 1.2);
         Assert.Equal(1000, ThresholdEstimate.Of(ThresholdRule.Conformal, odd, 0.01));
         Assert.True(odd[^1] > ThresholdEstimate.SuspectLimit(odd));
@@ -67,7 +68,9 @@ public class ThresholdEstimateTests
 
     /// <summary>exp(0.2 z), ascending.</summary>
     private static double[] Draw(Random random, int n)
-        => [.. Enumerable.Range(0, n).Select(_ => Math.Exp(0.2 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))).Order()];
+        => [.. Enumerable.Range(0, n)
+            .Select(_ => Math.Exp(0.2 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))
+            .Order()];
 
     private static double Phi(double z)
     {

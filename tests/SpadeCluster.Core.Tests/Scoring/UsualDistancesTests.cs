@@ -30,7 +30,8 @@ public class UsualDistancesTests
             (expected, expectedResult) = (expected ?? calibration, expectedResult ?? result);
             Assert.Equal(expected.Usual!.Local, calibration.Usual!.Local);
             Assert.Equal(expected.Scores, calibration.Scores);
-            Assert.Equal((expected.Theta, expected.Review, expected.MapScale), (calibration.Theta, calibration.Review, calibration.MapScale));
+            Assert.Equal((expected.Theta, expected.Review, expected.MapScale),
+                (calibration.Theta, calibration.Review, calibration.MapScale));
             Assert.Equal(expectedResult.Map!.Values, result.Map!.Values);
             Assert.Equal(expectedResult.Score, result.Score);
         }
@@ -48,12 +49,14 @@ public class UsualDistancesTests
         var pyramids = new List<FeaturePyramid>();
         foreach (var image in manifest.Images) pyramids.Add(await store.ReadPyramidAsync("c", image.Id, model));
         PixelMatches Search(FeaturePyramid query, int without = -1) => BruteForcePixelSearch.Search(
-            new PixelSpace(model.Levels), query, [.. pyramids.Select((p, i) => (i, p)).Where(x => x.i != without)], new PixelSearchOptions())[0];
+            new PixelSpace(model.Levels), query, [.. pyramids.Select((p, i) => (i, p)).Where(x => x.i != without)],
+            new PixelSearchOptions())[0];
         float[][] usual = [.. pyramids.Select((p, i) => Search(p, i).Distances)];
         double overall = usual.Average(u => u.Average(d => (double)d));
 
         var (id, features) = SyntheticGallery.Image(random);
-        var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), Options with { Sigma = 0 }, calibration);
+        var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)),
+            Options with { Sigma = 0 }, calibration);
         var found = Search(FeaturePyramid.From(features));
         var grid = new float[found.Distances.Length];
         for (int cell = 0; cell < grid.Length; cell++)
@@ -91,20 +94,27 @@ public class UsualDistancesTests
         foreach (var values in odd.Levels.Append(odd.Pooled)) Array.Fill(values, 30);
         var (id, pyramid) = (new ImageId(5), FeaturePyramid.From(odd));
         await store.WriteImageAsync("c", id, manifest.Model.Digest, StoredFeatures.From([.. odd.Pooled], pyramid), pyramid);
-        manifest = manifest with { Version = 2, Images = [new GalleryImage(id, id.ToString(), "odd.png", default, "test"), .. manifest.Images] };
+        manifest = manifest with
+        {
+            Version = 2,
+            Images = [new GalleryImage(id, id.ToString(), "odd.png", default, "test"), .. manifest.Images]
+        };
         await store.PublishAsync(manifest);
         using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
 
         var calibration = await Calibrator.RunAsync(store, gallery, Options);
         var suspect = Assert.Single(calibration.Suspects);
-        Assert.Equal((id, calibration.Scores[^1], calibration.Scores[^2], false), (suspect.Image, suspect.Score, suspect.Next, suspect.Accepted));
+        Assert.Equal((id, calibration.Scores[^1], calibration.Scores[^2], false),
+            (suspect.Image, suspect.Score, suspect.Next, suspect.Accepted));
         Assert.Equal(ThresholdEstimate.Of(ThresholdRule.Robust, [.. calibration.Scores.SkipLast(1)], 0.1), calibration.Theta);
         var accepted = calibration.Accept(new HashSet<ImageId> { id });
         Assert.Equal(ThresholdEstimate.Of(ThresholdRule.Robust, calibration.Scores, 0.1), accepted.Theta);
         Assert.True(accepted.Suspects[0].Accepted);
-        var again = await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest with { Accepted = [id] }, threads: 1), Options);
+        var again = await Calibrator.RunAsync(store, await OpenGallery.LoadAsync(store, manifest with { Accepted = [id] }, threads: 1),
+            Options);
         Assert.Equal((accepted.Theta, true), (again.Theta, again.Suspects[0].Accepted));
-        Assert.Equal(calibration.Scores[^1], (await Calibrator.RunAsync(store, gallery, Options with { Threshold = ThresholdRule.Conformal, Alpha = 0.01 })).Theta);
+        Assert.Equal(calibration.Scores[^1],
+            (await Calibrator.RunAsync(store, gallery, Options with { Threshold = ThresholdRule.Conformal, Alpha = 0.01 })).Theta);
     }
 
     /// <summary>Shown maps are cut at theta everywhere, so both must be on one scale, and a defect must have a region.</summary>
@@ -120,7 +130,8 @@ public class UsualDistancesTests
         {
             var (id, features) = SyntheticGallery.Image(random);
             if (i % 2 == 0) features.Levels[0].AsSpan(0, 24).Fill(3 + i / 4f);
-            var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), Options, c);
+            var result = await gallery.Coordinator.ScoreAsync(new QueryImage(id, features.Pooled, FeaturePyramid.From(features)), Options,
+                c);
             Assert.InRange(result.Map!.Score / result.Score!.Value, 0.5, 2);
             if (result.Verdict != Verdict.Defect) Assert.Empty(result.Regions);
             else
@@ -140,9 +151,11 @@ public class UsualDistancesTests
         using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
         var c = await Calibrator.RunAsync(store, gallery, Options);
         Assert.True(c.Review < c.Theta);
-        ScoreResult At(double score) => new() { GateDistance = 0, Calibration = c, Neighbours = [], Times = new StageTimes(), Score = score };
+        ScoreResult At(double score) =>
+            new() { GateDistance = 0, Calibration = c, Neighbours = [], Times = new StageTimes(), Score = score };
         Assert.Equal([Verdict.Good, Verdict.Review, Verdict.Review, Verdict.Defect],
-            new[] { c.Review!.Value, Math.BitIncrement(c.Review.Value), c.Theta, Math.BitIncrement(c.Theta) }.Select(s => At(s).Verdict!.Value));
+            new[] { c.Review!.Value, Math.BitIncrement(c.Review.Value), c.Theta, Math.BitIncrement(c.Theta) }.Select(s =>
+                At(s).Verdict!.Value));
         Assert.Null((await Calibrator.RunAsync(store, gallery, Options with { ReviewRate = 0.05 })).Review);
     }
 }

@@ -15,37 +15,43 @@ public class BadImageTests
         { "PNG without data", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IEND", [])), "too little data" },
         { "PNG without end", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4)), "truncated" },
         { "PNG cut in a chunk", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4)[..^6]), "truncated" },
-        { "PNG with a wrong CRC", WrongCrc(), "checksum of its chunk IHDR" },
+        { "PNG with a wrong CRC", WrongCrc(), "damaged or of an unsupported kind" },
         { "PNG with two headers", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Header(4, 4)), "second header" },
         { "PNG with data first", PngBytes.Join(PngBytes.Chunk("IDAT", Black4x4)), "begin with its header" },
         { "PNG of no size", PngBytes.Join(PngBytes.Header(0, 4)), "empty image" },
-        { "PNG of odd depth", PngBytes.Join(PngBytes.Header(4, 4, depth: 3)), "no colour type 2 with 3 bits" },
-        { "PNG of odd colour", PngBytes.Join(PngBytes.Header(4, 4, color: 5)), "no colour type 5" },
-        { "PNG of odd interlacing", PngBytes.Join(PngBytes.Header(4, 4, interlace: 2)), "interlace" },
+        { "PNG of odd depth", PngBytes.Join(PngBytes.Header(4, 4, depth: 3)), "no PNG of colour type 2 with 3 bits" },
+        { "PNG of odd colour", PngBytes.Join(PngBytes.Header(4, 4, color: 5)), "no PNG of colour type 5" },
+        { "PNG of odd interlacing", PngBytes.Join(PngBytes.Header(4, 4, interlace: 2)), "interlacing 2" },
         { "PNG with a critical chunk", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("ABCD", [])), "'ABCD'" },
-        { "PNG without palette", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5]), "no palette" },
-        { "PNG with too short a palette", Whole(PngBytes.Header(4, 4, color: 3), Enumerable.Repeat((byte)0, 19).Append((byte)2).ToArray(), PngBytes.Chunk("PLTE", new byte[6])), "colour 2 of a palette of 2" },
-        { "PNG with a palette of 4 bytes", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5], PngBytes.Chunk("PLTE", new byte[4])), "palette has 4 bytes" },
-        { "PNG with a short tRNS", Whole(PngBytes.Header(4, 4), new byte[4 * 13], PngBytes.Chunk("tRNS", new byte[2])), "tRNS has 2 bytes" },
+        { "PNG without palette", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5]), "damaged or of an unsupported kind" },
+        { "PNG with a palette of 4 bytes", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5], PngBytes.Chunk("PLTE", new byte[4])),
+            "palette has 4 bytes" },
         { "PNG with a row too few", Whole(PngBytes.Header(4, 4), new byte[3 * 13]), "incomplete" },
-        { "PNG with a row too many", Whole(PngBytes.Header(4, 4), new byte[5 * 13]), "more data" },
-        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()), "filter 5" },
-        { "PNG with no zlib stream", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", new byte[60]), PngBytes.Chunk("IEND", [])), "invalid or incomplete" },
-        { "PNG with a wrong zlib checksum", WrongAdler(), "invalid or incomplete" },
-        { "BMP cut in its header", GoldenFiles.Bytes("bmp-24.bmp")[..30], "truncated within its header" },
+        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()),
+            "damaged or of an unsupported kind" },
+        { "PNG with no zlib stream", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", new byte[60]), PngBytes.Chunk("IEND", [])),
+            "damaged or of an unsupported kind" },
+        { "PNG whose data holds a row too few, interlaced",
+            PngBytes.Join(PngBytes.Header(4, 4, interlace: 1), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])),
+            "interlaced" },
+        { "JPEG of which a part is missing", [.. GoldenFiles.Bytes("jpeg-444.jpg")[..200]], "end is missing" },
+        { "PNG with an empty chunk of pixels",
+            PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", []), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])),
+            "empty or scattered" },
+        { "PNG with a text between its pixels",
+            PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4[..4]), PngBytes.Chunk("tEXt", []),
+                PngBytes.Chunk("IDAT", Black4x4[4..]), PngBytes.Chunk("IEND", [])), "empty or scattered" },
+        { "BMP cut in its header", GoldenFiles.Bytes("bmp-24.bmp")[..30], "truncated" },
         { "BMP cut in its pixels", GoldenFiles.Bytes("bmp-24.bmp")[..^1], "truncated" },
-        { "BMP cut in its runs", GoldenFiles.Bytes("bmp-rle8.bmp")[..^2], "truncated within its run lengths" },
-        { "BMP cut in its palette", GoldenFiles.Bytes("bmp-8.bmp")[..100], "palette" },
+        { "BMP cut in its palette", GoldenFiles.Bytes("bmp-8.bmp")[..100], "truncated" },
         { "BMP of an odd depth", Changed("bmp-24.bmp", 28, 23), "23 bits" },
         { "BMP with JPEG inside", Changed("bmp-24.bmp", 30, 4), "compression 4" },
-        { "BMP with a gap in a mask", Changed("bmp-16-565.bmp", 54, 0x0A), "gap" },
-        { "BMP of an odd header", Changed("bmp-24.bmp", 14, 13), "unknown length" },
         { "PNM cut in its header", "P6 10 "u8.ToArray(), "a number is missing" },
         { "PNM cut in its pixels", "P6 2 2 255\n12345678901"u8.ToArray(), "truncated" },
-        { "PNM cut in its numbers", "P2 2 2 9\n1 2 3 "u8.ToArray(), "truncated" },
-        { "PNM of a wrong maximum", "P5 2 2 70000\n12345678"u8.ToArray(), "70000" },
-        { "PNM with a value too large", "P2 2 1 9\n1 10"u8.ToArray(), "sample is 10" },
-        { "PNM with a wrong digit", "P1 2 1\n02"u8.ToArray(), "0 or 1" },
+        { "PNM of a wrong maximum", "P5 2 2 70000\n12345678"u8.ToArray(), "maximum of 70000" },
+        { "JPEG without its end", GoldenFiles.Bytes("jpeg-444.jpg")[..^1], "end is missing" },
+        { "TIFF in BigTIFF", [.. "II+\0"u8, .. new byte[40]], "no known image format" },
+        { "WebP cut by a byte", GoldenFiles.Bytes("webp-lossless.webp")[..^1], "truncated" },
         { "PNM of no size", "P6 0 4 255\n"u8.ToArray(), "empty image" },
     };
 
@@ -82,7 +88,7 @@ public class BadImageTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
-    [JpegFact]
+    [Fact]
     public void A_huge_jpeg_is_refused_before_memory_is_taken()
     {
         byte[] data = GoldenFiles.Bytes("jpeg-444.jpg");
@@ -93,24 +99,26 @@ public class BadImageTests
 
     [Theory]
     [InlineData("png-rgb8.png")]
-    [InlineData("bmp-rle4.bmp")]
     [InlineData("bmp-24.bmp")]
     [InlineData("pnm-p6.ppm")]
-    [InlineData("pnm-p2.pgm")]
+    [InlineData("webp-lossless.webp")]
+    [InlineData("webp-lossy.webp")]
+    [InlineData("tiff-motorola-rgb8.tif")]
     public void Every_truncation_is_an_error(string name)
     {
         byte[] whole = GoldenFiles.Bytes(name);
-        for (int length = 0; length < whole.Length - 2; length++) // a number's last digit may go unseen
-            Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(whole.AsSpan(0, length), name)).Error);
+        for (int length = 0; length < whole.Length; length++)
+            Assert.Equal(SpadeError.InvalidArgument,
+                Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(whole.AsSpan(0, length), name)).Error);
     }
 
-    [JpegTheory]
+    [Theory]
     [InlineData("jpeg-420.jpg")]
     [InlineData("jpeg-grey.jpg")]
     [InlineData("jpeg-progressive.jpg")]
     public void Every_truncated_jpeg_is_an_error(string name) => Every_truncation_is_an_error(name);
 
-    [JpegFact]
+    [Fact]
     public void A_jpeg_of_endless_scans_is_refused()
     {
         byte[] data = GoldenFiles.Bytes("jpeg-progressive.jpg");
@@ -120,21 +128,13 @@ public class BadImageTests
         Assert.Contains("more than 64 scans", e.Message);
     }
 
-    [JpegFact]
+    [Fact]
     public void Bytes_behind_a_jpeg_do_not_count_as_scans()
     {
         // Cameras append previews and videos.
         byte[] data = [.. GoldenFiles.Bytes("jpeg-420.jpg"), .. Enumerable.Repeat<byte[]>([0xFF, 0xDA, 0, 1], 100).SelectMany(b => b)];
-        GoldenFiles.AssertSame(GoldenFiles.Expected("jpeg-420"), ImageReader.Default.Decode(data, "appended"));
-    }
-
-    [Fact]
-    public void Without_libturbojpeg_the_error_says_how_to_get_it()
-    {
-        Assert.Null(TurboJpeg.Load(["no-such-library"]));
-        var e = Assert.Throws<SpadeException>(() => TurboJpeg.Require(null));
-        Assert.Equal(SpadeError.Unavailable, e.Error);
-        Assert.Contains("install libturbojpeg (Debian: apt-get install libturbojpeg0)", e.Message);
+        GoldenFiles.AssertSame(ImageReader.Default.Decode(GoldenFiles.Bytes("jpeg-420.jpg"), "alone"),
+            ImageReader.Default.Decode(data, "appended"));
     }
 
     [Fact]
@@ -146,14 +146,65 @@ public class BadImageTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
-    [Fact]
-    public void A_decompression_bomb_is_not_inflated()
+    /// <summary>Texts that inflate to 500 MB in a file of half a megabyte each: neither is inflated.</summary>
+    [Theory]
+    [InlineData("zTXt")]
+    [InlineData("iTXt")]
+    [InlineData("iCCP")]
+    public void A_bomb_in_the_metadata_costs_nothing(string type)
     {
-        // 64 MB of zeros behind a header of 4x4 pixels: no more than the 4 rows may come out.
+        byte[] bomb = Bomb(), head = type == "iTXt" ? [.. "key\0\u0001\0\0\0"u8] : [.. "key\0\0"u8];
+        byte[] file = PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk(type, [.. head, .. bomb]), PngBytes.Chunk("IDAT", Black4x4),
+            PngBytes.Chunk("IEND", []));
+        ImageReader.Default.Decode(file, "warm");
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Assert.Equal(new byte[48], ImageReader.Default.Decode(file, "bomb").Pixels);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+    }
+
+    private static byte[] Bomb()
+    {
+        var memory = new MemoryStream();
+        using (var zlib = new System.IO.Compression.ZLibStream(memory, System.IO.Compression.CompressionLevel.Optimal, leaveOpen: true))
+            for (int i = 0; i < 500; i++) zlib.Write(new byte[1 << 20]);
+        return memory.ToArray();
+    }
+
+    [Fact]
+    public void Rows_beyond_the_size_are_not_inflated()
+    {
         byte[] bomb = Whole(PngBytes.Header(4, 4), new byte[64 << 20]);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(bomb, "bomb"));
+        Assert.Contains("more data", Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(bomb, "bomb")).Message);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+    }
+
+    /// <summary>A directory whose values all point at the same bytes: ImageSharp would copy these for each.</summary>
+    [Fact]
+    public void A_TIFF_that_repeats_its_bytes_is_refused()
+    {
+        var file = new MemoryStream();
+        using var writer = new BinaryWriter(file);
+        writer.Write("II*\0"u8);
+        writer.Write(8);
+        writer.Write((ushort)5000);
+        for (int i = 0; i < 5000; i++) { writer.Write((ushort)(1000 + i)); writer.Write((ushort)7); writer.Write(50_000); writer.Write(8); }
+        writer.Write(new byte[64]);
+        Assert.Contains("more than the file holds",
+            Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(file.ToArray(), "bomb")).Message);
+    }
+
+    /// <summary>ImageSharp 2.1.13 skips such first samples as part of the header.</summary>
+    [Fact]
+    public void The_first_sample_of_a_PNM_file_may_look_like_white_space_or_a_comment()
+    {
+        foreach (byte sample in " #\t\r\n"u8)
+        {
+            Assert.Equal([sample, sample, sample, 7, 7, 7], ImageReader.Default.Decode([.. "P5 2 1 255\n"u8, sample, 7], "pgm").Pixels);
+            Assert.Equal([sample, 7, 8], ImageReader.Default.Decode([.. "P6 # x\n1 1\t255 "u8, sample, 7, 8], "ppm").Pixels);
+        }
     }
 
     [Fact]
@@ -161,7 +212,8 @@ public class BadImageTests
     {
         byte[] data = GoldenFiles.Bytes("png-rgb8.png"); // 21x13
         ImageReader.Default.Decode(data, "fits", new(MaxPixels: 21 * 13, MaxFileBytes: data.Length));
-        Assert.Equal(SpadeError.ResourceExhausted, Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "pixels", new(MaxPixels: 21 * 13 - 1))).Error);
+        Assert.Equal(SpadeError.ResourceExhausted,
+            Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "pixels", new(MaxPixels: 21 * 13 - 1))).Error);
         var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, "bytes", new(MaxFileBytes: data.Length - 1)));
         Assert.Equal(SpadeError.ResourceExhausted, e.Error);
         e = Assert.Throws<SpadeException>(() => ImageReader.Default.ReadFile(GoldenFiles.PathOf("png-rgb8.png"), new(MaxFileBytes: 10)));
@@ -212,13 +264,6 @@ public class BadImageTests
         byte[] data = GoldenFiles.Bytes("png-rgb8.png");
         data[30] ^= 1; // IHDR: 8 signature, 4 length, 4 name, 13 body, then the CRC
         return data;
-    }
-
-    private static byte[] WrongAdler()
-    {
-        byte[] zlib = [.. Black4x4];
-        zlib[^1] ^= 1;
-        return PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", zlib), PngBytes.Chunk("IEND", []));
     }
 
     private static byte[] Changed(string name, int at, byte value)

@@ -12,7 +12,7 @@ public class LargeImageTests
         for (int attempt = 0; attempt < 3 && !collected; attempt++)
         {
             var large = DecodeLarge();
-            ImageReader.Default.Decode("P1 1 1 1"u8, "small");
+            ImageReader.Default.Decode("P5 1 1 255 \u0001"u8, "small");
             collected = SpinWait.SpinUntil(() => !large.IsAlive, TimeSpan.FromSeconds(5));
         }
         Assert.True(collected);
@@ -20,5 +20,6 @@ public class LargeImageTests
 
     // Not inlined: the caller's frame is not to hold the image.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference DecodeLarge() => new(ImageReader.Default.Decode([.. "P4 4000 2800 "u8, .. new byte[500 * 2800]], "large").Pixels);
+    private static WeakReference DecodeLarge() =>
+        new(ImageReader.Default.Decode([.. "P5 4000 2800 255 "u8, .. new byte[4000 * 2800]], "large").Pixels);
 }

@@ -37,8 +37,20 @@ internal static class PngBytes
         var chunk = new byte[8 + named.Length];
         BinaryPrimitives.WriteInt32BigEndian(chunk, body.Length);
         named.CopyTo(chunk, 4);
-        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(^4), Crc32.Of(named));
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(^4), Crc32(named));
         return chunk;
+    }
+
+    /// <summary>The checksum of PNG's chunks, bit by bit.</summary>
+    public static uint Crc32(ReadOnlySpan<byte> data)
+    {
+        uint crc = ~0u;
+        foreach (byte b in data)
+        {
+            crc ^= b;
+            for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320);
+        }
+        return ~crc;
     }
 
     public static byte[] Deflate(byte[] raw)

@@ -4,11 +4,12 @@ namespace SpadeCluster.Imaging.Tests;
 
 public class SharedDataTests
 {
-    [SharedJpegFact]
+    [SharedDataFact]
     public void Photographs_and_masks_decode()
     {
         string cookie = SharedData.Path("data", "cookie");
-        string[] photographs = Directory.GetFiles(cookie, "*.jpg", SearchOption.AllDirectories), masks = Directory.GetFiles(cookie, "*.png", SearchOption.AllDirectories);
+        string[] photographs = Directory.GetFiles(cookie, "*.jpg", SearchOption.AllDirectories),
+            masks = Directory.GetFiles(cookie, "*.png", SearchOption.AllDirectories);
         Assert.Equal((77, 32), (photographs.Length, masks.Length));
         foreach (string path in photographs)
         {

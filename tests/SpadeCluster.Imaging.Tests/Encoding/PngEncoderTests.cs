@@ -8,8 +8,17 @@ public class PngEncoderTests
 {
     /// <summary>Noise, waves, flat: each makes another filter win.</summary>
     private static Arbitrary<RgbImage> Images { get; } =
-        (from width in Gen.Choose(1, 70) from height in Gen.Choose(1, 50) from kind in Gen.Choose(0, 2) from seed in Gen.Choose(0, 1 << 20)
-         select kind switch { 0 => Pictures.Noise(new Random(seed), width, height), 1 => Pictures.Waves(width, height), _ => new RgbImage(width, height) }).ToArbitrary();
+        (from width in Gen.Choose(1, 70)
+         from height in Gen.Choose(1, 50)
+         from kind in Gen.Choose(0, 2)
+         from seed in Gen.Choose(0, 1 << 20)
+         select kind switch
+         {
+             0 => Pictures.Noise(new Random(seed), width, height),
+             1 => Pictures.Waves(width, height),
+             _ =>
+             new RgbImage(width, height)
+         }).ToArbitrary();
 
     [Fact]
     public void What_was_written_is_read_back() =>
@@ -32,7 +41,8 @@ public class PngEncoderTests
         bool[] mask = [.. grey.Select(g => g > 99)];
         stream = new MemoryStream();
         PngEncoder.WriteMask(stream, mask, 31, 17);
-        Assert.Equal(mask.SelectMany(m => Enumerable.Repeat((byte)(m ? 255 : 0), 3)), ImageReader.Default.Decode(stream.ToArray(), "mask").Pixels);
+        Assert.Equal(mask.SelectMany(m => Enumerable.Repeat((byte)(m ? 255 : 0), 3)),
+            ImageReader.Default.Decode(stream.ToArray(), "mask").Pixels);
     }
 
     [Fact]

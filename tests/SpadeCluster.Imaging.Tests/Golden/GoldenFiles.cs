@@ -15,10 +15,12 @@ public static class GoldenFiles
 
     /// <summary>Names of the files with one of the extensions.</summary>
     public static string[] Names(params string[] extensions) =>
-        [.. Directory.EnumerateFiles(Folder).Select(f => Path.GetFileName(f)!).Where(f => extensions.Contains(Path.GetExtension(f))).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(Folder).Select(f => Path.GetFileName(f)!).Where(f => extensions.Contains(Path.GetExtension(f)))
+            .Order(StringComparer.Ordinal)];
 
     public static string[] ExpectedNames(string prefix) =>
-        [.. Directory.EnumerateFiles(Path.Combine(Folder, "expected"), prefix + "*").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(Path.Combine(Folder, "expected"), prefix + "*").Select(f => Path.GetFileNameWithoutExtension(f)!)
+            .Order(StringComparer.Ordinal)];
 
     /// <summary>What a file must decode to: raw PPM, parsed here and not by the decoder under test.</summary>
     public static RgbImage Expected(string name)
@@ -35,6 +37,7 @@ public static class GoldenFiles
         Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
         int at = expected.Pixels.AsSpan().CommonPrefixLength(actual.Pixels);
         if (at < expected.Pixels.Length)
-            Assert.Fail($"pixel ({at / 3 % expected.Width}, {at / 3 / expected.Width}), channel {at % 3}: expected {expected.Pixels[at]}, got {actual.Pixels[at]}");
+            Assert.Fail($"pixel ({at / 3 % expected.Width}, {at / 3 / expected.Width}), channel {at % 3}: expected "
+                + $"{expected.Pixels[at]}, got {actual.Pixels[at]}");
     }
 }

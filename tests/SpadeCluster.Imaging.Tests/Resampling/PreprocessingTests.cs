@@ -39,11 +39,13 @@ public class PreprocessingTests
     [InlineData("wide")]
     [InlineData("tall")]
     public void Crop_equals_Pillow_and_torchvision(string name) =>
-        GoldenFiles.AssertSame(GoldenFiles.Expected($"crop-{name}-32-25x24"), Preprocessing.ShorterSideCrop(32, 25, 24).Apply(GoldenFiles.Expected($"crop-{name}")));
+        GoldenFiles.AssertSame(GoldenFiles.Expected($"crop-{name}-32-25x24"),
+            Preprocessing.ShorterSideCrop(32, 25, 24).Apply(GoldenFiles.Expected($"crop-{name}")));
 
     [Fact]
     public void Stretch_is_a_resize() =>
-        GoldenFiles.AssertSame(GoldenFiles.Expected("resample-smooth-16x40"), Preprocessing.Stretch(16, 40).Apply(GoldenFiles.Expected("resample-smooth")));
+        GoldenFiles.AssertSame(GoldenFiles.Expected("resample-smooth-16x40"),
+            Preprocessing.Stretch(16, 40).Apply(GoldenFiles.Expected("resample-smooth")));
 
     [Theory]
     [InlineData("stretch 60x40", 173, 91)]
@@ -56,7 +58,8 @@ public class PreprocessingTests
         var random = new Random(6);
         for (int run = 0; run < 50; run++)
         {
-            var box = new PixelBox(random.Next(preprocessing.Width - 4), random.Next(preprocessing.Height - 4), random.Next(1, 5), random.Next(1, 5));
+            var box = new PixelBox(random.Next(preprocessing.Width - 4), random.Next(preprocessing.Height - 4), random.Next(1, 5),
+                random.Next(1, 5));
             var original = preprocessing.ToOriginal(box, width, height);
             Assert.Equal(original, original.Clamp(width, height));
             var image = new RgbImage(width, height);

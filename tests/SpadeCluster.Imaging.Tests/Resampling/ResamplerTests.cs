@@ -86,11 +86,17 @@ public class ResamplerTests
     public void Enlarge_makes_squares()
     {
         var image = new RgbImage(2, 1, [1, 2, 3, 4, 5, 6]);
-        GoldenFiles.AssertSame(new RgbImage(4, 2, [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6, 1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]), Resampler.Enlarge(image, 2));
+        GoldenFiles.AssertSame(new RgbImage(4, 2, [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6, 1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]),
+            Resampler.Enlarge(image, 2));
     }
 
     private static Arbitrary<(int, int, int, int)> Sizes { get; } =
-        (from a in Gen.Choose(1, 60) from b in Gen.Choose(1, 60) from c in Gen.Choose(1, 90) from d in Gen.Choose(1, 90) select (a, b, c, d)).ToArbitrary();
+        (from a in Gen.Choose(1, 60)
+         from b in Gen.Choose(1, 60)
+         from c in Gen.Choose(1, 90)
+         from d in Gen.Choose(1, 90)
+         select (a, b, c, d))
+        .ToArbitrary();
 
     private static (RgbImage Source, int Width, int Height) Case(string name)
     {

@@ -14,14 +14,19 @@ public class TorchFileTests
         size = struct.unpack("<Q", data[:8])[0]
         header = json.loads(data[8:8 + size])
         header.pop("__metadata__")
-        state = collections.OrderedDict((k, torch.from_numpy(numpy.frombuffer(data, "<f4", (v["data_offsets"][1] - v["data_offsets"][0]) // 4, 8 + size + v["data_offsets"][0]).reshape(v["shape"]).copy())) for k, v in header.items())
+        def tensor(v):
+            first, end = v["data_offsets"]
+            return torch.from_numpy(numpy.frombuffer(data, "<f4", (end - first) // 4, 8 + size + first).reshape(v["shape"]).copy())
+        state = collections.OrderedDict((k, tensor(v)) for k, v in header.items())
         state["bn1.num_batches_tracked"] = torch.tensor(7)
         state._metadata = collections.OrderedDict([("", {"version": 1})])
         torch.save(state, out + "zip.pth")
         torch.save(state, out + "older.pth", _use_new_zipfile_serialization=False)
-        torch.save({"epoch": 3, "lr": 0.1, "state_dict": {k: torch.nn.Parameter(v) if v.is_floating_point() else v for k, v in state.items()}}, out + "checkpoint.pth")
-        torch.save({"half": torch.arange(6).half(), "brain": torch.arange(6).bfloat16(), "double": torch.arange(6).double(), "long": torch.arange(6),
-                    "part": torch.arange(20.)[5:9], "turned": torch.arange(6.).reshape(2, 3).t(), "nan": torch.tensor([1., float("nan")])}, out + "kinds.pth")
+        parameters = {k: torch.nn.Parameter(v) if v.is_floating_point() else v for k, v in state.items()}
+        torch.save({"epoch": 3, "lr": 0.1, "state_dict": parameters}, out + "checkpoint.pth")
+        torch.save({"half": torch.arange(6).half(), "brain": torch.arange(6).bfloat16(), "double": torch.arange(6).double(),
+                    "long": torch.arange(6), "part": torch.arange(20.)[5:9], "turned": torch.arange(6.).reshape(2, 3).t(),
+                    "nan": torch.tensor([1., float("nan")])}, out + "kinds.pth")
         torch.save(torch.nn.Linear(2, 2), out + "model.pth")
         """;
 

@@ -16,7 +16,10 @@ internal static class Torchvision
         size = struct.unpack("<Q", data[:8])[0]
         header = json.loads(data[8:8 + size])
         header.pop("__metadata__")
-        state = {k: torch.from_numpy(numpy.frombuffer(data, "<f4", (v["data_offsets"][1] - v["data_offsets"][0]) // 4, 8 + size + v["data_offsets"][0]).reshape(v["shape"]).copy()) for k, v in header.items()}
+        def tensor(v):
+            first, end = v["data_offsets"]
+            return torch.from_numpy(numpy.frombuffer(data, "<f4", (end - first) // 4, 8 + size + first).reshape(v["shape"]).copy())
+        state = {k: tensor(v) for k, v in header.items()}
         model = getattr(torchvision.models, name)()
         wrong = [k for k in model.load_state_dict(state, strict=False).missing_keys if not k.startswith("fc.") and "num_batches" not in k]
         assert not wrong, wrong
@@ -48,8 +51,10 @@ internal static class Torchvision
     /// <summary>Runs a script; returns what it complained about.</summary>
     public static string Run(string script, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Python, ["-W", "ignore", "-c", script, .. arguments]) {
-            RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(Python, ["-W", "ignore", "-c", script, .. arguments])
+        {
+            RedirectStandardError = true
+        })!;
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0 ? "" : $"exit code {process.ExitCode}: {errors}";

@@ -12,27 +12,68 @@ internal static class ClusterCommand
     /// <summary>Spade:DrainTime, as silos have it by default, the time their host adds, and some for a busy machine.</summary>
     private static readonly TimeSpan Drain = TimeSpan.FromSeconds(40);
 
-    public static Command Create() => new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, their members in a private PostgreSQL.") { Up(), Down() };
+    public static Command Create() =>
+        new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, their members in a private PostgreSQL.")
+        {
+            Up(), Down(),
+        };
 
-    private static Option<string> Folder() => new("--folder") { Description = "Folder for the cluster's database, logs and process ids.", HelpName = "DIR", DefaultValueFactory = _ => ".spade-cluster" };
+    private static Option<string> Folder() =>
+        new("--folder")
+        {
+            Description = "Folder for the cluster's database, logs and process ids.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => ".spade-cluster"
+        };
 
     private static Command Up()
     {
         var folder = Folder();
-        var gallery = new Option<string>("--gallery") { Description = "Folder of the galleries, which all silos share.", HelpName = "DIR", DefaultValueFactory = _ => CommonOptions.GalleryFolder };
-        var model = new Option<string?>("--model") { Description = $"Built-in model or model folder for new categories; those beside the folder serve galleries that were built with them. Default: the built-in models, and those below ./{Engines.ModelsFolder}.", HelpName = "MODEL" };
-        var silos = CommonOptions.Bounded(new Option<int>("--silos") { Description = "Silos: one gateway with the extractors, the rest hold galleries.", DefaultValueFactory = _ => 3 }, 1, 16);
-        var shards = CommonOptions.Bounded(new Option<int>("--shards") { Description = "Shards of new categories.", DefaultValueFactory = _ => 2 }, 1, 64);
-        var devices = new Option<string>("--devices") { Description = "Devices of the gateway's extractors, separated by commas: cpu, cuda:N.", DefaultValueFactory = _ => "cpu" };
+        var gallery = new Option<string>("--gallery")
+        {
+            Description = "Folder of the galleries, which all silos share.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => CommonOptions.GalleryFolder
+        };
+        var model = new Option<string?>("--model")
+        {
+            Description =
+            $"Built-in model or model folder for new categories; those beside the folder serve galleries that were built with them. "
+            + $"Default: the built-in models, and those below ./{Engines.ModelsFolder}.",
+            HelpName = "MODEL"
+        };
+        var silos = CommonOptions.Bounded(new Option<int>("--silos")
+        {
+            Description =
+            "Silos: one gateway with the extractors, the rest hold galleries.",
+            DefaultValueFactory = _ => 3
+        }, 1, 16);
+        var shards = CommonOptions.Bounded(new Option<int>("--shards")
+        {
+            Description = "Shards of new categories.",
+            DefaultValueFactory = _ => 2
+        }, 1, 64);
+        var devices = new Option<string>("--devices")
+        {
+            Description =
+            "Devices of the gateway's extractors, separated by commas: cpu, cuda:N.",
+            DefaultValueFactory = _ => "cpu"
+        };
         var down = new Option<bool>("--down") { Description = "Stop it instead: the same as 'spade cluster down'." };
-        var command = new Command("up", "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards, devices, model, folder, gallery, down };
+        var command = new Command("up",
+            "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards,
+            devices, model, folder, gallery, down };
         command.SetAction(async (parsed, cancellation) =>
         {
             if (parsed.GetValue(down)) return await DownAsync(parsed.GetRequiredValue(folder));
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder)), state = Path.Combine(root, "silos.json");
-            if (File.Exists(state)) throw new SpadeException(SpadeError.FailedPrecondition, $"a cluster is up already in '{root}': 'spade cluster down' stops it");
+            if (File.Exists(state))
+                throw new SpadeException(SpadeError.FailedPrecondition,
+                    $"a cluster is up already in '{root}': 'spade cluster down' stops it");
             if (GalleryPlace.IsDatabase(parsed.GetRequiredValue(gallery)))
-                throw new SpadeException(SpadeError.InvalidArgument, "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a folder with --gallery");
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a "
+                    + "folder with --gallery");
             // Silos would say it too, each in its log.
             var chosen = ModelSource.Of(parsed.GetValue(model));
             chosen.Open();
@@ -68,7 +109,8 @@ internal static class ClusterCommand
                 await StopAsync(root, TimeSpan.Zero);
                 throw;
             }
-            foreach (var (silo, process, log) in running) Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
+            foreach (var (silo, process, log) in running)
+                Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
             Console.WriteLine($"up; score with: spade score --server 127.0.0.1:{running[0].Silo.GrpcPort} --category NAME IMAGE...");
             Console.WriteLine($"console and HTTP API: {console}");
             return 0;
@@ -89,14 +131,17 @@ internal static class ClusterCommand
         string root = Path.GetFullPath(folder);
         if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is up in '{root}'");
         var (stopped, killed) = await StopAsync(root, Drain);
-        Console.WriteLine($"stopped {stopped} silo(s){(killed > 0 ? $", {killed} of them killed since they took longer than {Drain.TotalSeconds} s," : "")} and the database");
+        Console.WriteLine($"stopped {stopped} "
+            + $"silo(s){(killed > 0 ? $", {killed} of them killed since they took longer than {Drain.TotalSeconds} s," : "")} and the "
+            + $"database");
         return 0;
     }
 
     /// <summary>As deploy/kubernetes has them: with an extractor of the gateway's own, images stay where they were decoded.</summary>
     private static IEnumerable<SiloProcess> Plan(int silos)
         => silos == 1 ? [SiloProcess.New("silo-1", "gateway,gallery,extractor")]
-            : [SiloProcess.New("gateway", "gateway,extractor"), .. Enumerable.Range(1, silos - 1).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))];
+            : [SiloProcess.New("gateway", "gateway,extractor"),
+                .. Enumerable.Range(1, silos - 1).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))];
 
     /// <param name="patience">How long silos may finish what they have.</param>
     private static async Task<(int Stopped, int Killed)> StopAsync(string root, TimeSpan patience)
@@ -104,9 +149,11 @@ internal static class ClusterCommand
         string state = Path.Combine(root, "silos.json");
         // A process id may have a new owner by now: only what runs the silo is stopped.
         Process[] silos = [.. (JsonSerializer.Deserialize<int[]>(File.ReadAllText(state)) ?? [])
-            .Where(id => File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").Contains("spade.dll", StringComparison.Ordinal)).Select(Process.GetProcessById)];
+            .Where(id => File.Exists($"/proc/{id}/cmdline")
+                && File.ReadAllText($"/proc/{id}/cmdline").Contains("spade.dll", StringComparison.Ordinal)).Select(Process.GetProcessById)];
         // The gateway, which is first, before those that it still needs for what it has.
-        int killed = await EndAsync(silos[..Math.Min(1, silos.Length)], patience) + await EndAsync(silos[Math.Min(1, silos.Length)..], patience);
+        int killed = await EndAsync(silos[..Math.Min(1, silos.Length)], patience)
+            + await EndAsync(silos[Math.Min(1, silos.Length)..], patience);
         PrivatePostgres.Stop(Path.Combine(root, "postgres"));
         Directory.Delete(Path.Combine(root, "postgres"), recursive: true);
         File.Delete(state);

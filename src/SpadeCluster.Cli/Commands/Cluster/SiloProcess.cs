@@ -11,7 +11,8 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
     /// <summary>Long enough for a machine whose processors all work for others.</summary>
     private static readonly TimeSpan ReadyTime = TimeSpan.FromMinutes(3);
 
-    public static SiloProcess New(string name, string roles) => new(name, roles, PrivatePostgres.FreePort(), PrivatePostgres.FreePort(), PrivatePostgres.FreePort());
+    public static SiloProcess New(string name, string roles) =>
+        new(name, roles, PrivatePostgres.FreePort(), PrivatePostgres.FreePort(), PrivatePostgres.FreePort());
 
     /// <param name="program">spade.dll.</param>
     /// <param name="settings">Further settings, such as Spade:Galleries.</param>
@@ -52,8 +53,10 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
         await limit.CancelAsync();
         cancellationToken.ThrowIfCancellationRequested();
         if (first.IsCompletedSuccessfully && !process.HasExited) return;
-        string problem = process.HasExited ? $"ended with exit code {process.ExitCode}" : $"was not ready within {ReadyTime.TotalMinutes:0} minutes";
-        throw new SpadeException(SpadeError.Unavailable, $"silo {Name} {problem}; its log, {log}, ends with:\n{string.Join('\n', File.ReadLines(log).TakeLast(LogLines))}");
+        string problem = process.HasExited
+            ? $"ended with exit code {process.ExitCode}" : $"was not ready within {ReadyTime.TotalMinutes:0} minutes";
+        throw new SpadeException(SpadeError.Unavailable,
+            $"silo {Name} {problem}; its log, {log}, ends with:\n{string.Join('\n', File.ReadLines(log).TakeLast(LogLines))}");
     }
 
     private async Task ReadyAsync(CancellationToken cancellationToken)

@@ -20,7 +20,8 @@ internal static class ClusteringSchema
             await using var exists = new NpgsqlCommand("SELECT to_regclass('orleansquery') IS NOT NULL", connection, transaction);
             if (await exists.ExecuteScalarAsync(cancellationToken) is not true)
             {
-                using var resource = new StreamReader(typeof(ClusteringSchema).Assembly.GetManifestResourceStream("SpadeCluster.Cli.Silo.OrleansClustering.sql")!);
+                const string Script = "SpadeCluster.Cli.Silo.Clustering.OrleansClustering.sql";
+                using var resource = new StreamReader(typeof(ClusteringSchema).Assembly.GetManifestResourceStream(Script)!);
                 await ExecuteAsync(await resource.ReadToEndAsync(cancellationToken));
             }
             await transaction.CommitAsync(cancellationToken);
@@ -34,7 +35,8 @@ internal static class ClusteringSchema
         }
         catch (NpgsqlException e)
         {
-            throw new SpadeException(SpadeError.Unavailable, $"the clustering database is not usable: {e.Message}; check Spade:ConnectionString", e);
+            throw new SpadeException(SpadeError.Unavailable,
+                $"the clustering database is not usable: {e.Message}; check Spade:ConnectionString", e);
         }
     }
 }

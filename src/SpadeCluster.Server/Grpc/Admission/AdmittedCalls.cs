@@ -15,7 +15,9 @@ internal static class AdmittedCalls
     {
         endpoints.Add(endpoint =>
         {
-            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Type != MethodType.Unary || endpoint.RequestDelegate is not { } call) return;
+            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Type != MethodType.Unary
+                || endpoint.RequestDelegate is not { } call)
+                return;
             endpoint.RequestDelegate = async context =>
             {
                 AdmissionControl.Place place;
@@ -23,7 +25,8 @@ internal static class AdmittedCalls
                 {
                     var head = await MessageHead.PeekAsync(context.Request.BodyReader, context.RequestAborted);
                     var services = context.RequestServices;
-                    place = services.GetRequiredService<AdmissionControl>().Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes) ?? 0);
+                    place = services.GetRequiredService<AdmissionControl>()
+                        .Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes) ?? 0);
                 }
                 catch (SpadeException e)
                 {

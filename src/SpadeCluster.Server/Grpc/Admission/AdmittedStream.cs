@@ -6,7 +6,8 @@ namespace SpadeCluster.Server.Grpc.Admission;
 /// <summary>A client's stream of images in chunks. Each message is read when there is room for it; until then it stays with the
 /// client.</summary>
 /// <param name="stopping">This server is to stop.</param>
-internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCallContext context, AdmissionControl admission, GrpcOptions options, CancellationToken stopping) : IDisposable
+internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCallContext context, AdmissionControl admission,
+    GrpcOptions options, CancellationToken stopping) : IDisposable
 {
     private AdmissionControl.Place? _place;
 
@@ -42,8 +43,10 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
         }
         catch (Exception) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw stopping.IsCancellationRequested ? new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one")
-                : new SpadeException(SpadeError.InvalidArgument, $"the rest of an image did not come within {options.DefaultDeadline.TotalSeconds:0} s; send its chunks without pause");
+            throw stopping.IsCancellationRequested
+                ? new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one")
+                : new SpadeException(SpadeError.InvalidArgument,
+                    $"the rest of an image did not come within {options.DefaultDeadline.TotalSeconds:0} s; send its chunks without pause");
         }
     }
 

@@ -38,6 +38,7 @@ internal readonly record struct MessageHead(bool Compressed, uint Length)
     /// <summary>Bytes that the message may take in memory: a compressed one, all that one may have.</summary>
     /// <exception cref="SpadeException">ResourceExhausted: more than <paramref name="most"/>.</exception>
     public long Bytes(int most) => Length > most
-        ? throw new SpadeException(SpadeError.ResourceExhausted, $"a message of {Length:N0} bytes is more than the {most:N0} this server takes; send a smaller image")
+        ? throw new SpadeException(SpadeError.ResourceExhausted,
+            $"a message of {Length:N0} bytes is more than the {most:N0} this server takes; send a smaller image")
         : Compressed ? most : Length;
 }

@@ -8,16 +8,21 @@ namespace SpadeCluster.Server.Grpc.Errors;
 /// <summary>The one place where failures become statuses. What is unexpected is logged here, and clients learn only that.</summary>
 internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) : Interceptor
 {
-    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context,
+        UnaryServerMethod<TRequest, TResponse> continuation)
         => TranslateAsync(context, () => continuation(request, context));
 
-    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
+    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream,
+        ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
         => TranslateAsync(context, () => continuation(requestStream, context));
 
-    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
         => TranslateAsync(context, () => WithResult(continuation(request, responseStream, context)));
 
-    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream,
+        IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
         => TranslateAsync(context, () => WithResult(continuation(requestStream, responseStream, context)));
 
     private async Task<T> TranslateAsync<T>(ServerCallContext context, Func<Task<T>> call)
@@ -37,12 +42,14 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
         {
             throw DateTime.UtcNow >= context.Deadline
-                ? new RpcException(new Status(StatusCode.DeadlineExceeded, "the call's deadline passed; allow more time, or send less at once"))
+                ? new RpcException(new Status(StatusCode.DeadlineExceeded,
+                    "the call's deadline passed; allow more time, or send less at once"))
                 : new RpcException(new Status(StatusCode.Cancelled, "the client gave up"));
         }
         catch (OperationCanceledException)
         {
-            throw new RpcException(new Status(StatusCode.DeadlineExceeded, "the call took longer than this server allows calls without a deadline; set one"));
+            throw new RpcException(new Status(StatusCode.DeadlineExceeded,
+                "the call took longer than this server allows calls without a deadline; set one"));
         }
         catch (IOException) when (context.CancellationToken.IsCancellationRequested)
         {

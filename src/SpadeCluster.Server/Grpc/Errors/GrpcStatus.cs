@@ -28,7 +28,8 @@ internal static class GrpcStatus
         var code = CodeOf(e.Error);
         var status = new RpcStatus { Code = (int)code, Message = e.Message };
         status.Details.Add(Pack("google.rpc.ErrorInfo", new RpcErrorInfo { Reason = e.Error.ToString(), Domain = Domain }));
-        if (e.RetryAfter is { } delay) status.Details.Add(Pack("google.rpc.RetryInfo", new RpcRetryInfo { RetryDelay = Duration.FromTimeSpan(delay) }));
+        if (e.RetryAfter is { } delay)
+            status.Details.Add(Pack("google.rpc.RetryInfo", new RpcRetryInfo { RetryDelay = Duration.FromTimeSpan(delay) }));
         return new RpcException(new Status(code, e.Message), new Metadata { { DetailsTrailer, status.ToByteArray() } });
     }
 
@@ -44,15 +45,16 @@ internal static class GrpcStatus
     }
 
     /// <summary>A refusal of the server's pipeline - no key, wrong role, wrong name - as a gRPC client reads it.</summary>
-    public static void Refuse(HttpResponse response, int httpStatus, string detail) => Refuse(response, new RpcException(new Status(httpStatus switch
-    {
-        StatusCodes.Status401Unauthorized => StatusCode.Unauthenticated,
-        StatusCodes.Status403Forbidden => StatusCode.PermissionDenied,
-        StatusCodes.Status404NotFound => StatusCode.Unimplemented,
-        StatusCodes.Status429TooManyRequests => StatusCode.ResourceExhausted,
-        < StatusCodes.Status500InternalServerError => StatusCode.InvalidArgument,
-        _ => StatusCode.Internal,
-    }, detail)));
+    public static void Refuse(HttpResponse response, int httpStatus, string detail) =>
+        Refuse(response, new RpcException(new Status(httpStatus switch
+        {
+            StatusCodes.Status401Unauthorized => StatusCode.Unauthenticated,
+            StatusCodes.Status403Forbidden => StatusCode.PermissionDenied,
+            StatusCodes.Status404NotFound => StatusCode.Unimplemented,
+            StatusCodes.Status429TooManyRequests => StatusCode.ResourceExhausted,
+            < StatusCodes.Status500InternalServerError => StatusCode.InvalidArgument,
+            _ => StatusCode.Internal,
+        }, detail)));
 
     public static bool IsGrpc(this HttpRequest request)
         => request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true;
@@ -60,5 +62,6 @@ internal static class GrpcStatus
     public static Error ToError(SpadeException e)
         => new() { Code = (int)CodeOf(e.Error), Message = e.Message, RetryAfterMs = (uint)(e.RetryAfter?.TotalMilliseconds ?? 0) };
 
-    private static Any Pack(string type, IMessage message) => new() { TypeUrl = "type.googleapis.com/" + type, Value = message.ToByteString() };
+    private static Any Pack(string type, IMessage message) =>
+        new() { TypeUrl = "type.googleapis.com/" + type, Value = message.ToByteString() };
 }

@@ -19,7 +19,9 @@ internal sealed class ChunkedImage(int maxBytes)
         _first ??= chunk ?? throw new SpadeException(SpadeError.InvalidArgument, "the request has no image");
         long length = (_data?.Length ?? 0) + (chunk?.Data.Length ?? 0);
         if (length > maxBytes)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"{(_first.Name.Length > 0 ? _first.Name : "image")}: larger than the {maxBytes} bytes this server takes; send a smaller one");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{(_first.Name.Length > 0 ? _first.Name : "image")}: larger than the {maxBytes} bytes this server takes; send a "
+                + $"smaller one");
         if (!more && _data is null) return true;
         _data ??= new MemoryStream();
         if (chunk is not null) _data.Write(chunk.Data.Span);

@@ -30,7 +30,8 @@ internal static class ImageSources
     }
 
     public static ImageSource From(Image? image)
-        => image is null ? throw new SpadeException(SpadeError.InvalidArgument, "the request has no image") : From(image, image.Data.Memory);
+        => image is null ? throw new SpadeException(SpadeError.InvalidArgument, "the request has no image")
+        : From(image, image.Data.Memory);
 
     /// <summary>Messages are not written to, so an array that is all of the data need not be copied.</summary>
     private static byte[] ToFile(ReadOnlyMemory<byte> data)

@@ -39,9 +39,15 @@ internal static class ScoreMapping
         if (score.Tau is { } tau) result.Tau = tau;
         if (score.Flagged is { } flagged) result.Flagged = flagged;
         result.Regions.Add(score.Regions.Select(ToMessage));
-        result.Neighbours.Add(score.Neighbours.Select(n => new Neighbour { ImageId = n.ImageId, Source = n.Source, Distance = n.Distance }));
+        result.Neighbours.Add(score.Neighbours.Select(n =>
+            new Neighbour { ImageId = n.ImageId, Source = n.Source, Distance = n.Distance }));
         if (includeMap && scored.Result.Map is { } map)
-            result.AnomalyMap = new Spade.V1.AnomalyMap { Width = map.Width, Height = map.Height, Values = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(map.Values)) };
+            result.AnomalyMap = new Spade.V1.AnomalyMap
+            {
+                Width = map.Width,
+                Height = map.Height,
+                Values = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(map.Values))
+            };
         return result;
     }
 
@@ -51,7 +57,14 @@ internal static class ScoreMapping
         InputArea = r.InputArea,
         Peak = r.Peak,
         PeakAt = ToMessage(r.PeakAt),
-        Evidence = r.Evidence is null ? null : new Evidence { ImageId = r.Evidence.ImageId, Source = r.Evidence.Source, Input = ToMessage(r.Evidence.Input), Distance = r.Evidence.Distance },
+        Evidence = r.Evidence is null
+        ? null : new Evidence
+        {
+            ImageId = r.Evidence.ImageId,
+            Source = r.Evidence.Source,
+            Input = ToMessage(r.Evidence.Input),
+            Distance = r.Evidence.Distance
+        },
     };
 
     private static Point ToMessage(PhotoPoint p) => new() { X = p.X, Y = p.Y };

@@ -17,7 +17,8 @@ namespace SpadeCluster.Server.Grpc.Scoring;
 /// <summary>spade.v1.Scoring over any <see cref="IScoringService"/>.</summary>
 /// <param name="decisions">Logs what is scored; null: nobody keeps a log here.</param>
 internal sealed class ScoringGrpcService(
-    IScoringService scoring, AdmissionControl admission, ScoringSlots slots, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime, DecisionService? decisions = null)
+    IScoringService scoring, AdmissionControl admission, ScoringSlots slots, IOptions<GrpcOptions> options,
+    IHostApplicationLifetime lifetime, DecisionService? decisions = null)
     : Spade.V1.Scoring.ScoringBase
 {
     public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
@@ -26,15 +27,22 @@ internal sealed class ScoringGrpcService(
         CheckSize(request.Image);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         if (context.Deadline == DateTime.MaxValue) limit.CancelAfter(options.Value.DefaultDeadline);
-        return new ScoreResponse { Result = ScoreMapping.ToMessage(await ScoreAsync(request.Category, source, context, limit.Token), request.IncludeMap) };
+        return new ScoreResponse
+        {
+            Result =
+            ScoreMapping.ToMessage(await ScoreAsync(request.Category, source, context, limit.Token), request.IncludeMap)
+        };
     }
 
-    public override async Task ScoreStream(IAsyncStreamReader<ScoreStreamRequest> requestStream, IServerStreamWriter<ScoreStreamResponse> responseStream, ServerCallContext context)
+    public override async Task ScoreStream(IAsyncStreamReader<ScoreStreamRequest> requestStream,
+        IServerStreamWriter<ScoreStreamResponse> responseStream, ServerCallContext context)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         // Answers in the order of the requests. Full: reading pauses, and with it the client, by HTTP/2's flow control.
-        var answers = Channel.CreateBounded<Task<ScoreStreamResponse>>(new BoundedChannelOptions(options.Value.StreamConcurrency) { SingleReader = true, SingleWriter = true });
-        using var requests = new AdmittedStream<ScoreStreamRequest>(requestStream, context, admission, options.Value, lifetime.ApplicationStopping);
+        var answers = Channel.CreateBounded<Task<ScoreStreamResponse>>(
+            new BoundedChannelOptions(options.Value.StreamConcurrency) { SingleReader = true, SingleWriter = true });
+        using var requests = new AdmittedStream<ScoreStreamRequest>(requestStream, context, admission, options.Value,
+            lifetime.ApplicationStopping);
         var reading = ReadAsync(requests, answers.Writer, context, stop.Token);
         try
         {
@@ -50,7 +58,8 @@ internal sealed class ScoringGrpcService(
         }
     }
 
-    private async Task ReadAsync(AdmittedStream<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers, ServerCallContext context, CancellationToken cancellationToken)
+    private async Task ReadAsync(AdmittedStream<ScoreStreamRequest> requests, ChannelWriter<Task<ScoreStreamResponse>> answers,
+        ServerCallContext context, CancellationToken cancellationToken)
     {
         try
         {
@@ -61,7 +70,10 @@ internal sealed class ScoringGrpcService(
             {
                 var request = requests.Current;
                 if (!more) CheckOrder(first, first = request);
-                else if (request.RequestId != first!.RequestId) throw new SpadeException(SpadeError.InvalidArgument, $"request {request.RequestId} began before the last chunk of request {first.RequestId}; send 'more' in all but the last chunk");
+                else if (request.RequestId != first!.RequestId)
+                    throw new SpadeException(SpadeError.InvalidArgument,
+                        $"request {request.RequestId} began before the last chunk of request {first.RequestId}; send 'more' in all but "
+                        + $"the last chunk");
                 more = request.More;
                 try
                 {
@@ -77,7 +89,11 @@ internal sealed class ScoringGrpcService(
                     // This image's fault: its remaining chunks are skipped and the stream goes on.
                     image.Reset();
                     skipping = true;
-                    await answers.WriteAsync(Task.FromResult(new ScoreStreamResponse { RequestId = first.RequestId, Error = GrpcStatus.ToError(e) }), cancellationToken);
+                    await answers.WriteAsync(Task.FromResult(new ScoreStreamResponse
+                    {
+                        RequestId = first.RequestId,
+                        Error = GrpcStatus.ToError(e)
+                    }), cancellationToken);
                 }
                 if (skipping) requests.Forget();
                 if (!more) requests.TakePlace()?.Dispose();
@@ -92,7 +108,8 @@ internal sealed class ScoringGrpcService(
         }
     }
 
-    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable? place, ServerCallContext context, CancellationToken cancellationToken)
+    private async Task<ScoreStreamResponse> AnswerAsync(ScoreStreamRequest request, ImageSource source, IDisposable? place,
+        ServerCallContext context, CancellationToken cancellationToken)
     {
         using (place)
         {
@@ -101,7 +118,11 @@ internal sealed class ScoringGrpcService(
             try
             {
                 var scored = await ScoreAsync(request.Category, source, context, limit.Token);
-                return new ScoreStreamResponse { RequestId = request.RequestId, Result = ScoreMapping.ToMessage(scored, request.IncludeMap) };
+                return new ScoreStreamResponse
+                {
+                    RequestId = request.RequestId,
+                    Result = ScoreMapping.ToMessage(scored, request.IncludeMap)
+                };
             }
             catch (SpadeException e)
             {
@@ -109,16 +130,26 @@ internal sealed class ScoringGrpcService(
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                return new ScoreStreamResponse { RequestId = request.RequestId, Error = new Error { Code = (int)StatusCode.DeadlineExceeded, Message = $"{source.Name}: not scored within {options.Value.DefaultDeadline.TotalSeconds:0} s; try again" } };
+                return new ScoreStreamResponse
+                {
+                    RequestId = request.RequestId,
+                    Error = new Error
+                    {
+                        Code = (int)StatusCode.DeadlineExceeded,
+                        Message = $"{source.Name}: not scored within {options.Value.DefaultDeadline.TotalSeconds:0} s; try again"
+                    }
+                };
             }
         }
     }
 
-    private async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, ServerCallContext context, CancellationToken cancellationToken)
+    private async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, ServerCallContext context,
+        CancellationToken cancellationToken)
     {
         var user = context.GetHttpContext().User;
         user.Require(CategoryName.Check(category));
-        if (decisions is null) return await slots.RunAsync(() => scoring.ScoreAsync(category, source, cancellationToken), cancellationToken);
+        if (decisions is null)
+            return await slots.RunAsync(() => scoring.ScoreAsync(category, source, cancellationToken), cancellationToken);
         var image = new SentImage(SentImage.Harmless(source.Name, "image"), await source.ReadAsync(cancellationToken));
         return (await decisions.ScoreAsync(category, image, ScoreEndpoints.DefaultLine, user.CallerName(), cancellationToken)).Scored;
     }
@@ -132,6 +163,8 @@ internal sealed class ScoringGrpcService(
     private void CheckSize(Image image)
     {
         if (image.Data.Length > options.Value.MaxImageBytes)
-            throw new SpadeException(SpadeError.ResourceExhausted, $"{image.Name}: {image.Data.Length} bytes are more than the {options.Value.MaxImageBytes} this server takes; send a smaller one");
+            throw new SpadeException(SpadeError.ResourceExhausted,
+                $"{image.Name}: {image.Data.Length} bytes are more than the {options.Value.MaxImageBytes} this server takes; send a "
+                + $"smaller one");
     }
 }

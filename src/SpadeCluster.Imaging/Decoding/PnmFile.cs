@@ -1,0 +1,45 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Imaging;
+
+/// <summary>
+/// P5 and P6 files: raw pixels behind a header of text, which go the way of a camera's frames. ImageSharp 2.1.13 does not read
+/// them: it takes the first pixels for white space or a comment where they look like it, which is one photograph in fifty.
+/// </summary>
+internal static class PnmFile
+{
+    public static bool IsPnm(ReadOnlySpan<byte> data) =>
+        data.Length >= 3 && data[0] == 'P' && data[1] is >= (byte)'1' and <= (byte)'6' && IsSpaceOrComment(data[2]);
+
+    /// <exception cref="SpadeException">InvalidArgument: truncated, damaged, not supported. ResourceExhausted: over the limits.</exception>
+    public static RgbImage Read(ReadOnlySpan<byte> data, ImageLimits limits)
+    {
+        if (data[1] is not ((byte)'5' or (byte)'6'))
+            throw DecodeError.Because($"PNM of the kind P{(char)data[1]} is not supported; save it as P5 or P6, or as PNG");
+        int at = 2;
+        long width = Number(data, ref at), height = Number(data, ref at), max = Number(data, ref at);
+        limits.CheckSize(width, height);
+        if (max != 255) throw DecodeError.Because($"PNM with a maximum of {max} is not supported, only 255; save it as PNG");
+        at++;
+        long needed = width * height * (data[1] == '6' ? 3 : 1), there = Math.Max(0, data.Length - at);
+        if (there < needed)
+            throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels take {needed:N0} bytes, it has {there:N0}");
+        return RawImage.ToRgb(data[1] == '6' ? RawFormat.Rgb8 : RawFormat.Gray8, (int)width, (int)height, data.Slice(at, (int)needed));
+    }
+
+    /// <summary>The next number, behind white space and comments from # to the end of the line.</summary>
+    private static long Number(ReadOnlySpan<byte> data, ref int at)
+    {
+        for (; at < data.Length && IsSpaceOrComment(data[at]); at++)
+            if (data[at] == '#')
+                while (at + 1 < data.Length && data[at] != '\n') at++;
+        int start = at;
+        long number = 0;
+        for (; at < data.Length && char.IsAsciiDigit((char)data[at]) && at - start < 10; at++)
+            number = (10 * number) + data[at] - '0';
+        return at > start && at < data.Length && IsSpaceOrComment(data[at]) ? number
+            : throw DecodeError.Because("the PNM file is damaged or truncated: a number is missing in its header");
+    }
+
+    private static bool IsSpaceOrComment(byte b) => b is (byte)' ' or (byte)'\t' or (byte)'\n' or (byte)'\r' or (byte)'#';
+}
