@@ -40,7 +40,7 @@ internal static class GalleryMapping
         GateDistances = [.. c.GateDistances],
         Scores = [.. c.Scores],
         Suspects = [.. c.Suspects.Select(s => new Scoring.Suspect(ToId(s.ImageId), s.Score, s.Next, s.Accepted))],
-        Highest = [.. c.Highest.Select(h => new Scoring.NormalScore(ToImage(h.Image), h.Score))],
+        Highest = [.. c.Highest.Select(h => new Scoring.NormalScore(ToId(h.ImageId), h.Score))],
     };
 
     private static SpadeCluster.Galleries.GalleryImage ToImage(Proto.GalleryImage i)

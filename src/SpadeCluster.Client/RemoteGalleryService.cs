@@ -49,10 +49,7 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
         string category, Scoring.ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         var request = new CalibrateRequest { Category = category, Options = Mapping.ToMessage(options), Author = author };
-        var calibrated = await client.CalibrateAsync(request, progress, cancellationToken);
-        // A version does not keep which normals score highest: only this answer has them.
-        var complete = await CompleteAsync(calibrated, cancellationToken);
-        return complete with { Calibration = GalleryMapping.ToCalibration(calibrated.Calibration) };
+        return await CompleteAsync(await client.CalibrateAsync(request, progress, cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> AcceptAsync(

@@ -90,7 +90,7 @@ internal static class GalleryCommands
             string[] problems = [.. outcomes.Select(o => o.Problem).OfType<string>()];
             var report = new AddReport(name, manifest?.Version, outcomes.Count(o => o.Status == AddStatus.Added),
                 outcomes.Count(o => o.Status == AddStatus.Duplicate), problems, manifest?.Calibration is not null,
-                NormalScoreRow.Of(manifest?.Calibration), SuspectRow.Of(manifest));
+                NormalScoreRow.Of(manifest), SuspectRow.Of(manifest));
             if (asJson) CliJson.WriteLine(report, CliJson.Default.AddReport);
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (!asJson)

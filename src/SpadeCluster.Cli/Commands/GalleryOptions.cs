@@ -44,7 +44,7 @@ internal sealed class RemoteOptions
         string[] given = [.. _local.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
         if (given.Length > 0)
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"with --server the server works by its own galleries, models and devices: leave out {string.Join(", ", given)}, or --server");
+                $"a server uses its own galleries, models and devices: leave out {string.Join(", ", given)}, or --server");
         var options = SpadeClientOptions.For(address.Split(','));
         key ??= Environment.GetEnvironmentVariable(KeyVariable);
         if (!string.IsNullOrEmpty(key)) options.Headers["authorization"] = $"Bearer {key}";

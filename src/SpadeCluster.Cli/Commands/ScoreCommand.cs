@@ -37,8 +37,8 @@ internal static class ScoreCommand
             using var scoring = new ScoringService(
                 store, engines, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
             if (manifest.Calibration is null)
-                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are judged by its newest version " +
-                    $"that is, or get raw scores only; run 'spade gallery calibrate {manifest.Category}'");
+                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: its newest version that is scores " +
+                    $"images, or they get raw scores only; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 
             return await ScoreAllAsync(files, parsed.GetValue(json), async (source, ct) =>

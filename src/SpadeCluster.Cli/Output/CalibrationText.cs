@@ -28,8 +28,8 @@ internal static class CalibrationText
         }
         if (c.Rate > options.Alpha)
             Line($"{c.Scores.Count} normals are too few to promise {options.Alpha:P2}: that takes {Math.Ceiling(1 / options.Alpha) - 1:0}");
-        if (c.Highest.Count > 0)
-            Line($"highest among the normals: {string.Join(", ", c.Highest.Select(h => Text($"{h.Score:G5} {h.Image.Source}")))}");
+        if (NormalScoreRow.Of(manifest) is { } highest)
+            Line($"highest among the normals: {string.Join(", ", highest.Select(h => Text($"{h.RawScore:G5} {h.Source}")))}");
         foreach (var s in SuspectRow.Of(manifest))
             Line($"suspect{(s.Accepted ? " (accepted)" : "")}: {s.RawScore:G5}, the next has {s.NextScore:G5}: {s.ImageId}  {s.Source}");
         if (!c.Suspects.Any(s => !s.Accepted)) return;

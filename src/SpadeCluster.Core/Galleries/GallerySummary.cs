@@ -15,10 +15,13 @@ public sealed record GallerySummary(string Category, int Version, int Images, in
 /// <summary>A normal and its score against the others.</summary>
 public sealed record NormalScoreRow(string ImageId, string Source, double RawScore)
 {
-    /// <returns>Null where the calibration was not made just now.</returns>
-    public static IReadOnlyList<NormalScoreRow>? Of(Calibration? c)
-        => c is { Highest.Count: > 0 }
-        ? [.. c.Highest.Select(h => new NormalScoreRow(h.Image.Id.ToString(), h.Image.Source, h.Score))] : null;
+    /// <returns>Null where there is no calibration, or one that did not keep them.</returns>
+    public static IReadOnlyList<NormalScoreRow>? Of(GalleryManifest? m)
+    {
+        if (m?.Calibration is not { Highest.Count: > 0 } c) return null;
+        var sources = m.Images.ToDictionary(i => i.Id, i => i.Source);
+        return [.. c.Highest.Select(h => new NormalScoreRow(h.Image.ToString(), sources.GetValueOrDefault(h.Image, ""), h.Score))];
+    }
 }
 
 /// <summary>A normal far outside the others, with its score against them and the next lower one.</summary>
@@ -37,7 +40,7 @@ public sealed record GalleryImageRow(string ImageId, string Source, string Sha25
 /// <summary>A category with its thresholds and images.</summary>
 /// <param name="PromisedFalseRejectRate">What <paramref name="PromisedTheta"/>, the conformal threshold, keeps.</param>
 /// <param name="EstimatedFalseRejectRate">Of theta, with a 95 % interval.</param>
-/// <param name="HighestNormals">After calibrating: the normals that score highest against the others, highest first.</param>
+/// <param name="HighestNormals">The normals that score highest against the others, highest first.</param>
 public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate,
     ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images,
     double? PromisedTheta, double? Review, RateInterval? EstimatedFalseRejectRate, IReadOnlyList<SuspectRow> Suspects,
@@ -47,5 +50,5 @@ public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, 
         GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
         [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))],
         m.Calibration?.PromisedTheta, m.Calibration?.Review, m.Calibration?.EstimatedRate, SuspectRow.Of(m),
-            NormalScoreRow.Of(m.Calibration));
+            NormalScoreRow.Of(m));
 }

@@ -39,8 +39,7 @@ public sealed record Calibration
     /// <summary>What distances are set against; null: nothing.</summary>
     public UsualDistances? Usual { get; init; }
 
-    /// <summary>The normals with the highest scores, highest first: told by the calibration itself, not kept with it.</summary>
-    [JsonIgnore]
+    /// <summary>The few normals with the highest scores, highest first.</summary>
     public IReadOnlyList<NormalScore> Highest { get; init; } = [];
 
     /// <summary>The conformal quantile of all scores: a further normal exceeds it with probability at most <see cref="Rate"/>, if
@@ -100,4 +99,4 @@ public sealed record Calibration
 }
 
 /// <summary>A normal's score against the others.</summary>
-public readonly record struct NormalScore(GalleryImage Image, double Score);
+public readonly record struct NormalScore(ImageId Image, double Score);

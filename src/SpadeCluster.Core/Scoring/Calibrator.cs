@@ -48,13 +48,13 @@ public static class Calibrator
                 maps[i] = map.Score;
             }
         }
-        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image, score))
+        NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image.Id, score))
             .OrderByDescending(s => s.Score)];
         double[] ascending = [.. highest.Select(h => h.Score).Reverse()];
         double limit = ThresholdEstimate.SuspectLimit(ascending);
         Suspect[] suspects = [.. highest.Zip(highest.Skip(1)).TakeWhile(pair => pair.First.Score > limit)
-            .Select(pair => new Suspect(pair.First.Image.Id, pair.First.Score, pair.Second.Score,
-                manifest.Accepted.Contains(pair.First.Image.Id)))];
+            .Select(pair => new Suspect(pair.First.Image, pair.First.Score, pair.Second.Score,
+                manifest.Accepted.Contains(pair.First.Image)))];
         Array.Sort(gate);
         Array.Sort(maps);
         return new Calibration

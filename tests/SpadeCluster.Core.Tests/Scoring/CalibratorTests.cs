@@ -48,9 +48,9 @@ public class CalibratorTests
         Assert.Equal(calibration.Scores.Reverse().Take(3), calibration.Highest.Select(h => h.Score));
         foreach (var (image, score) in calibration.Highest)
         {
-            var query = new QueryImage(image.Id, (await store.ReadFeaturesAsync(manifest.Category, image.Id, manifest.Model)).Pooled,
-                await store.ReadPyramidAsync(manifest.Category, image.Id, manifest.Model));
-            Assert.Equal(score, (await gallery.Coordinator.ScoreAsync(query, options, null, exclude: image.Id)).Map!.Score);
+            var query = new QueryImage(image, (await store.ReadFeaturesAsync(manifest.Category, image, manifest.Model)).Pooled,
+                await store.ReadPyramidAsync(manifest.Category, image, manifest.Model));
+            Assert.Equal(score, (await gallery.Coordinator.ScoreAsync(query, options, null, exclude: image)).Map!.Score);
         }
     }
 

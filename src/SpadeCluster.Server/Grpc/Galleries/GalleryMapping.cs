@@ -130,7 +130,7 @@ internal static class GalleryMapping
             GateDistances = { c.GateDistances },
             Scores = { c.Scores },
             Suspects = { c.Suspects.Select(ToMessage) },
-            Highest = { c.Highest.Select(h => new NormalScore { Image = ToMessage(h.Image), Score = h.Score }) },
+            Highest = { c.Highest.Select(h => new NormalScore { ImageId = h.Image.ToString(), Score = h.Score }) },
         };
         if (c.Review is { } review) message.Review = review;
         return message;
