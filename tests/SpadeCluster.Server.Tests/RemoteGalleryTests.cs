@@ -26,7 +26,7 @@ public sealed partial class RemoteGalleryTests : IDisposable
             await SameAsync(0, "gallery add discs good --alpha 0.2", "--model", BuiltInModels.OrientedEnergy);
             await SameAsync(3, "gallery add discs good odd broken --reason more");
             await SameAsync(0, "gallery show discs");
-            await SameAsync(3, "gallery accept discs 5.png --reason good");
+            await SameAsync(4, "gallery accept discs 5.png --reason good");
             await SameAsync(0, "gallery accept discs odd/0.png --reason good");
             await SameAsync(0, "gallery calibrate discs --alpha 0.3 --threshold conformal");
             await SameAsync(0, "gallery retire discs good/1.png good/2.png --reason blurred");
