@@ -61,7 +61,8 @@ internal static class ScoreCommand
         {
             try
             {
-                var score = await scoreAsync(Files.Source(file), cancellation);
+                // A server knows the file without its folder.
+                var score = await scoreAsync(Files.Source(file), cancellation) with { File = file };
                 scored++;
                 if (score.Verdict is { } verdict) verdicts[verdict] = verdicts.GetValueOrDefault(verdict) + 1;
                 if (json) CliJson.WriteLine(score, CliJson.Default.ImageScore);
