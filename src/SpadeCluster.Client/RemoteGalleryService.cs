@@ -75,19 +75,8 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
     public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default)
         => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true, Version = version }, cancellationToken);
 
-    public async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
-        => GalleryDiff.Between(
-            await GetVersionAsync(category, from, cancellationToken), await GetVersionAsync(category, to, cancellationToken));
-
     public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
-        => throw NotOverGrpc("small pictures are served over HTTP");
-
-    public ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default)
-        => throw NotOverGrpc("galleries are compacted where they are stored");
-
-    public ValueTask<IReadOnlyList<string>> VerifyAsync(
-        string category, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
-        => throw NotOverGrpc("galleries are verified where they are stored");
+        => throw new SpadeException(SpadeError.InvalidArgument, "a server does not offer small pictures over gRPC: they are served over HTTP");
 
     /// <summary>The answer to a change, with the images: it only counts them.</summary>
     private ValueTask<GalleryManifest> CompleteAsync(Gallery changed, CancellationToken cancellationToken)
@@ -95,7 +84,4 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
 
     private async ValueTask<GalleryManifest> ReadAsync(GetGalleryRequest request, CancellationToken cancellationToken)
         => GalleryMapping.ToManifest(await client.CallAsync((c, o) => c.GetGalleryAsync(request, o), cancellationToken));
-
-    private static SpadeException NotOverGrpc(string instead)
-        => new(SpadeError.InvalidArgument, $"a server does not offer this over gRPC: {instead}");
 }

@@ -44,8 +44,9 @@ public static class ClusterHosting
             o.ConfigureSiloInboundConnection(StaleConnections.Watch);
         });
         services.AddSingleton<LostSilos>();
+        services.AddSingleton<GrainCalls>();
         services.AddSingleton<SiloCalls>();
-        services.AddSingleton<ManifestCache>();
+        services.AddSingleton(s => new ManifestCache(s.GetRequiredService<IGalleryStore>().ReadVersionAsync));
         services.AddSingleton<SteadyVersions>();
         services.AddSingleton<ShardCache>();
         services.AddSingleton<ShardCoordinators>();

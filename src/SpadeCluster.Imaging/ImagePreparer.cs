@@ -21,7 +21,6 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed");
         // Not the image: what is prepared lives as long as it is scored, and would keep a hundred megabytes of pixels with it.
-        var (width, height) = (image.Width, image.Height);
-        return new PreparedImage(Preprocessing.Apply(image), width, height, p => Preprocessing.ToOriginal(p.X, p.Y, width, height));
+        return new PreparedImage(Preprocessing.Apply(image), Preprocessing.Geometry(image.Width, image.Height));
     }
 }

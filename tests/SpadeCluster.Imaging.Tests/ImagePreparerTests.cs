@@ -9,6 +9,7 @@ public class ImagePreparerTests
         long before = GC.GetTotalMemory(forceFullCollection: true);
         var prepared = new ImagePreparer(Preprocessing.Stretch(32, 32)).Prepare(file, "a");
         Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 16 << 20); // the photograph has 33 MB
-        Assert.Equal((4000, 2800, (625.0, 262.5)), (prepared.OriginalWidth, prepared.OriginalHeight, prepared.ToOriginal((5, 3))));
+        Assert.Equal((4000, 2800, (625.0, 262.5)), (prepared.Geometry.OriginalWidth, prepared.Geometry.OriginalHeight,
+            prepared.Geometry.ToOriginal(5, 3)));
     }
 }

@@ -25,7 +25,8 @@ public sealed class SyntheticEngine : IFeatureEngines, IFeatureExtractor, IImage
         if (file.SequenceEqual("bad"u8)) throw new SpadeException(SpadeError.InvalidArgument, $"{name}: not an image");
         var pixels = new byte[3 * Model.InputWidth * Model.InputHeight];
         SHA256.HashData(file).CopyTo(pixels, 0);
-        return new PreparedImage(new RgbImage(Model.InputWidth, Model.InputHeight, pixels), Model.InputWidth, Model.InputHeight, p => p);
+        return new PreparedImage(new RgbImage(Model.InputWidth, Model.InputHeight, pixels),
+            InputGeometry.Same(Model.InputWidth, Model.InputHeight));
     }
 
     public ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,

@@ -30,6 +30,18 @@ internal static class ServeCommand
             $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} where only that exists.",
             HelpName = "DIR"
         };
+        var cluster = new Option<string?>("--cluster")
+        {
+            Description = "Serve the galleries of a cluster from outside it: Orleans gateways of its silos (Spade:GatewayPort), "
+                + "separated by commas.",
+            HelpName = "HOST:PORT"
+        };
+        var clusterId = new Option<string>("--cluster-id")
+        {
+            Description = "The cluster's name (Spade:ClusterId), with --cluster.",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => new SiloOptions().ClusterId
+        };
         var urls = new Option<string[]>("--urls")
         {
             Description =
@@ -122,13 +134,15 @@ internal static class ServeCommand
         var command = new Command("serve",
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
-            gallery, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch, keep,
+            gallery, cluster, clusterId, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch, keep,
             keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var store = GalleryPlace.Open(Folder(parsed.GetValue(gallery)));
+            string[]? gateways = parsed.GetValue(cluster)?.Split(',');
+            if (gateways is not null) RefuseWithCluster(parsed, [gallery, model, memory, .. extractor.All]);
+            var store = gateways is null ? GalleryPlace.Open(Folder(parsed.GetValue(gallery))) : null;
             var settings = extractor.Read(parsed);
             var options = defaults with
             {
@@ -153,10 +167,11 @@ internal static class ServeCommand
                 builder.Services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests, o.MaxBytes) =
                     (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue),
                         Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));
-                builder.AddSingleSilo(store, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
+                if (gateways is not null) builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId));
+                else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
             });
             // Opened now: a model or a device that cannot be had is an error of the start, not of the first photograph.
-            server.Services.GetRequiredService<DeviceEngines>().Open();
+            if (gateways is null) server.Services.GetRequiredService<DeviceEngines>().Open();
             try
             {
                 await server.StartAsync(cancellation);
@@ -166,14 +181,28 @@ internal static class ServeCommand
                 throw new SpadeException(SpadeError.Unavailable,
                     $"cannot listen on {string.Join(", ", options.Urls.Concat(options.GrpcUrls))}: {e.Message}", e);
             }
+            catch (Exception e) when (gateways is not null && e is OrleansException or TimeoutException)
+            {
+                throw new SpadeException(SpadeError.Unavailable,
+                    $"no gateway of cluster '{parsed.GetValue(clusterId)}' answers at {string.Join(", ", gateways)}: check --cluster, "
+                    + "--cluster-id and the silos' Spade:GatewayPort", e);
+            }
             string grpcAt = options.GrpcUrls.Count > 0 ? $", gRPC at {string.Join(", ", options.GrpcUrls)}" : "";
-            Console.WriteLine($"serving '{store.Location}' at {string.Join(", ", options.Urls)}{grpcAt}; stop with Ctrl+C");
-            if ((await store.ListCategoriesAsync(cancellation)).Count == 0)
+            Console.WriteLine($"serving {(store is null ? $"cluster '{parsed.GetValue(clusterId)}'" : $"'{store.Location}'")} at {string.Join(", ", options.Urls)}{grpcAt}; stop with Ctrl+C");
+            if (store is not null && (await store.ListCategoriesAsync(cancellation)).Count == 0)
                 Console.WriteLine("no galleries are there yet: add one in the console, or with 'spade gallery add'");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });
         return command;
+    }
+
+    private static void RefuseWithCluster(ParseResult parsed, IEnumerable<Option> local)
+    {
+        string[] given = [.. local.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
+        if (given.Length > 0)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"a cluster has its own galleries, models and devices: leave out {string.Join(", ", given)}, or --cluster");
     }
 
     private static double Megabytes(long bytes) => bytes / (double)(1 << 20);

@@ -78,16 +78,16 @@ internal static partial class SiloHosting
     {
         if (options.Clustering == ClusteringKind.Localhost)
         {
-            silo.UseLocalhostClustering(options.SiloPort, gatewayPort: 0, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort),
+            silo.UseLocalhostClustering(options.SiloPort, options.GatewayPort, new IPEndPoint(IPAddress.Loopback, options.PrimaryPort),
                 serviceId: "spade", clusterId: options.ClusterId);
         }
         else
         {
             silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.ConnectionString));
-            // No Orleans clients: the cluster's door is gRPC.
             if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address)
-                silo.ConfigureEndpoints(address, options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
-            else silo.ConfigureEndpoints(options.SiloPort, gatewayPort: 0);
+                silo.ConfigureEndpoints(address, options.SiloPort, options.GatewayPort,
+                    listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
+            else silo.ConfigureEndpoints(options.SiloPort, options.GatewayPort);
         }
         silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));
         silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.SiloName);

@@ -51,6 +51,10 @@ public sealed class SiloOptions
     [Range(1, 65535)]
     public int SiloPort { get; set; } = 11111;
 
+    /// <summary>Orleans clients to this silo, such as 'spade serve --cluster'; 0: none. They may do everything: never expose it.</summary>
+    [Range(0, 65535)]
+    public int GatewayPort { get; set; }
+
     /// <summary>Silo port of the silo that knows the members, with localhost clustering.</summary>
     [Range(1, 65535)]
     public int PrimaryPort { get; set; } = 11111;

@@ -1,17 +1,15 @@
 using SpadeCluster.Galleries;
-using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Cluster.Resilience;
 
 namespace SpadeCluster.Cluster.Categories;
 
 /// <summary>Current versions as the categories' grains tell them.</summary>
-internal sealed class CategoryVersions(IGrainFactory grains, SiloCalls calls) : IVersionWatch
+internal sealed class CategoryVersions(IGrainFactory grains, GrainCalls calls) : IVersionWatch
 {
     public async ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default)
     {
         var grain = grains.GetGrain<ICategoryGrain>(CategoryName.Check(category));
-        int version = await calls.CallAsync(SiloRole.Gateway, (_, _) =>
-            grain.WaitForVersionAsync(seen ?? 0, cancellationToken), cancellationToken);
+        int version = await calls.CallAsync(_ => grain.WaitForVersionAsync(seen ?? 0, cancellationToken), cancellationToken);
         return version > 0 ? version
             : throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
     }

@@ -1,12 +1,11 @@
 using SpadeCluster.Galleries;
-using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Cluster.Resilience;
 using SpadeCluster.Cluster.Scoring;
 
 namespace SpadeCluster.Cluster.Categories;
 
-/// <summary>A gateway's side of changes: begins them at the category's grain and follows them to their end.</summary>
-internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string author)
+/// <summary>The caller's side of changes: begins them at the category's grain and follows them to their end.</summary>
+internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string author)
 {
     private static readonly ChangeProgress Begun = new(ChangeState.Waiting, 0, 0);
 
@@ -23,18 +22,18 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         Task sending = Task.CompletedTask;
         try
         {
-            var silo = await calls.CallAsync(SiloRole.Gateway, (_, _) => grain.BeginAsync(job, change, author), stop.Token);
+            var silo = await calls.CallAsync(_ => grain.BeginAsync(job, change, author), stop.Token);
             if (images is not null) sending = SendAsync(grain, job, silo, images, added, started.Task, stop);
             // Following is also the sign of life of this gateway, however slowly its client sends images.
             for (var seen = Begun; ;)
             {
-                var progress = await calls.CallAsync(SiloRole.Gateway, (_, _) => grain.FollowAsync(job, seen, stop.Token), stop.Token);
+                var progress = await calls.CallAsync(_ => grain.FollowAsync(job, seen, stop.Token), stop.Token);
                 if (progress.State != ChangeState.Waiting) started.TrySetResult();
                 if (progress.Done > seen.Done) done?.Report(progress.Done);
                 seen = progress;
                 if (seen.State != ChangeState.Done) continue;
                 await sending;
-                // Whoever changed it here is judged here by what they changed.
+                // The next image that comes through here is scored by what was changed.
                 if (seen.Version > 0) await grains.GetGrain<ICoordinatorGrain>(category).AdvanceAsync(seen.Version, stop.Token);
                 return seen.Version;
             }
@@ -67,7 +66,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, SiloCalls calls, string 
         catch (Exception e)
         {
             await stop.CancelAsync();
-            if (SiloCalls.IsLostSilo(e))
+            if (GrainCalls.IsLostSilo(e))
                 throw new SpadeException(SpadeError.Unavailable, "the silo that was adding the images is lost; repeat the addition", e);
             throw;
         }

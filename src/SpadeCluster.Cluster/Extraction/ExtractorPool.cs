@@ -124,7 +124,7 @@ internal sealed class Extracted(ExtractorPool pool, ExtractorSlot slot, ExtractR
             if (pyramid is not null) pool.CountSent(slot, "pyramid", pyramid.Shapes.Sum(s => 2L * s.Length));
             return pyramid;
         }
-        catch (Exception e) when (SiloCalls.IsLostSilo(e))
+        catch (Exception e) when (GrainCalls.IsLostSilo(e))
         {
             return null;
         }

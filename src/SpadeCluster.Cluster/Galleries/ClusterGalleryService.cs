@@ -5,8 +5,9 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Galleries;
 
-/// <summary>Changes go to the category's grain, reading to the store.</summary>
-internal sealed class ClusterGalleryService(GalleryService reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
+/// <summary>Changes go to the category's grain.</summary>
+/// <param name="reading">In a silo, the store's reader.</param>
+internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
 {
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
         string? reason = null, CancellationToken cancellationToken = default)
@@ -52,18 +53,8 @@ internal sealed class ClusterGalleryService(GalleryService reading, ChangeCalls 
     public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default) =>
         reading.GetVersionAsync(category, version, cancellationToken);
 
-    public ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default) =>
-        reading.DiffAsync(category, from, to, cancellationToken);
-
     public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default) =>
         reading.GetThumbnailAsync(category, id, cancellationToken);
-
-    /// <summary>Publishes nothing, so it only needs the store's lock.</summary>
-    public ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default) =>
-        reading.CompactAsync(category, retention, cancellationToken);
-
-    public ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null,
-        CancellationToken cancellationToken = default) => reading.VerifyAsync(category, progress, cancellationToken);
 
     private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done,
         CancellationToken cancellationToken)

@@ -12,9 +12,8 @@ namespace SpadeCluster.Cluster.Galleries;
 /// gallery silos. At a gateway, every change goes to the category's grain; the grain applies it with <see cref="Local"/>.
 /// </summary>
 internal sealed class ClusterGalleryServices(
-    IGalleryStore store, ClusterEngines engines, ShardCoordinators coordinators, IGrainFactory grains, SiloCalls calls,
-    ManifestCache manifests,
-    IOptions<GalleryOptions> options, TimeProvider clock, ThumbnailEncoder? thumbnails = null) : IGalleryServices
+    IGalleryStore store, ClusterEngines engines, ShardCoordinators coordinators, IGrainFactory grains, GrainCalls calls,
+    ManifestCache manifests, IOptions<GalleryOptions> options, TimeProvider clock, ThumbnailEncoder? thumbnails = null) : IGalleryServices
 {
     public IGalleryService For(string author) =>
         new ClusterGalleryService(Local(author), new ChangeCalls(grains, calls, author), manifests);

@@ -8,7 +8,7 @@ namespace SpadeCluster.Cluster.Resilience;
 
 /// <summary>
 /// Silos that this one could not reach a moment ago. The cluster agrees on a loss after several probes; a process that
-/// was killed refuses connections at once. Whoever is told here goes to another silo meanwhile, and calls that the lost silo
+/// was killed refuses connections at once. Callers go to another silo meanwhile, and calls that the lost silo
 /// had taken are not waited for. Every call is idempotent, so a false alarm costs work and nothing else.
 /// <para>Where the machine is there and the port is shut, the process is gone for certain, since a silo listens as long as it
 /// is one: the cluster is told, without waiting for probes. That matters beyond the calls to it, because every silo keeps a
@@ -45,19 +45,7 @@ internal sealed partial class LostSilos : IDisposable
     /// <summary>Completes when a silo is found lost from now on.</summary>
     public Task WhenLost(SiloAddress silo) => EntryOf(silo).Lost.Task;
 
-    /// <summary>Learns from a failed call.</summary>
-    /// <param name="e">Orleans names the silo it could not reach in the text only - the one called, or the one that knows
-    /// where the called grain is.</param>
-    public void Learn(Exception e, IEnumerable<KnownSilo> silos)
-    {
-        if (e is not SiloUnavailableException && !e.Message.Contains("ConnectionFailedException", StringComparison.Ordinal)) return;
-        foreach (var silo in silos)
-        {
-            // This one's own address stands there too, as the sender's.
-            if (!silo.Address.Equals(_self) && e.Message.Contains($"{silo.Address}", StringComparison.Ordinal)) Avoid(silo.Address);
-        }
-    }
-
+    /// <summary>A call to a silo failed: others are preferred for a while, and the silo is looked after.</summary>
     public void Avoid(SiloAddress silo)
     {
         var entry = EntryOf(silo);

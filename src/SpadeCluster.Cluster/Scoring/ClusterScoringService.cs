@@ -1,18 +1,21 @@
-using SpadeCluster.Galleries;
 using SpadeCluster.Cluster.Categories;
+using SpadeCluster.Cluster.Resilience;
+using SpadeCluster.Cluster.Shards;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Scoring;
 
-/// <summary>Scoring at a gateway: the photograph goes to the category's coordinator in this process.</summary>
-internal sealed class ClusterScoringService(IGrainFactory grains) : IScoringService
+/// <summary>Scoring by the category's coordinator: in this process where it is a gateway, else behind one.</summary>
+internal sealed class ClusterScoringService(IGrainFactory grains, GrainCalls calls, ManifestCache manifests) : IScoringService
 {
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
         var coordinator = grains.GetGrain<ICoordinatorGrain>(CategoryName.Check(category));
-        var answer = await coordinator.ScoreAsync(new ImageFile(source.Name, await source.ReadAsync(cancellationToken)), cancellationToken);
-        // Orleans places stateless workers elsewhere only when this silo is leaving.
-        return answer.Score ?? throw new SpadeException(SpadeError.Unavailable,
-            "this gateway is leaving the cluster; go on with another one");
+        var image = new ImageFile(source.Name, await source.ReadAsync(cancellationToken));
+        var answer = await calls.CallAsync(_ => coordinator.ScoreAsync(image, cancellationToken), cancellationToken);
+        var manifest = await manifests.GetAsync(category, answer.Version, cancellationToken);
+        return new ScoredImage(image.Name, answer.Id, answer.Prepared, manifest,
+            answer.Result with { Calibration = manifest.Calibration });
     }
 }

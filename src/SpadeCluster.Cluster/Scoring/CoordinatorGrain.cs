@@ -17,8 +17,8 @@ namespace SpadeCluster.Cluster.Scoring;
 /// </summary>
 [StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
 internal sealed class CoordinatorGrain(
-    ManifestCache manifests, ShardCoordinators coordinators, BoundedDecoding decoding, ExtractorPool extractors, CategoryVersions versions,
-    SteadyVersions steady, TimeProvider clock)
+    IGalleryStore store, ManifestCache manifests, ShardCoordinators coordinators, BoundedDecoding decoding, ExtractorPool extractors,
+    CategoryVersions versions, SteadyVersions steady, TimeProvider clock)
     : Grain, ICoordinatorGrain
 {
     private const int VersionAttempts = 3;
@@ -41,7 +41,7 @@ internal sealed class CoordinatorGrain(
     {
         try
         {
-            return new CoordinatedScore(await Task.Run(() => ScoreCurrentAsync(image, cancellationToken), cancellationToken));
+            return await Task.Run(() => ScoreCurrentAsync(image, cancellationToken), cancellationToken);
         }
         catch (SpadeException e) when (e.Error == SpadeError.NotFound)
         {
@@ -65,7 +65,7 @@ internal sealed class CoordinatorGrain(
         }
     }
 
-    private async Task<ScoredImage> ScoreCurrentAsync(ImageFile image, CancellationToken cancellationToken)
+    private async Task<CoordinatedScore> ScoreCurrentAsync(ImageFile image, CancellationToken cancellationToken)
     {
         using var activity = SpadeMeter.Activities.StartActivity("spade.score")?.SetTag("spade.category", Category);
         for (int attempt = 1; ; attempt++)
@@ -73,7 +73,7 @@ internal sealed class CoordinatorGrain(
             try
             {
                 var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest
-                    : await JudgeAsync(await manifests.CurrentAsync(Category, cancellationToken), cancellationToken);
+                    : await JudgeAsync(await CurrentAsync(cancellationToken), cancellationToken);
                 return await ScoreAsync(manifest, image, cancellationToken);
             }
             catch (VersionGoneException e) when (attempt < VersionAttempts)
@@ -86,6 +86,10 @@ internal sealed class CoordinatorGrain(
         }
     }
 
+    private async ValueTask<int> CurrentAsync(CancellationToken cancellationToken)
+        => await store.ReadCurrentVersionAsync(CategoryName.Check(Category), cancellationToken)
+            ?? throw new SpadeException(SpadeError.NotFound, $"no category '{Category}'; 'spade gallery list' shows what there is");
+
     /// <summary>The version that images are judged by while a version is the current one.</summary>
     private async ValueTask<GalleryManifest> JudgeAsync(int current, CancellationToken cancellationToken)
     {
@@ -95,7 +99,7 @@ internal sealed class CoordinatorGrain(
             : await manifests.GetAsync(Category, await steady.ChooseAsync(Category, current, cancellationToken), cancellationToken);
     }
 
-    private async Task<ScoredImage> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
+    private async Task<CoordinatedScore> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
         var prepared = await decoding.PrepareAsync(manifest.Preprocessing, image.Bytes, image.Name, cancellationToken);
@@ -111,7 +115,7 @@ internal sealed class CoordinatorGrain(
             var query = new QueryImage(ImageId.Of(image.Bytes), extracted.Pooled, extracted.PyramidAsync);
             var result = await coordinators.For(manifest)
                 .ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
-            return new ScoredImage(image.Name, query.Id, prepared, manifest,
+            return new CoordinatedScore(query.Id, prepared, manifest.Version,
                 result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
         }
         finally

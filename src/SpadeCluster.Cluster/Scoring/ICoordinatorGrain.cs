@@ -1,29 +1,31 @@
 using SpadeCluster.Cluster.Categories;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Scoring;
 
 /// <summary>
-/// Scores a category's images on the gateway that was asked (key: category). A stateless worker: it is always in the
-/// caller's process, so image and map are passed by reference and nothing is sent for asking it.
+/// Scores a category's images (key: category). One worker on every gateway: a gateway asks its own, by reference; a client
+/// outside the cluster asks that of the gateway it is connected to.
 /// </summary>
 [Alias("spade.ICoordinatorGrain")]
 public interface ICoordinatorGrain : IGrainWithStringKey
 {
-    /// <remarks>The caller's token is its deadline; Orleans' own, for lost messages, has no job within a process.</remarks>
-    [Alias("score"), ResponseTimeout("1.00:00:00")]
+    /// <remarks>The caller's token is its deadline.</remarks>
+    [Alias("score"), ResponseTimeout("00:10:00")]
     Task<CoordinatedScore> ScoreAsync([Immutable] ImageFile image, CancellationToken cancellationToken);
 
-    /// <summary>Returns when it knows of this version or a later one, and judges accordingly.</summary>
+    /// <summary>Returns when it knows of this version or a later one, and scores accordingly.</summary>
     [Alias("advance")]
     Task AdvanceAsync(int version, CancellationToken cancellationToken);
 }
 
-/// <summary>A score within its process. It holds the photograph, the gallery's manifest and the map, and is not made to travel:
-/// sent to another silo, it would arrive empty.</summary>
+/// <param name="Id">The photograph's id.</param>
+/// <param name="Prepared">The photograph, prepared.</param>
+/// <param name="Version">The gallery version that scored it.</param>
+/// <param name="Result">Sent to another process, it loses its calibration, which is the version's.</param>
 [GenerateSerializer, Alias("spade.coordinated-score"), Immutable]
-public sealed class CoordinatedScore(ScoredImage? score)
-{
-    [field: NonSerialized]
-    public ScoredImage? Score { get; } = score;
-}
+public sealed record CoordinatedScore(
+    [property: Id(0)] ImageId Id, [property: Id(1)] PreparedImage Prepared, [property: Id(2)] int Version,
+    [property: Id(3)] ScoreResult Result);

@@ -3,18 +3,13 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>The manifests this silo read last, two per category - the current one, and the one that images are judged by until
-/// that is calibrated: eight shards of a category parse one once. Safe for concurrent calls.</summary>
-internal sealed class ManifestCache(IGalleryStore store)
+/// <summary>The manifests this process read last, two per category - the current one, and the one that scores images until that is
+/// calibrated: eight shards of a category parse one once. Safe for concurrent calls.</summary>
+/// <param name="read">Reads a version of a category, or throws NotFound.</param>
+internal sealed class ManifestCache(Func<string, int, CancellationToken, ValueTask<GalleryManifest>> read)
 {
     private const int Kept = 2;
     private readonly ConcurrentDictionary<string, GalleryManifest[]> _read = new(StringComparer.Ordinal);
-
-    /// <summary>The current version's number.</summary>
-    /// <exception cref="SpadeException">NotFound: no such category.</exception>
-    public async ValueTask<int> CurrentAsync(string category, CancellationToken cancellationToken = default)
-        => await store.ReadCurrentVersionAsync(CategoryName.Check(category), cancellationToken)
-            ?? throw new SpadeException(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
 
     /// <exception cref="VersionGoneException">It has been compacted away.</exception>
     public async ValueTask<GalleryManifest> GetAsync(string category, int version, CancellationToken cancellationToken = default)
@@ -22,7 +17,7 @@ internal sealed class ManifestCache(IGalleryStore store)
         if (_read.TryGetValue(category, out var known) && Array.Find(known, m => m.Version == version) is { } found) return found;
         try
         {
-            var manifest = await store.ReadVersionAsync(category, version, cancellationToken);
+            var manifest = await read(category, version, cancellationToken);
             _read.AddOrUpdate(category, [manifest], (_, others) => [manifest, .. others.Where(m => m.Version != version).Take(Kept - 1)]);
             return manifest;
         }

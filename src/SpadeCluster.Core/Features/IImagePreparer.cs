@@ -1,12 +1,27 @@
 namespace SpadeCluster.Features;
 
-/// <summary>A photograph prepared for a model, and the map from its pixels back to the photograph's.</summary>
+/// <summary>A photograph prepared for a model.</summary>
 /// <param name="Input">The model's input, in the size the model asks for.</param>
+/// <param name="Geometry">Where the input's pixels lie in the photograph.</param>
+public sealed record PreparedImage(RgbImage Input, InputGeometry Geometry);
+
+/// <summary>Where the input's pixels lie in the photograph, which was resized and then cut.</summary>
 /// <param name="OriginalWidth">Width of the photograph in pixels.</param>
 /// <param name="OriginalHeight">Height of the photograph in pixels.</param>
-/// <param name="ToOriginal">Maps a point in input pixels to one in photograph pixels.</param>
-public sealed record PreparedImage(RgbImage Input, int OriginalWidth, int OriginalHeight,
-    Func<(double X, double Y), (double X, double Y)> ToOriginal);
+/// <param name="ResizedWidth">Its width after resizing.</param>
+/// <param name="ResizedHeight">Its height after resizing.</param>
+/// <param name="Left">First column of the resized photograph that is in the input.</param>
+/// <param name="Top">First row of the resized photograph that is in the input.</param>
+public sealed record InputGeometry(int OriginalWidth, int OriginalHeight, int ResizedWidth, int ResizedHeight, int Left = 0, int Top = 0)
+{
+    /// <summary>A photograph that is the input as it is.</summary>
+    public static InputGeometry Same(int width, int height) => new(width, height, width, height);
+
+    /// <summary>Where a point of the input lies in the photograph. Coordinates are continuous: pixel (x, y) covers x to x + 1,
+    /// y to y + 1, its centre is at (x + 0.5, y + 0.5).</summary>
+    public (double X, double Y) ToOriginal(double x, double y)
+        => ((Left + x) * OriginalWidth / ResizedWidth, (Top + y) * OriginalHeight / ResizedHeight);
+}
 
 /// <summary>Decodes photographs and brings them to a model's input size.</summary>
 public interface IImagePreparer

@@ -32,10 +32,6 @@ public sealed partial class GalleryService
         return history;
     }
 
-    public async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
-        => GalleryDiff.Between(await GetVersionAsync(category, from, cancellationToken),
-            await GetVersionAsync(category, to, cancellationToken));
-
     public async ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
     {
         var current = await GetAsync(category, cancellationToken);
@@ -43,6 +39,8 @@ public sealed partial class GalleryService
             : throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image {id}");
     }
 
+    /// <summary>Reads every byte of every kept version.</summary>
+    /// <returns>One sentence per damaged or missing version or image; empty when all is well.</returns>
     public async ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
     {

@@ -3,13 +3,8 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Galleries;
 
 /// <summary>Changes and reads galleries, in this process or behind a cluster's gateway. Every change is a new version.</summary>
-public interface IGalleryService
+public interface IGalleryService : IGalleryReader
 {
-    ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default);
-
-    /// <exception cref="SpadeException">NotFound: no such category.</exception>
-    ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default);
-
     /// <summary>
     /// Adds normal images, creating the category if need be. A file that cannot be used is reported and the rest goes on;
     /// the new version appears only when all are durable. Calibration is dropped: it held for the old images.
@@ -59,26 +54,4 @@ public interface IGalleryService
     /// <summary>Publishes the current version in another number of shards, for clusters. Changes no score; unchanged where
     /// the gallery has that many already.</summary>
     ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);
-
-    /// <summary>The versions kept, ascending.</summary>
-    /// <exception cref="SpadeException">NotFound: no such category.</exception>
-    ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default);
-
-    /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
-    ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default);
-
-    /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
-    ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default);
-
-    /// <summary>The small picture kept of a normal; null where there is none.</summary>
-    /// <exception cref="SpadeException">NotFound: no such category, or the image is not in its current version.</exception>
-    ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default);
-
-    /// <summary>Drops old versions, and the images only they need.</summary>
-    ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default);
-
-    /// <summary>Reads every byte of every kept version.</summary>
-    /// <returns>One sentence per damaged or missing version or image; empty when all is well.</returns>
-    ValueTask<IReadOnlyList<string>> VerifyAsync(string category, IProgress<int>? progress = null,
-        CancellationToken cancellationToken = default);
 }

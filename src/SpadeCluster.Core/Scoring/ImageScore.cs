@@ -56,7 +56,7 @@ public sealed record ImageScore
     public static ImageScore Of(ScoredImage scored)
     {
         int neighbours = (scored.Gallery.Calibration?.Options ?? new ScoringOptions()).GateNeighbours;
-        var (result, prepared) = (scored.Result, scored.Prepared);
+        var (result, geometry) = (scored.Result, scored.Prepared.Geometry);
         var sources = scored.Gallery.Images.ToDictionary(i => i.Id, i => i.Source);
         return new ImageScore
         {
@@ -83,14 +83,14 @@ public sealed record ImageScore
 
         ScoredRegion ToRegion(AnomalyRegion r)
         {
-            var (left, top) = prepared.ToOriginal((r.X, r.Y));
-            var (right, bottom) = prepared.ToOriginal((r.X + r.Width, r.Y + r.Height));
+            var (left, top) = geometry.ToOriginal(r.X, r.Y);
+            var (right, bottom) = geometry.ToOriginal(r.X + r.Width, r.Y + r.Height);
             int x = (int)Math.Floor(left), y = (int)Math.Floor(top);
-            var peak = prepared.ToOriginal((r.PeakX + 0.5, r.PeakY + 0.5));
+            var peak = geometry.ToOriginal(r.PeakX + 0.5, r.PeakY + 0.5);
             var evidence = result.EvidenceAt(r.PeakX, r.PeakY);
             return new ScoredRegion(
-                new PhotoBox(x, y, Math.Min((int)Math.Ceiling(right), prepared.OriginalWidth) - x,
-                    Math.Min((int)Math.Ceiling(bottom), prepared.OriginalHeight) - y),
+                new PhotoBox(x, y, Math.Min((int)Math.Ceiling(right), geometry.OriginalWidth) - x,
+                    Math.Min((int)Math.Ceiling(bottom), geometry.OriginalHeight) - y),
                 r.Area, r.Peak, new PhotoPoint(peak.X, peak.Y),
                 evidence is null ? null : new RegionEvidence(evidence.Image.ToString(), sources[evidence.Image],
                     new PhotoPoint(evidence.X, evidence.Y), evidence.Distance));

@@ -73,12 +73,11 @@ public sealed partial record Preprocessing
         return result;
     }
 
-    /// <summary>Where a point of the input lies in the original. Coordinates are continuous: pixel (x, y) covers x to x + 1,
-    /// y to y + 1, its centre is at (x + 0.5, y + 0.5).</summary>
-    public (double X, double Y) ToOriginal(double x, double y, int originalWidth, int originalHeight)
+    /// <summary>Where the input's pixels lie in a photograph of a size.</summary>
+    public InputGeometry Geometry(int width, int height)
     {
-        var (width, height, crop) = Plan(originalWidth, originalHeight);
-        return ((crop.X + x) * originalWidth / width, (crop.Y + y) * originalHeight / height);
+        var (resizedWidth, resizedHeight, crop) = Plan(width, height);
+        return new InputGeometry(width, height, resizedWidth, resizedHeight, crop.X, crop.Y);
     }
 
     /// <summary>The smallest box of original pixels that covers a box of input pixels.</summary>
@@ -86,8 +85,9 @@ public sealed partial record Preprocessing
     {
         // The tolerance keeps a border that is whole but for rounding from taking one pixel more.
         const double Tolerance = 1e-9;
-        var (left, top) = ToOriginal((double)box.X, box.Y, originalWidth, originalHeight);
-        var (right, bottom) = ToOriginal((double)(box.X + box.Width), box.Y + box.Height, originalWidth, originalHeight);
+        var geometry = Geometry(originalWidth, originalHeight);
+        var (left, top) = geometry.ToOriginal(box.X, box.Y);
+        var (right, bottom) = geometry.ToOriginal(box.X + box.Width, box.Y + box.Height);
         int x = (int)Math.Floor(left + Tolerance), y = (int)Math.Floor(top + Tolerance);
         return new PixelBox(x, y, (int)Math.Ceiling(right - Tolerance) - x, (int)Math.Ceiling(bottom - Tolerance) - y)
             .Clamp(originalWidth, originalHeight);

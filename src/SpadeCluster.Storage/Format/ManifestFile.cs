@@ -55,12 +55,3 @@ internal static class ManifestFile
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(GalleryManifest))]
 internal sealed partial class ManifestJson : JsonSerializerContext;
-
-internal sealed class ImageIdJsonConverter : JsonConverter<ImageId>
-{
-    public override ImageId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-        => ImageId.TryParse(reader.GetString() ?? "", out var id) ? id : throw new JsonException("not an image id");
-
-    public override void Write(Utf8JsonWriter writer, ImageId value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(value.ToString());
-}

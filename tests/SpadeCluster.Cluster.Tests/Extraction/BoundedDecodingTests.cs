@@ -41,7 +41,7 @@ public sealed class BoundedDecodingTests
             Entered.Release();
             Release.Wait();
             Interlocked.Decrement(ref _now);
-            return new PreparedImage(new RgbImage(1, 1), 1, 1, p => p);
+            return new PreparedImage(new RgbImage(1, 1), InputGeometry.Same(1, 1));
         }
     }
 }

@@ -127,7 +127,7 @@ public sealed class GalleryShardGrainTests : IDisposable
     {
         var options = new GalleryOptions();
         configure?.Invoke(options);
-        return new ShardCache(_store, new ManifestCache(_store), Options.Create(options));
+        return new ShardCache(_store, new ManifestCache(_store.ReadVersionAsync), Options.Create(options));
     }
 
     /// <summary>From now on, whoever reads a pyramid waits.</summary>

@@ -82,9 +82,9 @@ public class PreprocessingTests
     {
         var preprocessing = Preprocessing.Stretch(224, 224);
         Assert.Equal(new PixelBox(30, 8, 15, 20), preprocessing.ToOriginal(new PixelBox(10, 4, 5, 10), 672, 448));
-        Assert.Equal((33.0, 11.0), preprocessing.ToOriginal(11.0, 5.5, 672, 448));
+        Assert.Equal((33.0, 11.0), preprocessing.Geometry(672, 448).ToOriginal(11.0, 5.5));
         // 448x672, shorter side 256 -> 256x384: the crop begins at (16, 80).
-        Assert.Equal((16 * 1.75, 80 * 1.75), Preprocessing.Paper.ToOriginal(0.0, 0.0, 448, 672));
+        Assert.Equal((16 * 1.75, 80 * 1.75), Preprocessing.Paper.Geometry(448, 672).ToOriginal(0.0, 0.0));
     }
 
     [Fact]

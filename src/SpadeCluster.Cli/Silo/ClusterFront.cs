@@ -1,0 +1,15 @@
+using SpadeCluster.Cluster.Clients;
+
+namespace SpadeCluster.Cli.Silo;
+
+/// <summary>A server outside the cluster whose grains it calls: the engine of 'spade serve --cluster'.</summary>
+internal static class ClusterFront
+{
+    public static void AddClusterClient(this WebApplicationBuilder builder, IReadOnlyList<string> gateways, string clusterId)
+    {
+        builder.Services.AddSingleton<IHostedService>(_ =>
+            new Telemetry("spade-server", null, new ConfigurationBuilder().AddEnvironmentVariables().Build()));
+        builder.UseOrleansClient(client => client.AddSpadeClusterClient(gateways, clusterId).AddActivityPropagation());
+        builder.Logging.AddFilter("Orleans", LogLevel.Error);
+    }
+}

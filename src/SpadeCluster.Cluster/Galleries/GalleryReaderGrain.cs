@@ -1,0 +1,30 @@
+using Orleans.Concurrency;
+using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Cluster.Galleries;
+
+[StatelessWorker(1), Reentrant]
+internal sealed class GalleryReaderGrain(ClusterGalleryServices services, ExtractorPool extractors) : Grain, IGalleryReaderGrain
+{
+    // It changes nothing, so it acts for nobody.
+    private readonly GalleryService _galleries = services.Local("");
+
+    public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken) => await _galleries.ListAsync(cancellationToken);
+
+    public async Task<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken)
+        => await _galleries.GetAsync(category, cancellationToken);
+
+    public async Task<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken)
+        => await _galleries.GetVersionAsync(category, version, cancellationToken);
+
+    public async Task<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken)
+        => await _galleries.HistoryAsync(category, cancellationToken);
+
+    public async Task<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken)
+        => await _galleries.GetThumbnailAsync(category, id, cancellationToken);
+
+    public Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken)
+        => extractors.ListModelsAsync(cancellationToken);
+}

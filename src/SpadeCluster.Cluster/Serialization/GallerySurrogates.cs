@@ -1,0 +1,41 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using SpadeCluster.Galleries;
+
+namespace SpadeCluster.Cluster.Serialization;
+
+/// <summary>What is read seldom travels as JSON: one schema less to keep in step with Core's types.</summary>
+[GenerateSerializer, Alias("spade.json"), Immutable]
+internal struct JsonSurrogate
+{
+    [Id(0)] public byte[] Json;
+}
+
+/// <summary>A manifest without its usual distances, which are many megabytes and which only searching needs.</summary>
+[RegisterConverter]
+internal sealed class ManifestConverter : IConverter<GalleryManifest, JsonSurrogate>
+{
+    public GalleryManifest ConvertFromSurrogate(in JsonSurrogate surrogate)
+        => JsonSerializer.Deserialize(surrogate.Json, GalleryJson.Default.GalleryManifest)!;
+
+    public JsonSurrogate ConvertToSurrogate(in GalleryManifest value)
+    {
+        var sent = value.Calibration is { } c ? value with { Calibration = c with { Usual = null } } : value;
+        return new() { Json = JsonSerializer.SerializeToUtf8Bytes(sent, GalleryJson.Default.GalleryManifest) };
+    }
+}
+
+[RegisterConverter]
+internal sealed class GalleryVersionConverter : IConverter<GalleryVersion, JsonSurrogate>
+{
+    public GalleryVersion ConvertFromSurrogate(in JsonSurrogate surrogate)
+        => JsonSerializer.Deserialize(surrogate.Json, GalleryJson.Default.GalleryVersion)!;
+
+    public JsonSurrogate ConvertToSurrogate(in GalleryVersion value)
+        => new() { Json = JsonSerializer.SerializeToUtf8Bytes(value, GalleryJson.Default.GalleryVersion) };
+}
+
+[JsonSourceGenerationOptions(Converters = [typeof(ImageIdJsonConverter)])]
+[JsonSerializable(typeof(GalleryManifest))]
+[JsonSerializable(typeof(GalleryVersion))]
+internal sealed partial class GalleryJson : JsonSerializerContext;

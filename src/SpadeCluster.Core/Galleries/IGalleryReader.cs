@@ -1,0 +1,26 @@
+namespace SpadeCluster.Galleries;
+
+/// <summary>Reads galleries, in this process or behind a cluster's gateway.</summary>
+public interface IGalleryReader
+{
+    ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default);
+
+    /// <exception cref="SpadeException">NotFound: no such category.</exception>
+    ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default);
+
+    /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
+    ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default);
+
+    /// <summary>The versions kept, ascending.</summary>
+    /// <exception cref="SpadeException">NotFound: no such category.</exception>
+    ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default);
+
+    /// <summary>The small picture kept of a normal; null where there is none.</summary>
+    /// <exception cref="SpadeException">NotFound: no such category, or the image is not in its current version.</exception>
+    ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default);
+
+    /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
+    async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
+        => GalleryDiff.Between(await GetVersionAsync(category, from, cancellationToken),
+            await GetVersionAsync(category, to, cancellationToken));
+}
