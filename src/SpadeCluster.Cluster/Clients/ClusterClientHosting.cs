@@ -27,6 +27,9 @@ public static class ClusterClientHosting
         var services = client.Services;
         services.AddSingleton<IGatewayListProvider>(s => new GatewayAddresses(addresses, s.GetRequiredService<ILogger<GatewayAddresses>>()));
         services.TryAddSingleton(TimeProvider.System);
+        var loss = new GatewayLoss();
+        services.AddSingleton(loss);
+        client.Configure<ClientConnectionOptions>(o => o.ConfigureConnection(loss.Watch));
         services.AddSingleton<GrainCalls>().AddSingleton<ClientGalleries>();
         services.AddSingleton<IGalleryServices>(s => s.GetRequiredService<ClientGalleries>());
         services.AddSingleton<IEngineStatus>(s => s.GetRequiredService<ClientGalleries>());

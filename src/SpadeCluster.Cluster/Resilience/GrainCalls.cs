@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using SpadeCluster.Cluster.Clients;
 using SpadeCluster.Cluster.Telemetry;
 
 namespace SpadeCluster.Cluster.Resilience;
@@ -10,8 +11,9 @@ namespace SpadeCluster.Cluster.Resilience;
 /// </summary>
 /// <param name="lost">Null in a process that is no silo.</param>
 /// <param name="here">Null in a process that is no silo.</param>
+/// <param name="gateways">Null in a silo.</param>
 internal sealed partial class GrainCalls(ILogger<GrainCalls> logger, TimeProvider clock, LostSilos? lost = null,
-    ILocalSiloDetails? here = null)
+    ILocalSiloDetails? here = null, GatewayLoss? gateways = null)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromSeconds(1);
 
@@ -23,7 +25,7 @@ internal sealed partial class GrainCalls(ILogger<GrainCalls> logger, TimeProvide
         {
             try
             {
-                return await call(attempt);
+                return await (gateways is null ? call(attempt) : CallAsync(gateways.Next, call(attempt)));
             }
             catch (Exception e) when (IsLostSilo(e) && !cancellationToken.IsCancellationRequested)
             {
@@ -35,6 +37,13 @@ internal sealed partial class GrainCalls(ILogger<GrainCalls> logger, TimeProvide
             await Task.Delay(wait / 2 + wait / 2 * Random.Shared.NextDouble(), clock, cancellationToken);
             wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
         }
+    }
+
+    private static async Task<T> CallAsync<T>(Task lost, Task<T> answer)
+    {
+        if (await Task.WhenAny(answer, lost) == answer || answer.IsCompleted) return await answer;
+        answer.Ignore();
+        throw new SiloUnavailableException("the connection to a gateway ended");
     }
 
     /// <summary>Whether it is this silo.</summary>

@@ -13,7 +13,7 @@ namespace SpadeCluster.Cluster.Scoring;
 public interface ICoordinatorGrain : IGrainWithStringKey
 {
     /// <remarks>The caller's token is its deadline.</remarks>
-    [Alias("score"), ResponseTimeout("00:10:00")]
+    [Alias("score"), ResponseTimeout("00:05:00")]
     Task<CoordinatedScore> ScoreAsync([Immutable] ImageFile image, CancellationToken cancellationToken);
 
     /// <summary>Returns when it knows of this version or a later one, and scores accordingly.</summary>
