@@ -76,7 +76,8 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
         => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true, Version = version }, cancellationToken);
 
     public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
-        => throw new SpadeException(SpadeError.InvalidArgument, "a server does not offer small pictures over gRPC: they are served over HTTP");
+        => throw new SpadeException(SpadeError.InvalidArgument,
+            "a server does not offer small pictures over gRPC: they are served over HTTP");
 
     /// <summary>The answer to a change, with the images: it only counts them.</summary>
     private ValueTask<GalleryManifest> CompleteAsync(Gallery changed, CancellationToken cancellationToken)

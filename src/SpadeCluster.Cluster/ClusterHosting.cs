@@ -47,7 +47,7 @@ public static class ClusterHosting
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<SiloCalls>();
         services.AddSingleton(s => new ManifestCache(s.GetRequiredService<IGalleryStore>().ReadVersionAsync));
-        services.AddSingleton<SteadyVersions>();
+        services.AddSingleton<ScoringVersions>();
         services.AddSingleton<ShardCache>();
         services.AddSingleton<ShardCoordinators>();
         services.AddSingleton<ExtractorPool>();

@@ -232,7 +232,7 @@ internal static class GalleryCommands
                         name, files, opened.Local, problems, done => progress("known defects", done, files.Count), cancellation);
                 return (calibrated, scores);
             });
-            var report = scores.Count == 0 ? null : Judge(m, scores, problems, parsed.GetValue(costMiss), parsed.GetValue(costReject));
+            var report = scores.Count == 0 ? null : Report(m, scores, problems, parsed.GetValue(costMiss), parsed.GetValue(costReject));
             foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
             if (parsed.GetValue(json))
             {
@@ -273,12 +273,12 @@ internal static class GalleryCommands
         return scores;
     }
 
-    private static DefectReport Judge(GalleryManifest m, List<double> scores, List<string> problems, double costMiss, double costReject)
+    private static DefectReport Report(GalleryManifest m, List<double> scores, List<string> problems, double costMiss, double costReject)
     {
         var calibration = m.Calibration!;
-        var judged = KnownDefects.Judge(calibration, scores, costMiss, costReject);
+        var compared = KnownDefects.Compare(calibration, scores, costMiss, costReject);
         return new DefectReport(GalleryDetails.Of(m), scores.Count, problems,
-            KnownDefects.At(calibration, scores, calibration.Theta, costMiss, costReject), KnownDefects.Cheapest(judged), judged);
+            KnownDefects.At(calibration, scores, calibration.Theta, costMiss, costReject), KnownDefects.Cheapest(compared), compared);
     }
 
     private static Command Accept()
@@ -359,5 +359,5 @@ internal static class GalleryCommands
 
     public static string Thresholds(GalleryManifest m)
         => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
-            : $"not calibrated: images are judged by the newest version that is; run 'spade gallery calibrate {m.Category}'";
+            : $"not calibrated: images are scored by the newest version that is; run 'spade gallery calibrate {m.Category}'";
 }

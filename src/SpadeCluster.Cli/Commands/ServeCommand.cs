@@ -134,7 +134,8 @@ internal static class ServeCommand
         var command = new Command("serve",
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
-            gallery, cluster, clusterId, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch, keep,
+            gallery, cluster, clusterId, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch,
+                keep,
             keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
@@ -188,7 +189,8 @@ internal static class ServeCommand
                     + "--cluster-id and the silos' Spade:GatewayPort", e);
             }
             string grpcAt = options.GrpcUrls.Count > 0 ? $", gRPC at {string.Join(", ", options.GrpcUrls)}" : "";
-            Console.WriteLine($"serving {(store is null ? $"cluster '{parsed.GetValue(clusterId)}'" : $"'{store.Location}'")} at {string.Join(", ", options.Urls)}{grpcAt}; stop with Ctrl+C");
+            Console.WriteLine($"serving {(store is null ? $"cluster '{parsed.GetValue(clusterId)}'" : $"'{store.Location}'")} at "
+                + $"{string.Join(", ", options.Urls)}{grpcAt}; stop with Ctrl+C");
             if (store is not null && (await store.ListCategoriesAsync(cancellation)).Count == 0)
                 Console.WriteLine("no galleries are there yet: add one in the console, or with 'spade gallery add'");
             await server.WaitForShutdownAsync(cancellation);

@@ -25,7 +25,8 @@ public static class ClusterClientHosting
         var addresses = gateways.Select(GatewayAddresses.Parse).ToList();
         client.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (clusterId, "spade"));
         var services = client.Services;
-        services.AddSingleton<IGatewayListProvider>(s => new GatewayAddresses(addresses, s.GetRequiredService<ILogger<GatewayAddresses>>()));
+        services.AddSingleton<IGatewayListProvider>(s =>
+            new GatewayAddresses(addresses, s.GetRequiredService<ILogger<GatewayAddresses>>()));
         services.TryAddSingleton(TimeProvider.System);
         var loss = new GatewayLoss();
         services.AddSingleton(loss);

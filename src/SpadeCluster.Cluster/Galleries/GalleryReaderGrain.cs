@@ -11,7 +11,8 @@ internal sealed class GalleryReaderGrain(ClusterGalleryServices services, Extrac
     // It changes nothing, so it acts for nobody.
     private readonly GalleryService _galleries = services.Local("");
 
-    public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken) => await _galleries.ListAsync(cancellationToken);
+    public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken) =>
+        await _galleries.ListAsync(cancellationToken);
 
     public async Task<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken)
         => await _galleries.GetAsync(category, cancellationToken);

@@ -10,15 +10,15 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Cluster.Scoring;
 
 /// <summary>
-/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it judges by. The category's grain tells
-/// which one is current, so that no image has to ask the store; <see cref="SteadyVersions"/> keeps to one with thresholds. One
+/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it scores by. The category's grain tells
+/// which one is current, so that no image has to ask the store; <see cref="ScoringVersions"/> keeps to one with thresholds. One
 /// worker per silo, reentrant: images run on the thread pool, side by side, and the grain's scheduler only hands them over.
 /// (One, because Orleans delivers a call's cancellation to any worker.)
 /// </summary>
 [StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
 internal sealed class CoordinatorGrain(
     IGalleryStore store, ManifestCache manifests, ShardCoordinators coordinators, BoundedDecoding decoding, ExtractorPool extractors,
-    CategoryVersions versions, SteadyVersions steady, TimeProvider clock)
+    CategoryVersions versions, ScoringVersions scoring, TimeProvider clock)
     : Grain, ICoordinatorGrain
 {
     private const int VersionAttempts = 3;
@@ -56,7 +56,7 @@ internal sealed class CoordinatorGrain(
         if (_known is not { } known || known.Current >= version) return;
         try
         {
-            Learn(version, await JudgeAsync(version, cancellationToken), known.Until);
+            Learn(version, await ChooseAsync(version, cancellationToken), known.Until);
         }
         catch (VersionGoneException)
         {
@@ -73,14 +73,14 @@ internal sealed class CoordinatorGrain(
             try
             {
                 var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest
-                    : await JudgeAsync(await CurrentAsync(cancellationToken), cancellationToken);
+                    : await ChooseAsync(await CurrentAsync(cancellationToken), cancellationToken);
                 return await ScoreAsync(manifest, image, cancellationToken);
             }
             catch (VersionGoneException e) when (attempt < VersionAttempts)
             {
                 // Compacted away between choosing it here and loading it there: choose again, from what the store has.
                 activity?.AddEvent(new ActivityEvent(e.Message));
-                steady.Forget(Category);
+                scoring.Forget(Category);
                 _known = null;
             }
         }
@@ -90,13 +90,13 @@ internal sealed class CoordinatorGrain(
         => await store.ReadCurrentVersionAsync(CategoryName.Check(Category), cancellationToken)
             ?? throw new SpadeException(SpadeError.NotFound, $"no category '{Category}'; 'spade gallery list' shows what there is");
 
-    /// <summary>The version that images are judged by while a version is the current one.</summary>
-    private async ValueTask<GalleryManifest> JudgeAsync(int current, CancellationToken cancellationToken)
+    /// <summary>The version that images are scored by while a version is the current one.</summary>
+    private async ValueTask<GalleryManifest> ChooseAsync(int current, CancellationToken cancellationToken)
     {
-        // The current one in any case: that it is damaged is to be an error, not a reason to judge by an older one.
+        // The current one in any case: that it is damaged is to be an error, not a reason to score by an older one.
         var manifest = await manifests.GetAsync(Category, current, cancellationToken);
         return manifest.Calibration is not null ? manifest
-            : await manifests.GetAsync(Category, await steady.ChooseAsync(Category, current, cancellationToken), cancellationToken);
+            : await manifests.GetAsync(Category, await scoring.ChooseAsync(Category, current, cancellationToken), cancellationToken);
     }
 
     private async Task<CoordinatedScore> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
@@ -134,7 +134,7 @@ internal sealed class CoordinatorGrain(
             try
             {
                 int version = await versions.WaitAsync(Category, seen, _stop.Token);
-                Learn(version, await JudgeAsync(version, _stop.Token),
+                Learn(version, await ChooseAsync(version, _stop.Token),
                     clock.GetTimestamp() + (long)(2 * CategoryGrain.PollTime.TotalSeconds * clock.TimestampFrequency));
                 seen = version;
             }
@@ -164,7 +164,7 @@ internal sealed class CoordinatorGrain(
     }
 
     /// <param name="Current">The current version.</param>
-    /// <param name="Manifest">The version that images are judged by.</param>
+    /// <param name="Manifest">The version that images are scored by.</param>
     /// <param name="Until">How long that holds.</param>
     private sealed record Known(int Current, GalleryManifest Manifest, long Until);
 }

@@ -10,7 +10,7 @@ namespace SpadeCluster.Evaluation;
 /// equally frequent.</param>
 public sealed record ThresholdCost(double Threshold, RateInterval Misses, RateInterval FalseRejects, double Cost);
 
-/// <summary>Thresholds judged by a few defects that are known, beside the normals.</summary>
+/// <summary>Thresholds compared by a few defects that are known, beside the normals.</summary>
 public static class KnownDefects
 {
     /// <summary>Every threshold that separates these scores differently: halfway between two neighbouring ones.</summary>
@@ -19,7 +19,7 @@ public static class KnownDefects
     /// <param name="costMiss">What a missed defect costs.</param>
     /// <param name="costReject">What a rejected good part costs, in the same unit.</param>
     /// <returns>Ascending by threshold.</returns>
-    public static IReadOnlyList<ThresholdCost> Judge(Calibration calibration, IReadOnlyList<double> defects, double costMiss,
+    public static IReadOnlyList<ThresholdCost> Compare(Calibration calibration, IReadOnlyList<double> defects, double costMiss,
         double costReject)
     {
         double[] scores = [.. calibration.Scores.Concat(defects).Distinct().Order()];
@@ -38,10 +38,10 @@ public static class KnownDefects
 
     /// <summary>The threshold of least expected cost; of several equal ones in a row, the middle one: it is farthest from
     /// being wrong.</summary>
-    public static ThresholdCost Cheapest(IReadOnlyList<ThresholdCost> judged)
+    public static ThresholdCost Cheapest(IReadOnlyList<ThresholdCost> compared)
     {
-        double least = judged.Min(j => j.Cost);
-        var row = judged.SkipWhile(j => j.Cost > least).TakeWhile(j => j.Cost <= least).ToList();
+        double least = compared.Min(j => j.Cost);
+        var row = compared.SkipWhile(j => j.Cost > least).TakeWhile(j => j.Cost <= least).ToList();
         return row[row.Count / 2];
     }
 }

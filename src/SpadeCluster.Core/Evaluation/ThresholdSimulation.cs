@@ -22,7 +22,7 @@ public sealed record ThresholdSimulationRow(int Normals, string Tails, double Co
 public static class ThresholdSimulation
 {
     private const double Spread = 0.25, DefectShift = 3.5, DefectSpread = 1.5;
-    private const int Judged = 400;
+    private const int Scored = 400;
     private static readonly int[] Normals = [10, 20, 50, 100, 200];
     private static readonly double[] Contamination = [0, 0.02, 0.05];
 
@@ -54,16 +54,16 @@ public static class ThresholdSimulation
             for (int r = 0; r < rules.Length; r++)
             {
                 double theta = ThresholdEstimate.Of(rules[r], rules[r] == ThresholdRule.Conformal ? scores : counted, alpha);
-                for (int i = 0; i < Judged; i++)
+                for (int i = 0; i < Scored; i++)
                 {
                     if (Normal(random, heavy) > theta) rejects[r]++;
                     if (Defect(random) <= theta) misses[r]++;
                 }
             }
         }
-        double judged = (double)draws * Judged;
+        double scored = (double)draws * Scored;
         return rules.Select((rule, r) =>
-            new ThresholdSimulationRow(n, heavy ? "heavy" : "light", contaminated, rule, misses[r] / judged, rejects[r] / judged));
+            new ThresholdSimulationRow(n, heavy ? "heavy" : "light", contaminated, rule, misses[r] / scored, rejects[r] / scored));
     }
 
     private static double Normal(Random random, bool heavy)

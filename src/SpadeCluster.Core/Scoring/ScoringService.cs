@@ -15,7 +15,7 @@ public sealed class ScoringService(
         : IScoringService, IDisposable
 {
     private readonly OpenGalleries _galleries = galleries ?? new OpenGalleries(store, threads: threads);
-    private readonly SteadyVersions _steady = new(store);
+    private readonly ScoringVersions _scoringVersions = new(store);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
@@ -59,7 +59,7 @@ public sealed class ScoringService(
             catch (SpadeException e) when (e.Error == SpadeError.NotFound)
             {
                 // Replaced and compacted away between choosing and pinning it; then there is a newer one.
-                _steady.Forget(category);
+                _scoringVersions.Forget(category);
                 int newer = await ChooseAsync(category, cancellationToken);
                 if (newer == version) throw;
                 version = newer;
@@ -71,7 +71,7 @@ public sealed class ScoringService(
     private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)
     {
         int current = await store.ReadCurrentVersionAsync(category, cancellationToken) ?? throw NoCategory(category);
-        return await _steady.ChooseAsync(category, current, cancellationToken);
+        return await _scoringVersions.ChooseAsync(category, current, cancellationToken);
     }
 
     private static SpadeException NoCategory(string category) =>

@@ -11,7 +11,7 @@ namespace SpadeCluster.Scoring;
 public sealed class UsualDistances
 {
     /// <summary>How much the matched gallery pixel's own distance, and the mean distance at the same position, count in what is usual;
-    /// the rest is the mean over all positions, which keeps flat background from being judged by its noise.</summary>
+    /// the rest is the mean over all positions, which keeps flat background from being rated by its noise.</summary>
     public const double LocalShare = 0.1, PositionShare = 0.5;
 
     private readonly Lazy<double[]> _sums;

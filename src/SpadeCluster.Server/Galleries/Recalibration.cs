@@ -24,6 +24,8 @@ public sealed record Addition(string Category, string Caller, string? Reason = n
 public sealed partial class Recalibration(IGalleryServices services, IHostApplicationLifetime life, ILogger<Recalibration> logger,
     Security.AuditLog? audit = null)
 {
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, RecalibrationState> _states = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
@@ -173,10 +175,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     {
         try
         {
-            var galleries = services.For(caller);
-            var current = await galleries.GetAsync(category, stop);
-            var progress = new InlineProgress<int>(done => _states[category] = new RecalibrationState(done, current.Images.Count));
-            var after = await galleries.CalibrateAsync(category, settings.FittedTo(current.Images.Count), progress, stop);
+            var after = await CalibrateAsync(category, settings, caller, stop);
             _states.TryRemove(category, out _);
             await AuditAsync(caller, "calibrate", category, $"alpha {after.Calibration!.Options.Alpha}, after a change");
         }
@@ -193,6 +192,26 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
     }
 
+    /// <summary>Calibrates the current version; again where the silo that did it was lost.</summary>
+    private async Task<GalleryManifest> CalibrateAsync(string category, ScoringOptions? settings, string caller, CancellationToken stop)
+    {
+        var galleries = services.For(caller);
+        for (var wait = FirstWait; ; wait *= 2)
+        {
+            try
+            {
+                var current = await galleries.GetAsync(category, stop);
+                var progress = new InlineProgress<int>(done => _states[category] = new RecalibrationState(done, current.Images.Count));
+                return await galleries.CalibrateAsync(category, settings.FittedTo(current.Images.Count), progress, stop);
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.Unavailable && wait <= LongestWait)
+            {
+                LogRepeated(category, e.Message);
+                await Task.Delay(wait, stop);
+            }
+        }
+    }
+
     private Task AuditAsync(string caller, string action, string category, string detail)
         => audit?.WriteAsync(caller, action, category, detail) ?? Task.CompletedTask;
 
@@ -201,6 +220,9 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated")]
     private partial void LogFailed(Exception exception, string category);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated yet, it is tried again: {Reason}")]
+    private partial void LogRepeated(string category, string reason);
 
     private sealed record Run(ScoringOptions? Settings, CancellationTokenSource Stop, Task Work);
 }

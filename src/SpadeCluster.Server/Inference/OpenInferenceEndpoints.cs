@@ -71,8 +71,8 @@ internal static class OpenInferenceEndpoints
         });
     }
 
-    /// <summary>The version that photographs are judged by; another one asked for is refused, never silently replaced. Of a
-    /// category without thresholds the current one: it can be described, but judges nothing.</summary>
+    /// <summary>The version that photographs are scored by; another one asked for is refused, never silently replaced. Of a
+    /// category without thresholds the current one: it can be described, but gives no verdict.</summary>
     private static async Task<GalleryManifest> ReadVersionAsync(string category, int? version, HttpContext context,
         IGalleryServices services)
     {
@@ -106,7 +106,7 @@ internal static class OpenInferenceEndpoints
         foreach (var image in images)
             scored.Add((await decisions.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]),
                 context.User.CallerName(), cancellation)).Scored);
-        // The cluster may be told to judge by the current version whatever it lacks.
+        // The cluster may be told to score by the current version whatever it lacks.
         if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
         await WriteAsync(context, request, scored, cancellation);
     }

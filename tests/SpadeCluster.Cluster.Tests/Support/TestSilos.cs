@@ -56,7 +56,7 @@ internal sealed class TestSilos : IAsyncDisposable
         return silos;
     }
 
-    /// <summary>Waits until a gateway judges by a version that was published behind its back.</summary>
+    /// <summary>Waits until a gateway scores by a version that was published behind its back.</summary>
     public Task KnowsAsync(string category, int version, int silo = 0) =>
         Services(silo).GetRequiredService<IGrainFactory>().GetGrain<ICoordinatorGrain>(category).AdvanceAsync(version, default);
 

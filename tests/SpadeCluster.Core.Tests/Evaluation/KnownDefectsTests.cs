@@ -15,19 +15,19 @@ public class KnownDefectsTests
     public void The_threshold_of_least_cost_depends_on_what_a_mistake_costs(double miss, double reject, double threshold, double misses,
         double rejects)
     {
-        var judged = KnownDefects.Judge(Calibration, [5, 7], miss, reject);
-        var best = KnownDefects.Cheapest(judged);
+        var compared = KnownDefects.Compare(Calibration, [5, 7], miss, reject);
+        var best = KnownDefects.Cheapest(compared);
         Assert.Equal((threshold, misses, rejects), (best.Threshold, best.Misses.Rate, best.FalseRejects.Rate));
         Assert.Equal(miss * misses + reject * rejects, best.Cost, 12);
-        Assert.All(judged, j => Assert.True(j.Cost >= best.Cost));
-        Assert.Equal(judged.Select(j => j.Threshold).Order(), judged.Select(j => j.Threshold));
+        Assert.All(compared, j => Assert.True(j.Cost >= best.Cost));
+        Assert.Equal(compared.Select(j => j.Threshold).Order(), compared.Select(j => j.Threshold));
     }
 
     [Fact]
     public void The_lowest_threshold_misses_nothing_and_the_highest_rejects_nothing()
     {
-        var judged = KnownDefects.Judge(Calibration, [5, 7], 1, 1);
-        Assert.Equal((0, 1), (judged[0].Misses.Rate, judged[0].FalseRejects.Rate));
-        Assert.Equal((1, 0), (judged[^1].Misses.Rate, judged[^1].FalseRejects.Rate));
+        var compared = KnownDefects.Compare(Calibration, [5, 7], 1, 1);
+        Assert.Equal((0, 1), (compared[0].Misses.Rate, compared[0].FalseRejects.Rate));
+        Assert.Equal((1, 0), (compared[^1].Misses.Rate, compared[^1].FalseRejects.Rate));
     }
 }

@@ -64,11 +64,11 @@ public sealed class GalleryServiceTests
             Assert.Equal(("ann", _engine.Model.Digest, "synthetic", null), (v.CreatedBy, v.ModelDigest, v.Preprocessing, v.Problem)));
         Assert.Equal([0, 1, 1, 1, 1], history.Select(v => (v.CreatedAt - DateTimeOffset.UnixEpoch).TotalHours));
 
-        var diff = await service.DiffAsync("c", 2, 3);
+        var diff = await ((IGalleryReader)service).DiffAsync("c", 2, 3);
         Assert.Equal(["2.png"], diff.Removed.Select(i => i.Source));
         Assert.Empty(diff.Added);
         Assert.True(diff is { Before: not null, After: null });
-        Assert.Equal(["2.png"], (await service.DiffAsync("c", 3, 4)).Added.Select(i => i.Source));
+        Assert.Equal(["2.png"], (await ((IGalleryReader)service).DiffAsync("c", 3, 4)).Added.Select(i => i.Source));
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("image 2"u8)), diff.Removed[0].Sha256);
     }
 

@@ -136,7 +136,7 @@ public sealed class OpenGalleriesTests
         (await galleries.RentAsync(Of("a", 1, size: 2))).Dispose();
         var alone = await galleries.RentAloneAsync(Of("a", 2, size: 2));
         var next = galleries.RentAloneAsync(Of("b", size: 2)).AsTask();
-        // The version that judges stays, and others come and go beside the work.
+        // The version that scores stays, and others come and go beside the work.
         using (var judging = galleries.TryRent("a", 1)) Assert.Equal(1, judging!.Manifest.Version);
         (await galleries.RentAsync(Of("c", size: 2))).Dispose();
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await galleries.RentAsync(Of("large", size: 3)));

@@ -4,15 +4,15 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// The steady rule: a changed gallery counts once it has thresholds. Until then images are judged by the newest version that has
-/// some, so that a line is never without verdicts; a category that never had any is judged by its current version, without
+/// A changed gallery counts once it has thresholds. Until then images are scored by the newest version that has
+/// some, so that a line is never without verdicts; a category that never had any is scored by its current version, without
 /// them. Safe for concurrent calls.
 /// </summary>
-public sealed class SteadyVersions(IGalleryStore store)
+public sealed class ScoringVersions(IGalleryStore store)
 {
     private readonly ConcurrentDictionary<string, (int Current, int Chosen)> _chosen = new(StringComparer.Ordinal);
 
-    /// <summary>The version to judge by while <paramref name="current"/> is the current one. Versions only grow, so what is
+    /// <summary>The version to score by while <paramref name="current"/> is the current one. Versions only grow, so what is
     /// chosen does too.</summary>
     public async ValueTask<int> ChooseAsync(string category, int current, CancellationToken cancellationToken = default)
     {

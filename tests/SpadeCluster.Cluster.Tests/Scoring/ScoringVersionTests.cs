@@ -3,20 +3,21 @@ using Orleans;
 using Orleans.Runtime;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
+using SpadeCluster.Cluster.Galleries;
 using SpadeCluster.Cluster;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Scoring;
 
-/// <summary>While a changed gallery has no thresholds yet, images are judged by the newest version that has some.</summary>
+/// <summary>While a changed gallery has no thresholds yet, images are scored by the newest version that has some.</summary>
 [Collection("silos")]
-public sealed class SteadyTests : IAsyncLifetime
+public sealed class ScoringVersionTests : IAsyncLifetime
 {
     private static readonly ScoringOptions Options = new() { Alpha = 0.2 };
     private readonly IGalleryStore _store;
     private readonly WatchedStore _watched;
 
-    public SteadyTests() => _store = WatchedStore.Over(new InMemoryGalleryStore(), out _watched);
+    public ScoringVersionTests() => _store = WatchedStore.Over(new InMemoryGalleryStore(), out _watched);
 
     /// <summary>Version 2, calibrated, of 8 images.</summary>
     public async Task InitializeAsync()
@@ -59,21 +60,23 @@ public sealed class SteadyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Compaction_spares_the_version_that_judges()
+    public async Task Compaction_spares_the_version_that_scores()
     {
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
         await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
         Assert.Equal((2, true), await VersionAsync(silos));
-        Assert.Equal([1], (await silos.Galleries.CompactAsync("plate", new Retention(1))).Dropped);
+        Assert.Equal([1], (await silos.Gateway.GetRequiredService<ClusterGalleryServices>().Local("test")
+            .CompactAsync("plate", new Retention(1))).Dropped);
 
         // Nobody asks for a while: the shards are put away, and with them their pins.
         await ForgetAsync(silos);
-        Assert.Empty((await silos.Galleries.CompactAsync("plate", new Retention(1))).Dropped);
+        Assert.Empty((await silos.Gateway.GetRequiredService<ClusterGalleryServices>().Local("test")
+            .CompactAsync("plate", new Retention(1))).Dropped);
         Assert.Equal((2, true), await VersionAsync(silos));
     }
 
     [Fact]
-    public async Task A_version_that_judged_and_is_gone_all_the_same_is_no_failure()
+    public async Task A_version_that_scored_and_is_gone_all_the_same_is_no_failure()
     {
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
@@ -87,8 +90,8 @@ public sealed class SteadyTests : IAsyncLifetime
         Assert.Equal((3, false), await VersionAsync(silos));
     }
 
-    /// <summary>The version that judges an image, and whether it has a verdict.</summary>
-    private static async Task<(int Version, bool Judged)> VersionAsync(TestSilos silos, string category = "plate")
+    /// <summary>The version that scores an image, and whether it has a verdict.</summary>
+    private static async Task<(int Version, bool HasVerdict)> VersionAsync(TestSilos silos, string category = "plate")
     {
         var scored = await silos.Scoring.ScoreAsync(category, Photos.Mixed(1)[0]);
         return (scored.Gallery.Version, scored.Result.Anomalous is not null);
