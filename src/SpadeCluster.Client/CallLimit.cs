@@ -19,7 +19,7 @@ internal sealed class CallLimit : IDisposable
     public void Restart() => _deadline.CancelAfter(_time);
 
     /// <summary>No limit until it is restarted.</summary>
-    public void Lift() => _deadline.CancelAfter(Timeout.InfiniteTimeSpan);
+    public void Remove() => _deadline.CancelAfter(Timeout.InfiniteTimeSpan);
 
     public void Dispose()
     {

@@ -186,7 +186,7 @@ public sealed partial class SpadeClient
             {
                 // Once a gateway has taken it on it takes its time; one that is gone is noticed by the connection.
                 await call.ResponseHeadersAsync;
-                limit.Lift();
+                limit.Remove();
                 while (await call.ResponseStream.MoveNext(limit.Token))
                 {
                     var answer = call.ResponseStream.Current;

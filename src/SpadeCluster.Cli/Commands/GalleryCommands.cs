@@ -324,7 +324,7 @@ internal static class GalleryCommands
         command.SetAction(async (parsed, cancellation) =>
         {
             using var engines = new Engines(null);
-            var service = engines.Galleries(GalleryPlace.Open(parsed.GetRequiredValue(gallery)), Environment.UserName);
+            var service = engines.Galleries(GalleryLocation.Open(parsed.GetRequiredValue(gallery)), Environment.UserName);
             var m = await service.GetAsync(parsed.GetRequiredValue(category), cancellation);
             var problems = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
                 await service.VerifyAsync(

@@ -79,7 +79,7 @@ internal sealed class GalleryOptions
     public OpenedGalleries Open(ParseResult parsed, Func<Engines>? engines = null, bool thumbnails = true)
     {
         if (_remote.Connect(parsed) is { } client) return new OpenedGalleries(client.Galleries(Environment.UserName), null, client);
-        var store = GalleryPlace.Open(parsed.GetRequiredValue(_gallery));
+        var store = GalleryLocation.Open(parsed.GetRequiredValue(_gallery));
         var models = engines?.Invoke() ?? new Engines(null);
         return new OpenedGalleries(models.Galleries(store, Environment.UserName, thumbnails), new LocalGalleries(store, models), models);
     }

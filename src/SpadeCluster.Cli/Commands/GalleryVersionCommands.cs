@@ -18,7 +18,7 @@ internal static class GalleryVersionCommands
 
     private static Argument<int> Version(string name) => new(name) { Description = "Number of a version, as 'gallery history' prints it." };
 
-    private static GalleryStore Store(ParseResult parsed, Option<string> gallery) => GalleryPlace.Open(parsed.GetRequiredValue(gallery));
+    private static GalleryStore Store(ParseResult parsed, Option<string> gallery) => GalleryLocation.Open(parsed.GetRequiredValue(gallery));
 
     private static Command History()
     {

@@ -31,7 +31,7 @@ internal static class ScoreCommand
             if (remote is not null)
                 return await ScoreAllAsync(files, parsed.GetValue(json),
                     (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
-            var store = GalleryPlace.Open(parsed.GetRequiredValue(gallery));
+            var store = GalleryLocation.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
             using var scoring = new ScoringService(

@@ -143,7 +143,7 @@ internal static class ServeCommand
         {
             string[]? gateways = parsed.GetValue(cluster)?.Split(',');
             if (gateways is not null) RefuseWithCluster(parsed, [gallery, model, memory, .. extractor.All]);
-            var store = gateways is null ? GalleryPlace.Open(Folder(parsed.GetValue(gallery))) : null;
+            var store = gateways is null ? GalleryLocation.Open(Folder(parsed.GetValue(gallery))) : null;
             var settings = extractor.Read(parsed);
             var options = defaults with
             {

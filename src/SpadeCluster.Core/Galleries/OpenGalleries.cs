@@ -60,13 +60,13 @@ public sealed class OpenGalleries : IDisposable
     /// <summary>The gallery of this version, or of a later one that is open; dispose it after use. An older one of its category
     /// is closed.</summary>
     /// <exception cref="SpadeException">InvalidArgument: the budget is too small for it. ResourceExhausted, with a time to come
-    /// back: there will be no room before an <see cref="RentAloneAsync"/> ends. As <see cref="OpenGallery.LoadAsync"/>.</exception>
+    /// back: there will be no room before an <see cref="RentExclusivelyAsync"/> ends. As <see cref="OpenGallery.LoadAsync"/>.</exception>
     public ValueTask<OpenGallery> RentAsync(GalleryManifest manifest, CancellationToken cancellationToken = default)
         => RentAsync(new Waiting(manifest, _size(manifest), Alone: false), cancellationToken);
 
     /// <summary>For work of minutes, such as learning thresholds: exactly this version, for the caller alone, closed when
     /// disposed. One at a time, so that images still find room beside it.</summary>
-    public async ValueTask<OpenGallery> RentAloneAsync(GalleryManifest manifest, CancellationToken cancellationToken = default)
+    public async ValueTask<OpenGallery> RentExclusivelyAsync(GalleryManifest manifest, CancellationToken cancellationToken = default)
     {
         await _alone.WaitAsync(cancellationToken);
         try

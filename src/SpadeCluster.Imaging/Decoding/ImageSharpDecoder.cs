@@ -36,7 +36,7 @@ internal static class ImageSharpDecoder
         if (PngFile.IsPng(data))
         {
             var png = PngFile.Check(data, limits);
-            var image = png.HasAlpha ? LoadOnBlack(Png, data, limits) : Load(Png, data, limits);
+            var image = png.HasAlpha ? LoadBlended(Png, data, limits) : Load(Png, data, limits);
             png.CheckRows(data, image);
             return image;
         }
@@ -51,11 +51,11 @@ internal static class ImageSharpDecoder
             return Load(Bmp, data, limits);
         }
         if (TiffFile.IsTiff(data))
-            return TiffFile.Check(data, limits).HasAlpha ? LoadOnBlack(Tiff, data, limits) : Load(Tiff, data, limits);
+            return TiffFile.Check(data, limits).HasAlpha ? LoadBlended(Tiff, data, limits) : Load(Tiff, data, limits);
         if (WebpFile.IsWebp(data))
         {
             WebpFile.Check(data);
-            return LoadOnBlack(Webp, data, limits);
+            return LoadBlended(Webp, data, limits);
         }
         if (PnmFile.IsPnm(data)) return PnmFile.Read(data, limits);
         throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
@@ -70,7 +70,7 @@ internal static class ImageSharpDecoder
         return new RgbImage(image.Width, image.Height, pixels);
     }
 
-    private static RgbImage LoadOnBlack(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
+    private static RgbImage LoadBlended(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
     {
         using var image = Load<Rgba32>(decoder, data, limits);
         byte[] pixels = GC.AllocateUninitializedArray<byte>(3 * image.Width * image.Height);

@@ -134,8 +134,8 @@ public sealed class OpenGalleriesTests
     {
         var galleries = Galleries(4);
         (await galleries.RentAsync(Of("a", 1, size: 2))).Dispose();
-        var alone = await galleries.RentAloneAsync(Of("a", 2, size: 2));
-        var next = galleries.RentAloneAsync(Of("b", size: 2)).AsTask();
+        var alone = await galleries.RentExclusivelyAsync(Of("a", 2, size: 2));
+        var next = galleries.RentExclusivelyAsync(Of("b", size: 2)).AsTask();
         // The version that scores stays, and others come and go beside the work.
         using (var judging = galleries.TryRent("a", 1)) Assert.Equal(1, judging!.Manifest.Version);
         (await galleries.RentAsync(Of("c", size: 2))).Dispose();
@@ -170,7 +170,7 @@ public sealed class OpenGalleriesTests
                     try
                     {
                         var asked = random.Next(8) == 0
-                            ? galleries.RentAloneAsync(manifest, stop.Token) : galleries.RentAsync(manifest, stop.Token);
+                            ? galleries.RentExclusivelyAsync(manifest, stop.Token) : galleries.RentAsync(manifest, stop.Token);
                         if (random.Next(8) == 0) stop.Cancel();
                         using var gallery = asked.AsTask().Result;
                         Assert.Equal((manifest.Category, true), (gallery.Manifest.Category, gallery.Manifest.Version >= manifest.Version));

@@ -70,7 +70,7 @@ internal static class ClusterCommand
             if (File.Exists(state))
                 throw new SpadeException(SpadeError.FailedPrecondition,
                     $"a cluster is up already in '{root}': 'spade cluster down' stops it");
-            if (GalleryPlace.IsDatabase(parsed.GetRequiredValue(gallery)))
+            if (GalleryLocation.IsDatabase(parsed.GetRequiredValue(gallery)))
                 throw new SpadeException(SpadeError.InvalidArgument,
                     "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a "
                     + "folder with --gallery");

@@ -6,19 +6,19 @@ using SpadeCluster.Storage.Postgres;
 namespace SpadeCluster.Cli.Composition;
 
 /// <summary>Where --gallery points to.</summary>
-internal static partial class GalleryPlace
+internal static partial class GalleryLocation
 {
-    /// <param name="place">A folder, or a PostgreSQL connection string such as "Host=db;Database=spade;Username=spade".</param>
+    /// <param name="location">A folder, or a PostgreSQL connection string such as "Host=db;Database=spade;Username=spade".</param>
     /// <exception cref="SpadeException">InvalidArgument: a connection string that is none.</exception>
-    public static GalleryStore Open(string place)
+    public static GalleryStore Open(string location)
     {
-        if (IsUrl(place))
+        if (IsUrl(location))
             throw new SpadeException(SpadeError.InvalidArgument,
                 "--gallery takes a database as \"Host=...;Port=...;Database=...;Username=...;Password=...\", not as a URL");
-        if (!IsDatabase(place)) return new FileGalleryStore(place) { Warning = Warn };
+        if (!IsDatabase(location)) return new FileGalleryStore(location) { Warning = Warn };
         try
         {
-            return new PostgresGalleryStore(place) { Warning = Warn };
+            return new PostgresGalleryStore(location) { Warning = Warn };
         }
         catch (ArgumentException e)
         {
@@ -29,11 +29,11 @@ internal static partial class GalleryPlace
         }
     }
 
-    public static bool IsDatabase(string place) => IsUrl(place) || HostOption().IsMatch(place);
+    public static bool IsDatabase(string location) => IsUrl(location) || HostOption().IsMatch(location);
 
-    private static bool IsUrl(string place) =>
-        place.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
-        || place.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
+    private static bool IsUrl(string location) =>
+        location.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
+        || location.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     [GeneratedRegex(@"(^|;)\s*(host|server|data source)\s*=", RegexOptions.IgnoreCase)]
     private static partial Regex HostOption();

@@ -11,8 +11,8 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 
-/// <summary>The gRPC door's promises: every status of the contract, order, chunks, pixels, limits, nothing left behind.</summary>
-public sealed class DoorTests : IAsyncLifetime
+/// <summary>What gRPC promises: every status of the contract, order, chunks, pixels, limits, nothing left behind.</summary>
+public sealed class GrpcServiceTests : IAsyncLifetime
 {
     private readonly InMemoryGalleryStore _store = new();
     private readonly FakeExtractor _extractor = new();
