@@ -21,6 +21,11 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed");
         // Not the image: what is prepared lives as long as it is scored, and would keep a hundred megabytes of pixels with it.
-        return new PreparedImage(Preprocessing.Apply(image), Preprocessing.Geometry(image.Width, image.Height));
+        var input = Preprocessing.Apply(image);
+        return new PreparedImage(input, Preprocessing.Geometry(image.Width, image.Height))
+        {
+            Tiles = Preprocessing.Tiles,
+            Whole = Preprocessing.Tiles.Whole ? Resampler.Resize(input, Preprocessing.Width, Preprocessing.Height) : null,
+        };
     }
 }

@@ -96,7 +96,7 @@ public abstract class GalleryStore : IGalleryStore
     public async ValueTask CheckCopiesAsync(string category, CancellationToken cancellationToken = default)
     {
         if (await ReadCurrentAsync(category, cancellationToken) is not { } manifest) return;
-        foreach (var ids in manifest.Images.Select(i => i.Id).Chunk(256))
+        foreach (var ids in GalleryTiles.Of(manifest).Ids.Chunk(256))
         {
             var copies = new Dictionary<int, byte[]>();
             if (!await ReadCopiesAsync(category, ids, PrefixLength(manifest.Model),
@@ -170,7 +170,7 @@ public abstract class GalleryStore : IGalleryStore
             foreach (int version in versions.Where(v => !held.ContainsKey(v)))
             {
                 current = await ReadVersionAsync(category, version, cancellationToken);
-                needed.UnionWith(current.Images.Select(i => i.Id));
+                needed.UnionWith(GalleryTiles.Of(current).Ids);
             }
             if (current is not null) await WriteCopiesAsync(category, current, current, cancellationToken);
             var (images, bytes) = await DeleteAsync(category, held.Keys, needed, cancellationToken);

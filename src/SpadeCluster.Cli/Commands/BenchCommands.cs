@@ -108,7 +108,7 @@ internal static class BenchCommands
             "models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, fusion, threads, runs, dense, peer, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            using var engines = new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads)));
+            using var engines = new Engines(parsed.GetValue(model), new ExtractorSettings(Threads: parsed.GetValue(threads)));
             var options = new PixelSearchOptions(parsed.GetValue(fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated,
                 Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
             var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options,

@@ -131,6 +131,12 @@ internal sealed class MethodOptions
         new("--gate-policy") { Description = "Which images the pixel search sees.", DefaultValueFactory = _ => "always" };
     private readonly Option<string?> _levels =
         new("--levels") { Description = "Pyramid levels used, 1 the finest, for example 1,2. Default: all." };
+    private readonly Option<string?> _tileReach = new("--tile-reach")
+    {
+        Description = "Of photographs in tiles: how many columns and rows away normals' tiles are compared with a tile; 0: only the "
+            + "same position; any: everywhere on the part. Default: by where the normals find each other.",
+        HelpName = "N",
+    };
     private readonly Option<double> _alpha =
         CommonOptions.Bounded(new Option<double>("--alpha")
         {
@@ -166,7 +172,8 @@ internal sealed class MethodOptions
         _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
         _threshold.AcceptOnlyFromAmong("robust", "tail", "conformal");
-        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _normalised, _alpha, _threshold,
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _tileReach, _normalised, _alpha,
+            _threshold,
             _reviewRate, _theta })
             command.Add(option);
     }
@@ -193,6 +200,7 @@ internal sealed class MethodOptions
                 }
             };
         if (Given(_levels)) o = o with { Levels = ParseLevels(parsed.GetValue(_levels)!) };
+        if (Given(_tileReach)) o = o with { TileReach = ParseReach(parsed.GetValue(_tileReach)!) };
         if (Given(_alpha)) o = o with { Alpha = parsed.GetValue(_alpha) };
         if (Given(_normalised)) o = o with { Normalised = parsed.GetValue(_normalised) };
         if (Given(_threshold)) o = o with { Threshold = Enum.Parse<ThresholdRule>(parsed.GetRequiredValue(_threshold), ignoreCase: true) };
@@ -200,6 +208,10 @@ internal sealed class MethodOptions
         if (Given(_reviewRate)) o = o with { ReviewRate = parsed.GetValue(_reviewRate) is > 0 and var rate ? rate : null };
         return o;
     }
+
+    private static int? ParseReach(string text) =>
+        text == "any" ? ScoringOptions.Anywhere : int.TryParse(text, out int reach) && reach >= 0 ? reach
+        : throw new SpadeException(SpadeError.InvalidArgument, $"--tile-reach takes a number, 0 or more, or 'any', not '{text}'");
 
     private static int[] ParseLevels(string text)
     {

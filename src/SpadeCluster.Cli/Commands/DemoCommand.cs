@@ -23,28 +23,42 @@ internal static class DemoCommand
             HelpName = "DIR",
             DefaultValueFactory = _ => "demo"
         };
+        var large = new Option<bool>("--large")
+        {
+            Description = "Circuit panels of 12 megapixels with fine defects instead of small plates, searched as a whole and in tiles; "
+                + "takes a few minutes.",
+        };
         var threads = CommonOptions.Threads();
         var json = CommonOptions.Json();
         var command = new Command("demo",
             "See the whole thing work: make an inspection set of machined plates, build and calibrate a gallery, evaluate, write a "
-            + "report.\n\nExample: spade demo --out /tmp/plates") { output, threads, json };
+            + "report.\n\nExample: spade demo --out /tmp/plates") { output, large, threads, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             string folder = parsed.GetRequiredValue(output);
             StartAfresh(folder);
-            using var engines = new Engines(null, extractor: new(Threads: parsed.GetValue(threads)));
+            using var engines = new Engines(null, new(Threads: parsed.GetValue(threads)));
             var clock = Stopwatch.StartNew();
-            var category = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+            bool isLarge = parsed.GetValue(large);
+            var parts = isLarge ? DemoDataset.Panels : DemoDataset.Plates;
+            IReadOnlyList<EvaluatedCategory> categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
-                string dataset = DemoDataset.Write(Path.Combine(folder, "dataset"), (done, total) =>
-                    progress("photographing plates", done, total));
+                var dataset = MvtecDataset.Open(parts.Write(Path.Combine(folder, "dataset"), (done, total) =>
+                    progress($"photographing {parts.Name}", done, total)))[0];
                 var store = new FileGalleryStore(Path.Combine(folder, "galleries"));
-                return await Evaluator.RunAsync(MvtecDataset.Open(dataset)[0], store, engines, new ScoringOptions { Alpha = 0.02 },
-                    progress, cancellation);
+                if (!isLarge)
+                    return (IReadOnlyList<EvaluatedCategory>)[await Evaluator.RunAsync(dataset, store, engines,
+                        new ScoringOptions { Alpha = 0.02 }, progress, cancellation)];
+                var tiled = engines.Preparing(m => GeometryOptions.Choose(m, dataset.Train));
+                return [await Evaluator.RunAsync(dataset, store, tiled, ScoringOptions.Default, progress, cancellation),
+                    await Evaluator.RunAsync(dataset with { Name = $"{parts.Name}-whole" }, store, engines, ScoringOptions.Default,
+                        progress,
+                        cancellation)];
             });
             string report = Path.Combine(folder, "report.html");
-            HtmlReport.Write(report, [category], engines.Default.Preparer);
-            var summary = EvaluationSummary.Of([category.Figures], Path.GetFullPath(report), clock.Elapsed.TotalSeconds);
+            HtmlReport.Write(report, categories);
+            var summary = EvaluationSummary.Of([.. categories.Select(c => c.Figures)], Path.GetFullPath(report),
+                clock.Elapsed.TotalSeconds);
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(summary, CliJson.Default.EvaluationSummary);
@@ -52,8 +66,8 @@ internal static class DemoCommand
             else
             {
                 EvaluateCommand.Print(summary);
-                Console.WriteLine($"score a plate yourself: ./spade score --gallery {Path.Combine(folder, "galleries")} --category "
-                    + $"{DemoDataset.Name} {Path.Combine(folder, "dataset", DemoDataset.Name, "test", "scratch")}");
+                Console.WriteLine($"score one yourself: ./spade score --gallery {Path.Combine(folder, "galleries")} --category "
+                    + $"{parts.Name} {Path.Combine(folder, "dataset", parts.Name, "test", "scratch")}");
             }
             return 0;
         });

@@ -44,6 +44,7 @@ internal static class EvaluateCommand
             "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade "
             + "evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, output, json };
         var extractor = new ExtractorOptions(command);
+        var geometry = new GeometryOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -55,7 +56,7 @@ internal static class EvaluateCommand
                 _ => null,
             });
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
-            using var engines = new Engines(parsed.GetValue(model), paper ? Preprocessing.Paper.ToString() : null, extractor.Read(parsed));
+            using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             var clock = Stopwatch.StartNew();
             var categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
@@ -64,12 +65,13 @@ internal static class EvaluateCommand
                 {
                     // The paper's K of 50 on a smaller set means all of it.
                     var fitted = paper ? options with { GateNeighbours = Math.Min(options.GateNeighbours, d.Train.Count) } : options;
-                    done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), engines, fitted, progress, cancellation));
+                    var prepared = engines.Preparing(m => paper ? Preprocessing.Paper.ToString() : geometry.Read(parsed, m, d.Train));
+                    done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, fitted, progress, cancellation));
                 }
                 return done;
             });
             string report = Path.Combine(parsed.GetRequiredValue(output), "report.html");
-            HtmlReport.Write(report, categories, engines.Default.Preparer);
+            HtmlReport.Write(report, categories);
             var summary = EvaluationSummary.Of([.. categories.Select(c => c.Figures)], Path.GetFullPath(report),
                 clock.Elapsed.TotalSeconds);
             if (parsed.GetValue(json)) CliJson.WriteLine(summary, CliJson.Default.EvaluationSummary);

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using Spectre.Console;
@@ -30,10 +32,6 @@ internal static class GalleryCommands
         var category = Category();
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
         var (reason, model, json) = (CommonOptions.Reason(required: false), CommonOptions.Model(), CommonOptions.Json());
-        var preprocessing = new Option<string?>("--preprocessing")
-        {
-            Description = "Geometry for a new category: 'stretch 224x224' (default: the model's size) or 'shorter-side 256 crop 224x224'.",
-        };
         var noThumbnails = new Option<bool>("--no-thumbnails")
         {
             Description = "Do not keep a small picture of each image (at most 20 KB).",
@@ -43,21 +41,23 @@ internal static class GalleryCommands
             "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\n" +
             "Example: spade gallery add bottle photos/good")
         {
-            category, paths, reason, model, preprocessing, noCalibration, noThumbnails, json,
+            category, paths, reason, model, noCalibration, noThumbnails, json,
         };
         var extractor = new ExtractorOptions(command);
-        var gallery = new GalleryOptions(command, [model, preprocessing, noThumbnails, .. extractor.All]);
+        var geometry = new GeometryOptions(command);
+        var gallery = new GalleryOptions(command, [model, noThumbnails, .. geometry.All, .. extractor.All]);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = CategoryName.Check(parsed.GetRequiredValue(category));
             var files = Files.Expand(parsed.GetRequiredValue(paths));
             using var opened = gallery.Open(parsed,
-                () => new Engines(parsed.GetValue(model), parsed.GetValue(preprocessing), extractor.Read(parsed)),
+                () => new Engines(parsed.GetValue(model), extractor.Read(parsed)).Preparing(m => geometry.Read(parsed, m, files)),
                 !parsed.GetValue(noThumbnails));
             var service = opened.Service;
             bool exists = (await service.ListAsync(cancellation)).Contains(name, StringComparer.Ordinal);
             var existing = exists ? await service.GetAsync(name, cancellation) : null;
+            if (existing is not null) geometry.RefuseOther(parsed, existing, files);
             // A server's own model of a new category is known to the server alone.
             var featureModel = existing?.Model ?? opened.Local?.Engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
@@ -68,11 +68,15 @@ internal static class GalleryCommands
             if (!parsed.GetValue(noCalibration) && featureModel is not null)
                 (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
             // Said before the work, so that a wrong folder or a small disk is noticed in time.
-            if (!asJson && opened.Local is { Store: var store })
+            if (!asJson && opened.Local is { Store: var store } local)
             {
-                double megabytes = files.Count * store.BytesPerImage(featureModel!) / 1e6;
+                string preprocessing = existing?.Preprocessing ?? local.Engines.Default.Preparer.Description;
+                int tiles = files.Count * TileGrid.Of(featureModel!, preprocessing).Count;
+                double megabytes = tiles * store.BytesPerImage(featureModel!) / 1e6,
+                    seconds = await SecondsAsync(local.Engines.For(featureModel!, preprocessing).Extractor, tiles);
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{Count(files.Count, "file")}, {megabytes:0.0} MB at most in '{store.Location}'"));
+                    $"{Count(files.Count, "file")}, {preprocessing}: {megabytes:0.0} MB at most in '{store.Location}', about "
+                    + $"{seconds:0} s"));
             }
 
             var outcomes = new List<AddOutcome>();
@@ -216,7 +220,7 @@ internal static class GalleryCommands
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed,
-                () => new Engines(parsed.GetValue(model), extractor: new ExtractorSettings(Threads: parsed.GetValue(threads))));
+                () => new Engines(parsed.GetValue(model), new ExtractorSettings(Threads: parsed.GetValue(threads))));
             var service = opened.Service;
             string name = parsed.GetRequiredValue(category);
             var files = parsed.GetValue(defects) is { } path ? Files.Expand([path]) : [];
@@ -337,6 +341,22 @@ internal static class GalleryCommands
             return problems.Count > 0 ? ExitCodes.BadData : 0;
         });
         return command;
+    }
+
+    /// <summary>How long a build will take, from the time one tile takes now; the pixel search of the calibration takes about as long
+    /// as the network.</summary>
+    private static async Task<double> SecondsAsync(IFeatureExtractor extractor, int tiles)
+    {
+        var model = extractor.Model;
+        var (image, features) = (new RgbImage(model.InputWidth, model.InputHeight), new ImageFeatures(model));
+        long start = 0;
+        // Once to warm it up.
+        for (int i = 0; i < 2; i++)
+        {
+            start = Stopwatch.GetTimestamp();
+            await extractor.ExtractAsync([image], [features]);
+        }
+        return 2 * tiles * Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private static string Count(int n, string what) => $"{n} {what}{(n == 1 ? "" : "s")}";

@@ -32,7 +32,7 @@ internal static class ScoreCommand
                 return await ScoreAllAsync(files, parsed.GetValue(json),
                     (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
             var store = GalleryLocation.Open(parsed.GetRequiredValue(gallery));
-            using var engines = new Engines(parsed.GetValue(model), extractor: extractor.Read(parsed));
+            using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
             using var scoring = new ScoringService(
                 store, engines, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));

@@ -6,16 +6,26 @@ using SpadeCluster.Inference;
 namespace SpadeCluster.Cli.Composition;
 
 /// <summary>The models of the command line: the one named there, the built-in ones, and those below ./models.</summary>
-/// <param name="model">Folder or name of the model; null: the default one, and for a gallery the model that it was built with.</param>
-/// <param name="preprocessing">How new categories prepare images; null: stretched to the model's input.</param>
-internal sealed class Engines(string? model, string? preprocessing = null, ExtractorSettings? extractor = null) : IFeatureEngines,
-    IDisposable
+internal sealed class Engines : IFeatureEngines, IDisposable
 {
     public const string ModelsFolder = "models";
 
-    private readonly ExtractorSettings _settings = extractor ?? new();
-    private readonly ModelCatalog _catalog =
-        new(model, ModelsFolder, _ => (extractor ?? new()).Options, warning => Console.Error.WriteLine($"spade: {warning}"));
+    private readonly string? _model;
+    private readonly Func<FeatureModel, string>? _preprocessing;
+    private readonly ExtractorSettings _settings;
+    private readonly ModelCatalog _catalog;
+    private string? _chosen;
+
+    /// <param name="model">Folder or name of the model; null: the default one, and for a gallery the model that it was built with.</param>
+    /// <param name="extractor">What runs it.</param>
+    public Engines(string? model, ExtractorSettings? extractor = null)
+    {
+        (_model, _settings) = (model, extractor ?? new());
+        _catalog = new(model, ModelsFolder, _ => _settings.Options, warning => Console.Error.WriteLine($"spade: {warning}"));
+    }
+
+    private Engines(Engines others, Func<FeatureModel, string> preprocessing) =>
+        (_model, _preprocessing, _settings, _catalog) = (others._model, preprocessing, others._settings, others._catalog);
 
     /// <summary>Threads for one image; 0: all processors.</summary>
     public int Threads => _settings.Threads;
@@ -25,17 +35,21 @@ internal sealed class Engines(string? model, string? preprocessing = null, Extra
         get
         {
             var opened = _catalog.Extractor(_settings.Options.Device);
-            var geometry = preprocessing is null
-                ? Preprocessing.Stretch(opened.Model.InputWidth, opened.Model.InputHeight) : Preprocessing.Parse(preprocessing);
-            return Compose(opened, geometry);
+            return Compose(opened, _preprocessing is null ? Preprocessing.Stretch(opened.Model.InputWidth, opened.Model.InputHeight)
+                : Preprocessing.Parse(_chosen ??= _preprocessing(opened.Model)));
         }
     }
 
+    /// <summary>The same models, for new categories that are not just stretched to the model's input; not to be disposed
+    /// beside these.</summary>
+    /// <param name="preprocessing">Chooses it for the model, once, when it is needed.</param>
+    public Engines Preparing(Func<FeatureModel, string> preprocessing) => new(this, preprocessing);
+
     public FeatureEngine For(FeatureModel wanted, string preprocessing)
     {
-        if (model is not null && _catalog.Default is var named && named.Digest != wanted.Digest)
+        if (_model is not null && _catalog.Default is var named && named.Digest != wanted.Digest)
             throw new SpadeException(SpadeError.FailedPrecondition,
-                $"the gallery was built with model '{wanted.Name}' (digest {wanted.Digest[..12]}), but '{model}' is "
+                $"the gallery was built with model '{wanted.Name}' (digest {wanted.Digest[..12]}), but '{_model}' is "
                 + $"'{named.Manifest.Name}' " +
                 $"({named.Digest[..12]}): use that model, or build a new category");
         return Compose(_catalog.Extractor(_settings.Options.Device, wanted), Preprocessing.Parse(preprocessing));

@@ -45,7 +45,7 @@ internal static class Evaluator
             try
             {
                 var scored = await scoring.ScoreAsync(dataset.Name, Files.Source(test.Path), cancellationToken);
-                images.Add(new EvaluatedImage(test, scored.Prepared.Input, scored.Result, ReadMask(test, preprocessing),
+                images.Add(new EvaluatedImage(test, scored.Prepared.Input, scored.Result, ReadMask(test, preprocessing, scored.Result.Map!),
                     IsAnomalous(scored.Result, options)));
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted or SpadeError.NotFound)
@@ -71,10 +71,13 @@ internal static class Evaluator
     private static bool IsAnomalous(ScoreResult result, ScoringOptions options)
         => result.Anomalous == true && (options.GatePolicy == GatePolicy.Always || result.Flagged == true);
 
-    private static bool[]? ReadMask(TestImage test, Preprocessing size)
+    private static bool[]? ReadMask(TestImage test, Preprocessing preprocessing, AnomalyMap map)
     {
-        if (!test.Anomalous) return new bool[size.Width * size.Height];
-        return test.MaskPath is null ? null : size.ApplyToMask(ImageReader.Default.ReadFile(test.MaskPath));
+        if (!test.Anomalous) return new bool[map.Values.Length];
+        if (test.MaskPath is null) return null;
+        bool[] mask = preprocessing.ApplyToMask(ImageReader.Default.ReadFile(test.MaskPath));
+        return mask.Length == map.Values.Length ? mask : throw new SpadeException(SpadeError.InvalidArgument,
+            $"{test.MaskPath}: the mask has other proportions than its photograph; make it of the same size");
     }
 
     private static (double? Area, IReadOnlyList<(double, double)> Curve) Overlap(List<EvaluatedImage> images)

@@ -16,6 +16,6 @@ internal sealed class ClusterScoringService(IGrainFactory grains, GrainCalls cal
         var answer = await calls.CallAsync(_ => coordinator.ScoreAsync(image, cancellationToken), cancellationToken);
         var manifest = await manifests.GetAsync(category, answer.Version, cancellationToken);
         return new ScoredImage(image.Name, answer.Id, answer.Prepared, manifest,
-            answer.Result with { Calibration = manifest.Calibration });
+            answer.Result with { Calibration = manifest.Calibration, Gallery = GalleryTiles.Of(manifest) });
     }
 }

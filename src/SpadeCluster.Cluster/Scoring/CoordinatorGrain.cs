@@ -21,7 +21,7 @@ internal sealed class CoordinatorGrain(
     CategoryVersions versions, ScoringVersions scoring, TimeProvider clock)
     : Grain, ICoordinatorGrain
 {
-    private const int VersionAttempts = 3;
+    private const int VersionAttempts = 3, TilesAtOnce = 8;
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -106,13 +106,17 @@ internal sealed class CoordinatorGrain(
         double prepare = Lap("decode", ref start);
 
         var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
-        var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, prepared.Input.Pixels,
-            WithPyramid: settings.GatePolicy == GatePolicy.Always);
-        var extracted = await extractors.ExtractAsync(request, cancellationToken);
+        var extracted = new Extracted[prepared.Tiles.Count];
+        // Side by side, but no more than a device takes at once: a large photograph shall not fill the extractors' queues.
+        await Parallel.ForEachAsync(Enumerable.Range(0, extracted.Length),
+            new ParallelOptions { MaxDegreeOfParallelism = TilesAtOnce, CancellationToken = cancellationToken },
+            async (tile, stop) => extracted[tile] = await extractors.ExtractAsync(new ExtractRequest(manifest.Model, manifest.Preprocessing,
+                prepared.Tile(tile).Pixels, WithPyramid: settings.GatePolicy == GatePolicy.Always), stop));
         double extract = Lap("extracted", ref start);
         try
         {
-            var query = new QueryImage(ImageId.Of(image.Bytes), extracted.Pooled, extracted.PyramidAsync);
+            var query = new QueryImage(ImageId.Of(image.Bytes), [.. extracted.Select(e => new QueryTile(e.Pooled, e.PyramidAsync))],
+                prepared.Frame);
             var result = await coordinators.For(manifest)
                 .ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);
             return new CoordinatedScore(query.Id, prepared, manifest.Version,
@@ -120,7 +124,7 @@ internal sealed class CoordinatorGrain(
         }
         finally
         {
-            await extracted.ReleaseAsync();
+            foreach (var tile in extracted) await tile.ReleaseAsync();
         }
     }
 

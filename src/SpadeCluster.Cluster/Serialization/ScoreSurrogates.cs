@@ -17,6 +17,7 @@ internal struct PreparedImageSurrogate
     [Id(3)] public int[] Geometry;
 }
 
+/// <summary>Without its tiles: they have been searched.</summary>
 [RegisterConverter]
 internal sealed class PreparedImageConverter : IConverter<PreparedImage, PreparedImageSurrogate>
 {
@@ -50,16 +51,25 @@ internal struct ScoreResultSurrogate
     /// <summary>Null: there is no map.</summary>
     [Id(4)] public byte[]? Map;
     [Id(5)] public int MapWidth;
-    [Id(6)] public PixelMatches? Matches;
+    [Id(6)] public TileSurrogate[] Tiles;
 
-    /// <summary>Ids in the order of the matches' images.</summary>
-    [Id(7)] public ulong[] Picks;
+    /// <summary>Pixels that decide the map's score, and the values of <see cref="TileFrame"/>, in its order.</summary>
+    [Id(7)] public int[] Frame;
 
     /// <summary>Eight values per region, in the order of <see cref="AnomalyRegion"/>.</summary>
     [Id(8)] public double[] Regions;
 
     /// <summary>The values of <see cref="StageTimes"/>, in its order.</summary>
     [Id(9)] public double[] Times;
+}
+
+/// <summary>What was matched for one tile, and the tiles of normals it was matched with, in the order of the matches' images.</summary>
+[GenerateSerializer, Alias("spade.tile-matches"), Immutable]
+internal struct TileSurrogate
+{
+    [Id(0)] public PixelMatches Matches;
+    [Id(1)] public ulong[] Photographs;
+    [Id(2)] public int[] Tiles;
 }
 
 /// <summary>A result without its calibration: that is the gallery version's.</summary>
@@ -72,7 +82,7 @@ internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResult
         if (s.Map is { } bytes)
         {
             float[] values = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
-            map = new AnomalyMap(s.MapWidth, values.Length / s.MapWidth, values);
+            map = new AnomalyMap(s.MapWidth, values.Length / s.MapWidth, values, s.Frame[0]);
         }
         return new ScoreResult
         {
@@ -81,8 +91,9 @@ internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResult
             Score = s.Score,
             Neighbours = [.. s.Neighbours.Zip(s.Distances, (id, distance) => new Neighbour(new ImageId(id), distance))],
             Map = map,
-            Matches = s.Matches,
-            Picks = [.. s.Picks.Select((id, position) => new GalleryPick(position, new ImageId(id)))],
+            Tiles = [.. s.Tiles.Select(t => new TileMatches([t.Matches],
+                [.. t.Photographs.Zip(t.Tiles, (id, tile) => new GalleryTile(new ImageId(id), tile))]))],
+            Frame = new TileFrame(s.Frame[1], s.Frame[2], s.Frame[3], s.Frame[4]),
             Regions = [.. s.Regions.Chunk(8).Select(r => new AnomalyRegion(
                 (int)r[0], (int)r[1], (int)r[2], (int)r[3], (int)r[4], (float)r[5], (int)r[6], (int)r[7]))],
             Times = new StageTimes
@@ -107,8 +118,13 @@ internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResult
             Distances = [.. value.Neighbours.Select(n => n.Distance)],
             Map = value.Map is { } map ? MemoryMarshal.AsBytes<float>(map.Values).ToArray() : null,
             MapWidth = value.Map?.Width ?? 0,
-            Matches = value.Matches,
-            Picks = [.. value.Picks.Select(p => p.Id.Value)],
+            Tiles = [.. value.Tiles.Select(t => new TileSurrogate
+            {
+                Matches = t.Maps[0],
+                Photographs = [.. t.Found.Select(f => f.Photograph.Value)],
+                Tiles = [.. t.Found.Select(f => f.Tile)],
+            })],
+            Frame = [value.Map?.Pixels ?? 0, value.Frame.X, value.Frame.Y, value.Frame.Width, value.Frame.Height],
             Regions = [.. value.Regions.SelectMany(r => new double[] { r.X, r.Y, r.Width, r.Height, r.Area, r.Peak, r.PeakX, r.PeakY })],
             Times = [t.Prepare, t.Extract, t.Retrieve, t.Match, t.Map],
         };

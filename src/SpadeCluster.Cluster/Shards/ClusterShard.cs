@@ -12,13 +12,13 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
     : IGalleryShard
 {
     public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
-        CancellationToken cancellationToken = default)
+        IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
     {
         byte[] query = MemoryMarshal.AsBytes(pooled.Span).ToArray();
         var answer = await CallAsync(async (g, silo) =>
         {
             calls.CountSent(silo, "pooled", query.Length);
-            var nearest = await g.NearestAsync(version, query, count, exclude, cancellationToken);
+            var nearest = await g.NearestAsync(version, query, count, exclude, tiles?.ToArray(), cancellationToken);
             calls.CountSent(silo, "neighbours", 12L * nearest.Ids.Length);
             return nearest;
         }, cancellationToken);

@@ -15,12 +15,12 @@ internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShar
     private ShardKey Key => GrainKeys.ParseShard(this.GetPrimaryKeyString());
 
     public async Task<ShardNeighbours> NearestAsync(int version, byte[] pooled, int count, ImageId? exclude,
-        CancellationToken cancellationToken)
+        int[]? tiles, CancellationToken cancellationToken)
     {
         using var lease = await shards.RentAsync(Key, version, cancellationToken);
         var (shard, query) = (lease.Shard, MemoryMarshal.Cast<byte, float>(pooled).ToArray());
         return ShardNeighbours.From(await Task.Run(() =>
-            shard.NearestAsync(query, count, exclude, cancellationToken).AsTask(), cancellationToken));
+            shard.NearestAsync(query, count, exclude, tiles, cancellationToken).AsTask(), cancellationToken));
     }
 
     public async Task<ShardMatches> MatchAsync(int version, FeaturePyramid query, ShardPicks picks, PixelSearchOptions options,

@@ -14,7 +14,7 @@ public interface IGalleryShardGrain : IGrainWithStringKey
     /// <returns>The shard's nearest images; see <see cref="IGalleryShard.NearestAsync"/>.</returns>
     [Alias("nearest")]
     Task<ShardNeighbours> NearestAsync(int version, [Immutable] byte[] pooled, int count, ImageId? exclude,
-        CancellationToken cancellationToken);
+        [Immutable] int[]? tiles, CancellationToken cancellationToken);
 
     /// <returns>The exact pixel search over picked images; see <see cref="IGalleryShard.MatchAsync"/>.</returns>
     [Alias("match")]

@@ -76,7 +76,7 @@ internal sealed class ShardCache
     private async ValueTask<Entry> OpenAsync(ShardKey key, int version, CancellationToken cancellationToken)
     {
         var manifest = await _manifests.GetAsync(key.Category, version, cancellationToken);
-        ImageId[] ids = [.. manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, key.Count) == key.Shard)];
+        ImageId[] ids = [.. GalleryTiles.Of(manifest).Ids.Where(id => ShardMap.ShardOf(id, key.Count) == key.Shard)];
         var waiting = new Waiting(key, manifest, ids, GalleryShard.MemoryFor(manifest, ids.Length, _memory, _share));
         lock (_lock)
         {

@@ -10,7 +10,7 @@ namespace SpadeCluster.Cluster.Shards;
 internal sealed class ShardCoordinators(IGrainFactory grains, SiloCalls calls, IOptions<GalleryOptions> options)
 {
     public ScoringCoordinator For(GalleryManifest manifest)
-        => new(manifest.Model, manifest.Images.Count, Shards(manifest), options.Value.Threads, SpadeMeter.Stage);
+        => new(manifest.Model, manifest.Images.Count, Shards(manifest), options.Value.Threads, SpadeMeter.Stage, GalleryTiles.Of(manifest));
 
     private IReadOnlyList<ClusterShard> Shards(GalleryManifest m)
         => [.. Enumerable.Range(0, m.Shards)

@@ -1,9 +1,22 @@
 namespace SpadeCluster.Features;
 
 /// <summary>A photograph prepared for a model.</summary>
-/// <param name="Input">The model's input, in the size the model asks for.</param>
+/// <param name="Input">The photograph as the model sees it: the model's input, or what its tiles are cut from.</param>
 /// <param name="Geometry">Where the input's pixels lie in the photograph.</param>
-public sealed record PreparedImage(RgbImage Input, InputGeometry Geometry);
+public sealed record PreparedImage(RgbImage Input, InputGeometry Geometry)
+{
+    /// <summary>How it is cut into tiles; by default it is one.</summary>
+    public TileGrid Tiles { get; init; } = new(Input.Width, Input.Height);
+
+    /// <summary>All of it in the size the model asks for, where the grid has it beside its tiles.</summary>
+    public RgbImage? Whole { get; init; }
+
+    /// <summary>What it covers of the grid.</summary>
+    public TileFrame Frame => Tiles.Frame(Geometry.OriginalWidth, Geometry.OriginalHeight);
+
+    /// <summary>One tile, in the size the model asks for.</summary>
+    public RgbImage Tile(int tile) => Whole is not null && tile == Tiles.Count - 1 ? Whole : Tiles.Cut(Input, Frame, tile);
+}
 
 /// <summary>Where the input's pixels lie in the photograph, which was resized and then cut.</summary>
 /// <param name="OriginalWidth">Width of the photograph in pixels.</param>

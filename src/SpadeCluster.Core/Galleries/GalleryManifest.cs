@@ -9,7 +9,10 @@ namespace SpadeCluster.Galleries;
 /// <param name="Source">Name of the source file, for people.</param>
 /// <param name="AddedAt">When it was added (UTC).</param>
 /// <param name="AddedBy">Who added it.</param>
-public sealed record GalleryImage(ImageId Id, string Sha256, string Source, DateTimeOffset AddedAt, string AddedBy);
+/// <param name="Width">Pixels of the photograph; 0 in galleries that were built before this was kept.</param>
+/// <param name="Height">The same, down.</param>
+public sealed record GalleryImage(ImageId Id, string Sha256, string Source, DateTimeOffset AddedAt, string AddedBy, int Width = 0,
+    int Height = 0);
 
 /// <summary>An immutable version of a category's gallery: which images, for which model, with which thresholds.</summary>
 public sealed record GalleryManifest
@@ -27,7 +30,8 @@ public sealed record GalleryManifest
 
     public required FeatureModel Model { get; init; }
 
-    /// <summary>Geometry by which photographs become the model's input: <see cref="IImagePreparer.Description"/>.</summary>
+    /// <summary>Geometry by which photographs become the model's input, or tiles of its size:
+    /// <see cref="IImagePreparer.Description"/>.</summary>
     public required string Preprocessing { get; init; }
 
     /// <summary>Ascending by id.</summary>

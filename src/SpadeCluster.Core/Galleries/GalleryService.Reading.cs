@@ -55,7 +55,7 @@ public sealed partial class GalleryService
             await CheckAsync(async () =>
             {
                 var manifest = await store.ReadVersionAsync(category, version, cancellationToken);
-                foreach (var image in manifest.Images) images.TryAdd(image.Id, manifest.Model);
+                foreach (var id in GalleryTiles.Of(manifest).Ids) images.TryAdd(id, manifest.Model);
             });
         }
         int done = 0;

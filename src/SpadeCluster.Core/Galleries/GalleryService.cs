@@ -48,10 +48,9 @@ public sealed partial class GalleryService(
         var current = await store.ReadCurrentAsync(category, cancellationToken);
         var (extractor, preparer) = current is null ? engines.Default : engines.For(current.Model, current.Preprocessing);
         RequireSame(current, extractor.Model, preparer.Description);
-        RequireRoom(category, expected, extractor.Model);
+        RequireRoom(category, expected, TileGrid.Of(extractor.Model, preparer.Description).Count, extractor.Model);
 
         var images = (current?.Images ?? []).ToDictionary(i => i.Id);
-        var features = new ImageFeatures(extractor.Model);
         int added = 0;
         await foreach (var source in sources.WithCancellation(cancellationToken))
         {
@@ -66,7 +65,7 @@ public sealed partial class GalleryService(
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {
             GalleryImage image;
-            FeaturePyramid pyramid;
+            TileFeatures[] tiles;
             byte[]? picture;
             try
             {
@@ -78,18 +77,19 @@ public sealed partial class GalleryService(
                     return same.Sha256 == image.Sha256 ? new AddOutcome(source.Name, image.Id, AddStatus.Duplicate)
                         : new AddOutcome(source.Name, null, AddStatus.Failed,
                             $"{source.Name}: its id {image.Id} is taken by '{same.Source}', another file; save the photograph anew");
-                var input = preparer.Prepare(file, source.Name).Input;
-                await extractor.ExtractAsync([input], [features], cancellationToken);
-                pyramid = FeaturePyramid.From(features);
-                picture = thumbnail?.Invoke(input);
+                var prepared = preparer.Prepare(file, source.Name);
+                image = image with { Width = prepared.Geometry.OriginalWidth, Height = prepared.Geometry.OriginalHeight };
+                tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
+                picture = thumbnail?.Invoke(prepared.Input);
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound or SpadeError.ResourceExhausted)
             {
                 return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
             }
             // Outside the try: a disk that is full is no fault of the image, and ends the batch.
-            await store.WriteImageAsync(category, image.Id, extractor.Model.Digest, StoredFeatures.From([.. features.Pooled], pyramid),
-                pyramid, picture, cancellationToken);
+            for (int t = 0; t < tiles.Length; t++)
+                await store.WriteImageAsync(category, image.Id.Tile(t), extractor.Model.Digest,
+                    StoredFeatures.From(tiles[t].Pooled, tiles[t].Pyramid), tiles[t].Pyramid, t == 0 ? picture : null, cancellationToken);
             images.Add(image.Id, image);
             return new AddOutcome(source.Name, image.Id, AddStatus.Added);
         }
@@ -248,9 +248,9 @@ public sealed partial class GalleryService(
 
     private static string Short(string digest) => digest[..Math.Min(12, digest.Length)];
 
-    private void RequireRoom(string category, int images, FeatureModel model)
+    private void RequireRoom(string category, int images, int tiles, FeatureModel model)
     {
-        long needed = images * store.BytesPerImage(model);
+        long needed = (long)images * tiles * store.BytesPerImage(model);
         if (store.FreeBytes is { } free && needed > free)
             throw new SpadeException(SpadeError.ResourceExhausted,
                 $"{images} images need {needed / 1e6:0.0} MB, but only {free / 1e6:0.0} MB are free where category '{category}' is "
@@ -265,8 +265,11 @@ public sealed partial class GalleryService(
         FeatureWeights? weights = null;
         if (model.WeightChannels && ordered.Length > 0)
         {
-            var features = new List<StoredFeatures>(ordered.Length);
-            foreach (var image in ordered) features.Add(await store.ReadFeaturesAsync(category, image.Id, model, cancellationToken));
+            int tiles = TileGrid.Of(model, preprocessing).Count;
+            var features = new List<StoredFeatures>(ordered.Length * tiles);
+            foreach (var image in ordered)
+                for (int t = 0; t < tiles; t++)
+                    features.Add(await store.ReadFeaturesAsync(category, image.Id.Tile(t), model, cancellationToken));
             weights = FeatureWeights.From(model, features);
         }
         return new GalleryManifest

@@ -4,7 +4,7 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>Some images of one gallery version under a byte budget: pooled features in memory, level data paged in.</summary>
+/// <summary>Some rows of one gallery version under a byte budget: pooled features in memory, level data paged in.</summary>
 public sealed class GalleryShard : IGalleryShard, IDisposable
 {
     /// <summary>Bytes an open gallery may take unless told otherwise.</summary>
@@ -16,16 +16,19 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private readonly IGalleryStore _store;
     private readonly GalleryManifest _manifest;
     private readonly ImageId[] _ids;
-    private readonly ImageIndex _images;
+    private readonly GalleryTiles _tiles;
+
+    /// <summary>[tile]: the rows that are this tile of their photographs, ids ascending.</summary>
+    private readonly (ImageIndex Index, List<ImageId> Ids)[] _rows;
     private readonly long _memory;
     private readonly Lock _training = new();
     private Task<PagedIndex>? _index;
     private volatile bool _disposed;
 
-    private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, ImageIndex images, long memory)
-        => (_store, _manifest, _ids, _images, _memory) = (store, manifest, ids, images, memory);
+    private GalleryShard(IGalleryStore store, GalleryManifest manifest, ImageId[] ids, (ImageIndex, List<ImageId>)[] rows, long memory)
+        => (_store, _manifest, _ids, _rows, _memory, _tiles) = (store, manifest, ids, rows, memory, GalleryTiles.Of(manifest));
 
-    /// <param name="ids">The shard's images, ascending.</param>
+    /// <param name="ids">The shard's rows, ascending.</param>
     /// <param name="memory">Bytes the shard may take: the pooled features of its images, as much level data as fits beside
     /// them, and what a search works in. Less level data than one query needs makes the shard search it in portions; the
     /// result is the same.</param>
@@ -35,12 +38,23 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     {
         ImageId[] mine = [.. ids];
         CheckMemory(manifest, mine.Length, memory);
-        var images = new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled, mine.Length);
+        var tiles = GalleryTiles.Of(manifest);
+        var rows = new (ImageIndex Index, List<ImageId> Ids)[tiles.Grid.Count];
+        int most = mine.Length / rows.Length + 1;
+        for (int t = 0; t < rows.Length; t++)
+            rows[t] = (new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled, rows.Length == 1 ? mine.Length : most), []);
         // In portions: all of them at once, on their way into the index, would take the same memory again.
         foreach (var portion in mine.Chunk(256))
-            foreach (var pooled in await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken))
-                images.Add(pooled);
-        return new GalleryShard(store, manifest, mine, images, memory - PooledBytes(manifest.Model, mine.Length));
+        {
+            float[][] pooled = await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken);
+            for (int i = 0; i < portion.Length; i++)
+            {
+                var (index, held) = rows[tiles[portion[i]].Tile];
+                index.Add(pooled[i]);
+                held.Add(portion[i]);
+            }
+        }
+        return new GalleryShard(store, manifest, mine, rows, memory - PooledBytes(manifest.Model, mine.Length));
     }
 
     /// <summary>Frees the pooled features, which the garbage collector does not see, and leaves the level data to it; no call
@@ -49,19 +63,24 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     {
         _disposed = true;
         _index = null;
-        _images.Dispose();
+        foreach (var (index, _) in _rows) index.Dispose();
     }
 
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
-        CancellationToken cancellationToken = default)
+        IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
     {
         // Its rows are gone: an answer would be empty, and a gallery would seem to hold less than it does.
         ObjectDisposedException.ThrowIf(_disposed, this);
-        // One more than asked for, in case the one to leave out is among them. Rows are in order of ids: so are ties.
-        var rows = _ids.Length == 0
-            ? [] : _images.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
-        return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. rows.Select(r => new Neighbour(_ids[r.Row], r.Distance))
-            .Where(n => n.Id != exclude).Take(count)]);
+        var found = new List<Neighbour>();
+        foreach (int tile in tiles ?? [.. Enumerable.Range(0, _rows.Length)])
+        {
+            var (index, ids) = _rows[tile];
+            // One more than asked for, in case the photograph to leave out is among them. Rows are in order of ids: so are ties.
+            var rows = ids.Count == 0
+                ? [] : index.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
+            found.AddRange(rows.Select(r => new Neighbour(ids[r.Row], r.Distance)).Where(n => _tiles[n.Id].Photograph != exclude));
+        }
+        return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. found.OrderBy(n => n.Distance).ThenBy(n => n.Id).Take(count)]);
     }
 
     public async ValueTask<IReadOnlyList<PixelMatches>> MatchAsync(FeaturePyramid query, IReadOnlyList<GalleryPick> picks,
@@ -83,7 +102,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     }
 
     /// <summary>Bytes for a shard: all that it can make use of, but no more than its share, unless it cannot be opened with that.</summary>
-    /// <param name="images">Images of the shard.</param>
+    /// <param name="images">Rows of the shard.</param>
     /// <param name="memory">Bytes there are.</param>
     /// <param name="share">Bytes that one shard shall take at most.</param>
     /// <exception cref="SpadeException">InvalidArgument: it cannot be opened with all of <paramref name="memory"/>.</exception>

@@ -99,7 +99,7 @@ public sealed class InMemoryGalleryStore : IGalleryStore
                 (stays ? inUse : dropped).Add(version);
             }
         }
-        var needed = c.Versions.Values.SelectMany(m => m.Images).Select(i => i.Id).ToHashSet();
+        var needed = c.Versions.Values.SelectMany(m => GalleryTiles.Of(m).Ids).ToHashSet();
         var model = c.Current?.Model;
         int images = c.Images.Keys.Count(id => !needed.Contains(id) && c.Images.TryRemove(id, out _));
         return ValueTask.FromResult(new CompactionReport(dropped, inUse, images, model is null ? 0 : images * BytesPerImage(model)));

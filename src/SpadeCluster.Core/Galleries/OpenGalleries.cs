@@ -31,7 +31,7 @@ public sealed class OpenGalleries : IDisposable
     /// <param name="each">Bytes that one may take at most, unless it cannot be opened with fewer; null: all of them.</param>
     /// <param name="threads">Threads one search may use; 0 for all processors.</param>
     public OpenGalleries(IGalleryStore store, long memory = GalleryShard.DefaultMemory, long? each = null, int threads = 0)
-        : this(memory, m => GalleryShard.MemoryFor(m, m.Images.Count, memory, each ?? memory), (m, bytes) =>
+        : this(memory, m => GalleryShard.MemoryFor(m, GalleryTiles.Of(m).Ids.Count, memory, each ?? memory), (m, bytes) =>
             OpenGallery.LoadAsync(store, m, threads: threads, memory: bytes))
     { }
 

@@ -23,6 +23,7 @@ public sealed class OpenGallery : IDisposable
         long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
     {
         var pin = await store.PinAsync(manifest.Category, manifest.Version, cancellationToken);
+        var tiles = GalleryTiles.Of(manifest);
         var parts = new List<GalleryShard>(shards);
         try
         {
@@ -30,10 +31,10 @@ public sealed class OpenGallery : IDisposable
             {
                 int shard = s;
                 parts.Add(await GalleryShard.LoadAsync(store, manifest,
-                    manifest.Images.Select(i => i.Id).Where(id => ShardMap.ShardOf(id, shards) == shard), memory / shards,
+                    tiles.Ids.Where(id => ShardMap.ShardOf(id, shards) == shard), memory / shards,
                     cancellationToken));
             }
-            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads),
+            return new OpenGallery(manifest, new ScoringCoordinator(manifest.Model, manifest.Images.Count, parts, threads, tiles: tiles),
                 [.. parts, pin]);
         }
         catch

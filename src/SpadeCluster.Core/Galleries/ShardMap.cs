@@ -16,7 +16,7 @@ public static class ShardMap
     }
 
     /// <summary>SplitMix64's finaliser (Steele et al. 2014): every input bit reaches every output bit.</summary>
-    private static ulong Mix(ulong x)
+    internal static ulong Mix(ulong x)
     {
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
         x = (x ^ (x >> 27)) * 0x94D049BB133111EB;

@@ -1,18 +1,22 @@
+using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Scoring;
 
-/// <summary>Per pixel of the model's input, how far it is from anything seen on normals (smoothed squared distance).</summary>
+/// <summary>Per pixel of the photograph as the model sees it, how far it is from anything seen on normals (smoothed squared
+/// distance).</summary>
 public sealed class AnomalyMap
 {
-    /// <summary>The share of highest pixels whose mean is the image's score.</summary>
+    /// <summary>The share of highest pixels whose mean is the image's score: of the model's input, however many tiles there are, so
+    /// that a small defect on a large part counts as much as one on a small part.</summary>
     public const double ScoreShare = 0.01;
 
-    internal AnomalyMap(int width, int height, float[] values)
+    /// <param name="pixels">Pixels of one tile, as far as the photograph covers it; null: as many as there are values.</param>
+    internal AnomalyMap(int width, int height, float[] values, int? pixels = null)
     {
-        (Width, Height, Values) = (width, height, values);
+        (Width, Height, Values, Pixels) = (width, height, values, pixels ?? values.Length);
         Max = values.Max();
-        Score = MeanOfHighest(values, (int)Math.Ceiling(values.Length * ScoreShare));
+        Score = MeanOfHighest(ScoreShare);
     }
 
     public int Width { get; }
@@ -23,6 +27,9 @@ public sealed class AnomalyMap
 
     public double Max { get; }
 
+    /// <summary>Pixels of which the score takes a share.</summary>
+    internal int Pixels { get; }
+
     /// <summary>Mean of the highest 1 % of pixels.</summary>
     public double Score { get; }
 
@@ -32,21 +39,37 @@ public sealed class AnomalyMap
     /// <summary>Builds the map: mean over kappa, levels summed on the finest grid, enlarged to the input, smoothed.</summary>
     public static AnomalyMap From(IReadOnlyList<PixelMatches> matches, int width, int height, GaussianFilter smoothing)
     {
-        var (gridHeight, gridWidth) = (matches[0].Height, matches[0].Width);
-        var grid = new float[gridHeight * gridWidth];
-        foreach (var m in matches)
-            BilinearUpsampling.Resize(MeanOverKappa(m), m.Height, m.Width, grid, gridHeight, gridWidth, add: true);
-        return From(grid, gridHeight, gridWidth, width, height, smoothing);
+        var tiles = new TileGrid(width, height);
+        return From([Sum(matches)], matches[0].Height, matches[0].Width, tiles, tiles.Frame(0, 0), smoothing);
     }
 
-    /// <summary>The map of one value per cell, enlarged to the input and smoothed.</summary>
-    /// <param name="grid">[gridHeight][gridWidth].</param>
-    internal static AnomalyMap From(float[] grid, int gridHeight, int gridWidth, int width, int height, GaussianFilter smoothing)
+    /// <summary>One map of all tiles: blended, enlarged to the input, cut to what the photograph covers, and smoothed as a whole.</summary>
+    /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell.</param>
+    internal static AnomalyMap From(IReadOnlyList<float[]> cells, int gridHeight, int gridWidth, TileGrid tiles, TileFrame frame,
+        GaussianFilter smoothing)
     {
-        var values = new float[height * width];
-        BilinearUpsampling.Resize(grid, gridHeight, gridWidth, values, height, width);
-        smoothing.Apply(values, height, width);
-        return new AnomalyMap(width, height, values);
+        var (blended, rows, columns) = tiles.Blend(cells, gridHeight, gridWidth);
+        var values = new float[tiles.Height * tiles.Width];
+        BilinearUpsampling.Resize(blended, rows, columns, values, tiles.Height, tiles.Width);
+        if (frame != new TileFrame(0, 0, tiles.Width, tiles.Height))
+        {
+            var covered = new float[frame.Height * frame.Width];
+            for (int y = 0; y < frame.Height; y++)
+                values.AsSpan((frame.Y + y) * tiles.Width + frame.X, frame.Width).CopyTo(covered.AsSpan(y * frame.Width));
+            values = covered;
+        }
+        smoothing.Apply(values, frame.Height, frame.Width);
+        double covers = (double)values.Length / (tiles.Width * tiles.Height);
+        return new AnomalyMap(frame.Width, frame.Height, values, (int)Math.Ceiling(covers * tiles.TileWidth * tiles.TileHeight));
+    }
+
+    /// <summary>Mean over kappa, levels summed on the finest grid.</summary>
+    internal static float[] Sum(IReadOnlyList<PixelMatches> matches)
+    {
+        var grid = new float[matches[0].Height * matches[0].Width];
+        foreach (var m in matches)
+            BilinearUpsampling.Resize(MeanOverKappa(m), m.Height, m.Width, grid, matches[0].Height, matches[0].Width, add: true);
+        return grid;
     }
 
     internal static float[] MeanOverKappa(PixelMatches matches)
@@ -64,15 +87,39 @@ public sealed class AnomalyMap
     }
 
     /// <summary>Mean of the highest pixels.</summary>
-    /// <param name="share">Of all pixels, above 0.</param>
-    public double MeanOfHighest(double share) => MeanOfHighest(Values, (int)Math.Ceiling(Values.Length * share));
-
-    private static double MeanOfHighest(float[] values, int count)
+    /// <param name="share">Of the pixels of the model's input, above 0.</param>
+    public double MeanOfHighest(double share)
     {
-        float[] sorted = [.. values];
-        Array.Sort(sorted);
+        int count = Math.Min((int)Math.Ceiling(Pixels * share), Values.Length);
+        float[] highest = Highest(Values, count);
+        Array.Sort(highest);
         double sum = 0;
-        for (int i = sorted.Length - count; i < sorted.Length; i++) sum += sorted[i];
+        foreach (float value in highest) sum += value;
         return sum / count;
+    }
+
+    /// <summary>The highest values, in any order: sorting a large map for a few of its pixels would take longer than its search.</summary>
+    private static float[] Highest(float[] values, int count)
+    {
+        float[] left = [.. values];
+        int low = 0, high = left.Length - 1, first = left.Length - count;
+        while (low < high)
+        {
+            float pivot = left[low + (high - low) / 2];
+            int i = low, j = high;
+            while (i <= j)
+            {
+                while (left[i] < pivot) i++;
+                while (left[j] > pivot) j--;
+                if (i > j) break;
+                (left[i], left[j]) = (left[j], left[i]);
+                i++;
+                j--;
+            }
+            if (first <= j) high = j;
+            else if (first >= i) low = i;
+            else break;
+        }
+        return left[first..];
     }
 }

@@ -19,32 +19,35 @@ public static class Calibrator
             throw new SpadeException(SpadeError.FailedPrecondition,
                 $"category '{manifest.Category}' has {n} image(s); calibration compares normals with each other and needs at least 2");
         options.Check(n, manifest.Model.Levels.Count);
+        if (options.TileReach is null && GalleryTiles.Of(manifest).Grid.Count > 1)
+            options = options with { TileReach = await TileAlignment.ReachAsync(store, gallery, cancellationToken) };
         // Scores of all normals are needed, whatever the gate would have let through.
         var always = options with { GatePolicy = GatePolicy.Always };
         bool normalised = options.Normalised && options.Fusion == Fusion.Concatenated;
         var (gate, scores, maps) = (new double[n], new double[n], new double[n]);
-        var found = new (PixelMatches Matches, IReadOnlyList<ImageId> Ids)[n];
+        var tiles = GalleryTiles.Of(manifest);
+        var found = new IReadOnlyList<TileMatches>[n];
         for (int i = 0; i < n; i++)
         {
             var id = manifest.Images[i].Id;
-            var features = await store.ReadFeaturesAsync(manifest.Category, id, manifest.Model, cancellationToken);
-            var query = new QueryImage(id, features.Pooled, ct => store.ReadPyramidAsync(manifest.Category, id, manifest.Model, ct));
+            var query = await QueryAsync(store, manifest, tiles, id, cancellationToken);
             var result = await gallery.Coordinator.ScoreAsync(query, always, null, exclude: id, cancellationToken);
             (gate[i], scores[i]) = (result.GateDistance, result.Map!.Score);
             // A map's worth of matches for each normal: what is usual is known only when all were searched.
-            if (normalised) found[i] = (result.Matches!, [.. result.Picks.Select(p => p.Id)]);
+            if (normalised) found[i] = result.Tiles;
             progress?.Report(i + 1);
         }
         UsualDistances? usual = null;
         if (normalised)
         {
-            usual = UsualDistances.From(found[0].Matches.Height, found[0].Matches.Width, [.. manifest.Images.Select(i => i.Id)],
-                [.. found.Select(f => AnomalyMap.MeanOverKappa(f.Matches))]);
+            var cells = found[0][0].Maps[0];
+            usual = UsualDistances.From(cells.Height, cells.Width, [.. manifest.Images.Select(i => i.Id)],
+                [.. Enumerable.Range(0, tiles.Grid.Count).SelectMany(t => found.Select(f => AnomalyMap.MeanOverKappa(f[t].Maps[0])))]);
             for (int i = 0; i < n; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                (scores[i], var map) = gallery.Coordinator.Normalise(found[i].Matches, found[i].Ids, usual, 1, options.Sigma,
-                    manifest.Images[i].Id);
+                var id = manifest.Images[i].Id;
+                (scores[i], var map) = gallery.Coordinator.Normalise(found[i], tiles.Frame(id), usual, 1, options.Sigma, id);
                 maps[i] = map.Score;
             }
         }
@@ -72,5 +75,18 @@ public static class Calibrator
             Usual = usual,
             Highest = [.. highest.Take(Told)],
         }.Thresholds();
+    }
+
+    private static async ValueTask<QueryImage> QueryAsync(IGalleryStore store, GalleryManifest manifest, GalleryTiles tiles, ImageId id,
+        CancellationToken cancellationToken)
+    {
+        var query = new QueryTile[tiles.Grid.Count];
+        for (int t = 0; t < query.Length; t++)
+        {
+            var row = id.Tile(t);
+            var features = await store.ReadFeaturesAsync(manifest.Category, row, manifest.Model, cancellationToken);
+            query[t] = new QueryTile(features.Pooled, ct => store.ReadPyramidAsync(manifest.Category, row, manifest.Model, ct));
+        }
+        return new QueryImage(id, query, tiles.Frame(id));
     }
 }

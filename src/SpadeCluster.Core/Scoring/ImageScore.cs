@@ -8,7 +8,7 @@ public sealed record PhotoPoint(double X, double Y);
 
 /// <summary>The normal pixel that matched a region's peak.</summary>
 /// <param name="Source">The normal's file name.</param>
-/// <param name="Input">Where in the normal, in pixels of the model's input.</param>
+/// <param name="Input">Where in the normal, in pixels of it as the model saw it.</param>
 public sealed record RegionEvidence(string ImageId, string Source, PhotoPoint Input, double Distance);
 
 public sealed record ScoredRegion(PhotoBox Box, int InputArea, double Peak, PhotoPoint PeakAt, RegionEvidence? Evidence);

@@ -1,3 +1,4 @@
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Neighbors;
 
@@ -16,21 +17,21 @@ public sealed record StageTimes
 
 /// <summary>Where a pixel found its nearest normal pixel.</summary>
 /// <param name="Image">The normal image.</param>
-/// <param name="X">Input pixel column of the matched cell's centre.</param>
-/// <param name="Y">Input pixel row of the matched cell's centre.</param>
+/// <param name="X">Column of the matched cell's centre, in pixels of the normal as the model saw it.</param>
+/// <param name="Y">The same, down.</param>
 /// <param name="Distance">Squared distance.</param>
 public sealed record PixelEvidence(ImageId Image, double X, double Y, float Distance);
 
 /// <summary>Everything known of one scored image.</summary>
 public sealed record ScoreResult
 {
-    /// <summary>Mean squared pooled distance to the nearest normals (eq. 2's d).</summary>
+    /// <summary>Mean squared pooled distance to the nearest normals (eq. 2's d); of an image in tiles, that of its farthest tile.</summary>
     public required double GateDistance { get; init; }
 
     /// <summary>The calibrated thresholds, or null where the version is not calibrated.</summary>
     public required Calibration? Calibration { get; init; }
 
-    /// <summary>The normals used, nearest first.</summary>
+    /// <summary>The normals used, nearest first; of an image in tiles, those of its farthest tile.</summary>
     public required IReadOnlyList<Neighbour> Neighbours { get; init; }
 
     /// <summary>Null where the gate kept the image from the pixel search.</summary>
@@ -45,8 +46,12 @@ public sealed record ScoreResult
 
     public required StageTimes Times { get; init; }
 
-    internal PixelMatches? Matches { get; init; }
-    internal IReadOnlyList<GalleryPick> Picks { get; init; } = [];
+    /// <summary>What each tile matched; empty without a map.</summary>
+    internal IReadOnlyList<TileMatches> Tiles { get; init; } = [];
+
+    internal GalleryTiles? Gallery { get; init; }
+
+    internal TileFrame Frame { get; init; }
 
     /// <summary>Whether the gate distance exceeds tau; null without calibration.</summary>
     public bool? Flagged => Calibration is null ? null : GateDistance > Calibration.Tau;
@@ -70,10 +75,22 @@ public sealed record ScoreResult
     /// <summary>The normal pixel that matched input pixel (<paramref name="x"/>, <paramref name="y"/>) best; null without a map.</summary>
     public PixelEvidence? EvidenceAt(int x, int y)
     {
-        if (Map is null || Matches is not { } m) return null;
-        int cell = y * m.Height / Map.Height * m.Width + x * m.Width / Map.Width, at = cell * m.Kappa;
+        if (Map is null || Gallery is null || Tiles.Count == 0) return null;
+        var grid = Gallery.Grid;
+        (x, y) = (x + Frame.X, y + Frame.Y);
+        int tile = grid.TileAt(x, y);
+        var (left, top) = grid.Origin(tile);
+        var (m, found) = (Tiles[tile].Maps[0], Tiles[tile].Found);
+        int at = ((y - top) * m.Height / grid.TileHeight * m.Width + (x - left) * m.Width / grid.TileWidth) * m.Kappa;
         var (row, column) = Math.DivRem(m.Cells[at], m.Width);
-        return new PixelEvidence(Picks[m.Images[at]].Id, (column + 0.5) * Map.Width / m.Width, (row + 0.5) * Map.Height / m.Height,
-            m.Distances[at]);
+        var normal = found[m.Images[at]];
+        var (origin, frame) = (grid.Origin(normal.Tile), Gallery.Frame(normal.Photograph));
+        return new PixelEvidence(normal.Photograph, origin.X - frame.X + (column + 0.5) * grid.TileWidth / m.Width,
+            origin.Y - frame.Y + (row + 0.5) * grid.TileHeight / m.Height, m.Distances[at]);
     }
 }
+
+/// <summary>What the pixel search found for one tile.</summary>
+/// <param name="Maps">One per fused grid, the finest first.</param>
+/// <param name="Found">Tiles of normals at the maps' positions.</param>
+internal sealed record TileMatches(IReadOnlyList<PixelMatches> Maps, IReadOnlyList<GalleryTile> Found);

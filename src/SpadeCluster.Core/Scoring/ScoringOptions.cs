@@ -1,3 +1,4 @@
+using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Scoring;
@@ -28,6 +29,9 @@ public sealed record ScoringOptions
 
     public const int DefaultGateNeighbours = 3, DefaultGalleryNeighbours = 50;
 
+    /// <summary>A <see cref="TileReach"/> that compares tiles wherever they are on the part.</summary>
+    public const int Anywhere = TileGrid.MaxTiles;
+
     /// <summary>Nearest normals averaged by the gate (eq. 2's K).</summary>
     public int GateNeighbours { get; init; } = DefaultGateNeighbours;
 
@@ -38,6 +42,10 @@ public sealed record ScoringOptions
     public int Kappa { get; init; } = 1;
 
     public Fusion Fusion { get; init; } = Fusion.Concatenated;
+
+    /// <summary>How many columns and rows away the tiles of normals may be that a tile is compared with: 0 is the same position on the
+    /// part; null: chosen when thresholds are learnt (<see cref="TileAlignment"/>).</summary>
+    public int? TileReach { get; init; }
 
     /// <summary>Pyramid levels used, 0 the finest; null: all.</summary>
     public IReadOnlyList<int>? Levels { get; init; }
@@ -64,7 +72,8 @@ public sealed record ScoringOptions
     /// <see cref="Fusion.Concatenated"/> only.</summary>
     public bool Normalised { get; init; }
 
-    /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map.</summary>
+    /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map; twice as many where there are tiles, whose
+    /// pixels show less of the part.</summary>
     public double Sigma { get; init; } = 4;
 
     /// <summary>The defaults, with fewer gate neighbours where a gallery has not even those.</summary>
@@ -75,6 +84,7 @@ public sealed record ScoringOptions
     public bool ScoresLike(ScoringOptions other)
         => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma, Normalised)
             == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma, other.Normalised)
+            && (TileReach is null || other.TileReach is null || TileReach == other.TileReach)
             && (Levels ?? []).SequenceEqual(other.Levels ?? []) && Levels is null == other.Levels is null;
 
     /// <exception cref="SpadeException">InvalidArgument: a setting that a gallery of <paramref name="images"/> images and
@@ -90,6 +100,7 @@ public sealed record ScoringOptions
         Require(Theta is null or (> 0 and < double.PositiveInfinity), $"theta = {Theta}: choose a score above 0");
         Require(ReviewRate is null or (> 0 and < 1), $"review rate = {ReviewRate}: choose a rate above 0 and below 1");
         Require(Sigma is >= 0 and <= 64, $"sigma = {Sigma}: choose 0 to 64 pixels");
+        Require(TileReach is null or >= 0, $"tile reach = {TileReach}: choose 0 or more");
         Require(AuditShare is >= 0 and <= 1, $"audit share = {AuditShare}: choose 0 to 1");
         if (Levels is null) return;
         Require(Levels.Count > 0 && Levels.All(l => l >= 0 && l < levels) && Levels.Zip(Levels.Skip(1)).All(p => p.First < p.Second),

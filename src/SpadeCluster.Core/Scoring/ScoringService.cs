@@ -28,9 +28,8 @@ public sealed class ScoringService(
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         start = Stopwatch.GetTimestamp();
-        var features = new ImageFeatures(extractor.Model);
-        await extractor.ExtractAsync([prepared.Input], [features], cancellationToken);
-        var query = new QueryImage(ImageId.Of(file), features.Pooled, FeaturePyramid.From(features));
+        var tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
+        var query = new QueryImage(ImageId.Of(file), tiles, prepared.Frame);
         double extract = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         var settings = options ?? manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);

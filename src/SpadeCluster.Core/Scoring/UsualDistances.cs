@@ -14,24 +14,24 @@ public sealed class UsualDistances
     /// the rest is the mean over all positions, which keeps flat background from being rated by its noise.</summary>
     public const double LocalShare = 0.1, PositionShare = 0.5;
 
-    private readonly Lazy<double[]> _sums;
+    private readonly Lazy<double[][]> _sums;
 
     public UsualDistances() => _sums = new(SumsOverImages);
 
     public required int Height { get; init; }
     public required int Width { get; init; }
 
-    /// <summary>The normals, ascending.</summary>
+    /// <summary>The normal photographs, ascending.</summary>
     public required IReadOnlyList<ImageId> Images { get; init; }
 
     /// <summary>Mean distance over all normals and positions.</summary>
     public required double Overall { get; init; }
 
-    /// <summary>float16 [image][y][x]: distance divided by <see cref="Overall"/>.</summary>
+    /// <summary>float16 [tile][image][y][x]: distance divided by <see cref="Overall"/>.</summary>
     public required byte[] Local { get; init; }
 
     /// <param name="images">Ascending.</param>
-    /// <param name="distances">[image][y * width + x], leave-one-out.</param>
+    /// <param name="distances">[tile * images + image][y * width + x], leave-one-out.</param>
     public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances)
     {
         double overall = Math.Max(distances.Average(d => d.Average(v => (double)v)), 1e-12);
@@ -55,24 +55,26 @@ public sealed class UsualDistances
     /// Computed after the search, from the matches alone, so shards do not matter.
     /// </summary>
     /// <param name="matches">On the finest grid, kappa distances a cell.</param>
-    /// <param name="ids">Images of the matches' positions.</param>
+    /// <param name="found">Tiles of normals at the matches' positions.</param>
+    /// <param name="tile">Which tile of its photograph was searched.</param>
     /// <param name="exclude">A normal left out of what is usual, as it is left out of the gallery; null: none.</param>
-    public (float[] Score, float[] Map) Normalise(PixelMatches matches, IReadOnlyList<ImageId> ids, ImageId? exclude)
+    public (float[] Score, float[] Map) Normalise(PixelMatches matches, IReadOnlyList<GalleryTile> found, int tile, ImageId? exclude)
     {
         int cells = Height * Width;
         var index = Images.Select((id, i) => (id, i)).ToDictionary(x => x.id, x => x.i);
-        int[] images = [.. ids.Select(id => index[id])];
+        int[] rows = [.. found.Select(f => f.Tile * Images.Count + index[f.Photograph])];
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        int left = exclude is { } id ? index[id] : -1, normals = Images.Count - (left < 0 ? 0 : 1);
+        double[] sums = _sums.Value[tile];
+        int left = exclude is { } id ? tile * Images.Count + index[id] : -1, normals = Images.Count - (left < 0 ? 0 : 1);
         var (score, map) = (new float[cells], new float[cells]);
         for (int cell = 0; cell < cells; cell++)
         {
-            double position = (_sums.Value[cell] - (left < 0 ? 0 : (double)local[left * cells + cell])) / normals;
+            double position = (sums[cell] - (left < 0 ? 0 : (double)local[left * cells + cell])) / normals;
             double byScore = 0, byMap = 0;
             int n = 0;
             for (int r = cell * matches.Kappa; r < (cell + 1) * matches.Kappa && float.IsFinite(matches.Distances[r]); r++, n++)
             {
-                double near = (double)local[images[matches.Images[r]] * cells + matches.Cells[r]];
+                double near = (double)local[rows[matches.Images[r]] * cells + matches.Cells[r]];
                 byScore += matches.Distances[r] / (1 - LocalShare - PositionShare + LocalShare * near + PositionShare * position);
                 byMap += matches.Distances[r] / (1 - LocalShare + LocalShare * near);
             }
@@ -81,11 +83,17 @@ public sealed class UsualDistances
         return (score, map);
     }
 
-    private double[] SumsOverImages()
+    /// <returns>[tile][y * width + x].</returns>
+    private double[][] SumsOverImages()
     {
-        var sums = new double[Height * Width];
+        int cells = Height * Width;
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        for (int at = 0; at < local.Length; at++) sums[at % sums.Length] += (double)local[at];
+        var sums = new double[local.Length / (cells * Math.Max(1, Images.Count))][];
+        for (int tile = 0, at = 0; tile < sums.Length; tile++)
+        {
+            sums[tile] = new double[cells];
+            for (int i = 0; i < Images.Count * cells; i++, at++) sums[tile][i % cells] += (double)local[at];
+        }
         return sums;
     }
 }

@@ -40,6 +40,20 @@ public sealed class ImageReader
         }
     }
 
+    /// <summary>The size a file's header claims, without decoding the rest.</summary>
+    /// <exception cref="SpadeException">As <see cref="Decode"/>, as far as the header shows it.</exception>
+    public static (int Width, int Height) ReadSize(ReadOnlySpan<byte> data, string name)
+    {
+        try
+        {
+            return RawImage.IsPacked(data) ? RawImage.SizeOf(data) : ImageSharpDecoder.ReadSize(data);
+        }
+        catch (SpadeException e)
+        {
+            throw new SpadeException(e.Error, $"{name}: {e.Message}", e);
+        }
+    }
+
     private static RgbImage Unpack(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         var (width, height) = RawImage.SizeOf(data);

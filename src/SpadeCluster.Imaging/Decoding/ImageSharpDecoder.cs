@@ -61,6 +61,30 @@ internal static class ImageSharpDecoder
         throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
     }
 
+    /// <summary>The size in a file's header.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: not an image, or no header that can be read.</exception>
+    public static unsafe (int Width, int Height) ReadSize(ReadOnlySpan<byte> data)
+    {
+        if (PnmFile.IsPnm(data)) return PnmFile.ReadSize(data);
+        IImageInfoDetector detector = PngFile.IsPng(data) ? Png : JpegFile.IsJpeg(data) ? Jpeg : BmpFile.IsBmp(data) ? Bmp
+            : TiffFile.IsTiff(data) ? Tiff : WebpFile.IsWebp(data) ? Webp
+            : throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
+        try
+        {
+            fixed (byte* first = data)
+            {
+                using var stream = new UnmanagedMemoryStream(first, data.Length);
+                var info = detector.Identify(Default, stream, default);
+                return (info.Width, info.Height);
+            }
+        }
+        // As in Load: not only documented exceptions.
+        catch (Exception e)
+        {
+            throw DecodeError.Because($"the file's header is damaged ({e.GetType().Name})", e);
+        }
+    }
+
     /// <summary>A file without alpha.</summary>
     private static RgbImage Load(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
     {

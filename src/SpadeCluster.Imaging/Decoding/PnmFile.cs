@@ -27,6 +27,14 @@ internal static class PnmFile
         return RawImage.ToRgb(data[1] == '6' ? RawFormat.Rgb8 : RawFormat.Gray8, (int)width, (int)height, data.Slice(at, (int)needed));
     }
 
+    /// <exception cref="SpadeException">InvalidArgument: a damaged header.</exception>
+    public static (int Width, int Height) ReadSize(ReadOnlySpan<byte> data)
+    {
+        int at = 2;
+        long width = Number(data, ref at), height = Number(data, ref at);
+        return ((int)Math.Min(width, int.MaxValue), (int)Math.Min(height, int.MaxValue));
+    }
+
     /// <summary>The next number, behind white space and comments from # to the end of the line.</summary>
     private static long Number(ReadOnlySpan<byte> data, ref int at)
     {

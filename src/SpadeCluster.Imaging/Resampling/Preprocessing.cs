@@ -5,21 +5,29 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// How a photograph becomes a model's input. Its text form is stable, for manifests: "stretch 224x224" or
-/// "shorter-side 256 crop 224x224" (width x height).
+/// How a photograph becomes a model's input. Its text form is stable, for manifests: "stretch 224x224", "letterbox 224x224" (its
+/// proportions kept) or "shorter-side 256 crop 224x224" (width x height). After one of the first two, " tiles 3x2 overlap 32" says
+/// that the photograph is resized to three by two such inputs, which share 32 pixels.
 /// </summary>
 public sealed partial record Preprocessing
 {
     private const int MaxSide = 16384;
 
-    private Preprocessing(int width, int height, int? shorterSide)
+    private Preprocessing(int width, int height, int? shorterSide, int columns = 1, int rows = 1, int overlap = 0, bool letterbox = false,
+        bool whole = false)
     {
         static bool Usable(int side) => side is >= 1 and <= MaxSide;
         if (!Usable(width) || !Usable(height) || shorterSide is { } s && (!Usable(s) || s < Math.Max(width, height)))
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"preprocessing to {width}x{height}{(shorterSide is null ? "" : $" from a shorter side of {shorterSide}")} is not "
                 + $"possible: sides are 1 to {MaxSide}, and a crop is no larger than the shorter side");
+        if (columns < 1 || rows < 1 || columns * rows is < 1 or > TileGrid.MaxTiles || overlap < 0 || 2 * overlap > Math.Min(width, height)
+            || (columns == 1 && rows == 1 && overlap != 0))
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{columns}x{rows} tiles of {width}x{height} that overlap by {overlap} are not possible: there are at most "
+                + $"{TileGrid.MaxTiles} tiles, and neighbours share at most half of each");
         (Width, Height, ShorterSide) = (width, height, shorterSide);
+        Tiles = new TileGrid(width, height, columns, rows, overlap, letterbox, whole);
     }
 
     /// <summary>The model's input width in pixels.</summary>
@@ -27,6 +35,9 @@ public sealed partial record Preprocessing
 
     /// <summary>The model's input height in pixels.</summary>
     public int Height { get; }
+
+    /// <summary>The tiles a photograph is cut into; one, unless the text says otherwise.</summary>
+    public TileGrid Tiles { get; }
 
     /// <summary>What the image's shorter side is resized to before its centre is cut out; null: the whole image is stretched.</summary>
     public int? ShorterSide { get; }
@@ -37,24 +48,32 @@ public sealed partial record Preprocessing
     /// <summary>The whole image resized to the input size, whatever its proportions.</summary>
     public static Preprocessing Stretch(int width, int height) => new(width, height, null);
 
+    /// <summary>The whole photograph on a grid of tiles.</summary>
+    public static Preprocessing Of(TileGrid tiles) =>
+        new(tiles.TileWidth, tiles.TileHeight, null, tiles.Columns, tiles.Rows, tiles.Overlap, tiles.Letterbox, tiles.Whole);
+
     /// <summary>The shorter side resized, proportions kept, and the centre cut out: torchvision's Resize and CenterCrop.</summary>
     public static Preprocessing ShorterSideCrop(int shorterSide, int width, int height) => new(width, height, shorterSide);
 
-    /// <exception cref="SpadeException">InvalidArgument: not one of the two forms.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: not one of the forms.</exception>
     public static Preprocessing Parse(string text)
     {
         var match = Form().Match(text);
-        int Number(string group) =>
-            int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0;
+        int Number(string group, int otherwise = 0) =>
+            int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : otherwise;
         if (!match.Success)
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"'{text}' is no preprocessing; write 'stretch 224x224' or 'shorter-side 256 crop 224x224'");
-        return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null);
+                $"'{text}' is no preprocessing; write 'stretch 224x224', 'letterbox 224x224', either of them with ' tiles 3x2 overlap 32' "
+                + "behind it, or 'shorter-side 256 crop 224x224'");
+        return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null, Number("c", 1), Number("r", 1), Number("o"),
+            match.Groups["l"].Success, match.Groups["a"].Success);
     }
 
-    public override string ToString() => ShorterSide is { } s ? $"shorter-side {s} crop {Width}x{Height}" : $"stretch {Width}x{Height}";
+    public override string ToString() => ShorterSide is { } s ? $"shorter-side {s} crop {Width}x{Height}"
+        : $"{(Tiles.Letterbox ? "letterbox" : "stretch")} {Width}x{Height}"
+        + (Tiles.Count == 1 ? "" : $" tiles {Tiles.Columns}x{Tiles.Rows} overlap {Tiles.Overlap}{(Tiles.Whole ? " and whole" : "")}");
 
-    /// <summary>The model's input, <see cref="Width"/> x <see cref="Height"/>.</summary>
+    /// <summary>The photograph as the model sees it: its input, or what tiles are cut from.</summary>
     public RgbImage Apply(RgbImage image)
     {
         var (width, height, crop) = Plan(image.Width, image.Height);
@@ -67,7 +86,7 @@ public sealed partial record Preprocessing
     {
         var (width, height, crop) = Plan(mask.Width, mask.Height);
         byte[] pixels = Resampler.Crop(Resampler.ResizeNearest(mask, width, height), crop).Pixels;
-        var result = new bool[Width * Height];
+        var result = new bool[crop.Width * crop.Height];
         for (int i = 0; i < result.Length; i++)
             result[i] = pixels[3 * i] > 127;
         return result;
@@ -97,7 +116,10 @@ public sealed partial record Preprocessing
     private (int Width, int Height, PixelBox Crop) Plan(int width, int height)
     {
         if (ShorterSide is not { } side)
-            return (Width, Height, new(0, 0, Width, Height));
+        {
+            var frame = Tiles.Frame(width, height);
+            return (frame.Width, frame.Height, new(0, 0, frame.Width, frame.Height));
+        }
         // torchvision truncates the longer side and rounds the crop's offset half to even.
         long longer = (long)((double)side * Math.Max(width, height) / Math.Min(width, height));
         if (longer * side > ImageLimits.Default.MaxPixels)
@@ -107,7 +129,8 @@ public sealed partial record Preprocessing
         return (w, h, new((int)Math.Round((w - Width) / 2.0), (int)Math.Round((h - Height) / 2.0), Width, Height));
     }
 
-    [GeneratedRegex(@"^(?:stretch|shorter-side (?<s>\d+) crop) (?<w>\d+)x(?<h>\d+)$",
+    [GeneratedRegex(@"^(?:(?:stretch|(?<l>letterbox)) (?<w>\d+)x(?<h>\d+)(?: tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?)?"
+        + @"|shorter-side (?<s>\d+) crop (?<w>\d+)x(?<h>\d+))$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Form();
 }

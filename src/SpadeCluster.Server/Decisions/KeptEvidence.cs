@@ -12,7 +12,10 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
     public static byte[]? Pack(ScoredImage scored)
     {
         if (scored.Result.Map is not { } map) return null;
-        var grid = scored.Gallery.Model.Levels[0];
+        var model = scored.Gallery.Model;
+        // Cells of the whole photograph, however many tiles it has.
+        var grid = new LevelShape(Math.Max(1, map.Height * model.Levels[0].Height / model.InputHeight),
+            Math.Max(1, map.Width * model.Levels[0].Width / model.InputWidth), 1);
         var images = new Dictionary<ImageId, ushort>();
         var cells = new MemoryStream(grid.Cells * 14);
         var cell = new BinaryWriter(cells);

@@ -66,7 +66,7 @@ internal static class OpenInferenceEndpoints
             {
                 new { name = "anomaly_score", datatype = "FP32", shape = new[] { -1 } },
                 new { name = "is_anomalous", datatype = "BOOL", shape = new[] { -1 } },
-                new { name = "anomaly_map", datatype = "FP32", shape = new[] { -1, m.Model.InputHeight, m.Model.InputWidth } },
+                new { name = "anomaly_map", datatype = "FP32", shape = MapShape(m) },
             },
         });
     }
@@ -111,6 +111,10 @@ internal static class OpenInferenceEndpoints
         await WriteAsync(context, request, scored, cancellation);
     }
 
+    /// <summary>-1 stands for a side that depends on the photograph.</summary>
+    private static int[] MapShape(GalleryManifest m)
+        => TileGrid.Of(m.Model, m.Preprocessing) is var tiles && tiles.Letterbox ? [-1, -1, -1] : [-1, tiles.Height, tiles.Width];
+
     private static SpadeException NotCalibrated(string category)
         => new(SpadeError.FailedPrecondition, $"'{category}' has no thresholds yet, and so no verdicts: calibrate it first");
 
@@ -133,9 +137,11 @@ internal static class OpenInferenceEndpoints
                     Add("BOOL", [scored.Count], [.. scored.Select(s => s.Result.Anomalous == true)], binary);
                     break;
                 case "anomaly_map":
-                    var model = scored[0].Gallery.Model;
-                    Add("FP32", [scored.Count, model.InputHeight, model.InputWidth],
-                        [.. scored.SelectMany(s => s.Result.Map?.Values ?? new float[model.InputWidth * model.InputHeight])], binary);
+                    var first = scored[0].Prepared.Input;
+                    if (scored.Any(s => (s.Prepared.Input.Width, s.Prepared.Input.Height) != (first.Width, first.Height)))
+                        throw InferImages.Invalid("photographs of these proportions have maps of different sizes: send one at a time");
+                    Add("FP32", [scored.Count, first.Height, first.Width],
+                        [.. scored.SelectMany(s => s.Result.Map?.Values ?? new float[first.Width * first.Height])], binary);
                     break;
                 default:
                     throw InferImages.Invalid($"there is no output '{SentImage.Harmless(wanted.Name, "")}': anomaly_score, "

@@ -32,10 +32,10 @@ public sealed partial class FileGalleryStore
     {
         var folder = Folder(category);
         int length = PrefixLength(next.Model);
-        ImageId[] ids = [.. next.Images.Select(i => i.Id)];
+        ImageId[] ids = [.. GalleryTiles.Of(next).Ids];
         // Only copies of images of the version before are taken over: their segments cannot have changed. Any other copy may
         // be left from a failed attempt, and its segment may have been written again since.
-        var known = (before?.Images ?? []).Select(i => i.Id).ToHashSet();
+        var known = before is null ? [] : GalleryTiles.Of(before).Ids.ToHashSet();
         using var old = TryOpenPrefixes(folder.Prefixes, length);
         var buffer = new byte[length];
         if (old is not null && old.Ids.SequenceEqual(ids) && ids.All(id => TryReadCopy(id, buffer))) return ValueTask.CompletedTask;

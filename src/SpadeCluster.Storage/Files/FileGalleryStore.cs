@@ -102,7 +102,7 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         // If the pointer is damaged, the newest manifest counts as current: no version may ever be overwritten.
         if (current is null && File.Exists(folder.Current)) current = folder.ManifestsPresent().Last();
         if (current != after) throw Overtaken(category, next[0].Version, current);
-        foreach (var id in next.SelectMany(m => m.Images).Select(i => i.Id).Distinct())
+        foreach (var id in next.SelectMany(m => GalleryTiles.Of(m).Ids).Distinct())
             if (!File.Exists(folder.Image(id))) throw Missing(category, id);
         await WriteCopiesAsync(category, await TryReadVersionAsync(category, current, cancellationToken), next[^1], cancellationToken);
         foreach (var manifest in next) folder.Write(folder.Manifest(manifest.Version), ManifestFile.Write(manifest));

@@ -72,8 +72,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             if (current != after) throw Overtaken(category, next[0].Version, current);
             var stored = (await ColumnAsync<long>(
                 connection, "select id from spade_image where category = $1", cancellationToken, category)).ToHashSet();
-            foreach (var image in next.SelectMany(m => m.Images))
-                if (!stored.Contains((long)image.Id.Value)) throw Missing(category, image.Id);
+            foreach (var id in next.SelectMany(m => GalleryTiles.Of(m).Ids))
+                if (!stored.Contains((long)id.Value)) throw Missing(category, id);
             await CopyPrefixesAsync(connection, category, next[^1], again: false, cancellationToken);
             foreach (var manifest in next)
                 await connection.ExecuteAsync("insert into spade_version (category, version, manifest) values ($1, $2, $3)",
@@ -166,7 +166,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             select category, id, substring(data for $3) from spade_chunk c where category = $1 and id = any ($2) and n = 0
             {(again ? "" : "and not exists (select from spade_front f where f.category = c.category and f.id = c.id)")}
             on conflict (category, id) do update set data = excluded.data where spade_front.data <> excluded.data
-            """, cancellationToken, category, version.Images.Select(i => (long)i.Id.Value).ToArray(), PrefixLength(version.Model));
+            """, cancellationToken, category, GalleryTiles.Of(version).Ids.Select(i => (long)i.Value).ToArray(), PrefixLength(version.Model));
 
     internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>

@@ -39,7 +39,8 @@ public static class Snapshot
                 pins.Add(await store.PinAsync(category, version, cancellationToken));
                 manifests.Add(await store.ReadVersionAsync(category, version, cancellationToken));
             }
-            var images = manifests.SelectMany(m => m.Images, (m, i) => (i.Id, m.Model)).DistinctBy(i => i.Id).OrderBy(i => i.Id).ToList();
+            var images = manifests.SelectMany(m => GalleryTiles.Of(m).Ids, (m, id) => (Id: id, m.Model)).DistinctBy(i => i.Id)
+                .OrderBy(i => i.Id).ToList();
             path = Path.GetFullPath(path);
             DurableFile.Write(path, path + ".tmp", stream =>
             {
@@ -128,14 +129,14 @@ public static class Snapshot
                 && version > (manifests.LastOrDefault()?.Version ?? 0))
             {
                 var manifest = ManifestFile.Parse(content, category, version, where);
-                foreach (var image in manifest.Images) models.TryAdd(image.Id, manifest.Model);
+                foreach (var id in GalleryTiles.Of(manifest).Ids) models.TryAdd(id, manifest.Model);
                 manifests.Add(manifest);
             }
-            else if (name == $"{Images}/{file[..Math.Min(2, file.Length)]}/{file}" && CategoryFolder.TryParseImageName(file, out var id)
-                && models.TryGetValue(id, out var model) && stored.Add(id))
+            else if (name == $"{Images}/{file[..Math.Min(2, file.Length)]}/{file}" && CategoryFolder.TryParseImageName(file, out var row)
+                && models.TryGetValue(row, out var model) && stored.Add(row))
             {
-                Segment.Verify(content, id, model, where);
-                await store.WriteSegmentAsync(category, id, content, cancellationToken);
+                Segment.Verify(content, row, model, where);
+                await store.WriteSegmentAsync(category, row, content, cancellationToken);
             }
             else throw Not(path);
         }

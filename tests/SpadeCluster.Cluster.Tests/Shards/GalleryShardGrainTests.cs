@@ -109,7 +109,7 @@ public sealed class GalleryShardGrainTests : IDisposable
         await grain.LoadAsync(2, default);
         byte[] pooled = MemoryMarshal.AsBytes<float>(new float[manifest.Model.PooledLength]).ToArray();
         // Used last, so it stays when there is no room for three; version 1 is dropped, and only the search still has it.
-        await grain.NearestAsync(2, pooled, 3, null, default);
+        await grain.NearestAsync(2, pooled, 3, null, null, default);
         await grain.LoadAsync(3, default);
         Assert.Equal((1, 1, 1), (_watched.HeldOf(1), _watched.HeldOf(2), _watched.HeldOf(3)));
         _open.SetResult();
@@ -117,7 +117,7 @@ public sealed class GalleryShardGrainTests : IDisposable
         await _watched.WhenAsync(() => new(_watched.HeldOf(1) == 0), _limit.Token);
 
         // What is in use stays, though it is the oldest.
-        await grain.NearestAsync(2, pooled, 3, null, default);
+        await grain.NearestAsync(2, pooled, 3, null, null, default);
         await grain.LoadAsync(4, default);
         await _watched.WhenAsync(() => new(_watched.HeldOf(3) == 0), _limit.Token);
         Assert.Equal((1, 1, 1), (_watched.PinsOf(2), _watched.HeldOf(2), _watched.HeldOf(4)));

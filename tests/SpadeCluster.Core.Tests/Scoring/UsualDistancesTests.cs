@@ -78,12 +78,14 @@ public class UsualDistancesTests
         var matches = new PixelMatches(1, 2, 1);
         matches.Offer(0, 6, 0, 0);
         matches.Offer(1, 6, 1, 1);
-        var (score, map) = usual.Normalise(matches, images, null);
+        var (score, map) = usual.Normalise(matches, Rows(images), 0, null);
         Assert.Equal(6 / (0.4 * 5 + 0.1 * 1 + 0.5 * 1), score[0], 1e-2);
         Assert.Equal(6 / (0.4 * 5 + 0.1 * 9 + 0.5 * 9), score[1], 1e-2);
         Assert.Equal(6 / (0.9 + 0.1 * 9 / 5), map[1], 1e-2);
-        Assert.Equal(score, usual.Normalise(matches, images, new ImageId(1)).Score);
+        Assert.Equal(score, usual.Normalise(matches, Rows(images), 0, new ImageId(1)).Score);
     }
+
+    private static GalleryTile[] Rows(ImageId[] images) => [.. images.Select(i => new GalleryTile(i, 0))];
 
     [Fact]
     public async Task An_odd_normal_is_suspect_and_counts_only_when_it_is_accepted()

@@ -11,7 +11,10 @@ namespace SpadeCluster.Cli.Evaluation.Report;
 /// <summary>One self-contained page: figures, curves, and every test image, the worst mistakes first.</summary>
 internal static class HtmlReport
 {
-    public static void Write(string path, IReadOnlyList<EvaluatedCategory> categories, IImagePreparer preparer)
+    /// <summary>Pixels of an embedded picture's longer side at most.</summary>
+    private const int LargestSide = 640;
+
+    public static void Write(string path, IReadOnlyList<EvaluatedCategory> categories)
     {
         var page = new StringBuilder(1 << 20);
         string title = string.Join(", ", categories.Select(c => c.Figures.Dataset));
@@ -20,7 +23,7 @@ internal static class HtmlReport
             .Append($"<title>SpadeCluster - {Html(title)}</title><style>{Style.Css}</style><body><header><h1>{Html(title)}</h1>")
             .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8' ")
             .Append("oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
-        foreach (var category in categories) WriteCategory(page, category, preparer);
+        foreach (var category in categories) WriteCategory(page, category);
         page.Append("</main></body></html>");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Directory.CreateDirectory(folder);
@@ -29,7 +32,7 @@ internal static class HtmlReport
         File.Move(temporary, path, overwrite: true);
     }
 
-    private static void WriteCategory(StringBuilder page, EvaluatedCategory category, IImagePreparer preparer)
+    private static void WriteCategory(StringBuilder page, EvaluatedCategory category)
     {
         var f = category.Figures;
         string rate = f.PromisedFalseRejectRate.ToString("0.####", CultureInfo.InvariantCulture);
@@ -48,7 +51,7 @@ internal static class HtmlReport
         foreach (string problem in f.Problems) page.Append($"<p class='problem'>{Html(problem)}</p>");
         WriteCharts(page, category);
         page.Append("<div class='cards'>");
-        var normals = new NormalPictures(category, preparer);
+        var normals = new NormalPictures(category);
         foreach (var image in WorstFirst(category)) WriteCard(page, category, image, normals);
         page.Append("</div>").Append(normals.Style).Append("</section>");
     }
@@ -84,6 +87,7 @@ internal static class HtmlReport
         var calibration = category.Calibration;
         float[] shown = [.. map.Values.Select(v => (float)calibration.Normalise(v))];
         string input = Png(image.Input), colours = Png(Overlay.Render(shown, map.Width, map.Height, ColorMap.Inferno));
+        string view = $"<div class='view' style='aspect-ratio:{map.Width}/{map.Height}'>";
         int peak = Array.IndexOf(map.Values, map.Values.Max());
         var evidence = image.Result.EvidenceAt(peak % map.Width, peak / map.Width)!;
         string verdict = image.PredictedAnomalous ? "anomalous" : "normal";
@@ -93,35 +97,46 @@ internal static class HtmlReport
             + $"theta {N(calibration.Theta, "G4")})";
         string peakMark = Outlines(image, null, (peak % map.Width + 0.5, peak / map.Width + 0.5));
         string normal = $"<div class='normal {normals.ClassOf(evidence.Image)}' role='img' aria-label='matched normal'></div>";
-        page.Append($"<article class='{(image.Mistaken ? "wrong" : "right")}'><h3>{Html(file)}</h3>")
+        page.Append($"<article class='{(image.Mistaken ? "wrong" : "right")}' "
+            + $"onclick='this.classList.toggle(`large`)'><h3>{Html(file)}</h3>")
             .Append($"<p><b>{verdict}</b>{mistake} <span>{score}</span></p><div class='views'>")
-            .Append($"<div class='view'><img src='{input}' alt='input'>{Outlines(image, map.Above(calibration.Theta), null)}</div>")
-            .Append($"<div class='view'><img src='{input}' alt=''><img class='map' src='{colours}' alt='anomaly map'>{peakMark}</div>")
-            .Append($"<div class='view'>{normal}{Mark(map.Width, map.Height, evidence.X, evidence.Y)}</div></div>")
+            .Append($"{view}<img src='{input}' alt='input'>{Outlines(image, map.Above(calibration.Theta), null)}</div>")
+            .Append($"{view}<img src='{input}' alt=''><img class='map' src='{colours}' alt='anomaly map'>{peakMark}</div>")
+            .Append($"{view}{normal}{Mark(map.Width, map.Height, evidence.X, evidence.Y)}</div></div>")
             .Append($"<p class='evidence'>peak matched in {Html(Path.GetFileName(category.NormalFiles[evidence.Image]))}</p></article>");
     }
 
     private static string Outlines(EvaluatedImage image, bool[]? found, (double X, double Y)? mark)
     {
         var map = image.Result.Map!;
-        var svg = new StringBuilder($"<svg viewBox='0 0 {map.Width} {map.Height}'>");
+        var svg = new StringBuilder($"<svg viewBox='0 0 {map.Width} {map.Height}' style='--unit:{N(map.Width / 224.0, "0.##")}px'>");
         if (found is not null && image.PredictedAnomalous) svg.Append($"<path class='found' d='{MaskOutline.Path(found, map.Width)}'/>");
         if (image.Mask is not null) svg.Append($"<path class='truth' d='{MaskOutline.Path(image.Mask, map.Width)}'/>");
-        if (mark is { } m) svg.Append($"<circle class='mark' cx='{N(m.X, "0.#")}' cy='{N(m.Y, "0.#")}' r='5'/>");
+        if (mark is { } m) svg.Append($"<circle class='mark' cx='{N(m.X, "0.#")}' cy='{N(m.Y, "0.#")}' r='{N(map.Width / 45.0, "0.#")}'/>");
         return svg.Append("</svg>").ToString();
     }
 
     private static string Mark(int width, int height, double x, double y)
-        => $"<svg viewBox='0 0 {width} {height}'><circle class='mark' cx='{N(x, "0.#")}' cy='{N(y, "0.#")}' r='5'/></svg>";
+        => $"<svg viewBox='0 0 {width} {height}'><circle class='mark' cx='{N(x, "0.#")}' cy='{N(y, "0.#")}' "
+        + $"r='{N(width / 45.0, "0.#")}'/></svg>";
 
-    private static string Png(RgbImage image) => "data:image/png;base64," + Convert.ToBase64String(PngEncoder.Encode(image));
+    /// <summary>A picture within the page; large ones are made smaller, which keeps a page of forty within what a browser opens.</summary>
+    private static string Png(RgbImage image)
+    {
+        int longer = Math.Max(image.Width, image.Height);
+        int Shown(int side) => longer <= LargestSide ? side : Math.Max(1, (int)((long)side * LargestSide / longer));
+        var shown = Resampler.Resize(image, Shown(image.Width), Shown(image.Height));
+        return "data:image/png;base64," + Convert.ToBase64String(PngEncoder.Encode(shown));
+    }
+
     private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
     private static string Html(string text) => WebUtility.HtmlEncode(text);
 
     /// <summary>Each matched normal is embedded once, as a style class, however many images matched it.</summary>
-    private sealed class NormalPictures(EvaluatedCategory category, IImagePreparer preparer)
+    private sealed class NormalPictures(EvaluatedCategory category)
     {
         private readonly Dictionary<ImageId, string> _rules = [];
+        private readonly ImagePreparer _preparer = new(Preprocessing.Parse(category.Figures.Preprocessing));
 
         public string Style => $"<style>{string.Concat(_rules.Values)}</style>";
 
@@ -131,7 +146,7 @@ internal static class HtmlReport
             if (!_rules.ContainsKey(id))
             {
                 string file = category.NormalFiles[id];
-                var input = preparer.Prepare(ImageReader.ReadBytes(file, ImageLimits.Default), file).Input;
+                var input = _preparer.Prepare(ImageReader.ReadBytes(file, ImageLimits.Default), file).Input;
                 _rules[id] = $".{name}{{background-image:url({Png(input)})}}";
             }
             return name;

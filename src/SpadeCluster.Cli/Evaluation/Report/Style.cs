@@ -29,10 +29,11 @@ internal static class Style
         article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}
         article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}
         h3{font-size:.95em;margin:0}article p{margin:.2em 0}article p span{color:var(--dim);font-size:.88em}
-        .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px}.view{position:relative;aspect-ratio:1}
+        .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px}.view{position:relative}
+        article.large{grid-column:1/-1}
         .view>*{position:absolute;inset:0;width:100%;height:100%}
-        .map{opacity:var(--map);mix-blend-mode:screen}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:1.6}
+        .map{opacity:var(--map);mix-blend-mode:screen}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:var(--unit)}
         .view .truth{stroke:var(--truth)}.view .found{stroke:var(--found);stroke-dasharray:3 2}
-        .mark{fill:none;stroke:#fff;stroke-width:1.5;paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
+        .mark{fill:none;stroke:#fff;stroke-width:var(--unit);paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
         """;
 }

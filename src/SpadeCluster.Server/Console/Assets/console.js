@@ -83,6 +83,7 @@ function live() {
 // One decision: map opacity, evidence of a pixel, feedback.
 function decision() {
   const [width, height] = [+data.width, +data.height], view = $('#view'), half = 14;
+  for (const shown of [view, $('#normalview')]) if (shown) shown.style.aspectRatio = `${width}/${height}`;
   if ($('#opacity')) $('#opacity').oninput = e => $('#map').style.opacity = e.target.value / 100;
   const mark = (rect, x, y) => { for (const [k, v] of Object.entries({ x: x - half, y: y - half, width: 2 * half, height: 2 * half })) rect.setAttribute(k, v); };
   const crop = (canvas, image, x, y) => {

@@ -1,0 +1,129 @@
+using System.CommandLine;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>How a new category's photographs become the model's input, as options.</summary>
+internal sealed class GeometryOptions
+{
+    public const string Auto = "auto";
+
+    /// <summary>Photographs whose sizes are read: enough for a median.</summary>
+    private const int Looked = 40;
+
+    private readonly Option<string> _tiles = new("--tiles")
+    {
+        Description = "Tiles that a new category's photographs are cut into, COLUMNSxROWS; 1x1: none; auto: chosen from their sizes.",
+        HelpName = "TILES",
+        DefaultValueFactory = _ => Auto,
+    };
+    private readonly Option<int> _budget = CommonOptions.Bounded(new Option<int>("--tile-budget")
+    {
+        Description = "Tiles at most that auto may choose.",
+        DefaultValueFactory = _ => TileChoice.Budget,
+    }, 1, TileGrid.MaxTiles);
+    private readonly Option<int> _tileSize = CommonOptions.Bounded(new Option<int>("--tile-size")
+    {
+        Description = "Instead of --tiles: pixels of the photograph that a tile shows along its longer side.",
+        HelpName = "PIXELS",
+    }, 16, 1_000_000);
+    private readonly Option<double> _overlap = CommonOptions.Bounded(new Option<double>("--overlap")
+    {
+        Description = "Share of a tile that its neighbour shows too.",
+        HelpName = "SHARE",
+        DefaultValueFactory = _ => Math.Round(TileChoice.Overlap, 3),
+    }, 0, 0.5);
+    private readonly Option<bool> _letterbox = new("--letterbox")
+    {
+        Description = "Keep the photographs' proportions, with their mirror image beside them. Default: where these differ much.",
+    };
+    private readonly Option<string?> _preprocessing = new("--preprocessing")
+    {
+        Description = "All of it in one text, as 'gallery show' tells it: 'stretch 224x224', 'letterbox 224x224 tiles 3x2 overlap 32', "
+            + "'shorter-side 256 crop 224x224'.",
+        HelpName = "TEXT",
+    };
+
+    public GeometryOptions(Command command)
+    {
+        foreach (var option in All) command.Add(option);
+    }
+
+    public IReadOnlyList<Option> All => [_tiles, _budget, _tileSize, _overlap, _letterbox, _preprocessing];
+
+    /// <param name="model">Model of the category.</param>
+    /// <param name="files">Its photographs; those that cannot be read do not count.</param>
+    /// <returns>As <see cref="Preprocessing"/> writes it.</returns>
+    public string Read(ParseResult parsed, FeatureModel model, IReadOnlyList<string> files)
+    {
+        if (parsed.GetValue(_preprocessing) is { } text) return Preprocessing.Parse(text).ToString();
+        return Preprocessing.Of(Grid(parsed, model, files)).ToString();
+    }
+
+    /// <summary>A gallery's geometry is part of it: photographs in other tiles could not be compared with its own.</summary>
+    /// <exception cref="SpadeException">FailedPrecondition: another geometry is asked for.</exception>
+    public void RefuseOther(ParseResult parsed, GalleryManifest existing, IReadOnlyList<string> files)
+    {
+        if (!All.Any(o => parsed.GetResult(o) is { Implicit: false })) return;
+        string asked = Read(parsed, existing.Model, files);
+        if (asked != existing.Preprocessing)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{existing.Category}' was built with '{existing.Preprocessing}', not with '{asked}': leave the options of its "
+                + "geometry out, or build a new category");
+    }
+
+    public static string Choose(FeatureModel model, IReadOnlyList<string> files) =>
+        Preprocessing.Of(TileChoice.Choose(model, Sizes(files))).ToString();
+
+    private TileGrid Grid(ParseResult parsed, FeatureModel model, IReadOnlyList<string> files)
+    {
+        bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
+        string tiles = parsed.GetRequiredValue(_tiles);
+        double overlap = parsed.GetValue(_overlap);
+        var chosen = tiles == Auto || !Given(_letterbox)
+            ? TileChoice.Choose(model, Sizes(files), parsed.GetValue(_budget), overlap) : new TileGrid(model.InputWidth, model.InputHeight);
+        var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: Given(_letterbox) ? parsed.GetValue(_letterbox)
+            : chosen.Letterbox);
+        if (Given(_tileSize)) return OfSize(whole, model, Sizes(files), parsed.GetValue(_tileSize), overlap);
+        if (tiles == Auto) return chosen with { Letterbox = whole.Letterbox };
+        return tiles.Split('x') is [var c, var r] && int.TryParse(c, out int columns) && int.TryParse(r, out int rows)
+            && columns is >= 1 and <= TileGrid.MaxTiles && rows >= 1 && rows <= TileGrid.MaxTiles / columns
+            ? TileChoice.Of(whole, model, columns, rows, overlap)
+            : throw new SpadeException(SpadeError.InvalidArgument,
+                $"--tiles takes auto, or columns and rows such as 3x2, at most {TileGrid.MaxTiles} tiles, not '{tiles}'");
+    }
+
+    private static TileGrid OfSize(TileGrid whole, FeatureModel model, List<(int Width, int Height)> sizes, int pixels, double overlap)
+    {
+        if (sizes.Count == 0) return whole;
+        var ordered = sizes.OrderBy(s => (long)s.Width * s.Height).ToList();
+        var (width, height) = ordered[ordered.Count / 2];
+        int Count(int side) => 1 + (int)Math.Ceiling(Math.Max(0, side - pixels) / (pixels * (1 - overlap)));
+        var (columns, rows) = (Count(width), Count(height));
+        return columns <= TileGrid.MaxTiles / rows ? TileChoice.Of(whole, model, columns, rows, overlap)
+            : throw new SpadeException(SpadeError.InvalidArgument,
+                $"--tile-size {pixels} makes {columns}x{rows} tiles of a photograph of {width}x{height} pixels, more than "
+                + $"{TileGrid.MaxTiles}: choose a larger one");
+    }
+
+    private static List<(int Width, int Height)> Sizes(IReadOnlyList<string> files)
+    {
+        var sizes = new List<(int, int)>();
+        for (int i = 0; i < Math.Min(files.Count, Looked); i++)
+        {
+            string file = files[(int)((long)i * files.Count / Math.Min(files.Count, Looked))];
+            try
+            {
+                var (width, height) = ImageReader.ReadSize(ImageReader.ReadBytes(file, ImageLimits.Default), file);
+                if (Math.Min(width, height) >= ImagePreparer.SmallestSide) sizes.Add((width, height));
+            }
+            catch (SpadeException)
+            {
+                // Told with its reason when it is added.
+            }
+        }
+        return sizes;
+    }
+}

@@ -1,0 +1,63 @@
+namespace SpadeCluster.Features;
+
+/// <summary>Chooses a new category's tiles from the sizes of its photographs. docs/tiles.md tells how the figures were chosen.</summary>
+public static class TileChoice
+{
+    /// <summary>Tiles a photograph may take, the whole one not counted: what bounds the time for it.</summary>
+    public const int Budget = 12;
+
+    /// <summary>Pixels of a photograph that may become one of the network's input, along either side.</summary>
+    public const double CoarsestScale = 2.5;
+
+    /// <summary>How much the proportions of a category's photographs may differ before they are kept instead of stretched alike.</summary>
+    public const double MostVariety = 1.5;
+
+    /// <summary>The share of a tile's shorter side that neighbours share, unless told otherwise.</summary>
+    public const double Overlap = 1.0 / 7;
+
+    /// <summary>
+    /// The grid of least cost: its tiles times the third power of how much it stretches the photograph, among those no coarser than
+    /// <see cref="CoarsestScale"/>, and coarser where <paramref name="budget"/> does not suffice.
+    /// </summary>
+    /// <param name="sizes">Width and height of every photograph; the medians count.</param>
+    /// <param name="budget">Tiles at most.</param>
+    /// <param name="overlap">Share of a tile's shorter side.</param>
+    public static TileGrid Choose(FeatureModel model, IReadOnlyList<(int Width, int Height)> sizes, int budget = Budget,
+        double overlap = Overlap)
+    {
+        var whole = new TileGrid(model.InputWidth, model.InputHeight);
+        if (sizes.Count == 0) return whole;
+        double width = Middle(sizes.Select(s => (double)s.Width), 0.5), height = Middle(sizes.Select(s => (double)s.Height), 0.5);
+        var proportions = sizes.Select(s => (double)s.Width / s.Height).ToList();
+        whole = whole with { Letterbox = Middle(proportions, 0.9) / Middle(proportions, 0.1) > MostVariety };
+        for (double scale = CoarsestScale; ; scale *= 1.05)
+        {
+            var best = Enumerable.Range(1, budget)
+                .SelectMany(c => Enumerable.Range(1, budget / c).Select(r => Of(whole, model, c, r, overlap)))
+                .Where(g => width / g.Width <= scale && height / g.Height <= scale).MinBy(Cost);
+            if (best is not null) return best;
+        }
+
+        double Cost(TileGrid grid)
+        {
+            double stretch = width / grid.Width / (height / grid.Height);
+            return grid.Count * Math.Pow(grid.Letterbox ? 1 : Math.Max(stretch, 1 / stretch), 3);
+        }
+    }
+
+    /// <summary>A grid of so many tiles.</summary>
+    /// <param name="overlap">Share of a tile's shorter side; rounded to what the model's cells allow.</param>
+    public static TileGrid Of(TileGrid whole, FeatureModel model, int columns, int rows, double overlap = Overlap)
+    {
+        if (columns == 1 && rows == 1) return whole;
+        int cell = model.Levels.Max(l => Math.Max(model.InputWidth / l.Width, model.InputHeight / l.Height));
+        int pixels = (int)Math.Round(overlap * Math.Min(model.InputWidth, model.InputHeight) / cell) * cell;
+        return whole with { Columns = columns, Rows = rows, Overlap = pixels, Whole = true };
+    }
+
+    private static double Middle(IEnumerable<double> values, double share)
+    {
+        double[] ascending = [.. values.Order()];
+        return ascending[(int)(share * (ascending.Length - 1))];
+    }
+}

@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Features;
+
+/// <summary>The part of a tile grid that a photograph covers, in input pixels: all of it, or with bars at two sides.</summary>
+public readonly record struct TileFrame(int X, int Y, int Width, int Height);
+
+/// <summary>
+/// How a photograph larger than a network's input is searched at a finer resolution: it is resized to a grid of overlapping tiles,
+/// each as large as the input. Tiles are counted row by row. One tile is the whole photograph. All lengths are input pixels.
+/// </summary>
+/// <param name="TileWidth">The network's input width.</param>
+/// <param name="TileHeight">The network's input height.</param>
+/// <param name="Overlap">Pixels that neighbouring tiles share.</param>
+/// <param name="Letterbox">Whether photographs keep their proportions, centred in the grid; what they leave free is filled with
+/// their mirror image, and is neither scored nor shown. Otherwise they are stretched to the grid.</param>
+/// <param name="Whole">Whether the whole photograph, as large as one tile, is searched beside its tiles, as the last of them: it sees
+/// what is too large for a tile. Their maps are averaged.</param>
+public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns = 1, int Rows = 1, int Overlap = 0, bool Letterbox = false,
+    bool Whole = false)
+{
+    public const int MaxTiles = 400;
+
+    /// <summary>How much the whole photograph counts beside its tiles.</summary>
+    private const float WholeWeight = 0.5f;
+
+    /// <summary>Tiles of a photograph, the whole one included.</summary>
+    public int Count => Columns * Rows + (Whole ? 1 : 0);
+
+    public int Width => TileWidth + (Columns - 1) * (TileWidth - Overlap);
+
+    public int Height => TileHeight + (Rows - 1) * (TileHeight - Overlap);
+
+    /// <summary>The grid that a gallery's description of its geometry (<see cref="IImagePreparer.Description"/>) names.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: an overlap that cells of the model do not divide.</exception>
+    public static TileGrid Of(FeatureModel model, string preprocessing)
+    {
+        bool letterbox = preprocessing.StartsWith("letterbox ", StringComparison.Ordinal);
+        var tiles = Tiles().Match(preprocessing);
+        var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: letterbox);
+        if (!tiles.Success) return whole;
+        int Number(string group) => int.Parse(tiles.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
+        var grid = whole with { Columns = Number("c"), Rows = Number("r"), Overlap = Number("o"), Whole = tiles.Groups["a"].Success };
+        foreach (var level in model.Levels)
+            if (grid.Overlap * level.Width % model.InputWidth != 0 || grid.Overlap * level.Height % model.InputHeight != 0)
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"tiles that overlap by {grid.Overlap} pixels cut cells of model '{model.Name}': choose a multiple of "
+                    + $"{model.InputWidth / model.Levels.Min(l => l.Width)}");
+        return grid;
+    }
+
+    /// <summary>What a photograph of this size covers.</summary>
+    public TileFrame Frame(int width, int height)
+    {
+        if (!Letterbox || width < 1 || height < 1) return new(0, 0, Width, Height);
+        double scale = Math.Min((double)Width / width, (double)Height / height);
+        int w = Math.Clamp((int)Math.Round(width * scale), 1, Width), h = Math.Clamp((int)Math.Round(height * scale), 1, Height);
+        return new((Width - w) / 2, (Height - h) / 2, w, h);
+    }
+
+    /// <summary>A tile's left upper pixel.</summary>
+    public (int X, int Y) Origin(int tile) =>
+        (tile % Columns * (TileWidth - Overlap), tile / Columns * (TileHeight - Overlap));
+
+    /// <summary>The tile whose middle is nearest to a pixel: the one that counts most there.</summary>
+    public int TileAt(int x, int y)
+    {
+        int Index(int at, int size, int count) => Math.Clamp((at - Overlap / 2) / Math.Max(1, size - Overlap), 0, count - 1);
+        return Index(y, TileHeight, Rows) * Columns + Index(x, TileWidth, Columns);
+    }
+
+    /// <summary>Tiles at most so many columns and rows away, ascending, the tile itself included.</summary>
+    public IReadOnlyList<int> Near(int tile, int reach)
+    {
+        if (tile == Columns * Rows) return [tile];
+        var (row, column) = Math.DivRem(tile, Columns);
+        return [.. Enumerable.Range(0, Columns * Rows)
+            .Where(t => Math.Max(Math.Abs(t / Columns - row), Math.Abs(t % Columns - column)) <= reach)];
+    }
+
+    /// <summary>One tile of a photograph that was resized to its frame.</summary>
+    public RgbImage Cut(RgbImage picture, TileFrame frame, int tile)
+    {
+        if ((picture.Width, picture.Height) == (TileWidth, TileHeight) && Count == 1) return picture;
+        var (left, top) = Origin(tile);
+        var cut = new RgbImage(TileWidth, TileHeight);
+        int[] columns = [.. Enumerable.Range(left - frame.X, TileWidth).Select(x => 3 * GaussianFilter.Reflect(x, picture.Width))];
+        for (int y = 0, to = 0; y < TileHeight; y++)
+        {
+            var row = picture.Pixels.AsSpan(3 * picture.Width * GaussianFilter.Reflect(top - frame.Y + y, picture.Height),
+                3 * picture.Width);
+            foreach (int x in columns)
+            {
+                row.Slice(x, 3).CopyTo(cut.Pixels.AsSpan(to, 3));
+                to += 3;
+            }
+        }
+        return cut;
+    }
+
+    /// <summary>Puts maps of tiles together. Where tiles overlap, each counts the less the nearer its border is, so that no
+    /// seam shows.</summary>
+    /// <param name="tiles">[tile][y][x], one value per cell.</param>
+    /// <returns>[y][x], cells of the whole grid, and their number down and across.</returns>
+    public (float[] Cells, int Height, int Width) Blend(IReadOnlyList<float[]> tiles, int gridHeight, int gridWidth)
+    {
+        if (Count == 1) return (tiles[0], gridHeight, gridWidth);
+        int width = gridWidth * Width / TileWidth, height = gridHeight * Height / TileHeight;
+        var (sum, weight) = (new float[height * width], new float[height * width]);
+        for (int tile = 0; tile < Columns * Rows; tile++)
+        {
+            var (row, column) = Math.DivRem(tile, Columns);
+            var (x, y) = Origin(tile);
+            float[] across = Ramp(gridWidth, Overlap * gridWidth / TileWidth, column > 0, column < Columns - 1);
+            float[] down = Ramp(gridHeight, Overlap * gridHeight / TileHeight, row > 0, row < Rows - 1);
+            for (int i = 0; i < gridHeight; i++)
+            {
+                int at = (y * gridHeight / TileHeight + i) * width + x * gridWidth / TileWidth;
+                for (int j = 0; j < gridWidth; j++)
+                {
+                    float w = down[i] * across[j];
+                    sum[at + j] += w * tiles[tile][i * gridWidth + j];
+                    weight[at + j] += w;
+                }
+            }
+        }
+        for (int i = 0; i < sum.Length; i++) sum[i] /= weight[i];
+        if (Whole)
+        {
+            var whole = new float[sum.Length];
+            BilinearUpsampling.Resize(tiles[^1], gridHeight, gridWidth, whole, height, width);
+            for (int i = 0; i < sum.Length; i++) sum[i] = WholeWeight * whole[i] + (1 - WholeWeight) * sum[i];
+        }
+        return (sum, height, width);
+    }
+
+    private static float[] Ramp(int cells, int overlap, bool before, bool after)
+    {
+        var weights = new float[cells];
+        for (int i = 0; i < cells; i++)
+            weights[i] = Math.Min(before ? Math.Min(1, (i + 1f) / (overlap + 1)) : 1, after
+                ? Math.Min(1, (cells - i) / (overlap + 1f)) : 1);
+        return weights;
+    }
+
+    [GeneratedRegex(@" tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex Tiles();
+}

@@ -1,0 +1,55 @@
+using System.Runtime.CompilerServices;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>One tile of a normal photograph.</summary>
+/// <param name="Photograph">The photograph's id.</param>
+/// <param name="Tile">Which of its tiles, row by row.</param>
+public readonly record struct GalleryTile(ImageId Photograph, int Tile);
+
+/// <summary>
+/// The rows of a gallery: every photograph is as many rows as it has tiles. A row's id follows from the photograph's id
+/// (<see cref="ImageId.Tile"/>), so stores and shards hold rows as they hold images, and only the manifest knows photographs.
+/// </summary>
+public sealed class GalleryTiles
+{
+    private static readonly ConditionalWeakTable<GalleryManifest, GalleryTiles> Known = [];
+
+    private readonly Dictionary<ImageId, GalleryTile>? _rows;
+    private readonly Dictionary<ImageId, GalleryImage>? _photographs;
+
+    private GalleryTiles(TileGrid grid, IReadOnlyList<GalleryImage> photographs)
+    {
+        Grid = grid;
+        if (grid.Letterbox) _photographs = photographs.ToDictionary(p => p.Id);
+        if (grid.Count == 1)
+        {
+            Ids = [.. photographs.Select(p => p.Id)];
+            return;
+        }
+        _rows = new(photographs.Count * grid.Count);
+        foreach (var photograph in photographs)
+            for (int tile = 0; tile < grid.Count; tile++)
+                _rows.Add(photograph.Id.Tile(tile), new GalleryTile(photograph.Id, tile));
+        Ids = [.. _rows.Keys.Order()];
+    }
+
+    public TileGrid Grid { get; }
+
+    /// <summary>Ids of all rows, ascending.</summary>
+    public IReadOnlyList<ImageId> Ids { get; }
+
+    public static GalleryTiles Of(GalleryManifest manifest) =>
+        Known.GetValue(manifest, m => new GalleryTiles(TileGrid.Of(m.Model, m.Preprocessing), m.Images));
+
+    /// <summary>Photographs that are one row each.</summary>
+    public static GalleryTiles Whole(FeatureModel model) => new(new TileGrid(model.InputWidth, model.InputHeight), []);
+
+    /// <summary>The photograph of a row, and which part of it the row is.</summary>
+    public GalleryTile this[ImageId row] => _rows is null ? new GalleryTile(row, 0) : _rows[row];
+
+    /// <summary>What a photograph covers of the grid.</summary>
+    public TileFrame Frame(ImageId photograph) => _photographs is not null && _photographs.TryGetValue(photograph, out var p)
+        ? Grid.Frame(p.Width, p.Height) : new TileFrame(0, 0, Grid.Width, Grid.Height);
+}
