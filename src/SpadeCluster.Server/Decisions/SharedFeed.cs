@@ -20,7 +20,7 @@ internal sealed partial class SharedFeed(DecisionLog log, DecisionFeed feed, Tim
             {
                 try
                 {
-                    // With nobody listening there is nothing to tell; whoever comes asks for what was missed.
+                    // With nobody listening there is nothing to tell; a new listener asks for what it missed.
                     seen = seen is { } last && feed.Listeners > 0 ? Tell(last) : log.Newest();
                 }
                 catch (SpadeException e)

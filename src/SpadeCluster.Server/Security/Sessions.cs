@@ -9,7 +9,7 @@ namespace SpadeCluster.Server.Security;
 
 /// <summary>
 /// Browsers that have signed in. The cookie holds a random id only, and the database its hash: a session ends when it is signed
-/// out of, when its time is over, or with its key, whoever still has the cookie. Role and scope are those the key has now.
+/// out of, when its time is over, or with its key, even where somebody still has the cookie. Role and scope are those the key has now.
 /// </summary>
 internal sealed class Sessions(ServerDatabase database, ApiKeyStore keys, TimeProvider clock) : ITicketStore
 {

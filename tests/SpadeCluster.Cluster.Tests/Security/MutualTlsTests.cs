@@ -8,6 +8,7 @@ using SpadeCluster.Cluster.Tests.Processes;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server;
 
 namespace SpadeCluster.Cluster.Tests.Security;
 
@@ -33,11 +34,13 @@ public sealed class MutualTlsTests : IDisposable
     public async Task A_cluster_by_TLS_scores_the_same_bits_survives_a_kill_and_lets_no_stranger_in()
     {
         using var foreign = new ClusterAuthority("ours", TimeSpan.FromDays(1));
-        foreach (string silo in new[] { "gateway", "gallery-1", "gallery-2" }) _authority.Issue(At(silo), silo);
+        foreach (string silo in new[] { "gateway", "gallery-1", "gallery-2", "client" }) _authority.Issue(At(silo), silo);
         foreign.Issue(At("stranger"), "stranger");
-        await using var silos = await RealSilos.StartAsync([("gateway", "gateway,extractor"), ("gallery-1", "gallery"),
-            ("gallery-2", "gallery")],
-            new() { ["Spade:Cluster:Shards"] = "2" }, silo => new() { ["Spade:TlsFolder"] = At(silo) });
+        int gateway = PrivatePostgres.FreePort();
+        await using var silos = await RealSilos.StartAsync(
+            [("gateway", "gateway,extractor"), ("gallery-1", "gallery"), ("gallery-2", "gallery")],
+            new() { ["Spade:Cluster:Shards"] = "2" },
+            silo => new() { ["Spade:TlsFolder"] = At(silo), ["Spade:GatewayPort"] = silo == "gateway" ? $"{gateway}" : "0" });
         using var client = silos.Client();
         var normals = Photos.Normals(6);
         await client.AddNormalsAsync("plate", normals, "tester");
@@ -50,6 +53,16 @@ public sealed class MutualTlsTests : IDisposable
         await alone.CalibrateAsync("plate", options);
         using var standalone = new ScoringService(store, engines);
         await SameAsync(4);
+
+        // A server outside the cluster shows a certificate too.
+        await using (var outside = SpadeServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = At("outside") },
+            builder => builder.AddClusterClient([$"127.0.0.1:{gateway}"], "spade", At("client"))))
+        {
+            await outside.StartAsync();
+            using var http = new HttpClient { BaseAddress = new Uri(outside.Urls.First()) };
+            Assert.Contains("plate", await http.GetStringAsync("/v1/galleries"));
+            await outside.StopAsync();
+        }
 
         // What the silo port says to one who shows nothing, or a certificate of another authority: nothing.
         foreach (string? shown in new[] { null, "stranger" })

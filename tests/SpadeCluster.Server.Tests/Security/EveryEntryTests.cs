@@ -22,7 +22,7 @@ public sealed class EveryEntryTests(ServerFixture server) : IClassFixture<Server
 {
     private const string Wrong = "spade_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-    /// <summary>What anybody may ask for. Whoever adds to it decides that strangers may.</summary>
+    /// <summary>What anybody may ask for. Adding to it decides that strangers may.</summary>
     private static readonly string[] Open =
     [
         "GET /v1/health/live", "GET /v1/health/ready", "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/", "GET /sign-in",
