@@ -18,6 +18,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     BenchCommands.Create(),
     ServeCommand.Create(),
     KeyCommands.Create(),
+    AuditCommands.Create(),
     ClusterCommand.Create(),
     SiloCommand.Create(),
 };

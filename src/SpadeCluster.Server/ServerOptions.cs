@@ -23,18 +23,38 @@ public sealed record ServerOptions
     /// <see cref="Urls"/> take gRPC too.</summary>
     public IReadOnlyList<string> GrpcUrls { get; init; } = [];
 
-    /// <summary>Where decisions, keys and the audit log live.</summary>
+    /// <summary>Where decisions, keys and the audit log live, but for <see cref="Database"/>.</summary>
     public string DataFolder { get; init; } = "server-data";
+
+    /// <summary>A PostgreSQL connection string: decisions, keys and the audit log are kept there, shared with other servers.
+    /// Null: in the file server.db of the folder.</summary>
+    public string? Database { get; init; }
 
     /// <summary>PEM files for https addresses.</summary>
     public string? Certificate { get; init; }
     public string? CertificateKey { get; init; }
 
-    /// <summary>Allows plain HTTP beyond loopback: whoever listens on the network reads keys and photographs.</summary>
+    /// <summary>Allows plain HTTP beyond loopback: anybody on the network can read keys and photographs.</summary>
     public bool Insecure { get; init; }
 
     /// <summary>Names by which clients may call the server; a browser that was lured to it by another name is refused.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <summary>Addresses or networks of the proxies in front of the server. The X-Forwarded headers of these are believed, and of
+    /// nobody else.</summary>
+    public IReadOnlyList<string> Proxies { get; init; } = [];
+
+    /// <summary>Connections from one address (of IPv6, from one /64), but for configured proxies.</summary>
+    [Range(1, 1_000_000)]
+    public int ConnectionsPerAddress { get; init; } = 256;
+
+    /// <summary>Connections in all.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxConnections { get; init; } = 4096;
+
+    /// <summary>Free bytes below which the disk is told to be nearly full; <see cref="MaxBodyBytes"/>: not ready any more.</summary>
+    [Range(0L, long.MaxValue)]
+    public long DiskHeadroom { get; init; } = 1L << 30;
 
     /// <summary>Largest request body, which is read into one array.</summary>
     [Range(1024L, int.MaxValue)]

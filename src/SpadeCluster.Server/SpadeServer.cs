@@ -1,15 +1,18 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using SpadeCluster.Features;
@@ -34,13 +37,17 @@ public static class SpadeServer
 {
     private const string ByHeaderOrCookie = "SpadeServer";
 
+    /// <summary>Certificates are read before there are services.</summary>
+    private static readonly ILogger CertificateLog =
+        LoggerFactory.Create(b => b.AddSimpleConsole(o => o.SingleLine = true)).CreateLogger<CertificateFile>();
+
     /// <summary>Puts a server together; run it, and dispose it when it ends.</summary>
     /// <param name="engine">Adds what the server is in front of: <see cref="IScoringService"/>, <see cref="IGalleryServices"/>,
     /// <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
     /// <exception cref="SpadeException">InvalidArgument: it would listen where it must not. Unavailable: its data folder.</exception>
     public static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine)
     {
-        var database = new ServerDatabase(options.DataFolder);
+        var database = ServerDatabase.Open(options);
         try
         {
             var (http, grpc) = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).AnyValid());
@@ -57,22 +64,26 @@ public static class SpadeServer
         IReadOnlyList<Uri> http, IReadOnlyList<Uri> grpc)
     {
         Uri[] urls = [.. http, .. grpc];
-        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps) ? Binding.ReadCertificate(options) : default;
+        var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps)
+            ? new CertificateFile(options.Certificate!, options.CertificateKey, logger: CertificateLog) : null;
+        var proxies = Proxies.Networks(options);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
         {
             ApplicationName =
             typeof(SpadeServer).Assembly.GetName().Name
         });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
-            // Cookie keys lie in the data folder, which is its owner's alone.
+            // Cookie keys lie in the server's database, which is its owner's alone.
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel, options);
+            var connections = new ConnectionLimit(options.ConnectionsPerAddress, proxies);
             // Without TLS an address speaks one version of HTTP.
             foreach (var url in http)
-                Listen(kestrel, url, url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, certificate);
-            foreach (var url in grpc) Listen(kestrel, url, HttpProtocols.Http2, certificate);
+                Listen(kestrel, url, url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, connections,
+                    certificate);
+            foreach (var url in grpc) Listen(kestrel, url, HttpProtocols.Http2, connections, certificate);
         });
         AddServices(builder.Services, options, database);
         engine(builder);
@@ -80,6 +91,7 @@ public static class SpadeServer
         var app = builder.Build();
         // Made now, so that its metrics exist before the first request.
         app.Services.GetRequiredService<ServerMetrics>();
+        app.UseProxies(options);
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
         app.UseSlowStreams();
         app.UseExceptionHandler();
@@ -94,10 +106,11 @@ public static class SpadeServer
         api.MapResults();
         api.MapGalleries();
         api.MapServer();
+        api.MapKeys();
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
-        app.MapSpadeGrpc(secured: true);
+        app.MapSpadeGrpc();
         app.Lifetime.ApplicationStarted.Register(() => _ = app.Services.GetRequiredService<Recalibration>().ResumeAsync());
         return app;
     }
@@ -109,7 +122,9 @@ public static class SpadeServer
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
-        services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<FailedSignIns>();
+        if (options.Database is not null) services.AddHostedService<SharedFeed>();
+        services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<KeyChanges>().AddSingleton<FailedSignIns>();
+        services.AddSingleton<Sessions>().AddSingleton<Readiness>();
         services.AddSingleton<DecisionService>().AddSingleton<ServerMetrics>().AddSingleton<ServerStatistics>();
 
         services.AddSpadeGrpc();
@@ -119,8 +134,8 @@ public static class SpadeServer
         services.ConfigureHttpJsonOptions(json => ServerJson.ConfigureRequests(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(binding => binding.ThrowOnBadRequest = true);
         services.AddOpenApi();
-        services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.DataFolder, "cookie-keys")))
-            .SetApplicationName("spade");
+        services.AddDataProtection().SetApplicationName("spade");
+        services.AddOptions<KeyManagementOptions>().Configure<ServerDatabase>((o, d) => o.XmlRepository = new CookieKeys(d));
         services.AddAntiforgery(antiforgery => antiforgery.Cookie.SameSite = SameSiteMode.Strict);
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
@@ -131,14 +146,19 @@ public static class SpadeServer
                 SignIn.Concerns(context) ? CookieAuthenticationDefaults.AuthenticationScheme : ApiKeyAuthentication.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, null)
             .AddCookie(SignIn.Configure);
+        services.AddOptions<CookieAuthenticationOptions>(CookieAuthenticationDefaults.AuthenticationScheme)
+            .Configure<Sessions>((cookies, sessions) => cookies.SessionStore = sessions);
         var authorization = services.AddAuthorizationBuilder();
-        foreach (string role in Enum.GetNames<Role>()) authorization.AddPolicy(role, policy => policy.RequireRole(role));
+        foreach (string role in Enum.GetNames<Role>())
+            authorization.AddPolicy(role, policy => policy.RequireRole(role).RequireAssertion(c => IsInScope(c)));
+        authorization.AddPolicy(KeyEndpoints.Everything,
+            policy => policy.RequireRole(nameof(Role.Engineer)).RequireAssertion(c => c.User.Scope() is null));
 
         services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
-                context.User.Id() ?? context.Connection.RemoteIpAddress?.ToString() ?? "",
+                context.CallerId(),
                 _ => new TokenBucketRateLimiterOptions
                 {
                     TokenLimit = 2 * options.RequestsPerSecond,
@@ -152,6 +172,10 @@ public static class SpadeServer
         });
     }
 
+    /// <summary>An address that names a category is for keys of that category, whatever the endpoint does.</summary>
+    private static bool IsInScope(AuthorizationHandlerContext context)
+        => (context.Resource as HttpContext)?.GetRouteValue("category") is not string category || context.User.May(category);
+
     private static void Limit(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
@@ -161,18 +185,24 @@ public static class SpadeServer
         limits.MaxRequestHeaderCount = 64;
         limits.MaxRequestLineSize = 4096;
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-        limits.MaxConcurrentConnections = 1024;
+        limits.MaxConcurrentConnections = options.MaxConnections;
         limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
     }
 
-    private static void Listen(KestrelServerOptions kestrel, Uri url, HttpProtocols protocols,
-        (X509Certificate2 Own, X509Certificate2Collection Chain) certificate)
+    private static void Listen(KestrelServerOptions kestrel, Uri url, HttpProtocols protocols, ConnectionLimit connections,
+        CertificateFile? certificate)
     {
         void Configure(ListenOptions listen)
         {
             listen.Protocols = protocols;
+            // Before TLS: a handshake costs more than a connection.
+            listen.Use(connections.Bound);
             if (url.Scheme == Uri.UriSchemeHttps)
-                listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = certificate);
+                listen.UseHttps(new TlsHandshakeCallbackOptions
+                {
+                    OnConnection = _ => ValueTask.FromResult(
+                        new SslServerAuthenticationOptions { ServerCertificateContext = certificate!.Current }),
+                });
         }
         if (url.Host == "localhost") kestrel.ListenLocalhost(url.Port, Configure);
         else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Configure);

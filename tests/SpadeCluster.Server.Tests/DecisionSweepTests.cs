@@ -47,7 +47,7 @@ public sealed class DecisionSweepTests : IAsyncLifetime
 
     public Task InitializeAsync()
     {
-        _database = new ServerDatabase(_folder);
+        _database = new SqliteDatabase(_folder);
         return Task.CompletedTask;
     }
 

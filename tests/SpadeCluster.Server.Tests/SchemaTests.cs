@@ -1,3 +1,4 @@
+using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Tests;
@@ -9,9 +10,17 @@ public sealed class SchemaTests : IDisposable
     [Fact]
     public async Task Of_words_that_all_stood_in_an_older_file_the_last_stands()
     {
-        await using (var first = new ServerDatabase(_folder))
+        await using (var first = new SqliteDatabase(_folder))
         {
             await first.WriteAsync(c => c.Execute("""
+                DROP TRIGGER audit_unchanged;
+                DROP TABLE sessions;
+                DROP TABLE cookie_keys;
+                DROP TABLE probe;
+                ALTER TABLE keys DROP COLUMN used;
+                ALTER TABLE audit DROP COLUMN hash;
+                INSERT INTO audit (time, caller, action, subject, detail) VALUES (5, 'ann', 'add', 'plates', ''),
+                    (6, 'bob', 'add', 'plates', '');
                 DROP INDEX feedback_standing;
                 PRAGMA user_version = 1;
                 INSERT INTO decisions (id, time, line, caller, category, version, digest, preprocessing, score)
@@ -21,11 +30,16 @@ public sealed class SchemaTests : IDisposable
                     (3, 7, 0, '', 'Good', '', 5), (4, 8, 0, '', 'Good', '', NULL);
                 """));
         }
-        await using var again = new ServerDatabase(_folder);
+        await using var again = new SqliteDatabase(_folder);
         Assert.Equal([2, 4], again.Read(c => c.Query("SELECT id FROM feedback WHERE undone IS NULL ORDER BY id", r => r.GetInt64(0))));
         var e = await Assert.ThrowsAsync<SpadeException>(() =>
             again.WriteAsync(c => c.Execute("INSERT INTO feedback (decision, time, caller, kind, note) VALUES (7, 0, '', 'Good', '')")));
         Assert.Equal(SpadeError.FailedPrecondition, e.Error);
+        // And its audit log is the beginning of a chain.
+        var audit = new AuditLog(again, TimeProvider.System);
+        await audit.WriteAsync("cid", "add", "plates");
+        Assert.Equal(["ann", "bob", "cid"], audit.All().Select(a => a.Caller));
+        Assert.Null(AuditChain.Problem(audit.All()));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

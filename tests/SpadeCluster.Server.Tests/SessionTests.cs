@@ -40,10 +40,12 @@ public sealed partial class SessionTests(ServerFixture server) : IClassFixture<S
 
     internal static async Task<HttpResponseMessage> SignInAsync(HttpClient browser, string key, string to = "/")
     {
-        string token = Token().Match(await browser.GetStringAsync("/sign-in")).Groups[1].Value;
+        string token = TokenIn(await browser.GetStringAsync("/sign-in"));
         return await browser.PostAsync("/sign-in",
             new FormUrlEncodedContent([new("__RequestVerificationToken", token), new("key", key), new("to", to)]));
     }
+
+    internal static string TokenIn(string page) => Token().Match(page).Groups[1].Value;
 
     [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"([^\"]+)\"")]
     private static partial Regex Token();

@@ -43,6 +43,29 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public void A_certificate_that_was_replaced_is_shown_without_a_restart_and_a_broken_one_is_not()
+    {
+        var (certificate, key, _) = WriteCertificate();
+        var clock = new Ticks();
+        var file = new CertificateFile(certificate, key, clock);
+        string first = file.Current.TargetCertificate.GetCertHashString(HashAlgorithmName.SHA256);
+        var (_, _, second) = WriteCertificate();
+        Assert.Equal(first, file.Current.TargetCertificate.GetCertHashString(HashAlgorithmName.SHA256));
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(second, file.Current.TargetCertificate.GetCertHashString(HashAlgorithmName.SHA256));
+        // Half-way through a replacement: the certificate is new, its key is not there yet.
+        File.WriteAllText(key, "");
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(second, file.Current.TargetCertificate.GetCertHashString(HashAlgorithmName.SHA256));
+        File.Delete(certificate);
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(second, file.Current.TargetCertificate.GetCertHashString(HashAlgorithmName.SHA256));
+        var (_, _, third) = WriteCertificate();
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(third, file.Current.TargetCertificate.GetCertHashString(HashAlgorithmName.SHA256));
+    }
+
+    [Fact]
     public async Task The_certificates_between_the_root_and_the_servers_are_sent()
     {
         using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -87,6 +110,15 @@ public sealed class TlsTests : IDisposable
         var e = Assert.Throws<SpadeException>(() => Create(options));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.Contains(named, e.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Ticks : TimeProvider
+    {
+        private long _now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+        public override long GetTimestamp() => _now;
+        public void Advance(TimeSpan time) => _now += time.Ticks;
     }
 
     public void Dispose()

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Server.Security;
-using SpadeCluster.Server.Storage;
 using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
@@ -31,27 +30,27 @@ internal static class KeyCommands
         };
         var days = CommonOptions.Bounded(new Option<double>("--days") { Description = "Days until it expires. Default: never." }, 0.001,
             36_500);
-        var (data, json) = (ServeCommand.Data(), CommonOptions.Json());
+        var isNew = new Option<bool>("--new") { Description =
+            "Make the folder where it is not there: a key before the server's first start." };
+        var (server, json) = (new ServerData(), CommonOptions.Json());
         var command = new Command("create",
             "Create a key. It is shown this once; only its hash is kept.\n\nExample: spade key create --name line3 --role operator "
-            + "--category bottle") { name, role, categories, days, data, json };
+            + "--category bottle") { name, role, categories, days, isNew, json };
+        server.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {
-            await using var database = new ServerDatabase(parsed.GetRequiredValue(data));
-            DateTimeOffset? expires = parsed.GetValue(days) is > 0 and var n ? DateTimeOffset.UtcNow.AddDays(n) : null;
-            var (text, key) = await new ApiKeyStore(database, TimeProvider.System).CreateAsync(
-                parsed.GetRequiredValue(name), Enum.Parse<Role>(parsed.GetRequiredValue(role), ignoreCase: true),
-                parsed.GetValue(categories) ?? [], expires);
-            await Audit(database).WriteAsync(Environment.UserName, "key create", key.Id,
-                $"{key.Name}, {key.Role}, {Scope(key)}{(expires is { } end ? $", until {end:u}" : "")}");
+            await using var database = server.Open(parsed, parsed.GetValue(isNew));
+            var (text, key) = await Changes(database).CreateAsync(new KeyRequest(parsed.GetRequiredValue(name),
+                Enum.Parse<Role>(parsed.GetRequiredValue(role), ignoreCase: true), parsed.GetValue(categories),
+                parsed.GetValue(days) is > 0 and var n ? n : null), Environment.UserName);
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine(KeyRow.Of(key) with { Key = text }, CliJson.Default.KeyRow);
                 return 0;
             }
             Console.WriteLine(text);
-            Console.Error.WriteLine($"key {key.Id} for {key.Name}, {key.Role.ToString().ToLowerInvariant()}; keep it: it cannot be "
-                + $"shown again");
+            Console.Error.WriteLine($"key {key.Id} for {key.Name}, {key.Role.ToString().ToLowerInvariant()}, of the server with "
+                + $"{database.Location}; keep it: it cannot be shown again");
             return 0;
         });
         return command;
@@ -59,24 +58,27 @@ internal static class KeyCommands
 
     private static Command List()
     {
-        var (data, json) = (ServeCommand.Data(), CommonOptions.Json());
-        var command = new Command("list", "List keys.\n\nExample: spade key list") { data, json };
+        var (server, json) = (new ServerData(), CommonOptions.Json());
+        var command = new Command("list", "List keys.\n\nExample: spade key list") { json };
+        server.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {
-            await using var database = new ServerDatabase(parsed.GetRequiredValue(data));
+            await using var database = server.Open(parsed);
             var keys = new ApiKeyStore(database, TimeProvider.System).List();
             if (parsed.GetValue(json))
             {
                 CliJson.WriteLine([.. keys.Select(KeyRow.Of)], CliJson.Default.IReadOnlyListKeyRow);
                 return 0;
             }
-            var table = new Table().Border(TableBorder.Rounded).AddColumns("key", "name", "role", "categories", "created", "state");
+            var table = new Table().Border(TableBorder.Rounded).AddColumns("key", "name", "role", "categories", "created", "used", "state");
             foreach (var key in keys)
             {
                 string state = key.Revoked is { } revoked ? $"revoked {revoked:u}" : !key.Valid(DateTimeOffset.UtcNow)
                     ? $"expired {key.Expires:u}" : key.Expires is { } expires ? $"until {expires:u}" : "valid";
                 table.AddRow([.. new[] { key.Id, key.Name, key.Role.ToString().ToLowerInvariant(), Scope(key),
-                    key.Created.ToString("u", CultureInfo.InvariantCulture), state }.Select(Markup.Escape)]);
+                    key.Created.ToString("u", CultureInfo.InvariantCulture), key.Used?.ToString("u", CultureInfo.InvariantCulture)
+                    ?? "never",
+                    state }.Select(Markup.Escape)]);
             }
             AnsiConsole.Write(table);
             return 0;
@@ -87,16 +89,15 @@ internal static class KeyCommands
     private static Command Revoke()
     {
         var id = new Argument<string>("KEY") { Description = "The key's id, as 'key list' prints it." };
-        var (data, json) = (ServeCommand.Data(), CommonOptions.Json());
+        var (server, json) = (new ServerData(), CommonOptions.Json());
         var command = new Command("revoke",
-            "Revoke a key: it ends at once, with all its sessions.\n\nExample: spade key revoke 0123456789ab") { id, data, json };
+            "Revoke a key: it ends at once, with all its sessions.\n\nExample: spade key revoke 0123456789ab") { id, json };
+        server.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {
-            await using var database = new ServerDatabase(parsed.GetRequiredValue(data));
-            var keys = new ApiKeyStore(database, TimeProvider.System);
-            await keys.RevokeAsync(parsed.GetRequiredValue(id));
-            await Audit(database).WriteAsync(Environment.UserName, "key revoke", parsed.GetRequiredValue(id));
-            var key = keys.List().First(k => k.Id == parsed.GetRequiredValue(id));
+            await using var database = server.Open(parsed);
+            await Changes(database).RevokeAsync(parsed.GetRequiredValue(id), Environment.UserName);
+            var key = new ApiKeyStore(database, TimeProvider.System).List().First(k => k.Id == parsed.GetRequiredValue(id));
             if (parsed.GetValue(json)) CliJson.WriteLine(KeyRow.Of(key), CliJson.Default.KeyRow);
             else Console.WriteLine($"revoked key {key.Id} of {key.Name}");
             return 0;
@@ -106,5 +107,6 @@ internal static class KeyCommands
 
     private static string Scope(ApiKey key) => key.Categories.Count == 0 ? "all" : string.Join(", ", key.Categories);
 
-    private static AuditLog Audit(ServerDatabase database) => new(database, TimeProvider.System);
+    private static KeyChanges Changes(Server.Storage.ServerDatabase database) =>
+        new(new ApiKeyStore(database, TimeProvider.System), new AuditLog(database, TimeProvider.System), TimeProvider.System);
 }

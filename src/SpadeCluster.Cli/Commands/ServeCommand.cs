@@ -42,6 +42,11 @@ internal static class ServeCommand
             HelpName = "NAME",
             DefaultValueFactory = _ => new SiloOptions().ClusterId
         };
+        var clusterTls = new Option<string?>("--cluster-tls")
+        {
+            Description = "Folder with tls.crt, tls.key and ca.crt, by which the cluster's silos and this server know each other.",
+            HelpName = "DIR",
+        };
         var urls = new Option<string[]>("--urls")
         {
             Description =
@@ -68,6 +73,13 @@ internal static class ServeCommand
             HelpName = "NAME",
             AllowMultipleArgumentsPerToken = true
         };
+        var proxies = new Option<string[]>("--proxy")
+        {
+            Description = "Address or network of a proxy in front of this server, whose X-Forwarded headers are believed.",
+            HelpName = "ADDRESS",
+            AllowMultipleArgumentsPerToken = true
+        };
+        var database = ServerData.Database();
         var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
         var slots = CommonOptions.Bounded(new Option<int>("--slots")
         {
@@ -134,9 +146,9 @@ internal static class ServeCommand
         var command = new Command("serve",
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
-            gallery, cluster, clusterId, urls, grpc, data, certificate, certificateKey, hosts, insecure, slots, queue, body, waiting, batch,
-                keep,
-            keepGigabytes, keepDays, model, memory,
+            gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure, slots,
+            queue, body, waiting, batch,
+            keep, keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
@@ -151,6 +163,8 @@ internal static class ServeCommand
                 GrpcUrls = parsed.GetValue(grpc) is { Length: > 0 } addresses ? addresses : parsed.GetValue(urls) is { Length: > 0 }
                 ? [] : [DefaultGrpcUrl],
                 DataFolder = parsed.GetRequiredValue(data),
+                Database = parsed.GetValue(database) is { } file ? Files.Text(file) : null,
+                Proxies = parsed.GetValue(proxies) ?? [],
                 Certificate = parsed.GetValue(certificate),
                 CertificateKey = parsed.GetValue(certificateKey),
                 Hosts = parsed.GetValue(hosts) ?? [],
@@ -168,7 +182,7 @@ internal static class ServeCommand
                 builder.Services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests, o.MaxBytes) =
                     (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue),
                         Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));
-                if (gateways is not null) builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId));
+                if (gateways is not null) builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls));
                 else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
             });
             // Opened now: a model or a device that cannot be had is an error of the start, not of the first photograph.

@@ -37,8 +37,8 @@ internal static class SiloCommand
             if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
             app.Services.GetService<GatewayServer>();
             if (options.Clustering == ClusteringKind.PostgreSql)
-                await ClusteringSchema.CreateAsync(options.ConnectionString!, app.Lifetime.ApplicationStopping);
-            app.MapSilo(options);
+                await ClusteringSchema.CreateAsync(options.DatabaseConnection!, app.Lifetime.ApplicationStopping);
+            app.MapSilo();
             await app.RunAsync(cancellationToken);
             return 0;
         }

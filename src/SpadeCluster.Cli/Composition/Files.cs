@@ -28,4 +28,7 @@ internal static class Files
         }
         return files;
     }
+
+    /// <summary>A file's text without the line break at its end, such as a connection string.</summary>
+    public static string Text(string path) => File.ReadAllText(path).Trim();
 }

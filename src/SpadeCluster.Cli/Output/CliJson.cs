@@ -32,6 +32,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 [JsonSerializable(typeof(IReadOnlyList<ThresholdSimulationRow>))]
+[JsonSerializable(typeof(SpadeCluster.Server.Security.AuditEntry))]
 [JsonSerializable(typeof(KeyRow))]
 [JsonSerializable(typeof(IReadOnlyList<KeyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext

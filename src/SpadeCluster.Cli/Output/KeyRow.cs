@@ -6,9 +6,9 @@ namespace SpadeCluster.Cli.Output;
 /// <param name="Categories">Empty: all.</param>
 /// <param name="Key">The secret itself, when it has just been made.</param>
 internal sealed record KeyRow(string Id, string Name, string Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
-    DateTimeOffset? Expires, DateTimeOffset? Revoked, bool Valid, string? Key = null)
+    DateTimeOffset? Expires, DateTimeOffset? Revoked, DateTimeOffset? Used, bool Valid, string? Key = null)
 {
     public static KeyRow Of(ApiKey key) =>
-        new(key.Id, key.Name, key.Role.ToString().ToLowerInvariant(), [.. key.Categories], key.Created, key.Expires, key.Revoked,
+        new(key.Id, key.Name, key.Role.ToString().ToLowerInvariant(), [.. key.Categories], key.Created, key.Expires, key.Revoked, key.Used,
             key.Valid(DateTimeOffset.UtcNow));
 }

@@ -1,16 +1,16 @@
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server;
 using SpadeCluster.Server.Admission;
-using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Grpc;
 
 namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
-/// The server - HTTP API, Open Inference, console - on a gateway of a cluster. Its decisions, keys and audit log are this gateway's;
-/// it shares the gateway's limits with its gRPC.
+/// A gateway of a cluster: the server - gRPC, HTTP API, Open Inference, console - over the cluster's grains. With members in
+/// PostgreSQL, keys, audit log and decisions are there too, shared by all gateways.
 /// </summary>
 internal sealed class GatewayServer : IHostedService, IAsyncDisposable
 {
@@ -22,24 +22,29 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
     public GatewayServer(IConfiguration configuration, IServiceProvider gateway)
     {
         var section = configuration.GetSection(SiloOptions.Section);
-        _urls = section.Get<SiloOptions>()!.HttpUrlList;
-        var options = (section.GetSection("Http").Get<ServerOptions>() ?? new()) with { Urls = _urls };
+        var silo = section.Get<SiloOptions>()!;
+        var options = silo.Server(section.GetSection("Http").Get<ServerOptions>() ?? new());
+        _urls = [.. options.Urls, .. options.GrpcUrls];
         _server = SpadeServer.Create(options, builder =>
         {
+            var services = builder.Services;
             Share<IScoringService>();
             Share<IGalleryServices>();
             Share<IVersionWatch>();
             Share<IEngineStatus>();
             Share<ISnapshots>();
-            Share<IOptions<AdmissionOptions>>();
-            Share<AdmissionControl>();
-            Share<ScoringSlots>();
+            services.Configure<GrpcOptions>(section.GetSection("Grpc"));
+            // A gateway computes little itself: it scores as many images at once as it admits.
+            services.Configure<AdmissionOptions>(o => o.Slots = o.MaxRequests);
+            services.Configure<AdmissionOptions>(section.GetSection("Admission"));
+            services.Configure<HostOptions>(o => o.ShutdownTimeout = silo.DrainTime + TimeSpan.FromSeconds(10));
+            // gRPC's own health says what the silo's does.
+            services.AddHealthChecks().Add(new HealthCheckRegistration("silo",
+                _ => ActivatorUtilities.CreateInstance<SiloHealth>(gateway), null, null));
 
-            void Share<T>() where T : class => builder.Services.AddSingleton(gateway.GetRequiredService<T>());
+            void Share<T>() where T : class => services.AddSingleton(gateway.GetRequiredService<T>());
         });
     }
-
-    public Recalibration Recalibration => _server.Services.GetRequiredService<Recalibration>();
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {

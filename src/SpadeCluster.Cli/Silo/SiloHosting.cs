@@ -7,9 +7,6 @@ using SpadeCluster.Cluster;
 using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Cluster.Galleries;
 using SpadeCluster.Cluster.Placement;
-using SpadeCluster.Server.Admission;
-using SpadeCluster.Server.Galleries;
-using SpadeCluster.Server.Grpc;
 using SpadeCluster.Imaging;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
@@ -30,27 +27,16 @@ internal static partial class SiloHosting
         services.Configure<SiloOptions>(configuration.GetSection(SiloOptions.Section));
         services.Configure<GalleryOptions>(configuration.GetSection($"{SiloOptions.Section}:Cluster"));
         services.Configure<ExtractorOptions>(configuration.GetSection($"{SiloOptions.Section}:Extractor"));
-        services.Configure<GrpcOptions>(configuration.GetSection($"{SiloOptions.Section}:Grpc"));
-        // A gateway computes little itself: it scores as many images at once as it admits.
-        services.Configure<AdmissionOptions>(o => o.Slots = o.MaxRequests);
-        services.Configure<AdmissionOptions>(configuration.GetSection($"{SiloOptions.Section}:Admission"));
         services.Configure<HostOptions>(o => o.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(10));
 
         services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
         services.AddEngines();
         var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
         if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
-        if (options.Has(SiloRole.Gateway))
-        {
-            // Where a gateway has the HTTP API too, both learn thresholds together.
-            services.AddSingleton(s => s.GetService<GatewayServer>()?.Recalibration ?? ActivatorUtilities.CreateInstance<Recalibration>(s));
-            services.AddSpadeGrpc();
-        }
-
         services.AddSingleton<IHostedService>(s => new Telemetry("spade-silo", options.SiloName, s.GetRequiredService<IConfiguration>()));
         builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
         // After the silo, which it needs from its first request on; it also stops before it.
-        if (options.Has(SiloRole.Gateway) && options.HttpUrlList.Count > 0)
+        if (options.Has(SiloRole.Gateway))
             services.AddSingleton<GatewayServer>().AddHostedService(s => s.GetRequiredService<GatewayServer>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
     }
@@ -66,12 +52,11 @@ internal static partial class SiloHosting
         services.AddSingleton<IImagePreparers, ImagePreparers>();
     }
 
-    public static void MapSilo(this WebApplication app, SiloOptions options)
+    public static void MapSilo(this WebApplication app)
     {
         foreach (var (path, tag) in new[] { ("/health/startup", Ready), ("/health/ready", Ready), ("/health/live", Live) })
             app.MapHealthChecks(path,
                 new HealthCheckOptions { Predicate = c => c.Tags.Contains(tag), ResponseWriter = HealthReports.WriteAsync });
-        if (options.Has(SiloRole.Gateway)) app.MapSpadeGrpc();
     }
 
     private static ISiloBuilder Join(this ISiloBuilder silo, SiloOptions options)
@@ -83,12 +68,13 @@ internal static partial class SiloHosting
         }
         else
         {
-            silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.ConnectionString));
+            silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.DatabaseConnection));
             if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address)
                 silo.ConfigureEndpoints(address, options.SiloPort, options.GatewayPort,
                     listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
             else silo.ConfigureEndpoints(options.SiloPort, options.GatewayPort);
         }
+        if (options.TlsFolder is { } tls) silo.UseMutualTls(tls);
         silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));
         silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.SiloName);
         silo.Configure<ClusterMembershipOptions>(o =>
@@ -104,13 +90,11 @@ internal static partial class SiloHosting
     {
         var address = options.LoopbackOnly ? IPAddress.Loopback : IPAddress.Any;
         kestrel.Listen(address, options.HealthPort, l => l.Protocols = HttpProtocols.Http1);
-        // Without TLS a port speaks one version of HTTP; gRPC is HTTP/2.
-        if (options.Has(SiloRole.Gateway)) kestrel.Listen(address, options.GrpcPort, l => l.Protocols = HttpProtocols.Http2);
     }
 
     private static GalleryStore Store(SiloOptions options, ILogger logger) => options.Store == StoreKind.Files
         ? new FileGalleryStore(options.Galleries) { Warning = text => LogStore(logger, text) }
-        : new PostgresGalleryStore(options.ConnectionString!) { Warning = text => LogStore(logger, text) };
+        : new PostgresGalleryStore(options.DatabaseConnection!) { Warning = text => LogStore(logger, text) };
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Gallery store: {Warning}")]
     private static partial void LogStore(ILogger logger, string warning);

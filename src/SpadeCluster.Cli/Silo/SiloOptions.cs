@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Npgsql;
 using SpadeCluster.Cluster.Placement;
+using SpadeCluster.Server;
 
 namespace SpadeCluster.Cli.Silo;
 
@@ -40,18 +41,30 @@ public sealed class SiloOptions
 
     public StoreKind Store { get; set; }
 
-    /// <summary>PostgreSQL, for clustering and galleries.</summary>
+    /// <summary>PostgreSQL, for clustering, galleries, keys, audit log and decisions.</summary>
     public string? ConnectionString { get; set; }
+
+    /// <summary>The same in a file, such as a mounted secret, where no list of processes or environment shows it.</summary>
+    public string? ConnectionStringFile { get; set; }
+
+    /// <summary>Folder of the silos' certificates, as cert-manager lays them out: tls.crt and tls.key of this silo, and ca.crt, the
+    /// cluster's own authority. Silos then talk by TLS, and only with silos whose certificate that authority has signed. Needed
+    /// beyond loopback.</summary>
+    public string? TlsFolder { get; set; }
+
+    /// <summary>Allows silos to talk without TLS beyond loopback: anybody on the network is then a silo.</summary>
+    public bool Insecure { get; set; }
 
     /// <summary>Address other silos reach this one at; null: POD_IP where it is set, else loopback for localhost clustering and
     /// the machine's address otherwise.</summary>
     public string? Address { get; set; }
 
-    /// <summary>Silo to silo. Never expose it.</summary>
+    /// <summary>Silo to silo.</summary>
     [Range(1, 65535)]
     public int SiloPort { get; set; } = 11111;
 
-    /// <summary>Orleans clients to this silo, such as 'spade serve --cluster'; 0: none. They may do everything: never expose it.</summary>
+    /// <summary>Orleans clients to this silo, such as 'spade serve --cluster'; 0: none. They may do everything, and show a
+    /// certificate as silos do.</summary>
     [Range(0, 65535)]
     public int GatewayPort { get; set; }
 
@@ -59,7 +72,7 @@ public sealed class SiloOptions
     [Range(1, 65535)]
     public int PrimaryPort { get; set; } = 11111;
 
-    /// <summary>gRPC, for gateways; 0: any free one.</summary>
+    /// <summary>gRPC, for gateways; 0: any free one. With TLS where Spade:Http:Certificate names a certificate.</summary>
     [Range(0, 65535)]
     public int GrpcPort { get; set; } = 5000;
 
@@ -115,6 +128,17 @@ public sealed class SiloOptions
 
     public string SiloName => Name ?? $"{Environment.MachineName}-{SiloPort}";
 
+    /// <summary>The connection string, from wherever it stands.</summary>
+    internal string? DatabaseConnection => ConnectionStringFile is { Length: > 0 } file ? Composition.Files.Text(file) : ConnectionString;
+
+    /// <summary>A gateway's server: the given settings, and what the silo's own say.</summary>
+    internal ServerOptions Server(ServerOptions http) => http with
+    {
+        Urls = HttpUrlList,
+        GrpcUrls = [$"{(http.Certificate is null ? "http" : "https")}://{(LoopbackOnly ? "127.0.0.1" : "0.0.0.0")}:{GrpcPort}"],
+        Database = Clustering == ClusteringKind.PostgreSql ? DatabaseConnection : null,
+    };
+
     public bool Has(string role) => RoleList.Contains(role);
 
     /// <summary>What is wrong with these settings together, one sentence each; <see cref="SiloSettings"/> looks at each by
@@ -132,15 +156,27 @@ public sealed class SiloOptions
         if (SiloAddress is { } address && !IPAddress.TryParse(address, out _))
             yield return $"{(Address is null ? PodIp : $"{Section}:Address")} is '{address}', which is not an IP address such as "
                 + $"10.0.0.7; names are not looked up";
+        if (TlsFolder is null && !Insecure && !IsLoopback)
+            yield return $"{Section}:TlsFolder is missing: this silo can be reached from other machines; name the folder of its "
+                + $"certificate, or set {Section}:Insecure=true if the network is trusted";
         if (SiloName.Contains('@')) yield return $"{Section}:Name '{SiloName}' must not hold '@'";
     }
 
+    /// <summary>With localhost clustering silos listen on loopback; else on the address where they are reached.</summary>
+    private bool IsLoopback => Clustering == ClusteringKind.Localhost
+        || (IPAddress.TryParse(SiloAddress, out var address) && IPAddress.IsLoopback(address));
+
     private string? ConnectionProblem()
     {
-        if (string.IsNullOrWhiteSpace(ConnectionString)) return "is missing";
         try
         {
-            return new NpgsqlConnectionStringBuilder(ConnectionString).Host is null ? "names no Host" : null;
+            string? connection = DatabaseConnection;
+            if (string.IsNullOrWhiteSpace(connection)) return "is missing";
+            return new NpgsqlConnectionStringBuilder(connection).Host is null ? "names no Host" : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"cannot be read from {Section}:ConnectionStringFile '{ConnectionStringFile}' ({e.Message})";
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {

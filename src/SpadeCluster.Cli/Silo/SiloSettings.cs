@@ -28,6 +28,7 @@ internal static class SiloSettings
         ["Spade:OnnxRuntime:Threads"] = "Spade:Threads says it for every device",
         ["Spade:Http:Urls"] = "Spade:HttpUrls says it",
         ["Spade:Http:GrpcUrls"] = "Spade:GrpcPort says it",
+        ["Spade:Http:Database"] = "Spade:ConnectionString says it",
     };
 
     /// <summary>No time here is longer; a bare number would be read as so many days.</summary>

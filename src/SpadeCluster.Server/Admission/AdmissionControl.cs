@@ -16,6 +16,9 @@ namespace SpadeCluster.Server.Admission;
 /// An image of a stream grows by its chunks. Images that wait for each other's bytes would wait for ever, so one of them at a
 /// time may go over the limit, until it is done: bytes stay below the limit and one image more of each kind.
 /// </para>
+/// <para>
+/// Of each kind a quarter is kept from any one caller: whatever it sends, and however slowly, others still get in.
+/// </para>
 /// </summary>
 public sealed class AdmissionControl : IDisposable
 {
@@ -28,6 +31,7 @@ public sealed class AdmissionControl : IDisposable
     private readonly LinkedList<Waiter> _chunks = [], _images = [];
     private Held _unary, _streams;
     private Place? _over;
+    private readonly Dictionary<(bool Streamed, string Caller), Held> _callers = [];
 
     public AdmissionControl(IOptions<AdmissionOptions> options)
     {
@@ -44,11 +48,12 @@ public sealed class AdmissionControl : IDisposable
     public int Refused => Volatile.Read(ref _refused);
 
     /// <summary>Takes a place for the image of an HTTP request or a unary call, or refuses at once.</summary>
+    /// <param name="caller">Whose share it is of; null: nobody's, which is not bounded.</param>
     /// <exception cref="SpadeException">ResourceExhausted, with when to try again.</exception>
-    public Place Admit(long bytes)
+    public Place Admit(long bytes, string? caller = null)
     {
         lock (_lock)
-            if (FitsUnary(bytes)) return Take(ref _unary, new Place(this, false), bytes);
+            if (WithinShare(false, caller, bytes) && FitsUnary(bytes)) return Take(ref _unary, new Place(this, false, caller), bytes);
         Interlocked.Increment(ref _refused);
         _refusals.Add(1);
         throw new SpadeException(SpadeError.ResourceExhausted,
@@ -57,12 +62,13 @@ public sealed class AdmissionControl : IDisposable
     }
 
     /// <summary>Takes a place for an image of a stream, waiting its turn.</summary>
-    public Task<Place> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken)
+    /// <param name="caller">As for <see cref="Admit"/>.</param>
+    public Task<Place> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken, string? caller = null)
     {
         lock (_lock)
-            return _chunks.Count == 0 && _images.Count == 0 && FitsImage(bytes)
-                ? Task.FromResult(Take(ref _streams, new Place(this, true), bytes))
-                : WaitAsync(_images, new Waiter(null, bytes), cancellationToken);
+            return _chunks.Count == 0 && NextImage is null && WithinShare(true, caller, bytes) && FitsImage(bytes)
+                ? Task.FromResult(Take(ref _streams, new Place(this, true, caller), bytes))
+                : WaitAsync(_images, new Waiter(null, bytes, caller), cancellationToken);
     }
 
     public void Dispose() => _meter.Dispose();
@@ -74,8 +80,28 @@ public sealed class AdmissionControl : IDisposable
         var o = _options.Value;
         if (_unary.Requests + _streams.Requests >= o.MaxRequests) return false;
         bool ownHalf = _unary.Requests < o.MaxRequests - StreamRequests && (_unary.Requests == 0 || _unary.Bytes + bytes <= o.MaxBytes / 2);
-        return ownHalf || (_chunks.Count == 0 && _images.Count == 0
+        return ownHalf || (_chunks.Count == 0 && NextImage is null
             && (_unary.Requests == 0 || _unary.Bytes + _streams.Bytes + bytes <= o.MaxBytes));
+    }
+
+    /// <summary>The first that waits for anything but its own caller.</summary>
+    private LinkedListNode<Waiter>? NextImage
+    {
+        get
+        {
+            var node = _images.First;
+            while (node is not null && !WithinShare(true, node.Value.Caller, node.Value.Bytes)) node = node.Next;
+            return node;
+        }
+    }
+
+    private bool WithinShare(bool streamed, string? caller, long bytes)
+    {
+        // The first is always within, so that what is larger than a share is not refused for ever.
+        if (caller is null || !_callers.TryGetValue((streamed, caller), out var held)) return true;
+        var o = _options.Value;
+        var (requests, most) = streamed ? (StreamRequests, o.MaxBytes / 2) : (o.MaxRequests, o.MaxBytes);
+        return held.Requests < requests - requests / 4 && held.Bytes + bytes <= most - most / 4;
     }
 
     private bool FitsImage(long bytes)
@@ -93,10 +119,12 @@ public sealed class AdmissionControl : IDisposable
     private bool HasBytes(long bytes) =>
         _streams.Bytes + bytes <= _options.Value.MaxBytes / 2 && _unary.Bytes + _streams.Bytes + bytes <= _options.Value.MaxBytes;
 
-    private static Place Take(ref Held held, Place place, long bytes)
+    private Place Take(ref Held held, Place place, long bytes)
     {
-        if (place.Bytes is null) held.Requests++;
+        int requests = place.Bytes is null ? 1 : 0;
+        held.Requests += requests;
         held.Bytes += bytes;
+        Count(place, requests, bytes);
         place.Bytes = (place.Bytes ?? 0) + bytes;
         return place;
     }
@@ -106,10 +134,21 @@ public sealed class AdmissionControl : IDisposable
         lock (_lock)
         {
             if ((_over != place && _chunks.Count > 0) || !FitsChunk(place, bytes))
-                return WaitAsync(_chunks, new Waiter(place, bytes), cancellationToken);
+                return WaitAsync(_chunks, new Waiter(place, bytes, place.Caller), cancellationToken);
             Take(ref _streams, place, bytes);
             return Task.CompletedTask;
         }
+    }
+
+    private void Count(Place place, int requests, long bytes)
+    {
+        if (place.Caller is null) return;
+        var key = (place.Streamed, place.Caller);
+        var held = _callers.GetValueOrDefault(key);
+        held.Requests += requests;
+        held.Bytes += bytes;
+        if (held.Requests > 0) _callers[key] = held;
+        else _callers.Remove(key);
     }
 
     /// <param name="leave">Whether the image is done altogether, or only its bytes are.</param>
@@ -121,6 +160,7 @@ public sealed class AdmissionControl : IDisposable
             ref var held = ref (place.Streamed ? ref _streams : ref _unary);
             held.Bytes -= bytes;
             if (leave) held.Requests--;
+            Count(place, leave ? -1 : 0, -bytes);
             place.Bytes = leave ? null : 0;
             if (_over == place) _over = null;
             LetIn();
@@ -129,16 +169,17 @@ public sealed class AdmissionControl : IDisposable
 
     private void LetIn()
     {
-        while (_chunks.First?.Value is { } chunk && FitsChunk(chunk.Place!, chunk.Bytes)) Go(_chunks, chunk.Place!);
-        while (_chunks.Count == 0 && _images.First?.Value is { } image && FitsImage(image.Bytes)) Go(_images, new Place(this, true));
+        while (_chunks.First?.Value is { } chunk && FitsChunk(chunk.Place!, chunk.Bytes)) Go(_chunks.First, chunk.Place!);
+        while (_chunks.Count == 0 && NextImage is { } image && FitsImage(image.Value.Bytes))
+            Go(image, new Place(this, true, image.Value.Caller));
     }
 
-    private void Go(LinkedList<Waiter> line, Place place)
+    private void Go(LinkedListNode<Waiter> node, Place place)
     {
-        var first = line.First!.Value;
-        line.RemoveFirst();
-        first.Cancellation.Unregister();
-        first.Admitted.SetResult(Take(ref _streams, place, first.Bytes));
+        var waiter = node.Value;
+        node.List!.Remove(node);
+        waiter.Cancellation.Unregister();
+        waiter.Admitted.SetResult(Take(ref _streams, place, waiter.Bytes));
     }
 
     private Task<Place> WaitAsync(LinkedList<Waiter> line, Waiter waiter, CancellationToken cancellationToken)
@@ -163,18 +204,20 @@ public sealed class AdmissionControl : IDisposable
         public long Bytes;
     }
 
-    private sealed class Waiter(Place? place, long bytes)
+    private sealed class Waiter(Place? place, long bytes, string? caller)
     {
         public Place? Place { get; } = place;
+        public string? Caller { get; } = caller;
         public long Bytes { get; } = bytes;
         public CancellationTokenRegistration Cancellation { get; set; }
         public TaskCompletionSource<Place> Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     /// <summary>The place of an image in work; given back when disposed.</summary>
-    public sealed class Place(AdmissionControl control, bool streamed) : IDisposable
+    public sealed class Place(AdmissionControl control, bool streamed, string? caller) : IDisposable
     {
         internal bool Streamed => streamed;
+        internal string? Caller => caller;
 
         // Null: not taken, or given back.
         internal long? Bytes { get; set; }

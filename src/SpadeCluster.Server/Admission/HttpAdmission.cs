@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Admission;
 
@@ -12,6 +13,7 @@ internal static class HttpAdmission
         // Of a body of unknown length the most is assumed.
         long bytes = request.ContentLength ?? options.MaxBodyBytes;
         return bytes <= options.MaxBodyBytes
-            ? admission.Admit(bytes) : throw new BadHttpRequestException("too large", StatusCodes.Status413PayloadTooLarge);
+            ? admission.Admit(bytes, request.HttpContext.CallerId())
+            : throw new BadHttpRequestException("too large", StatusCodes.Status413PayloadTooLarge);
     }
 }

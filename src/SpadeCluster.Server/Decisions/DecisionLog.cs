@@ -1,7 +1,7 @@
+using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Storage;
@@ -45,13 +45,14 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
             return row;
         });
         decision = decision with { Id = id };
-        feed.Publish(decision);
+        // Of a shared log, SharedFeed tells what every server has written.
+        if (options.Database is null) feed.Publish(decision);
         return decision;
     }
 
     public IReadOnlyList<Decision> Find(DecisionFilter filter)
     {
-        var (where, values) = (new StringBuilder("WHERE 1"), new List<(string, object?)>());
+        var (where, values) = (new StringBuilder("WHERE TRUE"), new List<(string, object?)>());
         And("d.category = $category", filter.Category);
         And("d.line = $line", filter.Line);
         And("d.pred_label = $label", filter.Anomalous);
@@ -95,7 +96,8 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
 
     /// <summary>The lines that sent photographs of these categories; null: of any.</summary>
     public IReadOnlyList<string> Lines(IReadOnlyList<string>? categories) => database.Read(c => c.Query(
-        "SELECT DISTINCT line FROM decisions WHERE $among IS NULL OR instr(',' || $among || ',', ',' || category || ',') > 0 ORDER BY line",
+        "SELECT DISTINCT line FROM decisions WHERE CAST($among AS TEXT) IS NULL OR instr(',' || $among || ',', ',' || category || ',') "
+        + "> 0 ORDER BY line",
         r => r.GetString(0), ("$among", categories is null ? null : string.Join(',', categories))));
 
     /// <summary>The id of the newest decision; 0: there is none.</summary>
@@ -110,7 +112,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         ?? throw new SpadeException(SpadeError.NotFound,
             $"decision {id} keeps no {column}: retention or the keep policy dropped it, or there is no such decision");
 
-    private void Keep(SqliteConnection c, long decision, byte[] image, byte[]? map, byte[]? evidence)
+    private void Keep(DbConnection c, long decision, byte[] image, byte[]? map, byte[]? evidence)
     {
         long bytes = image.LongLength + (map?.Length ?? 0) + (evidence?.Length ?? 0);
         c.Execute("INSERT INTO pictures (decision, bytes, image, map, evidence) VALUES ($decision, $bytes, $image, $map, $evidence)",
@@ -135,9 +137,9 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     /// <summary>Drops the oldest pictures beyond the budget; freed pages of the file are used again, so it does not grow
     /// beyond it.</summary>
     /// <returns>Whether there are more to drop.</returns>
-    private bool Trim(SqliteConnection c)
+    private bool Trim(DbConnection c)
     {
-        if (_pictureBytes < 0) _pictureBytes = c.Scalar<long>("SELECT coalesce(sum(bytes), 0) FROM pictures");
+        if (_pictureBytes < 0) _pictureBytes = c.Scalar<long>("SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM pictures");
         for (int i = 0; i < DroppedAtOnce; i++)
         {
             if (_pictureBytes <= options.KeepBytes) return false;
@@ -150,7 +152,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         return true;
     }
 
-    private static Decision Row(SqliteDataReader r) => new(
+    private static Decision Row(DbDataReader r) => new(
         r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5),
         JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)!, r.GetBoolean(7), Kind(r.Text(8)));
 }

@@ -1,4 +1,4 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Security;
@@ -117,7 +117,7 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
         public void Dispose() => one.Release();
     }
 
-    private static Feedback Row(SqliteDataReader r) =>
+    private static Feedback Row(DbDataReader r) =>
         new(r.GetInt64(0), r.GetInt64(1), r.Time(2)!.Value, r.GetString(3), DecisionLog.Kind(r.GetString(4))!.Value, r.GetString(5),
             r.Text(6), r.Time(7), r.Text(8));
 }

@@ -20,9 +20,8 @@ public sealed record Addition(string Category, string Caller, string? Reason = n
 /// Changes of galleries, and the thresholds that they need then: for additions while the client waits, for other changes in the
 /// background. A further change stops a calibration at work, which would hold for the images of before, and it begins anew.
 /// </summary>
-/// <param name="audit">Null: nobody keeps an audit log here.</param>
 public sealed partial class Recalibration(IGalleryServices services, IHostApplicationLifetime life, ILogger<Recalibration> logger,
-    Security.AuditLog? audit = null)
+    Security.AuditLog audit)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromSeconds(30);
 
@@ -213,7 +212,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     }
 
     private Task AuditAsync(string caller, string action, string category, string detail)
-        => audit?.WriteAsync(caller, action, category, detail) ?? Task.CompletedTask;
+        => audit.WriteAsync(caller, action, category, detail);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the galleries could not be looked through for thresholds that are missing")]
     private partial void LogNotResumed(Exception exception);

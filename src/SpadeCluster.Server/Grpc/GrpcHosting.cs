@@ -55,8 +55,8 @@ public static class GrpcHosting
         return services;
     }
 
-    /// <param name="secured">Whether callers need keys, with the roles that the same work needs over HTTP.</param>
-    public static IEndpointRouteBuilder MapSpadeGrpc(this IEndpointRouteBuilder routes, bool secured = false)
+    /// <summary>Every call needs a key, with the role that the same work needs over HTTP; health answers anybody.</summary>
+    public static IEndpointRouteBuilder MapSpadeGrpc(this IEndpointRouteBuilder routes)
     {
         // Kestrel's own limit of a request is less than an image may have; GrpcOptions bounds them instead.
         var scoring = routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
@@ -64,7 +64,6 @@ public static class GrpcHosting
         var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         routes.MapGrpcHealthChecksService();
         var reflection = routes.MapGrpcReflectionService();
-        if (!secured) return routes;
         scoring.RequireAuthorization(nameof(Role.Operator));
         galleries.Add(endpoint =>
             endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));

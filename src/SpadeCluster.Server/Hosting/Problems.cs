@@ -42,7 +42,7 @@ internal static class Problems
 
     public static async Task WriteAsync(HttpContext context, int status, string detail, int? retryAfter = null)
     {
-        if (context.Response.HasStarted) return;
+        if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested) return;
         if (context.Request.IsGrpc())
         {
             GrpcStatus.Refuse(context.Response, status, detail);

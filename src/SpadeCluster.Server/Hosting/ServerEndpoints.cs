@@ -1,4 +1,4 @@
-using SpadeCluster.Galleries;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -11,6 +11,8 @@ namespace SpadeCluster.Server.Hosting;
 /// <summary>/v1/models, state, audit and health.</summary>
 internal static class ServerEndpoints
 {
+    private static readonly byte[] LineEnd = [(byte)'\n'];
+
     public static void MapServer(this IEndpointRouteBuilder app)
     {
         app.MapGet("/models", async (IEngineStatus engine, CancellationToken c) =>
@@ -21,19 +23,20 @@ internal static class ServerEndpoints
         app.MapGet("/audit", (HttpContext context, AuditLog audit, int limit = 200) =>
             Results.Json(audit.Read(Math.Clamp(limit, 1, 1000), context.User.Scope()), ServerJson.Options))
                 .RequireAuthorization(nameof(Role.Engineer)).Produces<IReadOnlyList<AuditEntry>>().WithTags("server");
+        app.MapGet("/audit/export", (AuditLog audit) => Results.Stream(async stream =>
+        {
+            foreach (var entry in audit.All())
+            {
+                await JsonSerializer.SerializeAsync(stream, entry, ServerJson.Options);
+                await stream.WriteAsync(LineEnd);
+            }
+        }, "application/x-ndjson")).RequireAuthorization(KeyEndpoints.Everything).Produces<string>(200, "application/x-ndjson")
+            .WithTags("server").WithSummary("The whole audit log, the oldest entry first; 'spade audit verify FILE' checks its chain.");
         app.MapGet("/health/live", () => Results.Text("ok")).WithTags("server");
-        app.MapGet("/health/ready", ReadyAsync).WithTags("server");
-    }
-
-    /// <summary>Ready: the galleries can be read, the log can be written, and no device is lost.</summary>
-    /// <exception cref="SpadeException">Unavailable: a device is lost; it stays so until this process is started again.</exception>
-    public static async Task<IResult> ReadyAsync(IGalleryServices galleries, IEngineStatus engine, Storage.ServerDatabase database,
-        CancellationToken cancellation)
-    {
-        await galleries.For("health").ListAsync(cancellation);
-        await database.WriteAsync(_ => { });
-        if (engine.Extractors.FirstOrDefault(e => !e.IsHealthy) is { } lost)
-            throw new SpadeException(SpadeError.Unavailable, $"{lost.Device}: {lost.Problem}; start this server again");
-        return Results.Text("ok");
+        app.MapGet("/health/ready", async (Readiness readiness, CancellationToken c) =>
+        {
+            var report = await readiness.CheckAsync(c);
+            return Results.Json(report, ServerJson.Options, statusCode: report.HttpStatus);
+        }).Produces<ReadinessReport>().WithTags("server");
     }
 }

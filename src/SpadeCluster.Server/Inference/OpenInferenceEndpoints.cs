@@ -1,4 +1,3 @@
-using SpadeCluster.Features;
 using SpadeCluster.Server.Admission;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -27,11 +26,10 @@ internal static class OpenInferenceEndpoints
     {
         var v2 = app.MapGroup("/v2").WithTags("Open Inference");
         v2.MapGet("/health/live", () => Results.Json(new { live = true }));
-        v2.MapGet("/health/ready",
-            async (IGalleryServices galleries, IEngineStatus engine, Storage.ServerDatabase database, CancellationToken c) =>
+        v2.MapGet("/health/ready", async (Readiness readiness, CancellationToken c) =>
         {
-            await ServerEndpoints.ReadyAsync(galleries, engine, database, c);
-            return Results.Json(new { ready = true });
+            var report = await readiness.CheckAsync(c);
+            return Results.Json(new { ready = report.IsReady, reasons = report.Reasons }, statusCode: report.HttpStatus);
         });
         v2.MapGet("/", () => Results.Json(new
         {

@@ -14,7 +14,7 @@ internal sealed class DecisionService(IScoringService scoring, ScoringSlots slot
         CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        var scored = await slots.RunAsync(() => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
+        var scored = await slots.RunAsync(caller, () => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
         long made = Stopwatch.GetTimestamp();
         // The slot is free again. A decision that was made is logged, whether or not the client still waits for it.
         var decision = await log.AppendAsync(scored, image.File, line, caller);

@@ -6,8 +6,9 @@ namespace SpadeCluster.Server.Security;
 
 /// <summary>A key as it is kept: never the key itself, only its hash.</summary>
 /// <param name="Categories">The categories it is limited to; empty: all.</param>
+/// <param name="Used">When it last opened something, to the minute; null: never.</param>
 public sealed record ApiKey(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
-    DateTimeOffset? Expires, DateTimeOffset? Revoked)
+    DateTimeOffset? Expires, DateTimeOffset? Revoked, DateTimeOffset? Used = null)
 {
     public bool Valid(DateTimeOffset now) => Revoked is null && (Expires is null || now < Expires);
 }

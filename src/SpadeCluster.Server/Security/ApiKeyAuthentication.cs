@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
@@ -27,29 +26,24 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
             : request.Headers.TryGetValue("X-Api-Key", out var key) ? key.ToString() : null;
     }
 
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        ApiKey? key;
         if (KeyOf(Request) is { } text)
         {
-            if (failures.Blocked(Context.Connection.RemoteIpAddress))
-                return Task.FromResult(AuthenticateResult.Fail("too many wrong keys from this address"));
-            if ((key = keys.Find(text)) is null)
+            // Looked up first: wrong keys from an address do not lock out those who share it.
+            if (keys.Find(text) is { } key)
             {
-                failures.Count(Context.Connection.RemoteIpAddress);
-                return Task.FromResult(AuthenticateResult.Fail("unknown, expired or revoked key"));
+                keys.NoteUse(key);
+                return Enter(key);
             }
+            await failures.CountAsync(Context.Connection.RemoteIpAddress);
+            return AuthenticateResult.Fail("unknown, expired or revoked key");
         }
-        else if (IsLocal && !keys.AnyEver())
-        {
-            key = Caller.Local;
-        }
-        else
-        {
-            return Task.FromResult(AuthenticateResult.NoResult());
-        }
-        return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(key, Scheme.Name), Scheme.Name)));
+        return Proxies.IsLocal(Context) && !keys.AnyEver() ? Enter(Caller.Local) : AuthenticateResult.NoResult();
     }
+
+    private AuthenticateResult Enter(ApiKey key) =>
+        AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(key, Scheme.Name), Scheme.Name));
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
@@ -62,7 +56,6 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
-        => Problems.WriteAsync(Context, StatusCodes.Status403Forbidden, "this key's role may not do that");
-
-    private bool IsLocal => Context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address);
+        => Problems.WriteAsync(Context, StatusCodes.Status403Forbidden,
+            "this key may not do that: its role, or its categories, are others");
 }

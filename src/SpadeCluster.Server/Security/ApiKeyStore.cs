@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
 using System.Security.Cryptography;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Storage;
@@ -7,7 +9,9 @@ namespace SpadeCluster.Server.Security;
 /// <summary>Keys in the server's database. 'spade key' writes there while the server runs: a revoked key ends at once.</summary>
 public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 {
-    private const string Columns = "id, name, role, categories, created, expires, revoked FROM keys";
+    private const string Columns = "id, name, role, categories, created, expires, revoked, used FROM keys";
+
+    private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
 
     /// <returns>The key's text, which is shown this once and kept nowhere.</returns>
     /// <exception cref="SpadeException">InvalidArgument: no name, a category name that cannot be, or a key that has expired
@@ -44,18 +48,31 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 
     /// <summary>The key of this id if it is still valid: what a signed-in browser is held against.</summary>
     public ApiKey? FindById(string id)
-        => List().SingleOrDefault(k => k.Id == id && k.Valid(clock.GetUtcNow()));
+        => database.Read(c => c.Query($"SELECT {Columns} WHERE id = $id", r => Row(r, 0), ("$id", id))).SingleOrDefault() is { } key
+        && key.Valid(clock.GetUtcNow()) ? key : null;
+
+    /// <summary>Notes that a key opened something; at most one write a minute for each key, which nobody waits for.</summary>
+    public void NoteUse(ApiKey key)
+    {
+        var now = clock.GetUtcNow();
+        long minute = now.ToUnixTimeSeconds() / 60;
+        if (_used.TryGetValue(key.Id, out long last) && last == minute) return;
+        _used[key.Id] = minute;
+        // What fails here is no harm: the next minute writes again.
+        _ = database.WriteAsync(c => c.Execute("UPDATE keys SET used = $now WHERE id = $id", ("$now", now), ("$id", key.Id)))
+            .ContinueWith(t => t.Exception, TaskScheduler.Default);
+    }
 
     public IReadOnlyList<ApiKey> List() => database.Read(c => c.Query($"SELECT {Columns} ORDER BY created", r => Row(r, 0)));
 
     /// <summary>Whether a key was ever made: from then on every request needs one, also when the last has been revoked or
     /// has expired.</summary>
-    public bool AnyEver() => database.Read(c => c.Scalar<long>("SELECT EXISTS (SELECT 1 FROM keys)")) != 0;
+    public bool AnyEver() => database.Read(c => c.Scalar<long>("SELECT count(*) FROM keys")) != 0;
 
     /// <summary>Whether anybody could sign in now.</summary>
     public bool AnyValid() =>
         database.Read(c => c.Scalar<long>(
-            "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > $now))",
+            "SELECT count(*) FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > $now)",
             ("$now", clock.GetUtcNow()))) != 0;
 
     /// <exception cref="SpadeException">NotFound.</exception>
@@ -66,8 +83,8 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
             throw new SpadeException(SpadeError.NotFound, $"no key '{id}' that could be revoked; 'spade key list' shows them");
     }
 
-    private static ApiKey Row(Microsoft.Data.Sqlite.SqliteDataReader r, int at) => new(
+    private static ApiKey Row(DbDataReader r, int at) => new(
         r.GetString(at), r.GetString(at + 1), Enum.Parse<Role>(r.GetString(at + 2)),
         r.GetString(at + 3).Split(',', StringSplitOptions.RemoveEmptyEntries),
-        r.Time(at + 4)!.Value, r.Time(at + 5), r.Time(at + 6));
+        r.Time(at + 4)!.Value, r.Time(at + 5), r.Time(at + 6), r.Time(at + 7));
 }

@@ -1,23 +1,50 @@
+using System.Data.Common;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Security;
 
 /// <summary>One change: who did what to which thing.</summary>
-public sealed record AuditEntry(long Id, DateTimeOffset Time, string Caller, string Action, string Subject, string Detail);
+/// <param name="Hash">Hex; see <see cref="AuditChain"/>.</param>
+public sealed record AuditEntry(long Id, DateTimeOffset Time, string Caller, string Action, string Subject, string Detail, string Hash);
 
-/// <summary>Who changed what: galleries, feedback, keys, sign-ins. Entries are only ever added.</summary>
+/// <summary>Who changed what: galleries, feedback, keys, sign-ins. Entries are only ever added, each with the hash of the one
+/// before in its own.</summary>
 public sealed class AuditLog(ServerDatabase database, TimeProvider clock)
 {
+    private const int Page = 1000;
+    private const string Columns = "id, time, caller, action, subject, detail, hash FROM audit";
+
     public Task WriteAsync(string caller, string action, string subject, string detail = "") => database.WriteAsync(c =>
-        c.Execute("INSERT INTO audit (time, caller, action, subject, detail) VALUES ($time, $caller, $action, $subject, $detail)",
-            ("$time", clock.GetUtcNow()), ("$caller", caller), ("$action", action), ("$subject", subject), ("$detail", detail)));
+    {
+        var time = DateTimeOffset.FromUnixTimeMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds());
+        byte[] before = c.Query("SELECT hash FROM audit ORDER BY id DESC LIMIT 1", r => r.Bytes(0)!).SingleOrDefault()
+            ?? AuditChain.Beginning;
+        c.Execute("INSERT INTO audit (time, caller, action, subject, detail, hash) VALUES ($time, $caller, $action, $subject, $detail, "
+            + "$hash)", ("$time", time), ("$caller", caller), ("$action", action), ("$subject", subject), ("$detail", detail),
+            ("$hash", AuditChain.HashOf(before, time, caller, action, subject, detail)));
+    });
 
     /// <summary>The newest entries first.</summary>
     /// <param name="limit">The most that are read.</param>
     /// <param name="categories">Only changes of these, and so none of keys, nor sign-ins; null: all.</param>
     public IReadOnlyList<AuditEntry> Read(int limit = 200, IReadOnlyList<string>? categories = null) => database.Read(c => c.Query(
-        "SELECT id, time, caller, action, subject, detail FROM audit WHERE $among IS NULL OR (instr(',' || $among || ',', ',' || "
-        + "subject || ',') > 0 AND action NOT LIKE 'key %' AND action <> 'sign in') ORDER BY id DESC LIMIT $limit",
-        r => new AuditEntry(r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5)),
-        ("$limit", limit), ("$among", categories is null ? null : string.Join(',', categories))));
+        $"SELECT {Columns} WHERE CAST($among AS TEXT) IS NULL OR (instr(',' || $among || ',', ',' || subject || ',') > 0 "
+        + "AND action NOT LIKE 'key %' AND action NOT LIKE 'sign %') ORDER BY id DESC LIMIT $limit",
+        Row, ("$limit", limit), ("$among", categories is null ? null : string.Join(',', categories))));
+
+    /// <summary>All entries, the oldest first: what is exported, and what the chain is checked over.</summary>
+    public IEnumerable<AuditEntry> All()
+    {
+        for (long after = 0; ;)
+        {
+            var page = database.Read(c => c.Query($"SELECT {Columns} WHERE id > $after ORDER BY id LIMIT $page", Row, ("$after", after),
+                ("$page", Page)));
+            foreach (var entry in page) yield return entry;
+            if (page.Count < Page) yield break;
+            after = page[^1].Id;
+        }
+    }
+
+    private static AuditEntry Row(DbDataReader r) => new(r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4),
+        r.GetString(5), Convert.ToHexStringLower(r.Bytes(6) ?? []));
 }

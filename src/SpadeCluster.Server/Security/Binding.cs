@@ -1,6 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 
 namespace SpadeCluster.Server.Security;
 
@@ -27,30 +25,10 @@ public static class Binding
                     + $"--insecure (Spade:Http:Insecure) if the network is trusted");
             if (!anyKey)
                 throw Invalid($"'{url}' can be reached from other machines, and there is no valid key: make one with 'spade key create "
-                    + $"--name NAME --role engineer --data {options.DataFolder}'");
+                    + $"--name NAME --role engineer "
+                    + $"{(options.Database is null ? $"--new --data {options.DataFolder}" : "--database FILE")}'");
         }
         return (urls, grpc);
-    }
-
-    /// <returns>The server's certificate, the first of the file, and the rest: those that signed it, which clients that know
-    /// only the root need to be sent.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: the files are no certificate with its key.</exception>
-    public static (X509Certificate2 Own, X509Certificate2Collection Chain) ReadCertificate(ServerOptions options)
-    {
-        try
-        {
-            var own = X509Certificate2.CreateFromPemFile(options.Certificate!, options.CertificateKey);
-            var chain = new X509Certificate2Collection();
-            chain.ImportFromPemFile(options.Certificate!);
-            chain.RemoveAt(0);
-            return (own, chain);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            throw new SpadeException(SpadeError.InvalidArgument,
-                $"'{options.Certificate}'{(options.CertificateKey is { } key ? $" and '{key}'" : "")} cannot be used as a certificate "
-                + $"with its private key: {e.Message}", e);
-        }
     }
 
     /// <summary>The names a request may call the server by: DNS rebinding lures browsers to it by others.</summary>

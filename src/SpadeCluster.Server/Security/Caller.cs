@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
 
 namespace SpadeCluster.Server.Security;
 
@@ -7,7 +8,7 @@ internal static class Caller
 {
     private const string KeyId = "key", Category = "category";
 
-    /// <summary>Whoever sits at this machine, where no key was ever made.</summary>
+    /// <summary>Somebody at this machine, where no key was ever made.</summary>
     public static ApiKey Local { get; } = new("local", "local", Role.Engineer, [], default, null, null);
 
     public static ClaimsPrincipal Principal(ApiKey key, string scheme)
@@ -25,6 +26,10 @@ internal static class Caller
     /// <summary>For the record: name and key.</summary>
     public static string CallerName(this ClaimsPrincipal user) =>
         user.Id() is { } id && id != Local.Id ? $"{user.Identity!.Name} ({id})" : user.Identity?.Name ?? "?";
+
+    /// <summary>Whose share of the server's limits a request is of: the key's, else the address's.</summary>
+    public static string CallerId(this HttpContext context) =>
+        context.User.Id() is { } id ? $"key {id}" : FailedSignIns.Network(context.Connection.RemoteIpAddress);
 
     public static bool Is(this ClaimsPrincipal user, Role role) => user.IsInRole(role.ToString());
 

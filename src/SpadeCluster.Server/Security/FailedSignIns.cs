@@ -1,26 +1,66 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Wrong keys per address: beyond a few a minute, no key from there is looked at until the minute is over.</summary>
-internal sealed class FailedSignIns(TimeProvider clock)
+/// <summary>
+/// Wrong keys per address: beyond a few a minute, wrong ones from there are answered with 429, and a valid one still opens. The
+/// first of a minute and the block are logged and audited, for so many addresses a minute: a flood fills neither log.
+/// </summary>
+internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, ILogger<FailedSignIns> logger)
 {
     public const int PerMinute = 20;
-    private const int MaxAddresses = 10_000;
+    private const int MaxAddresses = 10_000, MaxRecordsPerMinute = 60;
 
     private readonly ConcurrentDictionary<string, (long Minute, int Count)> _failures = new();
+    private (long Minute, int Count) _records;
+    private readonly Lock _gate = new();
 
-    public bool Blocked(IPAddress? address) => _failures.TryGetValue(Key(address), out var f) && f.Minute == Minute && f.Count >= PerMinute;
+    public bool Blocked(IPAddress? address)
+        => _failures.TryGetValue(Network(address), out var f) && f.Minute == Minute && f.Count >= PerMinute;
 
-    public void Count(IPAddress? address)
+    /// <summary>Counts a wrong key. The record is on the disk when the task completes.</summary>
+    public async Task CountAsync(IPAddress? address)
     {
         long minute = Minute;
+        string from = Network(address);
         if (_failures.Count >= MaxAddresses) _failures.Clear();
-        _failures.AddOrUpdate(Key(address), (minute, 1), (_, f) => f.Minute == minute ? (minute, f.Count + 1) : (minute, 1));
+        int count = _failures.AddOrUpdate(from, (minute, 1), (_, f) => f.Minute == minute ? (minute, f.Count + 1) : (minute, 1)).Count;
+        if (count is not (1 or PerMinute) || !MayRecord(minute)) return;
+        if (count == 1) LogWrong(from);
+        else LogBlocked(from, PerMinute);
+        await audit.WriteAsync("?", count == 1 ? "sign in refused" : "sign in blocked", from,
+            count == 1 ? "a wrong key; more of them within this minute are counted, not written"
+            : $"{PerMinute} wrong keys within a minute");
+    }
+
+    /// <summary>One customer has one IPv4 address, and a whole /64 of IPv6.</summary>
+    public static string Network(IPAddress? address)
+    {
+        if (address is null) return "";
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        if (address.AddressFamily != AddressFamily.InterNetworkV6 || IPAddress.IsLoopback(address)) return address.ToString();
+        byte[] bytes = address.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return $"{new IPAddress(bytes)}/64";
+    }
+
+    private bool MayRecord(long minute)
+    {
+        lock (_gate)
+        {
+            if (_records.Minute != minute) _records = (minute, 0);
+            return _records.Count++ < MaxRecordsPerMinute;
+        }
     }
 
     private long Minute => clock.GetUtcNow().ToUnixTimeSeconds() / 60;
 
-    private static string Key(IPAddress? address) => address?.ToString() ?? "";
+    [LoggerMessage(Level = LogLevel.Warning, Message = "a wrong key from {Address}")]
+    private partial void LogWrong(string address);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} wrong keys within a minute from {Address}; further ones are answered 429")]
+    private partial void LogBlocked(string address, int count);
 }

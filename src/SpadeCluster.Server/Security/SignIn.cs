@@ -9,7 +9,7 @@ using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>The console's door: a key is given once and exchanged for a cookie, which holds only as long as the key does.</summary>
+/// <summary>Signing in to the console: a key is given once and exchanged for a cookie, which ends with its session or its key.</summary>
 internal static class SignIn
 {
     private const string CookieName = "spade-console";
@@ -27,19 +27,10 @@ internal static class SignIn
         options.Cookie.HttpOnly = true;
         options.Cookie.SameSite = SameSiteMode.Strict;
         options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
-        options.ExpireTimeSpan = TimeSpan.FromHours(12);
+        options.ExpireTimeSpan = Sessions.Lifetime;
         options.SlidingExpiration = true;
         options.LoginPath = "/sign-in";
         options.ReturnUrlParameter = "to";
-        options.Events.OnValidatePrincipal = context =>
-        {
-            // A revoked or expired key ends its sessions at once; scope and role are those it has now.
-            var keys = context.HttpContext.RequestServices.GetRequiredService<ApiKeyStore>();
-            if (context.Principal?.Id() is { } id && keys.FindById(id) is { } key)
-                context.ReplacePrincipal(Caller.Principal(key, context.Scheme.Name));
-            else context.RejectPrincipal();
-            return Task.CompletedTask;
-        };
         options.Events.OnRedirectToLogin = context =>
         {
             if (context.Request.IsApi())
@@ -48,7 +39,8 @@ internal static class SignIn
             return Task.CompletedTask;
         };
         options.Events.OnRedirectToAccessDenied = context =>
-            Problems.WriteAsync(context.HttpContext, StatusCodes.Status403Forbidden, "this key's role may not do that");
+            Problems.WriteAsync(context.HttpContext, StatusCodes.Status403Forbidden,
+                "this key may not do that: its role, or its categories, are others");
     }
 
     public static void MapSignIn(this IEndpointRouteBuilder app)
@@ -61,26 +53,26 @@ internal static class SignIn
         FailedSignIns failures, AuditLog audit)
     {
         var address = context.Connection.RemoteIpAddress;
-        if (failures.Blocked(address))
+        if (keys.Find(key?.Trim() ?? "") is not { } found)
         {
+            await failures.CountAsync(address);
+            if (!failures.Blocked(address)) return Results.LocalRedirect($"/sign-in?wrong=true&to={Uri.EscapeDataString(Local(to))}");
             context.Response.Headers.RetryAfter = "60";
             return Results.Problem("too many wrong keys from this address; wait a minute",
                 statusCode: StatusCodes.Status429TooManyRequests);
         }
-        if (keys.Find(key?.Trim() ?? "") is not { } found)
-        {
-            failures.Count(address);
-            return Results.LocalRedirect($"/sign-in?wrong=true&to={Uri.EscapeDataString(Local(to))}");
-        }
+        keys.NoteUse(found);
         await context.SignInAsync(CookieAuthenticationDefaults.AuthenticationScheme,
             Caller.Principal(found, CookieAuthenticationDefaults.AuthenticationScheme));
-        await audit.WriteAsync($"{found.Name} ({found.Id})", "sign in", found.Id);
+        await audit.WriteAsync($"{found.Name} ({found.Id})", "sign in", found.Id, $"from {FailedSignIns.Network(address)}");
         return Results.LocalRedirect(Local(to));
     }
 
-    private static async Task<IResult> LeaveAsync([FromForm] string? _, HttpContext context)
+    private static async Task<IResult> LeaveAsync([FromForm] string? _, HttpContext context, AuditLog audit)
     {
+        // The session ends at the server: a copy of the cookie opens nothing any more.
         await context.SignOutAsync(CookieAuthenticationDefaults.AuthenticationScheme);
+        if (context.User.Id() is { } id) await audit.WriteAsync(context.User.CallerName(), "sign out", id);
         return Results.LocalRedirect("/sign-in");
     }
 

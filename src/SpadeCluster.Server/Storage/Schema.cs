@@ -1,17 +1,21 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Storage;
 
-/// <summary>The tables, one script per step from an older file; times are milliseconds since 1970 (UTC).</summary>
+/// <summary>
+/// The tables, one script per step from an older database, in SQLite's types; times are milliseconds since 1970 (UTC). A
+/// released step is never changed.
+/// </summary>
 internal static class Schema
 {
-    private static readonly string[] Steps =
+    public static IReadOnlyList<string> Steps { get; } =
     [
         """
         CREATE TABLE decisions (
             id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, line TEXT NOT NULL, caller TEXT NOT NULL,
             category TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, preprocessing TEXT NOT NULL,
-            pred_label INTEGER, pred_score REAL, raw_score REAL, score TEXT NOT NULL);
+            pred_label BOOLEAN, pred_score REAL, raw_score REAL, score TEXT NOT NULL);
         CREATE INDEX decisions_category ON decisions (category, id);
         CREATE INDEX decisions_line ON decisions (line, id);
         CREATE INDEX decisions_time ON decisions (time);
@@ -34,22 +38,29 @@ internal static class Schema
             WHERE undone IS NULL AND id NOT IN (SELECT max(id) FROM feedback WHERE undone IS NULL GROUP BY decision);
         CREATE UNIQUE INDEX feedback_standing ON feedback (decision) WHERE undone IS NULL;
         """,
+        """
+        ALTER TABLE keys ADD COLUMN used INTEGER;
+        ALTER TABLE audit ADD COLUMN hash BLOB;
+        CREATE TABLE sessions (id BLOB PRIMARY KEY, key TEXT NOT NULL REFERENCES keys (id), expires INTEGER NOT NULL);
+        CREATE TABLE cookie_keys (name TEXT PRIMARY KEY, xml TEXT NOT NULL);
+        CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER NOT NULL);
+        """,
     ];
 
+    /// <summary>The step that begins the audit log's chain.</summary>
+    private const int ChainedFrom = 2;
+
     /// <exception cref="SpadeException">FailedPrecondition: written by a later version of this program.</exception>
-    public static void Migrate(SqliteConnection connection, string path)
+    public static void CheckVersion(int version, string location)
     {
-        int version = (int)connection.Scalar<long>("PRAGMA user_version");
-        if (version > Steps.Length)
+        if (version > Steps.Count)
             throw new SpadeException(SpadeError.FailedPrecondition,
-                $"'{path}' was written by a later version of spade (format {version}, this one knows {Steps.Length}): use that version");
-        for (; version < Steps.Length; version++)
-        {
-            using var transaction = connection.BeginTransaction(deferred: false);
-            // Another process may have been faster.
-            if (connection.Scalar<long>("PRAGMA user_version") == version)
-                connection.Execute(Steps[version] + $"PRAGMA user_version = {version + 1};");
-            transaction.Commit();
-        }
+                $"{location} was written by a later version of spade (format {version}, this one knows {Steps.Count}): use that version");
+    }
+
+    public static void Apply(DbConnection connection, int version, string script)
+    {
+        connection.Execute(script);
+        if (version == ChainedFrom) AuditChain.Seal(connection);
     }
 }

@@ -1,56 +1,38 @@
+using System.Data;
+using System.Data.Common;
 using System.Threading.Channels;
-using Microsoft.Data.Sqlite;
 
 namespace SpadeCluster.Server.Storage;
 
 /// <summary>
-/// One SQLite file for decisions, feedback, keys and the audit log. All writes go through one thread, which puts whatever is
-/// waiting into one transaction and then completes their tasks: a completed write is on the disk, and a hundred waiting ones
-/// share one fsync. Readers have their own connections and, in write-ahead mode, wait for nobody.
+/// Decisions, feedback, keys, sessions and the audit log: a file of one server, or a PostgreSQL database that all gateways of a
+/// cluster share. All writes of a server go through one thread, which puts whatever is waiting into one transaction and then
+/// completes their tasks: a completed write is on the disk, and a hundred waiting ones share one fsync. Transactions of several
+/// servers come one after the other, so that ids ascend in the order in which rows appear. Readers wait for nobody.
 /// </summary>
-public sealed class ServerDatabase : IAsyncDisposable
+public abstract class ServerDatabase : IAsyncDisposable
 {
     private const int MaxGroup = 256;
 
-    private readonly string _connectionString;
-    private readonly SqliteConnection _connection;
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
-    private int _waiting;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private DbConnection? _writer;
+    private int _waiting;
 
-    /// <exception cref="SpadeException">Unavailable: the folder cannot be written. FailedPrecondition: a later format.</exception>
-    public ServerDatabase(string folder)
-    {
-        Path = System.IO.Path.Combine(folder, "server.db");
-        _connectionString = new SqliteConnectionStringBuilder { DataSource = Path, DefaultTimeout = 10 }.ToString();
-        SQLitePCL.Batteries_V2.Init();
-        try
-        {
-            // Keys' hashes and photographs are nobody else's business on a shared machine.
-            if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
-            else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            _connection = Open();
-            // FULL: a commit has reached the disk, so that an acknowledged decision survives a power cut as well.
-            _connection.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
-            Schema.Migrate(_connection, Path);
-        }
-        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
-        {
-            _connection?.Dispose();
-            throw new SpadeException(SpadeError.Unavailable, $"'{Path}' cannot be opened: {e.Message}; name a writable folder with --data",
-                e);
-        }
-        new Thread(WriteAll) { IsBackground = true, Name = "server database" }.Start();
-    }
+    /// <summary>The database of a server: PostgreSQL where the options name one, else the file in its folder, which is made.</summary>
+    /// <exception cref="SpadeException">Unavailable: it cannot be opened. FailedPrecondition: a later format.</exception>
+    public static ServerDatabase Open(ServerOptions options)
+        => options.Database is { } connection ? new PostgresDatabase(connection) : new SqliteDatabase(options.DataFolder);
 
-    public string Path { get; }
+    /// <summary>What it is, for messages.</summary>
+    public abstract string Location { get; }
 
     /// <summary>Writes waiting for the disk.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Runs a change in the next transaction. The task completes when that is on the disk.</summary>
     /// <exception cref="SpadeException">ResourceExhausted: the disk is full. Unavailable: it failed, or the server is closing.</exception>
-    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> change)
+    public Task<T> WriteAsync<T>(Func<DbConnection, T> change)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         T result = default!;
@@ -61,40 +43,54 @@ public sealed class ServerDatabase : IAsyncDisposable
         return Task.FromException<T>(new SpadeException(SpadeError.Unavailable, "the server is closing"));
     }
 
-    public Task WriteAsync(Action<SqliteConnection> change) => WriteAsync(c =>
+    public Task WriteAsync(Action<DbConnection> change) => WriteAsync(c =>
     {
         change(c);
         return true;
     });
 
     /// <summary>Reads on a connection of its own.</summary>
-    public T Read<T>(Func<SqliteConnection, T> query)
+    /// <exception cref="SpadeException">Unavailable: it cannot be read now. DataLoss: it is damaged.</exception>
+    public T Read<T>(Func<DbConnection, T> query)
     {
         try
         {
-            using var connection = Open();
+            using var connection = Connect();
             return query(connection);
         }
-        catch (SqliteException e)
+        catch (DbException e)
         {
             throw Explain(e);
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (!_changes.Writer.TryComplete()) return;
         await _ended.Task;
-        _connection.Dispose();
-        SqliteConnection.ClearAllPools();
+        _writer?.Dispose();
     }
 
-    private SqliteConnection Open()
+    /// <summary>Brings the tables up to date, then lets writes in.</summary>
+    protected void Begin()
     {
-        var connection = new SqliteConnection(_connectionString);
-        connection.Open();
-        return connection;
+        using (var connection = Connect()) Migrate(connection);
+        new Thread(WriteAll) { IsBackground = true, Name = "server database" }.Start();
     }
+
+    protected abstract void Migrate(DbConnection connection);
+
+    /// <summary>An open connection.</summary>
+    protected abstract DbConnection Connect();
+
+    /// <summary>Called first in a transaction of writes: returns when no other server has one.</summary>
+    protected abstract void WaitForTurn(DbConnection connection);
+
+    /// <summary>Whether a change was refused by a constraint, which concerns no other change of its transaction.</summary>
+    protected abstract bool IsRefusal(DbException e);
+
+    protected abstract SpadeException Explain(DbException e);
 
     private void WriteAll()
     {
@@ -114,21 +110,24 @@ public sealed class ServerDatabase : IAsyncDisposable
         var good = new List<Change>(group.Count);
         try
         {
-            using var transaction = _connection.BeginTransaction(deferred: false);
+            if (_writer is { State: not ConnectionState.Open }) CloseWriter();
+            _writer ??= Connect();
+            using var transaction = _writer.BeginTransaction();
+            WaitForTurn(_writer);
             foreach (var change in group)
             {
                 // A savepoint each: a change that is refused takes nothing with it.
                 transaction.Save("one");
                 try
                 {
-                    change.Run(_connection);
+                    change.Run(_writer);
                     transaction.Release("one");
                     good.Add(change);
                 }
-                catch (Exception e) when (e is SpadeException or SqliteException { SqliteErrorCode: Refused })
+                catch (Exception e) when (e is SpadeException || (e is DbException refused && IsRefusal(refused)))
                 {
                     transaction.Rollback("one");
-                    change.Fail(e is SqliteException s ? Explain(s) : e);
+                    change.Fail(e is DbException database ? Explain(database) : e);
                 }
             }
             transaction.Commit();
@@ -136,27 +135,20 @@ public sealed class ServerDatabase : IAsyncDisposable
         catch (Exception e)
         {
             // Whatever it was, nobody may wait for ever, and the thread must live on for the next group.
-            var told = e is SqliteException s
-                ? Explain(s) : new SpadeException(SpadeError.Unavailable, $"'{Path}' could not be written: {e.Message}", e);
+            CloseWriter();
+            var told = e is DbException database ? Explain(database)
+                : new SpadeException(SpadeError.Unavailable, $"{Location} could not be written: {e.Message}", e);
             foreach (var change in group) change.Fail(told);
             return;
         }
         foreach (var change in good) change.Succeed();
     }
 
-    private const int Damaged = 11, Full = 13, Refused = 19, NotADatabase = 26;
-
-    private SpadeException Explain(SqliteException e) => e.SqliteErrorCode switch
+    private void CloseWriter()
     {
-        Full => new SpadeException(SpadeError.ResourceExhausted, $"the disk is full: '{Path}' could not be written; free some space",
-            new IOException(e.Message, e)),
-        Damaged or NotADatabase =>
-        new SpadeException(SpadeError.DataLoss,
-            $"'{Path}' is damaged ({e.Message}); restore it from a backup, or move it away to begin anew", e),
-        Refused => new SpadeException(SpadeError.FailedPrecondition, $"that is there already, or what it refers to is not ({e.Message})",
-            e),
-        _ => new SpadeException(SpadeError.Unavailable, $"'{Path}' is not usable now: {e.Message}", e),
-    };
+        _writer?.Dispose();
+        _writer = null;
+    }
 
-    private sealed record Change(Action<SqliteConnection> Run, Action Succeed, Action<Exception> Fail);
+    private sealed record Change(Action<DbConnection> Run, Action Succeed, Action<Exception> Fail);
 }

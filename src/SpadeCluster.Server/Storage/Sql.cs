@@ -1,23 +1,23 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace SpadeCluster.Server.Storage;
 
-/// <summary>Statements with named parameters in one line each.</summary>
+/// <summary>Statements with named parameters, such as $id, in one line each.</summary>
 internal static class Sql
 {
-    public static int Execute(this SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
+    public static int Execute(this DbConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
     {
         using var command = Command(connection, sql, values);
         return command.ExecuteNonQuery();
     }
 
-    public static T? Scalar<T>(this SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
+    public static T? Scalar<T>(this DbConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
     {
         using var command = Command(connection, sql, values);
         return command.ExecuteScalar() is T value ? value : default;
     }
 
-    public static List<T> Query<T>(this SqliteConnection connection, string sql, Func<SqliteDataReader, T> row,
+    public static List<T> Query<T>(this DbConnection connection, string sql, Func<DbDataReader, T> row,
         params ReadOnlySpan<(string Name, object? Value)> values)
     {
         using var command = Command(connection, sql, values);
@@ -27,18 +27,24 @@ internal static class Sql
         return rows;
     }
 
-    public static string? Text(this SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
-    public static byte[]? Bytes(this SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<byte[]>(column);
-    public static bool? Flag(this SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetBoolean(column);
-    public static DateTimeOffset? Time(this SqliteDataReader row, int column) =>
+    public static string? Text(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+    public static byte[]? Bytes(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<byte[]>(column);
+    public static bool? Flag(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetBoolean(column);
+    public static DateTimeOffset? Time(this DbDataReader row, int column) =>
         row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
-    private static SqliteCommand Command(SqliteConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> values)
+    private static DbCommand Command(DbConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> values)
     {
         var command = connection.CreateCommand();
-        command.CommandText = sql;
+        // PostgreSQL's driver knows names by @ only, SQLite's by both.
+        command.CommandText = sql.Replace('$', '@');
         foreach (var (name, value) in values)
-            command.Parameters.AddWithValue(name, value is DateTimeOffset time ? time.ToUnixTimeMilliseconds() : value ?? DBNull.Value);
+        {
+            var parameter = command.CreateParameter();
+            (parameter.ParameterName, parameter.Value) =
+                (name.Replace('$', '@'), value is DateTimeOffset time ? time.ToUnixTimeMilliseconds() : value ?? DBNull.Value);
+            command.Parameters.Add(parameter);
+        }
         return command;
     }
 }

@@ -26,9 +26,10 @@ internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngin
 {
     private const int Window = 1024;
 
+    private static readonly DateTime ProcessStart = Process.GetCurrentProcess().StartTime.ToUniversalTime();
+
     private readonly Lock _gate = new();
     private readonly (long At, double Total, StageTimes Stages)[] _last = new (long, double, StageTimes)[Window];
-    private readonly long _start = Stopwatch.GetTimestamp();
     private long _count;
 
     public void Record(ImageScore score, TimeSpan total, TimeSpan logging)
@@ -42,7 +43,7 @@ internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngin
         (long At, double Total, StageTimes Stages)[] last;
         long count;
         lock (_gate) (last, count) = ([.. _last.Take((int)Math.Min(_count, Window))], _count);
-        var uptime = Stopwatch.GetElapsedTime(_start);
+        var uptime = DateTime.UtcNow - ProcessStart;
         // Where the window holds less than a minute, it is shorter.
         var recent = last.Where(l => Stopwatch.GetElapsedTime(l.At) < TimeSpan.FromMinutes(1)).ToArray();
         double seconds = recent.Length == Window

@@ -19,7 +19,7 @@ public sealed class ManifestTests
     /// <summary>Gateways with CUDA devices: a deployment of its own, since the image and the settings differ.</summary>
     private const string Gpu = "gateway-gpu";
 
-    /// <summary>A gateway with the HTTP API: a deployment of its own, since it has a volume.</summary>
+    /// <summary>A gateway with the HTTP API.</summary>
     private const string Console = "console";
 
     private static readonly string Root = FindRoot();
@@ -40,11 +40,15 @@ public sealed class ManifestTests
             var (spec, pod) = (deployment["spec"]!, deployment["spec"]!["template"]!);
             Assert.True(Matches(spec["selector"]!["matchLabels"]!, pod), $"{role}: the selector should select the deployment's own pods");
             var container = pod["spec"]!["containers"]!.AsArray().Single()!;
+            AssertConfined(pod["spec"]!);
 
             // Variables: as the program would read them, they make valid options with the role that the name says.
             var values = config.ToDictionary(c => c.Key, c => (string)c.Value!);
             foreach (var variable in container["env"]!.AsArray())
                 values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
+            // The file is a secret's, which is not here.
+            Assert.Equal("/database/connection", values["Spade__ConnectionStringFile"]);
+            values.Remove("Spade__ConnectionStringFile");
             values["Spade__ConnectionString"] = "Host=db";
             var options = Options(values);
             // Gateways have extractors of their own, so that an image stays where it was decoded.
@@ -90,8 +94,8 @@ public sealed class ManifestTests
     public void Folders_that_settings_name_lie_on_volumes_which_exist_or_are_said_to_be_made()
     {
         var all = Read();
-        string config = File.ReadAllText(Path.Combine(Folder, "config.yaml")),
-            console = File.ReadAllText(Path.Combine(Folder, "console", "gateway-console.yaml"));
+        string config = File.ReadAllText(Path.Combine(Folder, "config.yaml"));
+        var shared = (JsonObject)all.Single(d => Kind(d) == "ConfigMap")["data"]!;
         foreach (var pod in all.Where(d => Kind(d) == "Deployment").Select(d => d["spec"]!["template"]!["spec"]!))
         {
             var container = pod["containers"]![0]!;
@@ -99,18 +103,18 @@ public sealed class ManifestTests
             var mounts = (container["volumeMounts"]?.AsArray() ?? []).ToDictionary(m => (string)m!["mountPath"]!, m => m!);
             Assert.All(mounts.Values.Concat((pod["initContainers"]?.AsArray() ?? []).SelectMany(i => i!["volumeMounts"]!.AsArray())), m =>
                 Assert.Contains((string)m!["name"]!, volumes.Keys));
-            string? Value(string setting) =>
-                (string?)container["env"]!.AsArray().SingleOrDefault(v => (string)v!["name"]! == setting)?["value"];
+            string? Value(string setting) => (string?)shared[setting]
+                ?? (string?)container["env"]!.AsArray().SingleOrDefault(v => (string)v!["name"]! == setting)?["value"];
 
             foreach (string path in new[] { "Spade__Models", "Spade__Http__Certificate", "Spade__Http__CertificateKey",
-                "Spade__Http__DataFolder" }.Select(Value).OfType<string>())
+                "Spade__Http__DataFolder", "Spade__TlsFolder", "Spade__ConnectionStringFile" }.Select(Value).OfType<string>())
                 Assert.Contains(mounts.Keys, m => path == m || path.StartsWith(m + "/", StringComparison.Ordinal));
             if (Value("Spade__Roles")!.Contains(SiloRole.Extractor, StringComparison.Ordinal))
                 Assert.True((bool)mounts[Value("Spade__Models")!]["readOnly"]!);
             if (volumes.ContainsKey("models")) Assert.Contains("PersistentVolumeClaim spade-models", config);
             foreach (var volume in volumes.Values)
             {
-                if (volume["secret"] is { } secret) Assert.Matches($"kubectl create secret (tls|generic) {secret["secretName"]} ", console);
+                if (volume["secret"] is { } secret) Assert.Matches($"kubectl create secret (tls|generic) {secret["secretName"]} ", config);
                 if (volume["persistentVolumeClaim"] is { } claim)
                     Assert.Contains(all, d =>
                         Kind(d) == "PersistentVolumeClaim" && (string)d["metadata"]!["name"]! == (string)claim["claimName"]!);
@@ -155,13 +159,26 @@ public sealed class ManifestTests
                         Assert.Equal("spade", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app"]!);
                 }
         }
-        // What containers take their variables from exists, or is the secret that the file's head says to make.
-        string head = File.ReadAllText(Path.Combine(Folder, "config.yaml"));
+        // What containers take their variables from exists.
         foreach (var source in pods.SelectMany(p => p["spec"]!["containers"]![0]!["envFrom"]!.AsArray()))
+            Assert.Contains(all, d =>
+                Kind(d) == "ConfigMap" && (string)d["metadata"]!["name"]! == (string)source!["configMapRef"]!["name"]!);
+        AssertConfined(all.Single(d => Kind(d) == "Job")["spec"]!["template"]!["spec"]!);
+    }
+
+    /// <summary>No root, no capability, no file that can be written but on volumes; secrets are files, and so in no environment.</summary>
+    private static void AssertConfined(JsonNode pod)
+    {
+        Assert.True((bool)pod["securityContext"]!["runAsNonRoot"]!);
+        Assert.Equal("RuntimeDefault", (string)pod["securityContext"]!["seccompProfile"]!["type"]!);
+        foreach (var container in pod["containers"]!.AsArray())
         {
-            if (source!["configMapRef"] is { } map)
-                Assert.Contains(all, d => Kind(d) == "ConfigMap" && (string)d["metadata"]!["name"]! == (string)map["name"]!);
-            else Assert.Contains($"secret generic {source["secretRef"]!["name"]}", head);
+            var context = container!["securityContext"]!;
+            Assert.False((bool)context["allowPrivilegeEscalation"]!);
+            Assert.True((bool)context["readOnlyRootFilesystem"]!);
+            Assert.Equal(["ALL"], context["capabilities"]!["drop"]!.AsArray().Select(c => (string)c!));
+            Assert.DoesNotContain("secret", (container["envFrom"]?.ToJsonString() ?? "") + (container["env"]?.ToJsonString() ?? ""),
+                StringComparison.OrdinalIgnoreCase);
         }
     }
 
@@ -193,6 +210,8 @@ public sealed class ManifestTests
             File.ReadAllText(Path.Combine(Root, "src", "SpadeCluster.Inference", "SpadeCluster.Inference.csproj")));
         var options = new SiloOptions();
         Assert.Contains($"EXPOSE {options.GrpcPort} {options.HealthPort}", docker);
+        // Its bill of materials is part of it.
+        Assert.Matches(@"sbom-tool generate -b /app ", docker);
     }
 
     private static SiloOptions Options(Dictionary<string, string> variables)

@@ -18,9 +18,11 @@ public sealed class SiloSettingsTests
     [InlineData("Spade:Store is '7', which is not Files or PostgreSql", "Store", "7")]
     [InlineData("Spade:LoopbackOnly is 'yes', which is not true or false", "LoopbackOnly", "yes")]
     [InlineData("Spade:Address is 'myhost.local', which is not an IP address", "Address", "myhost.local")]
-    [InlineData("Spade:ConnectionString is missing", "Clustering", "PostgreSql")]
+    [InlineData("Spade:ConnectionString is missing", "Clustering", "PostgreSql", "Insecure", "true")]
+    [InlineData("Spade:TlsFolder is missing", "Clustering", "PostgreSql", "ConnectionString", Database, "Address", "10.0.0.7")]
+    [InlineData("Spade:ConnectionString cannot be read from", "Store", "PostgreSql", "ConnectionStringFile", "/nowhere/connection")]
     [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Clustering", "PostgreSql", "ConnectionString",
-        "rubbish")]
+        "rubbish", "Insecure", "true")]
     [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Store", "PostgreSql", "ConnectionString",
         "Host=db;Prot=5432")]
     [InlineData("Spade:ConnectionString names no Host", "Store", "PostgreSql", "ConnectionString", "Database=spade")]

@@ -226,7 +226,7 @@ public sealed class GrpcServiceTests : IAsyncLifetime
         var outcomes = new List<AddOutcome>();
         List<ImageSource> sources = [.. Photos.Normals(5), Photos.Source("bad.ppm", "bad"u8.ToArray()), Photos.Normals(1)[0]];
         var added = await client.AddNormalsAsync("new", sources, "eve", new Collect(outcomes), "first parts of the line");
-        Assert.Equal((1, 5, "eve"), (added!.Version, added.ImageCount, added.CreatedBy));
+        Assert.Equal((1, 5, "local"), (added!.Version, added.ImageCount, added.CreatedBy));
         Assert.Contains("first parts of the line", added.Reason);
         Assert.Equal([.. Enumerable.Repeat(AddStatus.Added, 5), AddStatus.Failed, AddStatus.Duplicate], outcomes.Select(o => o.Status));
         using var stop = new CancellationTokenSource();

@@ -19,8 +19,11 @@ internal sealed class RealSilos : IAsyncDisposable
     private readonly Dictionary<string, (SiloProcess Silo, Process Process)> _running = [];
     private readonly Dictionary<string, string> _settings;
 
-    private RealSilos(Dictionary<string, string>? settings)
+    private readonly Func<string, Dictionary<string, string>> _own;
+
+    private RealSilos(Dictionary<string, string>? settings, Func<string, Dictionary<string, string>>? own)
     {
+        _own = own ?? (_ => []);
         // Readable for PostgreSQL's user too, who is another one where tests run as root.
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         _settings = new Dictionary<string, string>(settings ?? [])
@@ -40,9 +43,11 @@ internal sealed class RealSilos : IAsyncDisposable
     public static string Program { get; } = typeof(SiloProcess).Assembly.Location;
 
     /// <param name="silos">Name and roles; gateways are those whose roles hold "gateway".</param>
-    public static async Task<RealSilos> StartAsync((string Name, string Roles)[] silos, Dictionary<string, string>? settings = null)
+    /// <param name="own">Settings of the silo of a name.</param>
+    public static async Task<RealSilos> StartAsync((string Name, string Roles)[] silos, Dictionary<string, string>? settings = null,
+        Func<string, Dictionary<string, string>>? own = null)
     {
-        var all = new RealSilos(settings);
+        var all = new RealSilos(settings, own);
         try
         {
             // One after the other: on a small machine, silos that start together miss each other's probes.
@@ -65,6 +70,27 @@ internal sealed class RealSilos : IAsyncDisposable
     }
 
     public string Gateway => $"127.0.0.1:{_running.Values.First(r => r.Silo.Roles.Contains("gateway")).Silo.GrpcPort}";
+
+    public int SiloPort(string name) => _running[name].Silo.SiloPort;
+
+    /// <summary>Starts a further silo and sees that it ends, or is not ready within the time.</summary>
+    public async Task DoesNotJoinAsync(SiloProcess silo, Dictionary<string, string> settings, TimeSpan time)
+    {
+        string log = Path.Combine(_folder, $"{silo.Name}-{silo.SiloPort}.log");
+        var all = new Dictionary<string, string>(_settings);
+        foreach (var (key, value) in settings) all[key] = value;
+        using var process = silo.Start(Program, all, log);
+        using var limit = new CancellationTokenSource(time);
+        try
+        {
+            await Assert.ThrowsAnyAsync<Exception>(() => silo.WaitReadyAsync(process, log, limit.Token));
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill();
+            await process.WaitForExitAsync();
+        }
+    }
 
     public string Health(string name) => $"http://127.0.0.1:{_running[name].Silo.HealthPort}";
 
@@ -106,7 +132,9 @@ internal sealed class RealSilos : IAsyncDisposable
     private async Task StartAsync(SiloProcess silo)
     {
         string log = Path.Combine(_folder, silo.Name + ".log");
-        var process = silo.Start(Program, _settings, log);
+        var all = new Dictionary<string, string>(_settings);
+        foreach (var (key, value) in _own(silo.Name)) all[key] = value;
+        var process = silo.Start(Program, all, log);
         lock (_running) _running[silo.Name] = (silo, process);
         await silo.WaitReadyAsync(process, log, default);
     }

@@ -1,51 +1,50 @@
-using SpadeCluster.Server.Admission;
-using System.Net;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
 using SpadeCluster.Client;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
-using SpadeCluster.Server.Grpc;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server;
+using SpadeCluster.Server.Admission;
+using SpadeCluster.Server.Grpc;
 
 namespace SpadeCluster.Cluster.Tests.Support;
 
-/// <summary>gRPC over any services, on loopback.</summary>
+/// <summary>The server's gRPC over any services, on loopback, without keys.</summary>
 internal sealed class TestGateway : IAsyncDisposable
 {
+    private readonly string _folder = Directory.CreateTempSubdirectory("spade-gateway-").FullName;
     private readonly WebApplication _app;
 
-    private TestGateway(WebApplication app)
+    private TestGateway(Action<IServiceCollection> services)
     {
-        _app = app;
-        Address = app.Urls.First();
-        Channel = GrpcChannel.ForAddress(Address);
-        Client = new SpadeClient(Address);
+        var options = new ServerOptions { Urls = [], GrpcUrls = ["http://127.0.0.1:0"], DataFolder = _folder, Keep = KeepPictures.None };
+        _app = SpadeServer.Create(options, builder => services(builder.Services));
     }
 
-    public string Address { get; }
-    public GrpcChannel Channel { get; }
-    public SpadeClient Client { get; }
+    public string Address { get; private set; } = "";
+    public GrpcChannel Channel { get; private set; } = null!;
+    public SpadeClient Client { get; private set; } = null!;
     public IServiceProvider Services => _app.Services;
 
     public static async Task<TestGateway> StartAsync(IScoringService scoring, IGalleryServices galleries, IVersionWatch versions,
         Action<AdmissionOptions>? limits = null, Action<GrpcOptions>? configure = null)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
-        builder.Services.AddSpadeGrpc().AddSingleton(scoring).AddSingleton(galleries).AddSingleton(versions);
-        builder.Services.AddHealthChecks().AddCheck("test", () => HealthCheckResult.Healthy());
-        if (limits is not null) builder.Services.Configure(limits);
-        if (configure is not null) builder.Services.Configure(configure);
-        var app = builder.Build();
-        app.MapSpadeGrpc();
-        await app.StartAsync();
-        return new TestGateway(app);
+        var gateway = new TestGateway(services =>
+        {
+            services.AddSingleton(scoring).AddSingleton(galleries).AddSingleton(versions);
+            services.AddSingleton<IEngineStatus, NoEngine>().AddSingleton<ISnapshots, NoSnapshots>();
+            services.AddHealthChecks().AddCheck("test", () => HealthCheckResult.Healthy());
+            if (limits is not null) services.Configure(limits);
+            if (configure is not null) services.Configure(configure);
+        });
+        await gateway._app.StartAsync();
+        gateway.Address = gateway._app.Urls.First();
+        gateway.Channel = GrpcChannel.ForAddress(gateway.Address);
+        gateway.Client = new SpadeClient(gateway.Address);
+        return gateway;
     }
 
     /// <summary>Over services in this process: the door does not know what is behind it.</summary>
@@ -62,6 +61,21 @@ internal sealed class TestGateway : IAsyncDisposable
         Channel.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private sealed class NoEngine : IEngineStatus
+    {
+        public IReadOnlyList<ExtractorHealth> Extractors => [];
+        public GalleryMemory? Memory => null;
+
+        public ValueTask<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken = default) => new([]);
+    }
+
+    private sealed class NoSnapshots : ISnapshots
+    {
+        public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>
+            throw new NotSupportedException();
     }
 
     private sealed class Authored(IGalleryStore store, FakeEngines engines) : IGalleryServices

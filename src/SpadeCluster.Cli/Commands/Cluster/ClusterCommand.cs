@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Silo;
 using SpadeCluster.Inference;
 
 namespace SpadeCluster.Cli.Commands.Cluster;
@@ -12,8 +13,14 @@ internal static class ClusterCommand
     /// <summary>Spade:DrainTime, as silos have it by default, the time their host adds, and some for a busy machine.</summary>
     private static readonly TimeSpan Drain = TimeSpan.FromSeconds(40);
 
+    /// <summary>A new authority comes with every 'up'.</summary>
+    private static readonly TimeSpan CertificateLifetime = TimeSpan.FromDays(3650);
+
+    private const string Connection = "database";
+
     public static Command Create() =>
-        new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, their members in a private PostgreSQL.")
+        new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, which talk by TLS, their members, "
+            + "keys and decisions in a private PostgreSQL.")
         {
             Up(), Down(),
         };
@@ -72,18 +79,20 @@ internal static class ClusterCommand
                     $"a cluster is up already in '{root}': 'spade cluster down' stops it");
             if (GalleryLocation.IsDatabase(parsed.GetRequiredValue(gallery)))
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    "'cluster up' keeps galleries in a folder, and its database, which goes with 'cluster down', is its own: name a "
-                    + "folder with --gallery");
+                    "'cluster up' keeps galleries in a folder, and has a database of its own: name a folder with --gallery");
             // Silos would say it too, each in its log.
             var chosen = ModelSource.Of(parsed.GetValue(model));
             chosen.Open();
             string program = typeof(ClusterCommand).Assembly.Location;
             Directory.CreateDirectory(root);
+            PrivateFile.Write(Path.Combine(root, Connection), PrivatePostgres.Start(Path.Combine(root, "postgres")));
             string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
             var settings = new Dictionary<string, string>
             {
                 ["Spade:Clustering"] = "PostgreSql",
-                ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(root, "postgres")),
+                // Silos of an earlier time are in the same database.
+                ["Spade:ClusterId"] = Guid.NewGuid().ToString("n"),
+                ["Spade:ConnectionStringFile"] = Path.Combine(root, Connection),
                 ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
                 ["Spade:Models"] = Path.GetFullPath(chosen.Location is { } some ? Path.Combine(some, "..") : Engines.ModelsFolder),
                 ["Spade:Cluster:Shards"] = parsed.GetValue(shards).ToString(System.Globalization.CultureInfo.InvariantCulture),
@@ -95,8 +104,12 @@ internal static class ClusterCommand
             var running = new List<(SiloProcess Silo, Process Process, string Log)>();
             try
             {
+                File.WriteAllText(state, "[]");
+                using var authority = new ClusterAuthority("spade cluster on this machine", CertificateLifetime);
                 foreach (var silo in Plan(parsed.GetValue(silos)))
                 {
+                    settings["Spade:TlsFolder"] = Path.Combine(root, "tls", silo.Name);
+                    authority.Issue(settings["Spade:TlsFolder"], silo.Name);
                     string log = Path.Combine(root, silo.Name + ".log");
                     running.Add((silo, silo.Start(program, settings, log), log));
                     File.WriteAllText(state, JsonSerializer.Serialize(running.Select(r => r.Process.Id)));
@@ -113,6 +126,8 @@ internal static class ClusterCommand
                 Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
             Console.WriteLine($"up; score with: spade score --server 127.0.0.1:{running[0].Silo.GrpcPort} --category NAME IMAGE...");
             Console.WriteLine($"console and HTTP API: {console}");
+            Console.WriteLine($"keys: spade key create --database {Path.Combine(parsed.GetRequiredValue(folder), Connection)} --name NAME "
+                + "--role engineer");
             return 0;
         });
         return command;
@@ -121,7 +136,7 @@ internal static class ClusterCommand
     private static Command Down()
     {
         var folder = Folder();
-        var command = new Command("down", "Stop it: silos finish what they have; galleries stay.") { folder };
+        var command = new Command("down", "Stop it: silos finish what they have; galleries, keys and decisions stay.") { folder };
         command.SetAction((parsed, _) => DownAsync(parsed.GetRequiredValue(folder)));
         return command;
     }
@@ -155,7 +170,6 @@ internal static class ClusterCommand
         int killed = await EndAsync(silos[..Math.Min(1, silos.Length)], patience)
             + await EndAsync(silos[Math.Min(1, silos.Length)..], patience);
         PrivatePostgres.Stop(Path.Combine(root, "postgres"));
-        Directory.Delete(Path.Combine(root, "postgres"), recursive: true);
         File.Delete(state);
         return (silos.Length, killed);
     }

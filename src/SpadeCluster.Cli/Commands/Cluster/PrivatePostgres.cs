@@ -1,40 +1,84 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using Npgsql;
+using SpadeCluster.Cli.Silo;
 
 namespace SpadeCluster.Cli.Commands.Cluster;
 
-/// <summary>A PostgreSQL server of one's own: a fresh data folder, loopback, a free port. For trying things and for tests.</summary>
+/// <summary>
+/// A PostgreSQL server for one cluster: loopback, a free port, a data folder of its own that only its user may enter. Everybody needs
+/// a password (SCRAM), also through the socket; silos come as a user who owns one database and is no superuser.
+/// </summary>
 internal static class PrivatePostgres
 {
+    private const string Superuser = "postgres", User = "spade", Database = "spade";
+
     /// <summary>Where the system keeps its servers, newest first; null: PostgreSQL is not installed.</summary>
     public static string? BinFolder { get; } = FindBin();
 
-    /// <summary>PostgreSQL refuses to run as root; then it runs as this user.</summary>
-    private const string OtherUser = "nobody";
+    /// <summary>PostgreSQL refuses to run as root; then it runs as its own user, where the system has one.</summary>
+    private static string OtherUser => File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal))
+        ? "postgres" : "nobody";
 
-    /// <param name="folder">Made for it; nothing else may be in it.</param>
-    /// <returns>The connection string.</returns>
+    /// <param name="folder">Made where it is not there; nothing else may be in it. A server that was stopped goes on with what it
+    /// has.</param>
+    /// <returns>The connection string, with its password.</returns>
     public static string Start(string folder)
     {
         if (BinFolder is null)
             throw new SpadeException(SpadeError.NotFound,
                 "PostgreSQL is not installed (no initdb found): install it, for example with 'apt-get install postgresql'");
-        Directory.CreateDirectory(folder);
-        if (Environment.IsPrivilegedProcess) Run("chown", OtherUser, folder);
         int port = FreePort();
-        string data = Path.Combine(folder, "data");
-        AsOther(Path.Combine(BinFolder, "initdb"), "-D", data, "-U", "spade", "-A", "trust", "-E", "UTF8", "--no-sync");
-        AsOther(Path.Combine(BinFolder, "pg_ctl"), "-D", data, "-w", "-l", Path.Combine(folder, "log"), "-o",
-            $"-p {port} -h 127.0.0.1 -k {folder} -c fsync=on -c max_connections=200", "start");
-        return $"Host=127.0.0.1;Port={port};Database=postgres;Username=spade";
+        string data = Path.Combine(folder, "data"), password = Path.Combine(folder, "password");
+        bool isNew = !Directory.Exists(data);
+        PrivateFile.Folder(folder);
+        if (isNew)
+        {
+            PrivateFile.Write(password, RandomNumberGenerator.GetHexString(64, lowercase: true));
+            GiveAway(folder, password);
+            AsOther("initdb", "-D", data, "-U", Superuser, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync");
+        }
+        AsOther("pg_ctl", "-D", data, "-w", "-l", Path.Combine(folder, "log"), "-o",
+            $"-p {port} -h 127.0.0.1 -k {folder} -c unix_socket_permissions=0700 -c max_connections=200", "start");
+        var login = new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = port,
+            Database = Database,
+            Username = User,
+            Password = File.ReadAllText(password),
+        };
+        if (isNew) Prepare(login);
+        return login.ToString();
+    }
+
+    /// <summary>Makes the database and the user who owns it. The superuser's password is then unknown to all.</summary>
+    private static void Prepare(NpgsqlConnectionStringBuilder login)
+    {
+        var superuser = new NpgsqlConnectionStringBuilder(login.ToString()) { Username = Superuser, Database = "postgres",
+            Pooling = false };
+        using var connection = new NpgsqlConnection(superuser.ToString());
+        connection.Open();
+        foreach (string sql in new[]
+        {
+            $"CREATE ROLE {User} LOGIN PASSWORD '{login.Password}'",
+            $"CREATE DATABASE {Database} OWNER {User}",
+            $"REVOKE ALL ON DATABASE {Database} FROM PUBLIC",
+            $"ALTER ROLE {Superuser} PASSWORD '{RandomNumberGenerator.GetHexString(64, lowercase: true)}'",
+        })
+        {
+            using var command = new NpgsqlCommand(sql, connection);
+            command.ExecuteNonQuery();
+        }
     }
 
     public static void Stop(string folder)
     {
         string data = Path.Combine(folder, "data");
         if (BinFolder is not null && File.Exists(Path.Combine(data, "postmaster.pid")))
-            AsOther(Path.Combine(BinFolder, "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop");
+            AsOther("pg_ctl", "-D", data, "-m", "fast", "-w", "stop");
     }
 
     public static int FreePort()
@@ -44,8 +88,14 @@ internal static class PrivatePostgres
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static void AsOther(string program, params string[] arguments)
+    private static void GiveAway(params string[] paths)
     {
+        if (Environment.IsPrivilegedProcess) Run("chown", [OtherUser, .. paths]);
+    }
+
+    private static void AsOther(string name, params string[] arguments)
+    {
+        string program = Path.Combine(BinFolder!, name);
         if (Environment.IsPrivilegedProcess) Run("runuser", ["-u", OtherUser, "--", program, .. arguments]);
         else Run(program, arguments);
     }

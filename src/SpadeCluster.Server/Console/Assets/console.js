@@ -27,7 +27,7 @@ function tell(text, failed = false) {
 // Changes carry JSON and come from this page: the server refuses those of other sites.
 async function send(method, url, body) {
   const answer = await fetch(url, { method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body) });
-  if (answer.ok) return answer.json();
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
   const problem = await answer.json().catch(() => ({}));
   throw new Error(problem.detail ?? `the server answered ${answer.status}`);
 }
@@ -232,6 +232,20 @@ function create() {
   $('#create').onsubmit = e => { e.preventDefault(); location.href = `/galleries/${encodeURIComponent(e.target.name.value)}`; };
 }
 
+function keys() {
+  $('#key-new').onsubmit = e => {
+    e.preventDefault();
+    const f = e.target;
+    run($('button', f), '', async () => {
+      const made = await send('POST', '/v1/keys', { name: f.name.value, role: f.role.value,
+        categories: f.categories.value.split(',').filter(c => c), days: f.days.value ? Number(f.days.value) : null });
+      $('#key-made').replaceChildren('Copy it now, it is not shown again: ', element('code', { textContent: made.key }));
+    });
+  };
+  for (const b of $$('[data-revoke]'))
+    b.onclick = () => run(b, '', async () => { await send('DELETE', `/v1/keys/${b.dataset.revoke}`); location.reload(); });
+}
+
 function system() {
   setInterval(async () => {
     const state = await send('GET', '/v1/state').catch(() => null);
@@ -244,4 +258,4 @@ function system() {
 }
 
 localTimes();
-({ live, decision, gallery, create, system })[data.page]?.();
+({ live, decision, gallery, create, system, keys })[data.page]?.();

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using SpadeCluster.Server.Grpc.Errors;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
@@ -26,7 +27,8 @@ internal static class AdmittedCalls
                     var head = await MessageHead.PeekAsync(context.Request.BodyReader, context.RequestAborted);
                     var services = context.RequestServices;
                     place = services.GetRequiredService<AdmissionControl>()
-                        .Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes) ?? 0);
+                        .Admit(head?.Bytes(services.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes) ?? 0,
+                            context.CallerId());
                 }
                 catch (SpadeException e)
                 {

@@ -1,5 +1,6 @@
 using SpadeCluster.Server.Admission;
 using Grpc.Core;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
@@ -36,7 +37,7 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
             if (await MessageHead.PeekAsync(context.GetHttpContext().Request.BodyReader, limit.Token) is not { } head) return false;
             limit.CancelAfter(Timeout.InfiniteTimeSpan);
             long bytes = head.Bytes(options.MaxMessageBytes);
-            if (_place is null) _place = await admission.AdmitInTurnAsync(bytes, limit.Token);
+            if (_place is null) _place = await admission.AdmitInTurnAsync(bytes, limit.Token, context.GetHttpContext().CallerId());
             else await _place.GrowAsync(bytes, limit.Token);
             limit.CancelAfter(options.DefaultDeadline);
             return await messages.MoveNext(limit.Token);

@@ -1,4 +1,5 @@
 using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 using CalibrateRequest = Spade.V1.CalibrateRequest;
 using ReshardRequest = Spade.V1.ReshardRequest;
@@ -16,12 +17,10 @@ namespace SpadeCluster.Server.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
 internal sealed class GalleriesGrpcService(
-    IGalleryServices galleries, Recalibration recalibration, IVersionWatch versions, AdmissionControl admission,
+    IGalleryServices galleries, Recalibration recalibration, AuditLog audit, IVersionWatch versions, AdmissionControl admission,
     IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Galleries.GalleriesBase
 {
-    private const string Anonymous = "grpc";
-
     public override async Task AddNormals(
         IAsyncStreamReader<AddNormalsRequest> requestStream, IServerStreamWriter<AddNormalsResponse> responseStream,
         ServerCallContext context)
@@ -33,7 +32,7 @@ internal sealed class GalleriesGrpcService(
             throw new SpadeException(SpadeError.InvalidArgument, "the stream ended before its first image");
         var first = requests.Current;
         string? reason = first.Reason.Length == 0 ? null : first.Reason;
-        var addition = new Addition(first.Category, Author(context, first.Category, first.Author), reason,
+        var addition = new Addition(first.Category, Author(context, first.Category), reason,
             !first.HasCalibrate || first.Calibrate);
         // The writer of the gallery reports each image as it becomes durable; answers leave in that order.
         var answers = Channel.CreateUnbounded<AddNormalsResponse>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
@@ -70,15 +69,18 @@ internal sealed class GalleriesGrpcService(
     }
 
     public override async Task<Gallery> Retire(RetireRequest request, ServerCallContext context)
-        => await ChangeAsync(context, request.Category, request.Author, !request.HasCalibrate || request.Calibrate,
+        => await ChangeAsync(context, request.Category, "retire",
+            $"{string.Join(", ", request.Images)}: {request.Reason}", !request.HasCalibrate || request.Calibrate,
             (g, stop) => g.RetireAsync(request.Category, request.Images, request.Reason, stop));
 
     public override async Task<Gallery> Restore(RestoreRequest request, ServerCallContext context)
-        => await ChangeAsync(context, request.Category, request.Author, !request.HasCalibrate || request.Calibrate,
+        => await ChangeAsync(context, request.Category, "restore",
+            $"{string.Join(", ", request.Images)}: {request.Reason}", !request.HasCalibrate || request.Calibrate,
             (g, stop) => g.RestoreAsync(request.Category, request.Images, request.Reason, stop));
 
     public override async Task<Gallery> Accept(AcceptRequest request, ServerCallContext context)
-        => await ChangeAsync(context, request.Category, request.Author, calibrate: true,
+        => await ChangeAsync(context, request.Category, "accept",
+            $"{string.Join(", ", request.Images)}: {request.Reason}", calibrate: true,
             (g, stop) => g.AcceptAsync(request.Category, request.Images, request.Reason, stop));
 
     public override async Task<Gallery> GetGallery(GetGalleryRequest request, ServerCallContext context)
@@ -97,7 +99,7 @@ internal sealed class GalleriesGrpcService(
 
     public override async Task<ListGalleriesResponse> ListGalleries(ListGalleriesRequest request, ServerCallContext context)
     {
-        var all = await galleries.For(Anonymous).ListAsync(context.CancellationToken);
+        var all = await galleries.For(context.GetHttpContext().User.CallerName()).ListAsync(context.CancellationToken);
         return new ListGalleriesResponse { Categories = { all.Where(context.GetHttpContext().User.May) } };
     }
 
@@ -105,7 +107,7 @@ internal sealed class GalleriesGrpcService(
         CalibrateRequest request, IServerStreamWriter<CalibrateResponse> responseStream, ServerCallContext context)
     {
         var cancellation = context.CancellationToken;
-        var service = Service(context, request.Category, request.Author);
+        var service = Service(context, request.Category);
         var current = await service.GetAsync(request.Category, cancellation);
         var known = await service.ReadSettingsAsync(request.Category, cancellation);
         var options = GalleryMapping.ToOptions(request.Options, known, current.Images.Count);
@@ -117,7 +119,10 @@ internal sealed class GalleriesGrpcService(
         await context.WriteResponseHeadersAsync([]);
         await foreach (int n in done.Reader.ReadAllAsync(cancellation))
             await responseStream.WriteAsync(new CalibrateResponse { Done = n }, cancellation);
-        var calibrated = GalleryMapping.ToMessage(await calibrating, false);
+        var after = await calibrating;
+        await audit.WriteAsync(Author(context, request.Category), "calibrate", request.Category,
+            $"alpha {options.Alpha}, version {after.Version}");
+        var calibrated = GalleryMapping.ToMessage(after, false);
         await responseStream.WriteAsync(new CalibrateResponse { Gallery = calibrated }, cancellation);
 
         async Task<GalleryManifest> CalibrateAsync()
@@ -135,11 +140,13 @@ internal sealed class GalleriesGrpcService(
     }
 
     public override async Task<Gallery> Rollback(RollbackRequest request, ServerCallContext context)
-        => await ChangeAsync(context, request.Category, request.Author, !request.HasCalibrate || request.Calibrate,
+        => await ChangeAsync(context, request.Category, "roll back",
+            $"to version {request.Version}: {request.Reason}", !request.HasCalibrate || request.Calibrate,
             (g, stop) => g.RollBackAsync(request.Category, request.Version, request.Reason, stop));
 
     public override async Task<Gallery> Reshard(ReshardRequest request, ServerCallContext context)
-        => await ChangeAsync(context, request.Category, request.Author, calibrate: true,
+        => await ChangeAsync(context, request.Category, "reshard",
+            $"into {request.Shards}", calibrate: true,
             (g, stop) => g.ReshardAsync(request.Category, request.Shards, stop));
 
     public override async Task WatchVersion(
@@ -165,25 +172,25 @@ internal sealed class GalleriesGrpcService(
 
     /// <param name="calibrate">Whether thresholds that the change drops are learnt again in the background.</param>
     private async Task<Gallery> ChangeAsync(
-        ServerCallContext context, string category, string author, bool calibrate,
+        ServerCallContext context, string category, string action, string detail, bool calibrate,
         Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
     {
-        var service = Service(context, category, author);
-        var after = await recalibration.AfterAsync(
-            category, Author(context, category, author), () => change(service, context.CancellationToken), calibrate);
+        var service = Service(context, category);
+        string author = Author(context, category);
+        var after = await recalibration.AfterAsync(category, author, () => change(service, context.CancellationToken), calibrate);
+        await audit.WriteAsync(author, action, category, $"{SentImage.Harmless(detail, "")}, version {after.Version}");
         return GalleryMapping.ToMessage(after, false);
     }
 
-    private IGalleryService Service(ServerCallContext context, string category, string author = "")
-        => galleries.For(Author(context, category, author));
+    private IGalleryService Service(ServerCallContext context, string category) => galleries.For(Author(context, category));
 
-    /// <summary>Who makes a change: the owner of the key, where there are keys; else whom the request names.</summary>
+    /// <summary>Who makes a change: the owner of the key, and never whom a request names.</summary>
     /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
-    private static string Author(ServerCallContext context, string category, string named)
+    private static string Author(ServerCallContext context, string category)
     {
         var user = context.GetHttpContext().User;
         user.Require(CategoryName.Check(category));
-        return user.Id() is { } id && id != Caller.Local.Id ? user.CallerName() : named.Length > 0 ? named : Anonymous;
+        return user.CallerName();
     }
 
     /// <summary>The stream's images, its first message already read. One that cannot be put together fails when it is read, so

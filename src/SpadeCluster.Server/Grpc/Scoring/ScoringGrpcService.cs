@@ -14,15 +14,14 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Grpc.Scoring;
 
-/// <summary>spade.v1.Scoring over any <see cref="IScoringService"/>.</summary>
-/// <param name="decisions">Logs what is scored; null: nobody keeps a log here.</param>
+/// <summary>spade.v1.Scoring: scores and logs as over HTTP.</summary>
 internal sealed class ScoringGrpcService(
-    IScoringService scoring, AdmissionControl admission, ScoringSlots slots, IOptions<GrpcOptions> options,
-    IHostApplicationLifetime lifetime, DecisionService? decisions = null)
+    DecisionService decisions, AdmissionControl admission, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Scoring.ScoringBase
 {
     public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
     {
+        Require(context, request.Category);
         var source = ImageSources.From(request.Image);
         CheckSize(request.Image);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
@@ -69,7 +68,11 @@ internal sealed class ScoringGrpcService(
             while (await requests.MoveNextAsync(more, cancellationToken))
             {
                 var request = requests.Current;
-                if (!more) CheckOrder(first, first = request);
+                if (!more)
+                {
+                    CheckOrder(first, first = request);
+                    Require(context, request.Category);
+                }
                 else if (request.RequestId != first!.RequestId)
                     throw new SpadeException(SpadeError.InvalidArgument,
                         $"request {request.RequestId} began before the last chunk of request {first.RequestId}; send 'more' in all but "
@@ -146,13 +149,14 @@ internal sealed class ScoringGrpcService(
     private async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, ServerCallContext context,
         CancellationToken cancellationToken)
     {
-        var user = context.GetHttpContext().User;
-        user.Require(CategoryName.Check(category));
-        if (decisions is null)
-            return await slots.RunAsync(() => scoring.ScoreAsync(category, source, cancellationToken), cancellationToken);
+        CategoryName.Check(category);
         var image = new SentImage(SentImage.Harmless(source.Name, "image"), await source.ReadAsync(cancellationToken));
-        return (await decisions.ScoreAsync(category, image, ScoreEndpoints.DefaultLine, user.CallerName(), cancellationToken)).Scored;
+        string caller = context.GetHttpContext().User.CallerName();
+        return (await decisions.ScoreAsync(category, image, ScoreEndpoints.DefaultLine, caller, cancellationToken)).Scored;
     }
+
+    /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
+    private static void Require(ServerCallContext context, string category) => context.GetHttpContext().User.Require(category);
 
     private static void CheckOrder(ScoreStreamRequest? last, ScoreStreamRequest next)
     {

@@ -1,0 +1,93 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Orleans.Connections.Security;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Cli.Silo;
+
+/// <summary>
+/// TLS between silos, by Microsoft.Orleans.Connections.Security: both sides show a certificate that the cluster's own authority has
+/// signed. Names are not compared, since membership of the authority is what makes a silo.
+/// </summary>
+internal static partial class MutualTls
+{
+    /// <summary>Silos are configured before there are services; what is said here goes where their log goes.</summary>
+    private static readonly ILogger Log = LoggerFactory.Create(b => b.AddSimpleConsole(o => o.SingleLine = true))
+        .CreateLogger(typeof(MutualTls).FullName!);
+
+    private static long _told;
+
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1", ClientAuthentication = "1.3.6.1.5.5.7.3.2";
+
+    /// <param name="folder">Holds tls.crt, tls.key and ca.crt, which may be replaced while the silo runs.</param>
+    /// <exception cref="SpadeException">InvalidArgument: the files are no certificates.</exception>
+    public static ISiloBuilder UseMutualTls(this ISiloBuilder silo, string folder) => silo.UseTls(Options(folder));
+
+    /// <inheritdoc cref="UseMutualTls(ISiloBuilder, string)"/>
+    public static IClientBuilder UseMutualTls(this IClientBuilder client, string folder) => client.UseTls(Options(folder));
+
+    private static Action<TlsOptions> Options(string folder)
+    {
+        var own = new CertificateFile(Path.Combine(folder, "tls.crt"), Path.Combine(folder, "tls.key"), logger: Log);
+        string authority = Path.Combine(folder, "ca.crt");
+        _ = Authorities(authority);
+        return tls =>
+        {
+            tls.LocalServerCertificateSelector = (_, _) => own.Current.TargetCertificate;
+            tls.LocalClientCertificateSelector = (_, _, _, _, _) => own.Current.TargetCertificate;
+            tls.RemoteCertificateMode = RemoteCertificateMode.RequireCertificate;
+            tls.ClientCertificateMode = RemoteCertificateMode.RequireCertificate;
+            tls.RemoteCertificateValidation = (certificate, chain, _) => IsMember(certificate, chain, authority) || Refuse(certificate);
+            tls.OnAuthenticateAsClient = (_, client) => client.TargetHost = "silo";
+        };
+    }
+
+    /// <summary>Whether the cluster's authority has signed the certificate and it is valid now.</summary>
+    internal static bool IsMember(X509Certificate2 certificate, X509Chain? sent, string authority)
+    {
+        using var chain = new X509Chain();
+        var policy = chain.ChainPolicy;
+        (policy.TrustMode, policy.RevocationMode) = (X509ChainTrustMode.CustomRootTrust, X509RevocationMode.NoCheck);
+        policy.CustomTrustStore.AddRange(Authorities(authority));
+        if (sent is not null) policy.ExtraStore.AddRange(sent.ChainPolicy.ExtraStore);
+        return chain.Build(certificate) && MayAuthenticate(certificate);
+    }
+
+    private static bool Refuse(X509Certificate2 certificate)
+    {
+        // Once a second at most: an open port is knocked at by anybody.
+        long now = Environment.TickCount64 / 1000;
+        if (Interlocked.Exchange(ref _told, now) != now)
+            LogRefused(Log, certificate.Subject, certificate.Issuer, certificate.NotAfter.ToUniversalTime());
+        return false;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "refused a silo's certificate, {Subject} by {Issuer}, valid until {End:u}: this "
+        + "cluster's authority has not signed it, or it is not valid now")]
+    private static partial void LogRefused(ILogger logger, string subject, string issuer, DateTime end);
+
+    /// <summary>A certificate that names purposes must name one of these.</summary>
+    private static bool MayAuthenticate(X509Certificate2 certificate)
+    {
+        var purposes = certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().SelectMany(e => e.EnhancedKeyUsages.Cast<Oid>())
+            .Select(o => o.Value).ToArray();
+        return purposes.Length == 0 || purposes.Contains(ServerAuthentication) || purposes.Contains(ClientAuthentication);
+    }
+
+    /// <summary>Read for each connection, of which there are few: a replaced file counts at once.</summary>
+    private static X509Certificate2Collection Authorities(string file)
+    {
+        var authorities = new X509Certificate2Collection();
+        try
+        {
+            authorities.ImportFromPemFile(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new SpadeException(SpadeError.InvalidArgument, $"'{file}' cannot be read as the certificate of an authority: {e.Message}",
+                e);
+        }
+        return authorities.Count > 0 ? authorities
+            : throw new SpadeException(SpadeError.InvalidArgument, $"'{file}' holds no certificate");
+    }
+}

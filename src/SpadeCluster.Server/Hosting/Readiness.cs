@@ -1,0 +1,111 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Server.Storage;
+
+namespace SpadeCluster.Server.Hosting;
+
+/// <summary>How far a server can do its work.</summary>
+public enum ReadinessStatus
+{
+    Ready,
+    /// <summary>It works, and somebody should look before it does not.</summary>
+    Degraded,
+    Unavailable,
+}
+
+/// <param name="Reasons">One sentence for each thing that is wrong.</param>
+public sealed record ReadinessReport(ReadinessStatus Status, IReadOnlyList<string> Reasons)
+{
+    [JsonIgnore]
+    public bool IsReady => Status != ReadinessStatus.Unavailable;
+
+    [JsonIgnore]
+    public int HttpStatus => IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+}
+
+/// <summary>
+/// Whether the galleries can be read, the log can be written, its disk has room for the largest photograph, and no device is lost:
+/// tried, not assumed. Asked for by anybody at any rate, it looks once a second.
+/// </summary>
+internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine, ServerDatabase database, ServerOptions options,
+    TimeProvider clock)
+{
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
+    private readonly SemaphoreSlim _one = new(1);
+    private (long At, Findings Findings)? _last;
+
+    public async Task<ReadinessReport> CheckAsync(CancellationToken cancellationToken)
+    {
+        var (wrong, worrying) = await FindingsAsync(cancellationToken);
+        wrong = [.. Devices(), .. wrong];
+        var status = wrong.Count > 0 ? ReadinessStatus.Unavailable : worrying.Count > 0 ? ReadinessStatus.Degraded : ReadinessStatus.Ready;
+        return new ReadinessReport(status, [.. wrong, .. worrying]);
+    }
+
+    private async Task<Findings> FindingsAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            if (_last is { } last && clock.GetElapsedTime(last.At) < Fresh) return last.Findings;
+            var findings = await LookAsync(cancellationToken);
+            _last = (clock.GetTimestamp(), findings);
+            return findings;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private async Task<Findings> LookAsync(CancellationToken cancellationToken)
+    {
+        var (wrong, worrying) = (new List<string>(), new List<string>());
+        await TryAsync(async () => await galleries.For("health").ListAsync(cancellationToken));
+        // A row, as a decision is one; not nothing, which a full disk takes as well.
+        await TryAsync(() => database.WriteAsync(c => c.Execute(
+            "INSERT INTO probe (id, time) VALUES (1, $now) ON CONFLICT (id) DO UPDATE SET time = excluded.time",
+            ("$now", clock.GetUtcNow()))));
+        if (options.Database is null && FreeBytes(options.DataFolder) is { } free)
+        {
+            string sentence = $"{free >> 20:N0} MB are free on the disk of '{options.DataFolder}', where decisions are kept; free some "
+                + $"space";
+            if (free < options.MaxBodyBytes) wrong.Add(sentence);
+            else if (free < options.DiskHeadroom) worrying.Add(sentence);
+        }
+        return new Findings(wrong, worrying);
+
+        async Task TryAsync(Func<Task> look)
+        {
+            try
+            {
+                await look();
+            }
+            catch (SpadeException e)
+            {
+                wrong.Add(Problems.DetailOf(e));
+            }
+        }
+    }
+
+    /// <summary>The devices, as often as anybody asks: that costs nothing.</summary>
+    private IEnumerable<string> Devices() => engine.Extractors.Where(e => !e.IsHealthy)
+        .Select(e => $"{e.Device}: {e.Problem}; start this server again");
+
+    private static long? FreeBytes(string folder)
+    {
+        try
+        {
+            return new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record Findings(IReadOnlyList<string> Wrong, IReadOnlyList<string> Worrying);
+}

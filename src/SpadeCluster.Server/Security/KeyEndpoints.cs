@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Server.Hosting;
+
+namespace SpadeCluster.Server.Security;
+
+/// <summary>A key as the API tells it.</summary>
+/// <param name="Categories">Empty: all.</param>
+/// <param name="Key">The text that a client sends, in the answer that makes the key, and never again.</param>
+public sealed record KeyAnswer(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
+    DateTimeOffset? Expires, DateTimeOffset? Revoked, DateTimeOffset? Used, string? Key = null)
+{
+    public static KeyAnswer Of(ApiKey key, string? text = null) =>
+        new(key.Id, key.Name, key.Role, key.Categories, key.Created, key.Expires, key.Revoked, key.Used, text);
+}
+
+/// <param name="Categories">Limits it to these; null or empty: all.</param>
+/// <param name="Days">Until it expires; null: never.</param>
+public sealed record KeyRequest(string Name, Role Role, IReadOnlyList<string>? Categories = null, double? Days = null);
+
+/// <summary>/v1/keys and the audit log: for engineers whose key covers all categories, since a key that is limited must not make one
+/// that is not.</summary>
+internal static class KeyEndpoints
+{
+    /// <summary>Policy: an engineer for all categories.</summary>
+    public const string Everything = "Everything";
+
+    public static void MapKeys(this IEndpointRouteBuilder app)
+    {
+        var keys = app.MapGroup("/keys").RequireAuthorization(Everything).WithTags("keys");
+        keys.MapGet("/", (ApiKeyStore store) => Results.Json(store.List().Select(k => KeyAnswer.Of(k)), ServerJson.Options))
+            .Produces<IReadOnlyList<KeyAnswer>>();
+        keys.MapPost("/", async (KeyRequest request, HttpContext context, KeyChanges changes) =>
+        {
+            var (text, key) = await changes.CreateAsync(request, context.User.CallerName());
+            return Results.Json(KeyAnswer.Of(key, text), ServerJson.Options, statusCode: StatusCodes.Status201Created);
+        }).Produces<KeyAnswer>(StatusCodes.Status201Created).WithSummary("Makes a key; its text is in this answer only.");
+        keys.MapDelete("/{id}", async (string id, HttpContext context, KeyChanges changes) =>
+        {
+            await changes.RevokeAsync(id, context.User.CallerName());
+            return Results.NoContent();
+        }).Produces(StatusCodes.Status204NoContent).WithSummary("Revokes a key: it ends at once, with all its sessions.");
+    }
+}

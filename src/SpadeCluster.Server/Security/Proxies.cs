@@ -1,0 +1,44 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.HttpOverrides;
+using IPNetwork = System.Net.IPNetwork;
+
+namespace SpadeCluster.Server.Security;
+
+/// <summary>Proxies in front of the server: what they say of the caller is believed where they are configured, and only there.</summary>
+internal static class Proxies
+{
+    private static readonly string[] Traces =
+        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Real-IP", "Via"];
+
+    /// <summary>Takes address, scheme and host name of the caller from a configured proxy's X-Forwarded headers.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: one is neither an address nor a network.</exception>
+    public static void UseProxies(this IApplicationBuilder app, ServerOptions options)
+    {
+        if (options.Proxies.Count == 0) return;
+        var forwarded = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
+            // As many as are configured, each a known one.
+            ForwardLimit = null,
+        };
+        forwarded.KnownProxies.Clear();
+        forwarded.KnownIPNetworks.Clear();
+        foreach (var network in Networks(options)) forwarded.KnownIPNetworks.Add(network);
+        app.UseForwardedHeaders(forwarded);
+    }
+
+    /// <summary>The configured proxies; an address is a network of one.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: one is neither an address nor a network.</exception>
+    public static IReadOnlyList<IPNetwork> Networks(ServerOptions options) => [.. options.Proxies.Select(text =>
+        IPAddress.TryParse(text, out var one) ? new IPNetwork(one, one.GetAddressBytes().Length * 8)
+        : IPNetwork.TryParse(text, out var network) ? network
+        : throw new SpadeException(SpadeError.InvalidArgument,
+            $"'{text}' is no proxy's address: write 10.0.0.7, or a network such as 10.0.0.0/24"))];
+
+    /// <summary>Whether somebody on this machine calls, directly: what a proxy on this machine passes on comes from elsewhere.</summary>
+    public static bool IsLocal(HttpContext context)
+        => context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
+        && !Traces.Any(context.Request.Headers.ContainsKey);
+}

@@ -1,0 +1,163 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Server.Tests.Security;
+
+/// <summary>
+/// Every endpoint and every gRPC method of a running server, taken from its own list, against every kind of caller that must not
+/// come in: no key, a wrong key, a role too low, a key for other categories. What is new is attacked without a new test.
+/// </summary>
+public sealed class EveryEntryTests(ServerFixture server) : IClassFixture<ServerFixture>
+{
+    private const string Wrong = "spade_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    /// <summary>What anybody may ask for. Adding to it decides that strangers may.</summary>
+    private static readonly string[] Open =
+    [
+        "GET /v1/health/live", "GET /v1/health/ready", "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/", "GET /sign-in",
+        "POST /sign-in", "POST /sign-out", "GET /assets/console.css", "GET /assets/console.js", "GET /assets/icon.svg",
+        "GET /_framework/opaque-redirect",
+        "grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch", "grpc.health.v1.Health/List",
+    ];
+
+    private IEnumerable<RouteEndpoint> Endpoints =>
+        server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
+
+    private IEnumerable<(string Method, RouteEndpoint Endpoint)> Http =>
+        from e in Endpoints
+        where e.Metadata.GetMetadata<GrpcMethodMetadata>() is null
+        from method in e.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? []
+        select (method, e);
+
+    private IEnumerable<(GrpcMethodMetadata Method, RouteEndpoint Endpoint)> Grpc =>
+        from e in Endpoints
+        let method = e.Metadata.GetMetadata<GrpcMethodMetadata>()
+        where method is not null && !e.RoutePattern.RawText!.Contains("unimplemented", StringComparison.OrdinalIgnoreCase)
+        select (method, e);
+
+    [Fact]
+    public void Only_these_are_open_to_anybody()
+    {
+        string[] open = [.. Http.Where(h => PolicyOf(h.Endpoint) is null).Select(h => Name(h.Method, h.Endpoint)),
+            .. Grpc.Where(g => PolicyOf(g.Endpoint) is null).Select(g => g.Endpoint.RoutePattern.RawText!.TrimStart('/'))];
+        Assert.Empty(open.Distinct().Except(Open));
+        Assert.NotEmpty(open);
+    }
+
+    [Fact]
+    public async Task No_endpoint_answers_a_caller_that_may_not()
+    {
+        int rows = 0;
+        var problems = new List<string>();
+        foreach (var (method, endpoint) in Http)
+        {
+            if (PolicyOf(endpoint) is not { } policy) continue;
+            string pattern = endpoint.RoutePattern.RawText!, name = $"{method} {pattern}";
+            bool page = !pattern.StartsWith("/v1", StringComparison.Ordinal) && !pattern.StartsWith("/v2", StringComparison.Ordinal);
+            await ExpectAsync("no key", null, page ? 302 : 401);
+            await ExpectAsync("a wrong key", Wrong, 401);
+            if (LowerThan(policy) is { } low) await ExpectAsync("a role too low", low, 403);
+            if (policy == KeyEndpoints.Everything || pattern.Contains("{category", StringComparison.Ordinal))
+                await ExpectAsync("a key for other categories", server.Scoped, 403);
+
+            async Task ExpectAsync(string caller, string? key, int status)
+            {
+                rows++;
+                int got = await SendAsync(method, endpoint, key);
+                // So many wrong keys are more than one address may try.
+                if (got == 429 && key == Wrong) got = 401;
+                if (got != status) problems.Add($"{name}, {caller}: {got} instead of {status}");
+            }
+        }
+        Assert.Empty(problems);
+        Assert.True(rows >= 100, $"{rows} rows");
+    }
+
+    [Fact]
+    public async Task No_gRPC_method_answers_a_caller_that_may_not()
+    {
+        using var channel = GrpcChannel.ForAddress(server.GrpcAddress);
+        int rows = 0;
+        var problems = new List<string>();
+        foreach (var (method, endpoint) in Grpc)
+        {
+            if (PolicyOf(endpoint) is not { } policy) continue;
+            string name = method.Method.FullName;
+            var (message, hasCategory) = RequestOf(method);
+            await ExpectAsync("no key", null, StatusCode.Unauthenticated);
+            await ExpectAsync("a wrong key", Wrong, StatusCode.Unauthenticated);
+            if (LowerThan(policy) is { } low) await ExpectAsync("a role too low", low, StatusCode.PermissionDenied);
+            if (hasCategory) await ExpectAsync("a key for other categories", server.Scoped, StatusCode.PermissionDenied);
+
+            async Task ExpectAsync(string caller, string? key, StatusCode status)
+            {
+                rows++;
+                var got = await RawGrpc.CallAsync(channel, name, message, key);
+                if (got == StatusCode.ResourceExhausted && key == Wrong) got = StatusCode.Unauthenticated;
+                if (got != status) problems.Add($"{name}, {caller}: {got} instead of {status}");
+            }
+        }
+        Assert.Empty(problems);
+        Assert.True(rows >= 40, $"{rows} rows");
+    }
+
+    /// <summary>The policy that stands last is the endpoint's own; null: anybody may.</summary>
+    private static string? PolicyOf(Endpoint endpoint) => endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>() is { Count: > 0 } all
+        ? all.Select(a => a.Policy).MaxBy(p => Enum.TryParse<Role>(p, out var role) ? (int)role : 3) : null;
+
+    private string? LowerThan(string policy) => policy switch
+    {
+        nameof(Role.Viewer) => null,
+        nameof(Role.Operator) => server.Viewer,
+        _ => server.Operator,
+    };
+
+    private static string Name(string method, RouteEndpoint endpoint)
+    {
+        string path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+        return $"{method} {(path.StartsWith("/assets/", StringComparison.Ordinal) ? "/assets/" + path.Split('/')[^1] : path)}";
+    }
+
+    /// <summary>The endpoint's address with a value for each parameter.</summary>
+    private static string PathOf(RouteEndpoint endpoint) => "/" + string.Join('/', endpoint.RoutePattern.PathSegments.Select(s =>
+        string.Concat(s.Parts.Select(p => p switch
+        {
+            Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal => literal.Content,
+            Microsoft.AspNetCore.Routing.Patterns.RoutePatternParameterPart { Name: "category" or "Category" } => "discs",
+            _ => "1",
+        }))));
+
+    private async Task<int> SendAsync(string method, RouteEndpoint endpoint, string? key)
+    {
+        using var client = server.Client(null);
+        using var request = new HttpRequestMessage(new HttpMethod(method), PathOf(endpoint));
+        string type = endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes[0] ?? "application/json";
+        if (method is "POST" or "PUT" or "PATCH")
+            request.Content = new StringContent("{}", Encoding.UTF8, type.Replace("*", "png", StringComparison.Ordinal));
+        if (key is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return (int)answer.StatusCode;
+    }
+
+    private static (byte[] Message, bool HasCategory) RequestOf(GrpcMethodMetadata method)
+    {
+        var service = new[] { Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor }
+            .SingleOrDefault(d => d.FullName == method.Method.ServiceName);
+        if (service?.FindMethodByName(method.Method.Name) is not { } described) return ([], false);
+        var message = (IMessage)Activator.CreateInstance(described.InputType.ClrType)!;
+        FieldDescriptor? category = described.InputType.FindFieldByName("category");
+        category?.Accessor.SetValue(message, "discs");
+        return (message.ToByteArray(), category is not null);
+    }
+}

@@ -1,0 +1,80 @@
+using Microsoft.Extensions.Options;
+using SpadeCluster.Server.Admission;
+
+namespace SpadeCluster.Server.Tests.Security;
+
+/// <summary>Whatever one caller holds or has waiting, another one gets in, and gets its turn.</summary>
+public sealed class FairnessTests
+{
+    private static IOptions<AdmissionOptions> Limits(int requests = 8, long bytes = 8000, int slots = 1) =>
+        Options.Create(new AdmissionOptions { MaxRequests = requests, MaxBytes = bytes, Slots = slots });
+
+    [Fact]
+    public void A_caller_that_holds_all_it_may_leaves_a_quarter_to_another()
+    {
+        using var admission = new AdmissionControl(Limits());
+        int held = 0;
+        while (Fits(() => admission.Admit(10, "greedy"))) held++;
+        Assert.Equal(6, held);
+        Assert.True(Fits(() => admission.Admit(10, "other")));
+    }
+
+    [Fact]
+    public void Bytes_that_a_caller_has_announced_leave_a_quarter_to_another()
+    {
+        using var admission = new AdmissionControl(Limits());
+        Assert.True(Fits(() => admission.Admit(4000, "greedy")));
+        Assert.False(Fits(() => admission.Admit(2001, "greedy")));
+        Assert.True(Fits(() => admission.Admit(2000, "greedy")));
+        Assert.True(Fits(() => admission.Admit(2000, "other")));
+    }
+
+    [Fact]
+    public async Task Streams_of_a_caller_that_wait_for_themselves_keep_nobody_back()
+    {
+        using var admission = new AdmissionControl(Limits());
+        var greedy = Enumerable.Range(0, 20).Select(_ => admission.AdmitInTurnAsync(10, default, "greedy")).ToList();
+        Assert.Equal(3, greedy.Count(t => t.IsCompleted));
+        Assert.True(admission.AdmitInTurnAsync(10, default, "other").IsCompleted);
+        (await greedy[0]).Dispose();
+        Assert.Equal(4, greedy.Count(t => t.IsCompleted));
+    }
+
+    [Fact]
+    public async Task Callers_take_turns_however_many_one_has_waiting()
+    {
+        var slots = new ScoringSlots(Limits());
+        var hold = new TaskCompletionSource();
+        var order = new List<string>();
+        var first = slots.RunAsync("greedy", async () => { await hold.Task; return 0; }, default);
+        var greedy = Enumerable.Range(0, 50).Select(_ => Score("greedy")).ToList();
+        var other = Score("other");
+        using var stop = new CancellationTokenSource();
+        var gone = slots.RunAsync("gone", () => ValueTask.FromResult(0), stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
+        hold.SetResult();
+        await Task.WhenAll([first, other, .. greedy]);
+        Assert.Equal(1, order.IndexOf("other"));
+        Assert.Equal(0, slots.Busy);
+
+        Task<int> Score(string caller) => slots.RunAsync(caller, () =>
+        {
+            order.Add(caller);
+            return ValueTask.FromResult(0);
+        }, default);
+    }
+
+    private static bool Fits(Func<AdmissionControl.Place> take)
+    {
+        try
+        {
+            take();
+            return true;
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.ResourceExhausted)
+        {
+            return false;
+        }
+    }
+}
