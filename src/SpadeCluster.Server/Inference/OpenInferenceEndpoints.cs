@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Hosting;
