@@ -34,6 +34,18 @@ internal static class Schema
             WHERE undone IS NULL AND id NOT IN (SELECT max(id) FROM feedback WHERE undone IS NULL GROUP BY decision);
         CREATE UNIQUE INDEX feedback_standing ON feedback (decision) WHERE undone IS NULL;
         """,
+        """
+        ALTER TABLE decisions ADD COLUMN verdict TEXT;
+        UPDATE decisions SET verdict = coalesce(CASE WHEN json_valid(score) THEN json_extract(score, '$.verdict') END,
+            CASE pred_label WHEN 1 THEN 'defect' WHEN 0 THEN 'good' END);
+        ALTER TABLE feedback ADD COLUMN status TEXT NOT NULL DEFAULT 'Noted';
+        ALTER TABLE feedback ADD COLUMN why TEXT;
+        ALTER TABLE feedback ADD COLUMN decided_by TEXT;
+        UPDATE feedback SET status = 'Added' WHERE kind = 'Good';
+        CREATE INDEX feedback_open ON feedback (status) WHERE status IN ('Checking', 'Waiting');
+        CREATE TABLE anchors (category TEXT NOT NULL, version INTEGER NOT NULL, since INTEGER NOT NULL, theta REAL NOT NULL,
+            review REAL, tau REAL, PRIMARY KEY (category, version));
+        """,
     ];
 
     /// <exception cref="SpadeException">FailedPrecondition: written by a later version of this program.</exception>
