@@ -24,7 +24,8 @@ public sealed class ThresholdAnchors(ServerDatabase database)
 
     /// <summary>Says that a version came from operators' feedback.</summary>
     public Task KeepAsync(ThresholdAnchor anchor, GalleryManifest version) => database.WriteAsync(c => c.Execute(
-        "INSERT OR REPLACE INTO anchors (category, version, since, theta, review, tau) VALUES ($category, $version, $since, $theta, "
-        + "$review, $tau)", ("$category", version.Category), ("$version", version.Version), ("$since", anchor.Since),
+        "INSERT INTO anchors (category, version, since, theta, review, tau) VALUES ($category, $version, $since, $theta, $review, $tau) "
+        + "ON CONFLICT (category, version) DO UPDATE SET since = $since, theta = $theta, review = $review, tau = $tau",
+        ("$category", version.Category), ("$version", version.Version), ("$since", anchor.Since),
         ("$theta", anchor.Bounds.Theta), ("$review", anchor.Bounds.Review), ("$tau", anchor.Bounds.Tau)));
 }

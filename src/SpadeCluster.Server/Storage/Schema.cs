@@ -36,8 +36,7 @@ internal static class Schema
         """,
         """
         ALTER TABLE decisions ADD COLUMN verdict TEXT;
-        UPDATE decisions SET verdict = coalesce(CASE WHEN json_valid(score) THEN json_extract(score, '$.verdict') END,
-            CASE pred_label WHEN 1 THEN 'defect' WHEN 0 THEN 'good' END);
+        UPDATE decisions SET verdict = CASE WHEN pred_label THEN 'defect' WHEN NOT pred_label THEN 'good' END;
         ALTER TABLE feedback ADD COLUMN status TEXT NOT NULL DEFAULT 'Noted';
         ALTER TABLE feedback ADD COLUMN why TEXT;
         ALTER TABLE feedback ADD COLUMN decided_by TEXT;
