@@ -19,7 +19,7 @@ public sealed class FeedbackTests(PartsFixture server) : IClassFixture<PartsFixt
     /// <summary>Each gives feedback with an operator's key and answers with the decisions of which the audit log must tell.</summary>
     private static readonly Dictionary<string, Func<FeedbackTests, HttpClient, Task<long[]>>> Table = new(StringComparer.Ordinal)
     {
-        ["noise"] = async (t, c) => [await t.SayGoodAsync(c, Part.Noise(1))],
+        ["noise"] = async (t, c) => [await t.SayGoodAsync(c, Part.Noise(1, side: 96))],
         ["a slow drip of slightly odd parts"] = async (t, c) =>
         {
             var ids = new List<long>();

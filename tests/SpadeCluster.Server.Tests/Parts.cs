@@ -15,11 +15,13 @@ internal static class Part
     /// <summary>With a spot that is hardly brighter than the part: its verdict is 'review' or 'defect', by the spot's grey value.</summary>
     public static byte[] Odd(int seed, int grey) => PngEncoder.Encode(Draw(seed, grey));
 
-    /// <summary>Nothing like a part.</summary>
-    public static byte[] Noise(int seed)
+    /// <summary>Noise instead of a part, by default in its middle only: nothing is as slow to search as noise.</summary>
+    public static byte[] Noise(int seed, int side = 20)
     {
-        var image = new RgbImage(96, 96);
-        new Random(seed).NextBytes(image.Pixels);
+        var image = Draw(seed, null);
+        var random = new Random(seed);
+        int from = (96 - side) / 2;
+        for (int y = from; y < from + side; y++) random.NextBytes(image.Pixels.AsSpan(3 * (y * 96 + from), 3 * side));
         return PngEncoder.Encode(image);
     }
 
