@@ -52,6 +52,10 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
         return await CompleteAsync(await client.CalibrateAsync(request, progress, cancellationToken), cancellationToken);
     }
 
+    public ValueTask<GalleryManifest> CalibrateWithinAsync(
+        string category, Scoring.ScoringOptions options, Scoring.ThresholdBounds within, CancellationToken cancellationToken = default)
+        => throw new SpadeException(SpadeError.InvalidArgument, "a server keeps bounds of thresholds by itself");
+
     public async ValueTask<GalleryManifest> AcceptAsync(
         string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
     {

@@ -6,7 +6,7 @@ namespace SpadeCluster.Server;
 public enum KeepPictures
 {
     All,
-    /// <summary>Only anomalous ones, and those without a verdict.</summary>
+    /// <summary>Only defects, those to review, and those without a verdict.</summary>
     Flagged,
     None,
 }

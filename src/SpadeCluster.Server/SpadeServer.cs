@@ -25,6 +25,7 @@ using SpadeCluster.Server.Grpc;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
+using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
@@ -104,15 +105,24 @@ public static class SpadeServer
         var api = app.MapGroup("/v1");
         api.MapScoring();
         api.MapResults();
+        api.MapFeedback();
         api.MapGalleries();
         api.MapServer();
         api.MapKeys();
+        api.MapNotices();
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
         app.MapSpadeGrpc();
-        app.Lifetime.ApplicationStarted.Register(() => _ = app.Services.GetRequiredService<Recalibration>().ResumeAsync());
+        app.Lifetime.ApplicationStarted.Register(() => _ = ResumeAsync(app.Services));
         return app;
+    }
+
+    /// <summary>What a server before this one did not end: first what is taken back, then the thresholds of what stays.</summary>
+    private static async Task ResumeAsync(IServiceProvider services)
+    {
+        await services.GetRequiredService<FeedbackService>().ResumeAsync();
+        await services.GetRequiredService<Recalibration>().ResumeAsync();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options, ServerDatabase database)
@@ -120,8 +130,10 @@ public static class SpadeServer
         services.AddSingleton(options).AddSingleton(TimeProvider.System);
         // By a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
-        services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>().AddSingleton<FeedbackService>();
+        services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
+        services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
+        services.AddSingleton<FactReader>().AddSingleton<NoticeFeed>().AddSingleton<NoticeService>().AddHostedService<NoticeWatch>();
         if (options.Database is not null) services.AddHostedService<SharedFeed>();
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<KeyChanges>().AddSingleton<FailedSignIns>();
         services.AddSingleton<Sessions>().AddSingleton<Readiness>();

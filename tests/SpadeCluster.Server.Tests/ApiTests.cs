@@ -14,7 +14,7 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         var decision = await Json(await client.PostAsync("/v1/score?category=discs&line=L2",
             new MultipartFormDataContent { { ServerFixture.Image(Part.Defective(7)), "image", "../../defect.png" } }));
         var score = decision.GetProperty("score");
-        Assert.True(score.GetProperty("pred_label").GetBoolean());
+        Assert.Equal(("defect", true), (score.GetProperty("verdict").GetString(), score.GetProperty("pred_label").GetBoolean()));
         Assert.Equal("defect.png", score.GetProperty("file").GetString());
         long id = decision.GetProperty("id").GetInt64();
 
@@ -146,7 +146,7 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         await client.PostAsync("/v1/score?category=discs&line=elsewhere", ServerFixture.Image(Part.Good(1)));
         await client.PostAsync("/v1/score?category=discs&line=live", ServerFixture.Image(Part.Good(2)));
         string? line;
-        while ((line = await events.ReadLineAsync()) is { } l && !l.StartsWith("data: {", StringComparison.Ordinal)) { }
+        while ((line = await events.ReadLineAsync()) is { } l && !l.StartsWith("data: {\"id\"", StringComparison.Ordinal)) { }
         Assert.Contains("\"line\":\"live\"", line, StringComparison.Ordinal);
     }
 
@@ -168,7 +168,7 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     [Fact]
     public async Task Of_words_given_at_once_one_stands_and_one_normal_is_added()
     {
-        using var client = server.Client(server.Operator);
+        using var client = server.Client(server.Engineer);
         long id = (await Json(await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Good(90))))).GetProperty("id")
             .GetInt64();
         int before = await NormalsAsync();

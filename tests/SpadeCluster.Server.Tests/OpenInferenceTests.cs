@@ -54,8 +54,11 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
                 inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 2 },
                 data = new[] { Convert.ToBase64String(Part.Good(4)), Convert.ToBase64String(Part.Defective(4)) } } }
             }));
-        var verdicts = answer.GetProperty("outputs").EnumerateArray().Single(o => o.GetProperty("name").GetString() == "is_anomalous");
-        Assert.Equal("[false,true]", verdicts.GetProperty("data").GetRawText());
+        JsonElement Output(string name) =>
+            answer.GetProperty("outputs").EnumerateArray().Single(o => o.GetProperty("name").GetString() == name).GetProperty("data");
+        Assert.Equal("[false,true]", Output("is_anomalous").GetRawText());
+        Assert.Equal("defect", Output("verdict")[1].GetString());
+        Assert.Contains(Output("verdict")[0].GetString(), (string[])["good", "review"]);
     }
 
     [Fact]

@@ -9,10 +9,31 @@ namespace SpadeCluster.Server.Tests;
 /// <summary>Photographs of a made-up part: a grey disc with a hole, slightly different each time; a defect is a bright spot.</summary>
 internal static class Part
 {
-    public static byte[] Good(int seed) => PngEncoder.Encode(Draw(seed, false));
-    public static byte[] Defective(int seed) => PngEncoder.Encode(Draw(seed, true));
+    public static byte[] Good(int seed) => PngEncoder.Encode(Draw(seed, null));
+    public static byte[] Defective(int seed) => PngEncoder.Encode(Draw(seed, 250));
 
-    private static RgbImage Draw(int seed, bool defect)
+    /// <summary>With a spot that is hardly brighter than the part: its verdict is 'review' or 'defect', by the spot's grey value.</summary>
+    public static byte[] Odd(int seed, int grey) => PngEncoder.Encode(Draw(seed, grey));
+
+    /// <summary>Noise instead of a part, by default in its middle only: nothing is as slow to search as noise.</summary>
+    public static byte[] Noise(int seed, int side = 20)
+    {
+        var image = Draw(seed, null);
+        var random = new Random(seed);
+        int from = (96 - side) / 2;
+        for (int y = from; y < from + side; y++) random.NextBytes(image.Pixels.AsSpan(3 * (y * 96 + from), 3 * side));
+        return PngEncoder.Encode(image);
+    }
+
+    /// <summary>The same picture as a good part's, but for one pixel by one step: another file.</summary>
+    public static byte[] Copy(int seed, int copy)
+    {
+        var image = Draw(seed, null);
+        image.Pixels[copy % image.Pixels.Length] ^= 1;
+        return PngEncoder.Encode(image);
+    }
+
+    private static RgbImage Draw(int seed, int? spot)
     {
         const int Side = 96;
         var random = new Random(seed);
@@ -24,7 +45,7 @@ internal static class Part
             {
                 double r = Math.Sqrt((x - centreX) * (x - centreX) + (y - centreY) * (y - centreY));
                 int grey = (r is > 10 and < 36 ? 150 : 25) + random.Next(10);
-                if (defect && Math.Abs(x - 66) < 6 && Math.Abs(y - 50) < 6) grey = 250;
+                if (spot is { } bright && Math.Abs(x - 66) < 6 && Math.Abs(y - 50) < 6) grey = bright;
                 for (int c = 0; c < 3; c++) image.Pixels[3 * (y * Side + x) + c] = (byte)grey;
             }
         }

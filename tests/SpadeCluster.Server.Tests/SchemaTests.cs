@@ -22,9 +22,15 @@ public sealed class SchemaTests : IDisposable
                 INSERT INTO audit (time, caller, action, subject, detail) VALUES (5, 'ann', 'add', 'plates', ''),
                     (6, 'bob', 'add', 'plates', '');
                 DROP INDEX feedback_standing;
+                DROP INDEX feedback_open;
+                DROP TABLE anchors;
+                ALTER TABLE decisions DROP COLUMN verdict;
+                ALTER TABLE feedback DROP COLUMN status;
+                ALTER TABLE feedback DROP COLUMN why;
+                ALTER TABLE feedback DROP COLUMN decided_by;
                 PRAGMA user_version = 1;
-                INSERT INTO decisions (id, time, line, caller, category, version, digest, preprocessing, score)
-                    VALUES (7, 0, '', '', '', 1, '', '', ''), (8, 0, '', '', '', 1, '', '', '');
+                INSERT INTO decisions (id, time, line, caller, category, version, digest, preprocessing, pred_label, score)
+                    VALUES (7, 0, '', '', '', 1, '', '', 1, ''), (8, 0, '', '', '', 1, '', '', 0, '');
                 INSERT INTO feedback (id, decision, time, caller, kind, note, undone)
                     VALUES (1, 7, 0, '', 'Good', '', NULL), (2, 7, 0, '', 'Defect', '', NULL),
                     (3, 7, 0, '', 'Good', '', 5), (4, 8, 0, '', 'Good', '', NULL);
@@ -32,6 +38,7 @@ public sealed class SchemaTests : IDisposable
         }
         await using var again = new SqliteDatabase(_folder);
         Assert.Equal([2, 4], again.Read(c => c.Query("SELECT id FROM feedback WHERE undone IS NULL ORDER BY id", r => r.GetInt64(0))));
+        Assert.Equal(["defect", "good"], again.Read(c => c.Query("SELECT verdict FROM decisions ORDER BY id", r => r.GetString(0))));
         var e = await Assert.ThrowsAsync<SpadeException>(() =>
             again.WriteAsync(c => c.Execute("INSERT INTO feedback (decision, time, caller, kind, note) VALUES (7, 0, '', 'Good', '')")));
         Assert.Equal(SpadeError.FailedPrecondition, e.Error);

@@ -57,8 +57,10 @@ public sealed record Reshard([property: Id(0)] int Shards) : CategoryChange
 }
 
 [GenerateSerializer, Alias("spade.change.calibrate"), Immutable]
-public sealed record Calibrate([property: Id(0)] ScoringOptions Options) : CategoryChange
+public sealed record Calibrate([property: Id(0)] ScoringOptions Options, [property: Id(1)] ThresholdBounds? Within = null)
+    : CategoryChange
 {
     internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
-        => await service.CalibrateAsync(category, Options, job, job.Stopping);
+        => Within is null ? await service.CalibrateAsync(category, Options, job, job.Stopping)
+            : await service.CalibrateWithinAsync(category, Options, Within, job.Stopping);
 }

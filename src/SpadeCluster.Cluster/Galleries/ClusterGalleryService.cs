@@ -34,6 +34,10 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
         CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Calibrate(options), progress, cancellationToken);
 
+    public ValueTask<GalleryManifest> CalibrateWithinAsync(string category, ScoringOptions options, ThresholdBounds within,
+        CancellationToken cancellationToken = default)
+        => ChangeAsync(category, new Calibrate(options, within), null, cancellationToken);
+
     public ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default)
         => ChangeAsync(category, new AcceptImages([.. images], reason), null, cancellationToken);

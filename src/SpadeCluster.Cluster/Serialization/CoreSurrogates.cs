@@ -217,3 +217,21 @@ internal static class LevelShapes
 
     public static LevelShape[] Unpack(int[] packed) => [.. packed.Chunk(3).Select(s => new LevelShape(s[0], s[1], s[2]))];
 }
+
+[GenerateSerializer, Alias("spade.threshold-bounds"), Immutable]
+internal struct ThresholdBoundsSurrogate
+{
+    [Id(0)] public double Theta;
+    [Id(1)] public double? Review;
+    [Id(2)] public double? Tau;
+    [Id(3)] public double Share;
+}
+
+[RegisterConverter]
+internal sealed class ThresholdBoundsConverter : IConverter<ThresholdBounds, ThresholdBoundsSurrogate>
+{
+    public ThresholdBounds ConvertFromSurrogate(in ThresholdBoundsSurrogate s) => new(s.Theta, s.Review, s.Tau, s.Share);
+
+    public ThresholdBoundsSurrogate ConvertToSurrogate(in ThresholdBounds b)
+        => new() { Theta = b.Theta, Review = b.Review, Tau = b.Tau, Share = b.Share };
+}

@@ -157,8 +157,14 @@ public sealed partial class GalleryService(
         }, cancellationToken);
     }
 
-    public async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
-        CancellationToken cancellationToken = default)
+    public ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default) => CalibrateAsync(category, options, progress, null, cancellationToken);
+
+    public ValueTask<GalleryManifest> CalibrateWithinAsync(string category, ScoringOptions options, ThresholdBounds within,
+        CancellationToken cancellationToken = default) => CalibrateAsync(category, options, null, within, cancellationToken);
+
+    private async ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress,
+        ThresholdBounds? within, CancellationToken cancellationToken)
     {
         CategoryName.Check(category);
         while (true)
@@ -171,6 +177,7 @@ public sealed partial class GalleryService(
             using var writer = await Lock(category, cancellationToken);
             if ((await GetAsync(category, cancellationToken)).Version != current.Version) continue;
             var calibration = await Calibrator.RunAsync(store, gallery, options, progress, cancellationToken);
+            within?.Check(calibration);
             return await PublishAsync(current with
             {
                 Version = current.Version + 1,
@@ -187,7 +194,7 @@ public sealed partial class GalleryService(
     {
         CheckReason(reason);
         if (images.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "no image is named; name one at least");
-        using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         var suspects = (current.Calibration?.Suspects ?? []).Where(s => !s.Accepted).Select(s => s.Image).ToHashSet();
         var accepted = new Dictionary<ImageId, string>();

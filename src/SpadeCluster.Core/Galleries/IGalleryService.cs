@@ -44,6 +44,11 @@ public interface IGalleryService : IGalleryReader
     ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default);
 
+    /// <summary>The same, if the thresholds lie within bounds.</summary>
+    /// <exception cref="SpadeException">FailedPrecondition: they do not; nothing is published.</exception>
+    ValueTask<GalleryManifest> CalibrateWithinAsync(string category, ScoringOptions options, ThresholdBounds within,
+        CancellationToken cancellationToken = default);
+
     /// <summary>Says of suspects that they are good: they count in the thresholds from now on, which are published as a version.</summary>
     /// <param name="images">As for <see cref="RetireAsync"/>, among the suspects that wait.</param>
     /// <exception cref="SpadeException">NotFound: one of them is no suspect that waits; nothing is changed.

@@ -15,10 +15,26 @@ internal static class Text
     public static string Bytes(long bytes) =>
         bytes < 1 << 20 ? $"{bytes / 1024} KB" : bytes < 1 << 30 ? $"{bytes >> 20} MB" : Number(bytes / (double)(1 << 30), "0.0") + " GB";
 
-    public static string Verdict(bool? label) => label switch { true => "defect", false => "good", null => "no verdict" };
+    public static string Verdict(string? verdict) => verdict ?? "no verdict";
 
     /// <summary>A shape for each verdict, so that nobody has to tell colours apart.</summary>
-    public static string Sign(bool? label) => label switch { true => "\u25B2", false => "\u25CF", null => "\u25CB" };
+    public static string Sign(string? verdict) =>
+        verdict switch { "defect" => "\u25B2", "review" => "\u25C6", "good" => "\u25CF", _ => "\u25CB" };
 
-    public static string VerdictClass(bool? label) => label switch { true => "bad", false => "good", null => "none" };
+    /// <summary>The class that gives the colour.</summary>
+    public static string VerdictClass(string? verdict) => verdict ?? "none";
+
+    /// <summary>A notice's code as JSON has it.</summary>
+    public static string Code(Notices.NoticeCode code) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(code.ToString());
+
+    /// <summary>What was said, and what became of it.</summary>
+    public static string Said(Decisions.Feedback feedback) => feedback switch
+    {
+        { Kind: Decisions.FeedbackKind.Defect } => "Defect",
+        { Status: Decisions.FeedbackStatus.Checking } => "Good part, being checked,",
+        { Status: Decisions.FeedbackStatus.Waiting } => "Good part, waiting for an engineer,",
+        { Status: Decisions.FeedbackStatus.Refused } => "Good part, refused,",
+        { ImageId: not null } => "Good part, added to the normals,",
+        _ => "Good part",
+    };
 }

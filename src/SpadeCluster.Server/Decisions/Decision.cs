@@ -15,11 +15,12 @@ public sealed record Decision(
     FeedbackKind? Feedback = null);
 
 /// <summary>Which decisions are asked for; the newest first.</summary>
+/// <param name="Verdict">"good", "review" or "defect"; null: any.</param>
 /// <param name="Before">Only ids below this one: the next page.</param>
 /// <param name="Categories">Null: all.</param>
 /// <param name="After">Only ids above this one.</param>
 public sealed record DecisionFilter(
-    string? Category = null, string? Line = null, bool? Anomalous = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
+    string? Category = null, string? Line = null, string? Verdict = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
     long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null)
 {
     public const int MaxLimit = 1000;

@@ -16,7 +16,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
 
     private const string Columns = """
         d.id, d.time, d.line, d.caller, d.digest, d.preprocessing, d.score, p.decision IS NOT NULL,
-        (SELECT kind FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL ORDER BY f.id DESC LIMIT 1)
+        (SELECT kind FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL ORDER BY f.id DESC LIMIT 1), d.verdict
         FROM decisions d LEFT JOIN pictures p ON p.decision = d.id
         """;
 
@@ -27,7 +27,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     public async Task<Decision> AppendAsync(ScoredImage scored, byte[] file, string line, string caller)
     {
         var score = ImageScore.Of(scored);
-        bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.PredLabel != false);
+        bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.Verdict != "good");
         // Packed here, on the request's thread: the writer only writes.
         byte[]? map = keep && scored.Result.Map is { } m ? KeptMap.Pack(m) : null, evidence = keep ? KeptEvidence.Pack(scored) : null;
         var decision = new Decision(0, clock.GetUtcNow(), line, caller, Convert.ToHexStringLower(SHA256.HashData(file)),
@@ -35,12 +35,15 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         string json = JsonSerializer.Serialize(score, ServerJson.Options);
         long id = await database.WriteAsync(c =>
         {
-            long row = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, pred_label, "
-                + "pred_score, raw_score, score) VALUES ($time, $line, $caller, $category, $version, $digest, $preprocessing, $label, "
+            long row = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, verdict, "
+                + "pred_label, "
+                + "pred_score, raw_score, score) VALUES ($time, $line, $caller, $category, $version, $digest, $preprocessing, $verdict, "
+                + "$label, "
                 + "$pred, $raw, $score) RETURNING id",
                 ("$time", decision.Time), ("$line", line), ("$caller", caller), ("$category", score.Category), ("$version", score.Version),
                 ("$digest", decision.Digest), ("$preprocessing", decision.Preprocessing),
-                ("$label", score.PredLabel), ("$pred", score.PredScore), ("$raw", score.RawScore), ("$score", json));
+                ("$verdict", score.Verdict), ("$label", score.PredLabel), ("$pred", score.PredScore), ("$raw", score.RawScore),
+                ("$score", json));
             if (keep) Keep(c, row, file, map, evidence);
             return row;
         });
@@ -55,7 +58,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         var (where, values) = (new StringBuilder("WHERE TRUE"), new List<(string, object?)>());
         And("d.category = $category", filter.Category);
         And("d.line = $line", filter.Line);
-        And("d.pred_label = $label", filter.Anomalous);
+        And("d.verdict = $verdict", filter.Verdict);
         And("d.time >= $since", filter.Since);
         And("d.time < $until", filter.Until);
         And("d.id < $before", filter.Before);
@@ -154,7 +157,9 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
 
     private static Decision Row(DbDataReader r) => new(
         r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5),
-        JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)!, r.GetBoolean(7), Kind(r.Text(8)));
+        // The column: logs of before there were three verdicts have none in the score.
+        JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)! with { Verdict = r.Text(9) }, r.GetBoolean(7),
+        Kind(r.Text(8)));
 }
 
 /// <summary>A decision's raw score, and what people said of it.</summary>

@@ -1,77 +1,206 @@
-using System.Data.Common;
+using System.Security.Claims;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Security;
-using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>What people say of decisions. Nothing is overwritten: feedback is taken back, and both stay on record.</summary>
-public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IGalleryServices services, Recalibration recalibration,
-    AuditLog audit, TimeProvider clock)
+/// <summary>
+/// What people say of decisions. An engineer's word counts at once. A good part of an operator's is tried first, in the background: what
+/// could make the line blind waits for an engineer. Nothing is overwritten: feedback is taken back, and both stay on record.
+/// </summary>
+public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog log, IGalleryServices services, FeedbackTrial trial,
+    Recalibration recalibration, AuditLog audit, TimeProvider clock, IHostApplicationLifetime life, ILogger<FeedbackService> logger)
 {
-    private const string Columns = "id, decision, time, caller, kind, note, image_id, undone, undone_by FROM feedback";
-
     private readonly SemaphoreSlim _one = new(1);
+    private readonly Lock _gate = new();
 
-    public IReadOnlyList<Feedback> Of(long decision) =>
-        database.Read(c => c.Query($"SELECT {Columns} WHERE decision = $decision ORDER BY id DESC", Row, ("$decision", decision)));
+    /// <summary>Ends with the last check of those given so far.</summary>
+    internal Task Checks { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Takes feedback. Good: the photograph becomes a normal, and thresholds are learnt anew in the background.</summary>
+    /// <summary>Takes feedback. Good: the photograph becomes a normal, if nothing is against it, and thresholds are learnt anew.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: this decision has standing feedback. NotFound: good, but the
     /// photograph is no longer kept.</exception>
-    public async Task<Feedback> GiveAsync(Decision decision, FeedbackKind kind, string note, string caller,
+    internal async Task<Feedback> GiveAsync(Decision decision, FeedbackKind kind, string note, ClaimsPrincipal user,
         CancellationToken cancellationToken)
     {
         using var turn = await TurnAsync(cancellationToken);
-        string category = decision.Score.Category;
+        string category = decision.Score.Category, caller = user.CallerName();
         byte[]? photograph = kind == FeedbackKind.Good ? log.Image(decision.Id) : null;
-        var feedback = new Feedback(0, decision.Id, clock.GetUtcNow(), caller, kind, note, null, null, null);
-        // First the word, then the normal: only one word can stand, so that of two at once only one reaches the gallery.
-        feedback = feedback with { Id = await InsertAsync(feedback) };
-        if (photograph is not null)
+        bool known = user.Is(Role.Engineer);
+        var feedback = await feedbacks.InsertAsync(new Feedback(0, decision.Id, clock.GetUtcNow(), caller, kind, note, null, null, null,
+            photograph is null ? FeedbackStatus.Noted : FeedbackStatus.Checking));
+        if (photograph is not null && known)
         {
             try
             {
-                feedback = feedback with { ImageId = await AddAsync(decision, photograph, caller, cancellationToken) };
+                feedback = await AddAsync(feedback, decision, photograph, caller, FeedbackStatus.Checking, cancellationToken);
             }
             catch
             {
                 // It was never acknowledged.
-                await database.WriteAsync(c => c.Execute("DELETE FROM feedback WHERE id = $id", ("$id", feedback.Id)));
+                await feedbacks.DeleteAsync(feedback);
                 throw;
             }
-            await database.WriteAsync(c =>
-                c.Execute("UPDATE feedback SET image_id = $image WHERE id = $id", ("$image", feedback.ImageId), ("$id", feedback.Id)));
         }
         await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category,
             $"decision {decision.Id}{(feedback.ImageId is { } added ? $", added {added}" : "")}");
+        if (feedback.Status == FeedbackStatus.Checking) Check(feedback);
         return feedback;
     }
 
     /// <summary>Takes feedback back; a normal that it added is retired.</summary>
-    /// <exception cref="SpadeException">NotFound: no such feedback that stands.</exception>
-    public async Task<Feedback> UndoAsync(Decision decision, long id, string caller, CancellationToken cancellationToken)
+    /// <exception cref="SpadeException">NotFound: no such feedback that stands. FailedPrecondition: retiring the normal would move a
+    /// threshold too far.</exception>
+    /// <exception cref="OutOfScopeException">An operator may take back their own only, as long as no engineer has approved it.</exception>
+    internal async Task<Feedback> UndoAsync(Decision decision, long id, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
         using var turn = await TurnAsync(cancellationToken);
-        var feedback = Of(decision.Id).SingleOrDefault(f => f.Id == id && f.Undone is null)
-            ?? throw new SpadeException(SpadeError.NotFound, $"decision {decision.Id} has no standing feedback {id}");
-        string category = decision.Score.Category;
+        var feedback = feedbacks.Standing(decision.Id, id);
+        string category = decision.Score.Category, caller = user.CallerName(), reason = $"feedback on decision {decision.Id} taken back";
+        bool engineer = user.Is(Role.Engineer);
+        if (!engineer && feedback.Caller != caller)
+            throw new OutOfScopeException("an operator may take back their own feedback only: ask an engineer");
+        if (!engineer && feedback.DecidedBy is { } approver)
+            throw new OutOfScopeException($"{approver} approved this feedback: ask an engineer to take it back");
         if (feedback.ImageId is { } added)
         {
             var galleries = services.For(caller);
-            var current = await galleries.GetAsync(category, cancellationToken);
-            if (current.Images.Any(i => i.Id.ToString() == added))
-                await recalibration.AfterAsync(category, caller, () =>
-                    galleries.RetireAsync(category, [added], $"feedback on decision {decision.Id} taken back", cancellationToken));
+            if (!engineer) await trial.RemoveAsync(category, added, reason, caller);
+            else if ((await galleries.GetAsync(category, cancellationToken)).Images.Any(i => i.Id.ToString() == added))
+                await recalibration.AfterAsync(category, caller, () => galleries.RetireAsync(category, [added], reason, cancellationToken));
         }
-        feedback = feedback with { Undone = clock.GetUtcNow(), UndoneBy = caller };
-        await database.WriteAsync(c =>
-            c.Execute("UPDATE feedback SET undone = $now, undone_by = $caller WHERE id = $id AND undone IS NULL", ("$now", feedback.Undone),
-                ("$caller", caller), ("$id", id)));
+        var undone = feedback with { Undone = clock.GetUtcNow(), UndoneBy = caller };
+        if (!await feedbacks.UpdateAsync(undone, feedback.Status)) throw Changed(feedback);
         await audit.WriteAsync(caller, "feedback undo", category, $"decision {decision.Id}, feedback {id}");
+        return undone;
+    }
+
+    /// <summary>Feedback that waits for an engineer, the oldest first.</summary>
+    /// <param name="category">Null: of every category.</param>
+    public IReadOnlyList<WaitingFeedback> Waiting(string? category = null)
+        => [.. feedbacks.With(FeedbackStatus.Waiting, category).Select(f => new WaitingFeedback(f, log.Get(f.Decision)))];
+
+    /// <summary>An engineer's yes: the photograph becomes a normal.</summary>
+    /// <exception cref="SpadeException">NotFound: no such feedback, or its photograph is no longer kept. FailedPrecondition: it does not
+    /// wait.</exception>
+    internal async Task<Feedback> ApproveAsync(Decision decision, long id, ClaimsPrincipal user, CancellationToken cancellationToken)
+    {
+        using var turn = await TurnAsync(cancellationToken);
+        var feedback = await AddAsync(StandsWaiting(decision.Id, id) with { DecidedBy = user.CallerName() }, decision,
+            log.Image(decision.Id),
+            user.CallerName(), FeedbackStatus.Waiting, cancellationToken);
+        await audit.WriteAsync(user.CallerName(), "feedback approve", decision.Score.Category,
+            $"decision {decision.Id}, feedback {id}, added {feedback.ImageId ?? "nothing: it was a normal"}");
         return feedback;
     }
+
+    /// <summary>An engineer's no: the word no longer stands.</summary>
+    /// <inheritdoc cref="ApproveAsync"/>
+    internal async Task<Feedback> RefuseAsync(Decision decision, long id, string reason, ClaimsPrincipal user,
+        CancellationToken cancellationToken)
+    {
+        using var turn = await TurnAsync(cancellationToken);
+        string caller = user.CallerName();
+        var refused = StandsWaiting(decision.Id, id) with
+        {
+            Status = FeedbackStatus.Refused,
+            DecidedBy = caller,
+            Undone = clock.GetUtcNow(),
+            UndoneBy = caller
+        };
+        if (!await feedbacks.UpdateAsync(refused, FeedbackStatus.Waiting)) throw Changed(refused);
+        await audit.WriteAsync(caller, "feedback refuse", decision.Score.Category, $"decision {decision.Id}, feedback {id}: {reason}");
+        return refused;
+    }
+
+    /// <summary>Goes on with what a server before this one did not check to the end.</summary>
+    public async Task ResumeAsync()
+    {
+        foreach (var feedback in feedbacks.With(FeedbackStatus.Checking))
+        {
+            var decision = log.Get(feedback.Decision);
+            try
+            {
+                await trial.WithdrawAsync(decision.Score.Category, decision.Score.ImageId, feedback.Caller);
+            }
+            catch (SpadeException e)
+            {
+                LogNotChecked(e, feedback.Decision);
+            }
+            Check(feedback);
+        }
+    }
+
+    private void Check(Feedback feedback)
+    {
+        lock (_gate) Checks = AfterAsync(Checks);
+
+        async Task AfterAsync(Task before)
+        {
+            await before;
+            await Task.Run(() => CheckAsync(feedback));
+        }
+    }
+
+    private async Task CheckAsync(Feedback feedback)
+    {
+        string? objection, image = null;
+        var decision = log.Get(feedback.Decision);
+        string category = decision.Score.Category;
+        try
+        {
+            var said = feedbacks.OfPhotograph(category, decision.Digest);
+            (image, objection) = await trial.AddAsync(category, Source(decision, log.Image(decision.Id)), said, feedback.Caller);
+        }
+        catch (OperationCanceledException) when (life.ApplicationStopping.IsCancellationRequested)
+        {
+            // The server ends; the next one goes on.
+            return;
+        }
+        catch (Exception e)
+        {
+            LogNotChecked(e, decision.Id);
+            objection = e is SpadeException ? e.Message : "an unexpected error; the server's log has it";
+        }
+        var done = objection is null ? feedback with { Status = FeedbackStatus.Added, ImageId = image }
+            : feedback with { Status = FeedbackStatus.Waiting, Why = objection };
+        if (await feedbacks.UpdateAsync(done, FeedbackStatus.Checking))
+            await audit.WriteAsync(feedback.Caller, objection is null ? "feedback added" : "feedback waiting", category,
+                $"decision {decision.Id}, feedback {feedback.Id}: {objection ?? image ?? "it was a normal already"}");
+        else if (image is not null)
+            await trial.RemoveAsync(category, image, $"feedback on decision {decision.Id} taken back", feedback.Caller);
+    }
+
+    /// <summary>Makes the photograph a normal on an engineer's word.</summary>
+    private async Task<Feedback> AddAsync(Feedback feedback, Decision decision, byte[] photograph, string caller, FeedbackStatus before,
+        CancellationToken cancellationToken)
+    {
+        string category = decision.Score.Category;
+        AddOutcome? outcome = null;
+        await recalibration.AfterAsync(category, caller, () => services.For(caller).AddAsync(category, [Source(decision, photograph)],
+            new InlineProgress<AddOutcome>(o => outcome = o), cancellationToken: cancellationToken));
+        if (outcome?.Status == AddStatus.Failed)
+            throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
+        var added = feedback with
+        {
+            Status = FeedbackStatus.Added,
+            ImageId = outcome?.Status == AddStatus.Added ? outcome.Id.ToString() : null
+        };
+        return await feedbacks.UpdateAsync(added, before) ? added : throw Changed(feedback);
+    }
+
+    private static ImageSource Source(Decision decision, byte[] photograph)
+        => new($"decision-{decision.Id}-{decision.Score.File}", photograph);
+
+    private Feedback StandsWaiting(long decision, long id) => feedbacks.Standing(decision, id) is { Status: FeedbackStatus.Waiting } waiting
+        ? waiting : throw new SpadeException(SpadeError.FailedPrecondition,
+            $"feedback {id} on decision {decision} does not wait for an engineer; /v1/feedback/waiting lists what does");
+
+    private static SpadeException Changed(Feedback feedback) => new(SpadeError.FailedPrecondition,
+        $"feedback {feedback.Id} has changed meanwhile: look at it again");
 
     /// <summary>One word at a time: a gallery has one writer, and what is being added cannot be taken back yet.</summary>
     private async Task<IDisposable> TurnAsync(CancellationToken cancellationToken)
@@ -80,44 +209,11 @@ public sealed class FeedbackService(ServerDatabase database, DecisionLog log, IG
         return new Turn(_one);
     }
 
-    private async Task<long> InsertAsync(Feedback feedback)
-    {
-        try
-        {
-            return await database.WriteAsync(c =>
-                c.Scalar<long>("INSERT INTO feedback (decision, time, caller, kind, note) VALUES ($decision, $time, $caller, $kind, "
-                + "$note) RETURNING id",
-                ("$decision", feedback.Decision), ("$time", feedback.Time), ("$caller", feedback.Caller),
-                ("$kind", feedback.Kind.ToString()), ("$note", feedback.Note)));
-        }
-        catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
-        {
-            var said = Of(feedback.Decision).FirstOrDefault(f => f.Undone is null)?.Kind;
-            throw new SpadeException(SpadeError.FailedPrecondition,
-                $"decision {feedback.Decision} already has the feedback '{said}': take that back first", e);
-        }
-    }
-
-    /// <returns>The id of the normal; null: it was one already.</returns>
-    private async Task<string?> AddAsync(Decision decision, byte[] photograph, string caller, CancellationToken cancellationToken)
-    {
-        string category = decision.Score.Category;
-        AddOutcome? outcome = null;
-        var source = new ImageSource($"decision-{decision.Id}-{decision.Score.File}", photograph);
-        await recalibration.AfterAsync(category, caller, () =>
-            services.For(caller).AddAsync(category, [source], new InlineProgress<AddOutcome>(o => outcome = o),
-                cancellationToken: cancellationToken));
-        if (outcome?.Status == AddStatus.Failed)
-            throw new SpadeException(SpadeError.InvalidArgument, outcome.Problem ?? "the photograph could not be added");
-        return outcome?.Status == AddStatus.Added ? outcome.Id.ToString() : null;
-    }
-
     private sealed class Turn(SemaphoreSlim one) : IDisposable
     {
         public void Dispose() => one.Release();
     }
 
-    private static Feedback Row(DbDataReader r) =>
-        new(r.GetInt64(0), r.GetInt64(1), r.Time(2)!.Value, r.GetString(3), DecisionLog.Kind(r.GetString(4))!.Value, r.GetString(5),
-            r.Text(6), r.Time(7), r.Text(8));
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the feedback on decision {Decision} could not be checked")]
+    private partial void LogNotChecked(Exception exception, long decision);
 }

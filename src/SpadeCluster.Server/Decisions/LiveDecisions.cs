@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Decisions;
@@ -14,13 +15,14 @@ internal static class LiveDecisions
 
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
 
-    public static async Task SendAsync(HttpContext context, DecisionFeed feed, DecisionLog log, TimeProvider clock,
-        IHostApplicationLifetime life, string? category = null, string? line = null)
+    public static async Task SendAsync(HttpContext context, DecisionFeed feed, DecisionLog log, NoticeFeed noticeFeed,
+        NoticeService notices, TimeProvider clock, IHostApplicationLifetime life, string? category = null, string? line = null)
     {
         if (category is not null) context.User.Require(category);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
         // First listen, then look at what was: nothing falls in between, and what is in both is sent once.
         using var listener = feed.Listen();
+        using var noticeListener = noticeFeed.Listen();
         long newest = log.Newest();
         var missed = Missed();
         using var timer = new PeriodicTimer(Heartbeat, clock);
@@ -28,25 +30,31 @@ internal static class LiveDecisions
         try
         {
             // At once, so that a browser knows it is connected before the first part comes along, and from where it has seen all.
-            await WriteAsync($"event: hello\nid: "
-                + $"{(missed.Count > 0 ? missed[0].Id - 1 : newest).ToString(CultureInfo.InvariantCulture)}\ndata: null\n\n");
+            await WriteAsync("hello", missed.Count > 0 ? missed[0].Id - 1 : newest, "null");
             foreach (var decision in missed) await SendDecisionAsync(decision);
+            foreach (var notice in notices.Standing(context.User.Scope()))
+                await SendNoticeAsync(NoticeEvent.Of(NoticeState.Raised, clock.GetUtcNow(), notice));
             var sent = missed.Select(d => d.Id).ToHashSet();
-            var (more, beat) = (listener.Decisions.WaitToReadAsync(stop.Token).AsTask(), timer.WaitForNextTickAsync(stop.Token).AsTask());
+            var (more, news, beat) = (MoreDecisions(), MoreNotices(), timer.WaitForNextTickAsync(stop.Token).AsTask());
             while (true)
             {
-                if (await Task.WhenAny(more, beat) == more)
+                var next = await Task.WhenAny(more, news, beat);
+                await next;
+                if (next == more)
                 {
-                    await more;
-                    while (listener.Decisions.TryRead(out var decision))
+                    while (listener.Items.TryRead(out var decision))
                         if (IsWanted(decision) && !sent.Contains(decision.Id)) await SendDecisionAsync(decision);
-                    more = listener.Decisions.WaitToReadAsync(stop.Token).AsTask();
+                    more = MoreDecisions();
+                }
+                else if (next == news)
+                {
+                    while (noticeListener.Items.TryRead(out var notice)) await SendNoticeAsync(notice);
+                    news = MoreNotices();
                 }
                 else
                 {
                     // A comment: browsers ignore it, proxies keep the connection, and one that is gone is noticed.
-                    await beat;
-                    await WriteAsync(": still here\n\n");
+                    await WriteTextAsync(": still here\n\n");
                     beat = timer.WaitForNextTickAsync(stop.Token).AsTask();
                 }
             }
@@ -56,19 +64,29 @@ internal static class LiveDecisions
             // The client is gone, or the server ends.
         }
 
-        bool IsWanted(Decision d) =>
-            context.User.May(d.Score.Category) && (category ?? d.Score.Category) == d.Score.Category && (line ?? d.Line) == d.Line;
+        Task<bool> MoreDecisions() => listener.Items.WaitToReadAsync(stop.Token).AsTask();
+
+        Task<bool> MoreNotices() => noticeListener.Items.WaitToReadAsync(stop.Token).AsTask();
+
+        bool IsWanted(Decision d) => IsOfCategory(d.Score.Category) && (line ?? d.Line) == d.Line;
+
+        bool IsOfCategory(string name) => context.User.May(name) && (category ?? name) == name;
 
         List<Decision> Missed()
             => long.TryParse(context.Request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out long last)
                 ? [.. log.Find(new DecisionFilter(category, line, Limit: MostMissed, Categories: context.User.Scope(), After: last))
                     .Reverse()] : [];
 
-        Task SendDecisionAsync(Decision d)
-            => WriteAsync($"event: decision\nid: {d.Id.ToString(CultureInfo.InvariantCulture)}\ndata: "
-            + $"{JsonSerializer.Serialize(d, ServerJson.Options)}\n\n");
+        Task SendDecisionAsync(Decision d) => WriteAsync("decision", d.Id, JsonSerializer.Serialize(d, ServerJson.Options));
 
-        async Task WriteAsync(string text)
+        // Without an id: a browser that comes back names the last decision that it has seen.
+        Task SendNoticeAsync(NoticeEvent n) => IsOfCategory(n.Category)
+            ? WriteTextAsync($"event: notice\ndata: {JsonSerializer.Serialize(n, ServerJson.Options)}\n\n") : Task.CompletedTask;
+
+        Task WriteAsync(string name, long id, string data)
+            => WriteTextAsync($"event: {name}\nid: {id.ToString(CultureInfo.InvariantCulture)}\ndata: {data}\n\n");
+
+        async Task WriteTextAsync(string text)
         {
             await context.Response.WriteAsync(text, stop.Token);
             await context.Response.Body.FlushAsync(stop.Token);

@@ -7,12 +7,11 @@ using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Server.Hosting;
-using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>/v1/results: past decisions, their pictures and evidence, live ones, and feedback.</summary>
+/// <summary>/v1/results: past decisions, their pictures and evidence, live ones.</summary>
 internal static class ResultEndpoints
 {
     public static void MapResults(this IEndpointRouteBuilder app)
@@ -35,12 +34,6 @@ internal static class ResultEndpoints
             .Produces<byte[]>(200, "application/octet-stream");
         results.MapGet("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>()
             .WithSummary("The normal pixel that matched an input pixel best.");
-        results.MapPost("/{id:long}/feedback", GiveAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
-            .WithSummary("'good' adds the photograph to the normals, 'defect' confirms the verdict.");
-        results.MapDelete("/{id:long}/feedback/{feedback:long}", UndoAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
-            .WithSummary("Takes feedback back; a normal it added is retired.");
-        results.MapGet("/{id:long}/feedback", (long id, HttpContext context, DecisionLog log, FeedbackService feedbacks) =>
-            Results.Json(feedbacks.Of(Visible(id, context, log).Id), ServerJson.Options)).Produces<IReadOnlyList<Feedback>>();
     }
 
     /// <exception cref="SpadeException">NotFound: no such decision, or not one the caller may know of.</exception>
@@ -52,16 +45,11 @@ internal static class ResultEndpoints
         DateTimeOffset? since = null, DateTimeOffset? until = null, long? before = null, int limit = 50)
     {
         if (category is not null) context.User.Require(category);
-        bool? anomalous = verdict switch
-        {
-            null => null,
-            "anomalous" => true,
-            "normal" => false,
-            _ => throw new SpadeException(SpadeError.InvalidArgument, "verdict is 'anomalous' or 'normal'"),
-        };
+        if (verdict is not (null or "good" or "review" or "defect"))
+            throw new SpadeException(SpadeError.InvalidArgument, "verdict is 'good', 'review' or 'defect'");
         if (limit is < 1 or > DecisionFilter.MaxLimit)
             throw new SpadeException(SpadeError.InvalidArgument, $"limit is 1 to {DecisionFilter.MaxLimit}");
-        return Results.Json(log.Find(new DecisionFilter(category, line, anomalous, since, until, before, limit, context.User.Scope())),
+        return Results.Json(log.Find(new DecisionFilter(category, line, verdict, since, until, before, limit, context.User.Scope())),
             ServerJson.Options);
     }
 
@@ -88,16 +76,6 @@ internal static class ResultEndpoints
         return Results.Json(new EvidenceAnswer(x, y, map.Values[(int)y * map.Width + (int)x], decision.Score.Theta, found.Image.ToString(),
             Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height), ServerJson.Options);
     }
-
-    private static async Task<IResult> GiveAsync(long id, FeedbackRequest request, HttpContext context, DecisionLog log,
-        FeedbackService feedbacks, CancellationToken cancellation)
-        => Results.Json(await feedbacks.GiveAsync(Visible(id, context, log), request.Kind, SentImage.Harmless(request.Note, ""),
-            context.User.CallerName(), cancellation), ServerJson.Options);
-
-    private static async Task<IResult> UndoAsync(long id, long feedback, HttpContext context, DecisionLog log, FeedbackService feedbacks,
-        CancellationToken cancellation)
-        => Results.Json(await feedbacks.UndoAsync(Visible(id, context, log), feedback, context.User.CallerName(), cancellation),
-            ServerJson.Options);
 
     private static IResult Png(RgbImage image) => Results.Bytes(PngEncoder.Encode(image), "image/png");
 
@@ -133,5 +111,3 @@ internal static class ResultEndpoints
 /// <summary>A pixel and its match. All positions are input pixels.</summary>
 internal sealed record EvidenceAnswer(double X, double Y, float MapValue, double? Theta, string ImageId, string Source, double MatchX,
     double MatchY, float Distance, int Width, int Height);
-
-internal sealed record FeedbackRequest(FeedbackKind Kind, string? Note = null);

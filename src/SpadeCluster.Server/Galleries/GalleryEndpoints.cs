@@ -42,6 +42,11 @@ internal static class GalleryEndpoints
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+        change.MapPost("/{category}/accept",
+            (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "accept", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
+                g.AcceptAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
+            .WithSummary("Say of suspects - normals far outside the others - that they are good: they count in the thresholds then.");
         change.MapPost("/{category}/rollback",
             (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
@@ -51,7 +56,9 @@ internal static class GalleryEndpoints
             ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))
                 .Produces<GallerySummary>()
             .WithSummary("Spread the category over another number of shards, for clusters. Changes no score, and keeps the thresholds.");
-        change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>();
+        change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>()
+            .WithSummary("Learn the thresholds anew. options.theta sets the defect threshold by hand, in the unit of raw scores; 0 has it "
+            + "estimated again, and a review_rate of 0 reviews nothing.");
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, IGalleryServices services)
@@ -108,9 +115,11 @@ internal static class GalleryEndpoints
         if (request.Options is { } given) options = given.Over(options);
         if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
         options.Check(current.Images.Count, current.Model.Levels.Count);
-        await recalibration.StopAsync(category);
+        using var change = await recalibration.BeginAsync(category);
         var after = await galleries.CalibrateAsync(category, options, cancellationToken: context.RequestAborted);
-        await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"alpha {options.Alpha}, version {after.Version}");
+        string set = options.Theta is { } theta ? FormattableString.Invariant($"theta set to {theta:R}")
+            : FormattableString.Invariant($"alpha {options.Alpha}");
+        await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"{set}, version {after.Version}");
         return Results.Json(GalleryDetails.Of(after), ServerJson.Options);
     }
 

@@ -17,6 +17,8 @@ internal sealed record AddedLine(string Category, int? Version, int Added, int I
 internal sealed record ErrorLine(string Error);
 
 /// <summary>Settings of the method; what is not given stays as the category has it.</summary>
+/// <param name="Theta">Set by hand; 0: estimated again.</param>
+/// <param name="ReviewRate">0: nothing is reviewed.</param>
 internal sealed record GivenOptions(
     int? GateNeighbours = null, int? GalleryNeighbours = null, int? Kappa = null, Fusion? Fusion = null, IReadOnlyList<int>? Levels = null,
     GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null,
@@ -34,8 +36,8 @@ internal sealed record GivenOptions(
         Alpha = Alpha ?? known.Alpha,
         Sigma = Sigma ?? known.Sigma,
         Threshold = Threshold ?? known.Threshold,
-        Theta = Theta ?? known.Theta,
-        ReviewRate = ReviewRate ?? known.ReviewRate,
+        Theta = Theta is 0 ? null : Theta ?? known.Theta,
+        ReviewRate = ReviewRate is 0 ? null : ReviewRate ?? known.ReviewRate,
         Normalised = Normalised ?? known.Normalised,
     };
 }

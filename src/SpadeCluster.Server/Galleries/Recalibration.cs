@@ -47,7 +47,8 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     {
         var (category, caller) = (addition.Category, addition.Caller);
         var galleries = services.For(caller);
-        var stopped = await StopAsync(category);
+        using var change = await BeginAsync(category);
+        var stopped = change.Stopped;
         var settings = stopped ?? await galleries.ReadSettingsAsync(category, cancellationToken);
         if (addition.Alpha is { } alpha) settings = (settings ?? ScoringOptions.Default) with { Alpha = alpha };
         int count = 0;
@@ -83,10 +84,10 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change, bool calibrate = true)
     {
         var galleries = services.For(caller);
-        var stopped = await StopAsync(category);
-        var settings = stopped ?? await SettingsAsync(galleries, category);
+        using var under = await BeginAsync(category);
+        var settings = under.Stopped ?? await SettingsAsync(galleries, category);
         // After a failed change too: what was stopped has to be done all the same.
-        bool again = calibrate || stopped is not null;
+        bool again = calibrate || under.Stopped is not null;
         try
         {
             var changed = await change();
@@ -132,7 +133,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
 
     /// <summary>Stops what is under way and waits until it has let go of the category.</summary>
     /// <returns>The settings it was using; null: nothing was under way.</returns>
-    public async Task<ScoringOptions?> StopAsync(string category)
+    private async Task<ScoringOptions?> StopAsync(string category)
     {
         Run? run;
         lock (_gate)

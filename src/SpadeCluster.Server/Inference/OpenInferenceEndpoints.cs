@@ -1,6 +1,7 @@
 using SpadeCluster.Server.Admission;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -64,6 +65,7 @@ internal static class OpenInferenceEndpoints
             outputs = new object[]
             {
                 new { name = "anomaly_score", datatype = "FP32", shape = new[] { -1 } },
+                new { name = "verdict", datatype = "BYTES", shape = new[] { -1 } },
                 new { name = "is_anomalous", datatype = "BOOL", shape = new[] { -1 } },
                 new { name = "anomaly_map", datatype = "FP32", shape = MapShape(m) },
             },
@@ -114,6 +116,8 @@ internal static class OpenInferenceEndpoints
     private static int[] MapShape(GalleryManifest m)
         => TileGrid.Of(m.Model, m.Preprocessing) is var tiles && tiles.Letterbox ? [-1, -1, -1] : [-1, tiles.Height, tiles.Width];
 
+    private static InferTensor Plain(string output) => new(output, null, null, null, null);
+
     private static SpadeException NotCalibrated(string category)
         => new(SpadeError.FailedPrecondition, $"'{category}' has no thresholds yet, and so no verdicts: calibrate it first");
 
@@ -124,13 +128,16 @@ internal static class OpenInferenceEndpoints
         var tensors = new MemoryStream();
         // The map is large: it is sent only when asked for.
         foreach (var wanted in request.Outputs is { Count: > 0 } some
-            ? some : [new("anomaly_score", null, null, null, null), new("is_anomalous", null, null, null, null)])
+            ? some : [Plain("anomaly_score"), Plain("verdict"), Plain("is_anomalous")])
         {
             bool binary = wanted.Parameters?.BinaryData ?? request.Parameters?.BinaryDataOutput ?? false;
             switch (wanted.Name)
             {
                 case "anomaly_score":
                     Add("FP32", [scored.Count], [.. scored.Select(s => (float)s.Result.NormalisedScore!.Value)], binary);
+                    break;
+                case "verdict":
+                    AddWords([.. scored.Select(s => s.Result.Verdict!.Value.ToString().ToLowerInvariant())], binary);
                     break;
                 case "is_anomalous":
                     Add("BOOL", [scored.Count], [.. scored.Select(s => s.Result.Anomalous == true)], binary);
@@ -144,10 +151,18 @@ internal static class OpenInferenceEndpoints
                     break;
                 default:
                     throw InferImages.Invalid($"there is no output '{SentImage.Harmless(wanted.Name, "")}': anomaly_score, "
-                        + $"is_anomalous, anomaly_map");
+                        + $"verdict, is_anomalous, anomaly_map");
             }
 
             void Add<T>(string datatype, int[] shape, T[] values, bool asBytes) where T : unmanaged
+                => AddOutput(datatype, shape, asBytes ? null : JsonSerializer.SerializeToNode(values), MemoryMarshal.AsBytes<T>(values));
+
+            // Binary strings carry their length in four bytes before them.
+            void AddWords(string[] words, bool asBytes)
+                => AddOutput("BYTES", [words.Length], asBytes ? null : JsonSerializer.SerializeToNode(words), [.. words.SelectMany(w =>
+                    (byte[])[(byte)w.Length, 0, 0, 0, .. Encoding.ASCII.GetBytes(w)])]);
+
+            void AddOutput(string datatype, int[] shape, JsonNode? data, ReadOnlySpan<byte> raw)
             {
                 var output = new JsonObject
                 {
@@ -155,15 +170,14 @@ internal static class OpenInferenceEndpoints
                     ["datatype"] = datatype,
                     ["shape"] = JsonSerializer.SerializeToNode(shape)
                 };
-                if (asBytes)
+                if (data is null)
                 {
-                    var raw = MemoryMarshal.AsBytes<T>(values);
                     output["parameters"] = new JsonObject { ["binary_data_size"] = raw.Length };
                     tensors.Write(raw);
                 }
                 else
                 {
-                    output["data"] = JsonSerializer.SerializeToNode(values);
+                    output["data"] = data;
                 }
                 outputs.Add(output);
             }

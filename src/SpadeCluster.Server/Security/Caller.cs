@@ -46,8 +46,5 @@ internal static class Caller
     }
 }
 
-/// <summary>A request for a category that the caller's key does not cover: 403.</summary>
-internal sealed class OutOfScopeException : Exception
-{
-    public override string Message => "this key is for other categories";
-}
+/// <summary>A request for what the caller's key does not cover, by default another category: 403.</summary>
+internal sealed class OutOfScopeException(string message = "this key is for other categories") : Exception(message);

@@ -45,6 +45,17 @@ internal static class Schema
         CREATE TABLE cookie_keys (name TEXT PRIMARY KEY, xml TEXT NOT NULL);
         CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER NOT NULL);
         """,
+        """
+        ALTER TABLE decisions ADD COLUMN verdict TEXT;
+        UPDATE decisions SET verdict = CASE WHEN pred_label THEN 'defect' WHEN NOT pred_label THEN 'good' END;
+        ALTER TABLE feedback ADD COLUMN status TEXT NOT NULL DEFAULT 'Noted';
+        ALTER TABLE feedback ADD COLUMN why TEXT;
+        ALTER TABLE feedback ADD COLUMN decided_by TEXT;
+        UPDATE feedback SET status = 'Added' WHERE kind = 'Good';
+        CREATE INDEX feedback_open ON feedback (status) WHERE status IN ('Checking', 'Waiting');
+        CREATE TABLE anchors (category TEXT NOT NULL, version INTEGER NOT NULL, since INTEGER NOT NULL, theta REAL NOT NULL,
+            review REAL, tau REAL, PRIMARY KEY (category, version));
+        """,
     ];
 
     /// <summary>The step that begins the audit log's chain.</summary>

@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
+using System.Text.Json;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Telemetry;
 
@@ -12,12 +14,15 @@ internal sealed class ServerMetrics : IDisposable
     private readonly Histogram<double> _requests, _log;
     private readonly Counter<long> _decisions;
 
-    public ServerMetrics(ServerDatabase database)
+    public ServerMetrics(ServerDatabase database, NoticeService notices)
     {
         _requests = _meter.CreateHistogram<double>("spade.score.duration", "ms", "From a photograph's arrival to its logged decision");
         _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its being on the disk");
         _decisions = _meter.CreateCounter<long>("spade.decisions", "{image}");
         _meter.CreateObservableGauge("spade.log.queue", () => database.Waiting);
+        _meter.CreateObservableGauge("spade.notices", () => notices.Standing().Select(n => new Measurement<int>(1,
+            new("category", n.Category), new("code", JsonNamingPolicy.SnakeCaseLower.ConvertName(n.Code.ToString())))), "{notice}",
+            "1 for each notice that stands");
     }
 
     public void Record(ImageScore score, TimeSpan total, TimeSpan logging)
@@ -25,7 +30,7 @@ internal sealed class ServerMetrics : IDisposable
         var category = new KeyValuePair<string, object?>("category", score.Category);
         _requests.Record(total.TotalMilliseconds, category);
         _log.Record(logging.TotalMilliseconds);
-        _decisions.Add(1, category, new("verdict", score.PredLabel switch { true => "anomalous", false => "normal", null => "none" }));
+        _decisions.Add(1, category, new("verdict", score.Verdict ?? "none"));
     }
 
     public void Dispose() => _meter.Dispose();

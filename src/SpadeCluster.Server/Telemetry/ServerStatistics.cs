@@ -3,6 +3,7 @@ using SpadeCluster.Server.Admission;
 using System.Diagnostics;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Telemetry;
@@ -18,7 +19,11 @@ public sealed record ServerState(
     TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds,
     IReadOnlyDictionary<string, double> Stages,
     int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap,
-    int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors);
+    int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors)
+{
+    /// <summary>What people should act on, in the categories that the caller may see.</summary>
+    public IReadOnlyList<Notice> Notices { get; init; } = [];
+}
 
 /// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
 internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngineStatus engine, AdmissionControl admission,

@@ -40,10 +40,11 @@ async function run(button, working, work) {
 }
 
 // Live: newest decisions of each line.
-const verdicts = new Map([[true, ['bad', '\u25B2', 'defect']], [false, ['good', '\u25CF', 'good']], [null, ['none', '\u25CB', 'no verdict']]]);
+const signs = { defect: '\u25B2', review: '\u25C6', good: '\u25CF' };
+const verdict = d => [d.score.verdict ?? 'none', signs[d.score.verdict] ?? '\u25CB', d.score.verdict ?? 'no verdict'];
 
 function card(d) {
-  const [kind, sign, word] = verdicts.get(d.score.pred_label ?? null);
+  const [kind, sign, word] = verdict(d);
   const image = d.pictures ? element('img', { src: `/v1/results/${d.id}/input.png`, alt: '', width: 112, height: 112 }) : element('span', { className: 'noimage', textContent: 'no picture kept' });
   const time = element('time', { dateTime: d.time });
   const a = element('a', { className: `card new ${kind}`, href: `/results/${d.id}` }, image, element('b', {}, element('i', { textContent: sign }), ` ${word}`),
@@ -52,9 +53,18 @@ function card(d) {
   return a;
 }
 
+function notice(n) {
+  const key = `${n.category}/${n.code}`, known = $$('.notice').find(e => e.dataset.notice === key);
+  if (n.state === 'cleared') return known?.remove();
+  const shown = element('div', { className: 'notice' }, element('a', { href: `/galleries/${n.category}`, textContent: n.category }), ' ',
+    element('b', { textContent: n.sentence }), ' ', element('span', { textContent: n.next }));
+  shown.dataset.notice = key;
+  if (known) known.replaceWith(shown); else $('#notices').append(shown);
+}
+
 function live() {
   const show = d => {
-    const [kind, sign, word] = verdicts.get(d.score.pred_label ?? null);
+    const [kind, sign, word] = verdict(d);
     let line = $$('.line').find(l => l.dataset.line === d.line);
     if (!line) {
       line = element('section', { className: 'line' }, element('h2', { textContent: d.line }), element('div', { className: 'verdict' }), element('div', { className: 'cards' }));
@@ -62,9 +72,9 @@ function live() {
       $('#lines').append(line);
       $('#empty')?.classList.add('hidden');
     }
-    const verdict = $('.verdict', line);
-    verdict.className = `verdict ${kind}`;
-    verdict.replaceChildren(element('i', { textContent: sign }), ' ', element('span', { textContent: word }));
+    const shown = $('.verdict', line);
+    shown.className = `verdict ${kind}`;
+    shown.replaceChildren(element('i', { textContent: sign }), ' ', element('span', { textContent: word }));
     const cards = $('.cards', line);
     if (!$(`[href="/results/${d.id}"]`, cards)) cards.prepend(card(d));
     while (cards.children.length > 12) cards.lastChild.remove();
@@ -78,6 +88,7 @@ function live() {
     if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
   };
   events.addEventListener('decision', e => show(JSON.parse(e.data)));
+  events.addEventListener('notice', e => notice(JSON.parse(e.data)));
 }
 
 // One decision: map opacity, evidence of a pixel, feedback.
@@ -122,7 +133,17 @@ function decision() {
   // Where the map is highest, first.
   if ($('#mark')) $('#input').decode().then(() => look(+data.peakX, +data.peakY), () => {});
   for (const b of $$('[data-feedback]')) b.onclick = () => run(b, 'working', async () => { await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback }); location.reload(); });
+  decide(data.id);
   for (const b of $$('[data-undo]')) b.onclick = () => run(b, 'working', async () => { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
+}
+
+const why = question => { const text = prompt(question); return text?.trim() ? text.trim() : null; };
+
+// Feedback that waits: an engineer says yes or no.
+function decide(id) {
+  const answer = (b, what, body) => run(b, 'working', async () => { await send('POST', `/v1/results/${b.dataset.decision ?? id}/feedback/${b.dataset[what]}/${what}`, body); location.reload(); });
+  for (const b of $$('[data-approve]')) b.onclick = () => answer(b, 'approve', {});
+  for (const b of $$('[data-refuse]')) b.onclick = () => { const reason = why('Why is it refused?'); if (reason) answer(b, 'refuse', { reason }); };
 }
 
 // A request takes a limited number of files and bytes.
@@ -180,12 +201,16 @@ function gallery() {
     drop.ondrop = e => { e.preventDefault(); drop.classList.remove('over'); start([...e.dataTransfer.files]); };
   }
   const change = (b, action, body) => run(b, 'working', async () => { await send('POST', `${url}/${action}`, body); location.reload(); });
-  const why = question => { const text = prompt(question); return text?.trim() ? text.trim() : null; };
+  decide();
+  for (const b of $$('[data-accept]')) b.onclick = () => { const reason = why('Why is this part good?'); if (reason) change(b, 'accept', { images: [b.dataset.accept], reason }); };
   for (const b of $$('[data-retire]')) b.onclick = () => { const reason = why('Why is this normal retired?'); if (reason) change(b, 'retire', { images: [b.dataset.retire], reason }); };
   for (const b of $$('[data-rollback]')) b.onclick = () => { const reason = why(`Why go back to version ${b.dataset.rollback}?`); if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason }); };
   let alpha = +($('#calibrate')?.dataset.alpha ?? 0);
   if ($('#calibrate')) $('#calibrate').onclick = e => change(e.currentTarget, 'calibrate', alpha ? { alpha } : {});
-  if ($('#slider')) threshold(a => alpha = a);
+  let theta = 0;
+  if ($('#set-theta')) $('#set-theta').onclick = e => change(e.currentTarget, 'calibrate', { options: { theta } });
+  if ($('#estimate-theta')) $('#estimate-theta').onclick = e => change(e.currentTarget, 'calibrate', { options: { theta: 0 } });
+  if ($('#slider')) threshold((a, t) => [alpha, theta] = [a, t]);
   if (data.calibrating === 'True' || data.calibrating === '') {
     const look = async () => {
       const { calibrating } = await send('GET', url);
@@ -217,7 +242,8 @@ function threshold(chosen) {
     $('#try-normals').textContent = rejected;
     $('#try-wrong').textContent = s.filter((word, k) => (word === 'g' && d[k] > tried) || (word === 'd' && d[k] <= tried)).length;
     if ($('#try-alpha')) $('#try-alpha').textContent = `${(100 * rate).toFixed(1)} %`;
-    chosen(rate);
+    if ($('#set-to')) $('#set-to').textContent = tried.toPrecision(4);
+    chosen(rate, tried);
     const changed = d.map((v, k) => [v, i[k]]).filter(([v]) => (v > tried) !== (v > theta)).slice(0, 24);
     $('#changed').replaceChildren(...changed.map(([v, id]) => element('li', {}, element('a', { href: `/results/${id}`, textContent: `${id}: ${v > tried ? '\u25CF good \u2192 \u25B2 defect' : '\u25B2 defect \u2192 \u25CF good'}` }))));
     const x = 8 + (600 - 16) * Math.min(1, Math.max(0, share(tried)));

@@ -111,7 +111,7 @@ internal sealed class GalleriesGrpcService(
         var current = await service.GetAsync(request.Category, cancellation);
         var known = await service.ReadSettingsAsync(request.Category, cancellation);
         var options = GalleryMapping.ToOptions(request.Options, known, current.Images.Count);
-        await recalibration.StopAsync(request.Category);
+        using var change = await recalibration.BeginAsync(request.Category);
         var done = Channel.CreateBounded<int>(
             new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         var calibrating = CalibrateAsync();

@@ -1,0 +1,51 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Server.Galleries;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Scoring;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>Feedback on decisions: given and taken back by operators, approved or refused by engineers where it waits.</summary>
+internal static class FeedbackEndpoints
+{
+    public static void MapFeedback(this IEndpointRouteBuilder app)
+    {
+        var feedback = app.MapGroup("/results/{id:long}/feedback").WithTags("feedback");
+        feedback.MapGet("/", (long id, HttpContext context, DecisionLog log, FeedbackLog feedbacks) =>
+            Results.Json(feedbacks.Of(ResultEndpoints.Visible(id, context, log).Id), ServerJson.Options))
+            .RequireAuthorization(nameof(Role.Viewer)).Produces<IReadOnlyList<Feedback>>();
+        feedback.MapPost("/", (long id, FeedbackRequest request, HttpContext c, DecisionLog log, FeedbackService s) =>
+            AnswerAsync(s.GiveAsync(ResultEndpoints.Visible(id, c, log), request.Kind, SentImage.Harmless(request.Note, ""), c.User,
+                c.RequestAborted)))
+            .RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
+            .WithSummary("'good' asks for the photograph to become a normal: an operator's is checked first, and waits for an engineer "
+            + "where it could make the line blind. 'defect' says that the part is one, whatever the verdict was.");
+        feedback.MapDelete("/{feedback:long}", (long id, long feedback, HttpContext c, DecisionLog log, FeedbackService s) =>
+            AnswerAsync(s.UndoAsync(ResultEndpoints.Visible(id, c, log), feedback, c.User, c.RequestAborted)))
+            .RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
+            .WithSummary("Takes feedback back, an operator their own; a normal it added is retired.");
+        feedback.MapPost("/{feedback:long}/approve", (long id, long feedback, HttpContext c, DecisionLog log, FeedbackService s) =>
+            AnswerAsync(s.ApproveAsync(ResultEndpoints.Visible(id, c, log), feedback, c.User, c.RequestAborted)))
+            .RequireAuthorization(nameof(Role.Engineer)).Produces<Feedback>()
+            .WithSummary("The photograph of waiting feedback becomes a normal, and thresholds are learnt anew.");
+        feedback.MapPost("/{feedback:long}/refuse",
+            (long id, long feedback, RefuseRequest request, HttpContext c, DecisionLog log, FeedbackService s) =>
+            AnswerAsync(s.RefuseAsync(ResultEndpoints.Visible(id, c, log), feedback, GalleryEndpoints.Reason(request.Reason), c.User,
+                c.RequestAborted)))
+            .RequireAuthorization(nameof(Role.Engineer)).Produces<Feedback>();
+        app.MapGet("/feedback/waiting", (HttpContext context, FeedbackService service, string? category = null) =>
+        {
+            if (category is not null) context.User.Require(category);
+            return Results.Json(service.Waiting(category).Where(w => context.User.May(w.Decision.Score.Category)), ServerJson.Options);
+        }).RequireAuthorization(nameof(Role.Viewer)).Produces<IReadOnlyList<WaitingFeedback>>().WithTags("feedback")
+            .WithSummary("Feedback that waits for an engineer to approve or refuse it, the oldest first.");
+    }
+
+    private static async Task<IResult> AnswerAsync(Task<Feedback> feedback) => Results.Json(await feedback, ServerJson.Options);
+}
+
+internal sealed record FeedbackRequest(FeedbackKind Kind, string? Note = null);
+internal sealed record RefuseRequest(string Reason);

@@ -1,0 +1,96 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Galleries;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>
+/// Changes of a gallery that operators' feedback asks for. Each is made without thresholds first, so that the version before goes on
+/// scoring; if the thresholds learnt for it stay within bounds they are published, else the change is taken back.
+/// </summary>
+public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices services, Recalibration recalibration, ThresholdAnchors anchors)
+{
+    /// <summary>Makes a photograph a normal.</summary>
+    /// <param name="said">What was ever said of it.</param>
+    /// <returns>The normal that was added, null: it was one before; or why an engineer has to look first.</returns>
+    public Task<(string? ImageId, string? Objection)> AddAsync(string category, ImageSource photograph, IReadOnlyList<Feedback> said,
+        string caller) => recalibration.TryAloneAsync<(string?, string?)>(category, async stop =>
+    {
+        var scored = await scoring.ScoreAsync(category, photograph, stop);
+        if (GoodPartRule.Objection(scored.Result, said) is { } objection) return (null, objection);
+        var galleries = services.For(caller);
+        var before = await galleries.GetAsync(category, stop);
+        if (before.Calibration is null) return (null, "the category's newest version has no thresholds yet");
+        if (before.Images.FirstOrDefault(i => i.Id == scored.Id) is { } known)
+            return (known.Source == photograph.Name ? known.Id.ToString() : null, null);
+        string id = scored.Id.ToString();
+        AddOutcome? outcome = null;
+        string? problem = await ChangeAsync(galleries, before, async () =>
+        {
+            await galleries.AddAsync(category, [photograph], new InlineProgress<AddOutcome>(o => outcome = o), "said to be good");
+            if (outcome?.Problem is { } unusable) throw new SpadeException(SpadeError.InvalidArgument, unusable);
+        }, now => now.Images.Any(i => i.Id == scored.Id)
+            ? galleries.RetireAsync(category, [id], "its feedback waits for an engineer") : ValueTask.FromResult(now), stop);
+        return problem is null ? (id, null) : (null, problem);
+    });
+
+    /// <summary>Retires a normal that feedback added.</summary>
+    /// <exception cref="SpadeException">FailedPrecondition: a threshold would move too far; nothing was changed.</exception>
+    public Task<bool> RemoveAsync(string category, string imageId, string reason, string caller)
+        => recalibration.TryAloneAsync(category, async stop =>
+        {
+            var galleries = services.For(caller);
+            var before = await galleries.GetAsync(category, stop);
+            if (!Has(before)) return false;
+            if (before.Calibration is null)
+                throw new SpadeException(SpadeError.FailedPrecondition,
+                    "the category's newest version has no thresholds yet: try again later");
+            string? problem = await ChangeAsync(galleries, before,
+                async () => await galleries.RetireAsync(category, [imageId], reason),
+                now => Has(now) ? ValueTask.FromResult(now) : galleries.RestoreAsync(category, [imageId], "feedback was not taken back"),
+                stop);
+            return problem is null ? true : throw new SpadeException(SpadeError.FailedPrecondition,
+                $"it is not taken back, because {problem}; an engineer can retire the normal");
+
+            bool Has(GalleryManifest version) => version.Images.Any(i => i.Id.ToString() == imageId);
+        });
+
+    /// <summary>Takes back what a server that ended in the middle of it has left: a photograph that no thresholds were
+    /// learnt for.</summary>
+    public async Task WithdrawAsync(string category, string imageId, string caller)
+    {
+        var galleries = services.For(caller);
+        var now = await galleries.GetAsync(category);
+        if (now.Calibration is not null || now.Images.All(i => i.Id.ToString() != imageId)) return;
+        var scoring = await galleries.FindScoringVersionAsync(category);
+        now = await galleries.RetireAsync(category, [imageId], "its feedback was not checked to the end");
+        if (scoring is not null && now.Calibration is not null) await anchors.KeepAsync(anchors.Of(scoring), now);
+    }
+
+    /// <param name="change">Short, and so not cancelled: whether it was made is known when it ends.</param>
+    /// <returns>Why the change was taken back; null: it was made.</returns>
+    private async Task<string?> ChangeAsync(IGalleryService galleries, GalleryManifest before, Func<Task> change,
+        Func<GalleryManifest, ValueTask<GalleryManifest>> takeBack, CancellationToken stop)
+    {
+        var (category, anchor) = (before.Category, anchors.Of(before));
+        try
+        {
+            await change();
+            var after = await galleries.GetAsync(category, stop);
+            if (after.Calibration is { } known) anchor.Bounds.Check(known);
+            else after = await galleries.CalibrateWithinAsync(category, before.Calibration!.Options.FittedTo(after.Images.Count),
+                anchor.Bounds, stop);
+            await anchors.KeepAsync(anchor, after);
+            return null;
+        }
+        catch (Exception e)
+        {
+            // Whatever it was - thresholds that would move, another change, a full disk - the images are again those of before.
+            var now = await takeBack(await galleries.GetAsync(category));
+            if (now.NeedsCalibration()) now = await galleries.CalibrateAgainAsync(now, before.Calibration!.Options);
+            await anchors.KeepAsync(anchor, now);
+            if (e is SpadeException) return e.Message;
+            throw;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using SpadeCluster.Galleries;
+using SpadeCluster.Scoring;
+using SpadeCluster.Server.Storage;
+
+namespace SpadeCluster.Server.Decisions;
+
+/// <summary>The thresholds that an engineer last stood for.</summary>
+/// <param name="Since">The gallery version that they came with; versions since then differ by operators' feedback only.</param>
+public sealed record ThresholdAnchor(int Since, ThresholdBounds Bounds);
+
+/// <summary>
+/// Which thresholds each version is measured against. A version that operators' feedback made keeps the anchor of the version before it,
+/// so that many small moves cannot add up; every other version is its own.
+/// </summary>
+public sealed class ThresholdAnchors(ServerDatabase database)
+{
+    /// <param name="version">A version with thresholds.</param>
+    public ThresholdAnchor Of(GalleryManifest version) => database.Read(c => c.Query(
+        "SELECT since, theta, review, tau FROM anchors WHERE category = $category AND version = $version",
+        r => new ThresholdAnchor(r.GetInt32(0), new ThresholdBounds(r.GetDouble(1), r.IsDBNull(2) ? null : r.GetDouble(2),
+            r.IsDBNull(3) ? null : r.GetDouble(3), GoodPartRule.ThresholdShare)),
+        ("$category", version.Category), ("$version", version.Version))).SingleOrDefault()
+        ?? new ThresholdAnchor(version.Version, ThresholdBounds.Around(version.Calibration!, GoodPartRule.ThresholdShare));
+
+    /// <summary>Says that a version came from operators' feedback.</summary>
+    public Task KeepAsync(ThresholdAnchor anchor, GalleryManifest version) => database.WriteAsync(c => c.Execute(
+        "INSERT INTO anchors (category, version, since, theta, review, tau) VALUES ($category, $version, $since, $theta, $review, $tau) "
+        + "ON CONFLICT (category, version) DO UPDATE SET since = $since, theta = $theta, review = $review, tau = $tau",
+        ("$category", version.Category), ("$version", version.Version), ("$since", anchor.Since),
+        ("$theta", anchor.Bounds.Theta), ("$review", anchor.Bounds.Review), ("$tau", anchor.Bounds.Tau)));
+}

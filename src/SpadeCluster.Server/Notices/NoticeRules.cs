@@ -1,0 +1,98 @@
+using SpadeCluster.Scoring;
+
+namespace SpadeCluster.Server.Notices;
+
+/// <summary>Which notices follow from what is known of a category. docs/notices.md states each rule and its false-alarm rate.</summary>
+public static class NoticeRules
+{
+    /// <summary>Parts whose scores are compared with the normals'.</summary>
+    public const int DriftParts = 50;
+
+    /// <summary>Normals below which the comparison says nothing.</summary>
+    public const int LeastNormals = 8;
+
+    /// <summary>The rank sum's standard deviations that make a drift: two-sided, a probability of 0.001.</summary>
+    public const double DriftDeviations = 3.2905;
+
+    /// <summary>Parts whose defect rate is compared with that of up to <see cref="RateHistory"/> parts before.</summary>
+    public const int RateParts = 100, RateHistory = 1000;
+
+    /// <summary>The probability, at an unchanged rate, at which a defect rate is out of its band.</summary>
+    public const double RateProbability = 0.001;
+
+    /// <summary>Days for which a reported miss is told.</summary>
+    public const int MissDays = 7;
+
+    public static IReadOnlyList<Notice> Of(CategoryFacts facts)
+    {
+        if (facts.Scoring?.Calibration is not { } c)
+            return [new(facts.Category, NoticeCode.NoThresholds, "No version has thresholds, so that parts get no verdict.",
+                "Add photographs of good parts, or calibrate.")];
+        return [.. new[] { Misses(facts, c), Drift(facts, c), Rate(facts), Suspects(facts), Feedback(facts), Normals(facts, c) }
+            .OfType<Notice>()];
+    }
+
+    private static Notice? Misses(CategoryFacts facts, Calibration c)
+    {
+        // A threshold that has been lowered since catches them.
+        var missed = facts.Missed.Where(m => m.Score <= (c.Review ?? c.Theta)).ToList();
+        if (missed.Count == 0) return null;
+        string ids = string.Join(", ", missed.Take(5).Select(m => m.Id)) + (missed.Count > 5 ? " and others" : "");
+        return new(facts.Category, NoticeCode.MissedDefects,
+            $"{Count(missed.Count, "defect")} that passed as good {(missed.Count == 1 ? "was" : "were")} reported in the last "
+            + $"{MissDays} days: "
+            + $"{(missed.Count == 1 ? "decision" : "decisions")} {ids}.",
+            "Look at them; then lower the threshold on the category's page, or retire normals that look like the defect.");
+    }
+
+    private static Notice? Drift(CategoryFacts facts, Calibration c)
+    {
+        // Both without defects: what passed is compared with the normals that would pass.
+        double[] normals = [.. c.Scores.Where(s => s <= c.Theta)];
+        if (normals.Length < LeastNormals || facts.Passed.Count < DriftParts) return null;
+        double deviations = RankSumTest.Deviations(normals, [.. facts.Passed.Take(DriftParts)]);
+        return Math.Abs(deviations) < DriftDeviations ? null : new(facts.Category, NoticeCode.ScoreDrift,
+            $"The last {DriftParts} parts that passed score {(deviations > 0 ? "higher" : "lower")} than the normals did when the "
+            + "thresholds were learnt.",
+            deviations > 0 ? "Check lighting, focus and position; if the parts are good, add photographs of them to the normals."
+                : "Check lighting and focus: a dark or blurred picture hides defects; if all is well, add photographs of today's parts.");
+    }
+
+    private static Notice? Rate(CategoryFacts facts)
+    {
+        var (recent, before) = (facts.Verdicts.Take(RateParts).ToList(), facts.Verdicts.Skip(RateParts).Take(RateHistory).ToList());
+        if (before.Count < RateParts) return null;
+        int now = recent.Count(d => d), then = before.Count(d => d);
+        if (ExactTest.Probability(now, recent.Count, then, before.Count) >= RateProbability) return null;
+        return new(facts.Category, NoticeCode.DefectRate,
+            $"{Percent(now, recent.Count)} of the last {recent.Count} parts are defects, of the {before.Count} before "
+            + $"{Percent(then, before.Count)}.",
+            "Look at the last defects and at the last good parts: the product has changed, or the camera has.");
+    }
+
+    private static Notice? Suspects(CategoryFacts facts)
+    {
+        int waiting = facts.Suspects;
+        return waiting == 0 ? null : new(facts.Category, NoticeCode.SuspectsWaiting,
+            $"{Count(waiting, "normal")} {(waiting == 1 ? "lies" : "lie")} far outside the others and "
+            + $"{(waiting == 1 ? "does" : "do")} not count in the thresholds.",
+            "An engineer says on the category's page of each that it is good, or retires it.");
+    }
+
+    private static Notice? Feedback(CategoryFacts facts) => facts.Waiting == 0 ? null : new(facts.Category, NoticeCode.FeedbackWaiting,
+        $"{Count(facts.Waiting, "part")} that operators said {(facts.Waiting == 1 ? "is" : "are")} good "
+        + $"{(facts.Waiting == 1 ? "waits" : "wait")} for approval.",
+        "An engineer approves or refuses each on the category's page.");
+
+    private static Notice? Normals(CategoryFacts facts, Calibration c)
+    {
+        int needed = (int)Math.Ceiling(1 / c.Options.Alpha - 1 - 1e-9), missing = needed - c.Scores.Count;
+        return missing <= 0 ? null : new(facts.Category, NoticeCode.TooFewNormals,
+            $"With {c.Scores.Count} normals no threshold can promise {Percent(c.Options.Alpha)} false rejects, only {Percent(c.Rate)}.",
+            $"Add {Count(missing, "photograph")} of good parts, or ask for a higher rate.");
+    }
+
+    private static string Percent(double share, double of = 1) => FormattableString.Invariant($"{100 * share / of:0.##} %");
+
+    private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
+}
