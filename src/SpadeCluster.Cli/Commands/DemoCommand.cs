@@ -48,11 +48,11 @@ internal static class DemoCommand
                 var store = new FileGalleryStore(Path.Combine(folder, "galleries"));
                 if (!isLarge)
                     return (IReadOnlyList<EvaluatedCategory>)[await Evaluator.RunAsync(dataset, store, engines,
-                        new ScoringOptions { Alpha = 0.02 }, progress, cancellation)];
+                        new Recipe("plain", new ScoringOptions { Alpha = 0.02 }), coreset: 1, progress, cancellation)];
                 var tiled = engines.Preparing(m => GeometryOptions.Choose(m, dataset.Train));
-                return [await Evaluator.RunAsync(dataset, store, tiled, ScoringOptions.Default, progress, cancellation),
-                    await Evaluator.RunAsync(dataset with { Name = $"{parts.Name}-whole" }, store, engines, ScoringOptions.Default,
-                        progress,
+                var spade = Recipe.Parse("spade")[0];
+                return [await Evaluator.RunAsync(dataset, store, tiled, spade, coreset: 1, progress, cancellation),
+                    await Evaluator.RunAsync(dataset with { Name = $"{parts.Name}-whole" }, store, engines, spade, coreset: 1, progress,
                         cancellation)];
             });
             string report = Path.Combine(folder, "report.html");

@@ -7,8 +7,6 @@ using SpadeCluster.Cli.Evaluation.Report;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
-using SpadeCluster.Imaging;
-using SpadeCluster.Scoring;
 using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
@@ -24,14 +22,22 @@ internal static class EvaluateCommand
             "Folder in MVTec's layout (train/good, test/<kind>, ground_truth/<kind>/<name>_mask.png), or a folder of such."
         };
         var model = CommonOptions.Model();
-        var protocol = new Option<string>("--protocol")
+        var recipe = new Option<string>("--recipe", "--protocol")
         {
-            Description =
-            "default; plain: distances as they are, conformal thresholds; or paper: shorter side 256, centre crop 224, gate K 50, "
-            + "gallery K 50, kappa 1, gate policy gate; options beside it change what they name.",
-            DefaultValueFactory = _ => "default"
+            Description = Recipe.Description,
+            HelpName = "NAMES",
+            DefaultValueFactory = _ => "spade"
         };
-        protocol.AcceptOnlyFromAmong("default", "plain", "paper");
+        recipe.Validators.Add(result =>
+        {
+            if (Recipe.Problem(result.GetRequiredValue(recipe)) is { } problem) result.AddError(problem);
+        });
+        var coreset = CommonOptions.Bounded(new Option<double>("--coreset")
+        {
+            Description = "Share of the normals' patches that the patchcore recipe keeps.",
+            HelpName = "SHARE",
+            DefaultValueFactory = _ => 1
+        }, 0.0001, 1);
         var output = new Option<string>("--out")
         {
             Description = "Folder for report.html.",
@@ -42,31 +48,28 @@ internal static class EvaluateCommand
         var json = CommonOptions.Json();
         var command = new Command("evaluate",
             "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade "
-            + "evaluate datasets/bottle --gallery-k 31 --json") { dataset, model, protocol, output, json };
+            + "evaluate datasets/bottle --recipe spade,patchcore --json") { dataset, model, recipe, coreset, output, json };
         var extractor = new ExtractorOptions(command);
         var geometry = new GeometryOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            bool paper = parsed.GetValue(protocol) == "paper";
-            var options = method.Read(parsed, parsed.GetValue(protocol) switch
-            {
-                "paper" => new ScoringOptions { GateNeighbours = 50, GatePolicy = GatePolicy.Gate },
-                "plain" => new ScoringOptions(),
-                _ => null,
-            });
+            Recipe[] recipes = [.. Recipe.Parse(parsed.GetRequiredValue(recipe))
+                .Select(r => r with { Options = method.Read(parsed, r.Options) })];
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             var clock = Stopwatch.StartNew();
             var categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
                 var done = new List<EvaluatedCategory>();
-                foreach (var d in datasets)
+                foreach (var r in recipes)
                 {
-                    // The paper's K of 50 on a smaller set means all of it.
-                    var fitted = paper ? options with { GateNeighbours = Math.Min(options.GateNeighbours, d.Train.Count) } : options;
-                    var prepared = engines.Preparing(m => paper ? Preprocessing.Paper.ToString() : geometry.Read(parsed, m, d.Train));
-                    done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, fitted, progress, cancellation));
+                    foreach (var d in datasets)
+                    {
+                        var prepared = engines.Preparing(m => r.Preprocessing?.ToString() ?? geometry.Read(parsed, m, d.Train));
+                        done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, r.FittedTo(d.Train.Count),
+                            parsed.GetValue(coreset), progress, cancellation));
+                    }
                 }
                 return done;
             });
@@ -83,10 +86,18 @@ internal static class EvaluateCommand
 
     public static void Print(EvaluationSummary summary)
     {
+        // One column a data set and recipe; after each recipe's its mean, where there are several data sets.
+        bool several = summary.Recipes.Count > 1;
+        var columns = new List<(string Name, Metrics Metrics)>();
+        foreach (var recipe in summary.Recipes)
+        {
+            var categories = summary.Categories.Where(c => c.Recipe == recipe.Recipe).ToList();
+            columns.AddRange(categories.Select(c => (Named(c.Dataset, recipe), (Metrics)c)));
+            if (categories.Count > 1) columns.Add((Named("mean", recipe), recipe));
+        }
+        string Named(string name, RecipeEvaluation recipe) => several ? $"{name}\n{recipe.Recipe}" : name;
         var table = new Table().Border(TableBorder.Rounded).AddColumn("");
-        foreach (var c in summary.Categories) table.AddColumn(new TableColumn(Markup.Escape(c.Dataset)).RightAligned());
-        bool mean = summary.Categories.Count > 1;
-        if (mean) table.AddColumn(new TableColumn("mean").RightAligned());
+        foreach (var (name, _) in columns) table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());
         Row("image AUROC (score)", m => m.ImageAurocMapTop1);
         Row("image AUROC (map, maximum)", m => m.ImageAurocMapMax);
         Row("image AUROC (gate)", m => m.ImageAurocGate);
@@ -100,24 +111,23 @@ internal static class EvaluateCommand
         Row("the same at the best threshold", m => m.BestMeanErrorRate);
         Row("good images at least reviewed", m => m.ReviewedGoodRate);
         Row("defects passed as good", m => m.PassedDefectRate);
-        Row("seconds per image", m => (m as CategoryEvaluation)?.SecondsPerImage.Total);
+        Row("seconds per image", m => (m as CategoryEvaluation)?.SecondsPerImage.Total ?? (m as RecipeEvaluation)?.SecondsPerImage);
+        Row("seconds to learn", m => m.GallerySeconds + m.CalibrationSeconds, "0.0");
+        Row("MB in memory", m => m.GalleryBytes / 1e6, "0.0");
         AnsiConsole.Write(table);
         foreach (var c in summary.Categories)
         {
+            string name = several ? $"{c.Dataset}, {c.Recipe}" : c.Dataset;
             string few = c.PromisedFalseRejectRate > c.Alpha ? $" (too few normals for {c.Alpha:0.####})" : "";
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{c.Dataset}: {c.Train} normals, {c.Test} test images, model {c.Model}, {c.Fusion}, K {c.GateK}/{c.GalleryK}; theta "
+                $"{name}: {c.Train} normals, {c.Test} test images, model {c.Model}, {c.Method}; theta "
                 + $"aims at {c.Alpha:0.####} false rejects; a conformal threshold promises "
                 + $"{c.PromisedFalseRejectRate:0.####}{few}"));
             foreach (string problem in c.Problems) Console.Error.WriteLine($"spade: {problem}");
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{summary.Seconds:0.0} s; report: {summary.Report}"));
 
-        void Row(string name, Func<Metrics, double?> figure)
-        {
-            var cells = summary.Categories.Select(figure).ToList();
-            if (mean) cells.Add(cells.Average());
-            table.AddRow([name, .. cells.Select(v => v?.ToString("0.0000", CultureInfo.InvariantCulture) ?? "-")]);
-        }
+        void Row(string name, Func<Metrics, double?> figure, string format = "0.0000")
+            => table.AddRow([name, .. columns.Select(c => figure(c.Metrics)?.ToString(format, CultureInfo.InvariantCulture) ?? "-")]);
     }
 }

@@ -1,10 +1,13 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace SpadeCluster.Cli.Evaluation;
 
-/// <summary>One test image, for machines. Distances are squared and unrounded.</summary>
+/// <summary>One test image, for machines. Distances are squared and unrounded; PatchCore's are not squared.</summary>
+/// <param name="Nearest">The nearest normal by the gate; null where a recipe has none.</param>
 internal sealed record ImageEvaluation(
-    string File, string Kind, bool Anomalous, double Gate, double MapMax, double MapTop1, double PredScore, bool PredLabel, string Nearest);
+    string File, string Kind, bool Anomalous, double Gate, double MapMax, double MapTop1, double PredScore, bool PredLabel,
+    string? Nearest);
 
 /// <summary>Mean seconds per test image.</summary>
 internal sealed record StageSeconds(double Prepare, double Extract, double Retrieve, double Match, double Map, double Total);
@@ -50,10 +53,20 @@ internal record Metrics
 
     /// <summary>Share of defective test images that are called good: neither defect nor review.</summary>
     public double? PassedDefectRate { get; init; }
+
+    /// <summary>Seconds to build the gallery (features, and PatchCore's coreset), and to score its normals against each other.</summary>
+    public double? GallerySeconds { get; init; }
+    public double? CalibrationSeconds { get; init; }
+
+    /// <summary>Bytes that searches keep in memory.</summary>
+    public double? GalleryBytes { get; init; }
 }
 
 internal sealed record CategoryEvaluation : Metrics
 {
+    /// <summary>The method: <see cref="Evaluation.Recipe.Names"/>.</summary>
+    public required string Recipe { get; init; }
+
     public required string Dataset { get; init; }
     public required string Model { get; init; }
     public required string Preprocessing { get; init; }
@@ -62,6 +75,16 @@ internal sealed record CategoryEvaluation : Metrics
     public required int GalleryK { get; init; }
     public required int Kappa { get; init; }
     public required string GatePolicy { get; init; }
+
+    /// <summary>Share of the patches that PatchCore kept; null for other recipes.</summary>
+    public double? Coreset { get; init; }
+
+    /// <summary>The method's settings, for people.</summary>
+    [JsonIgnore]
+    public string Method => Coreset is { } share
+        ? string.Create(CultureInfo.InvariantCulture, $"PatchCore, coreset share {share:0.####}")
+        : $"{Fusion}, gate K {GateK}, gallery K {GalleryK}, kappa {Kappa}, gate policy {GatePolicy}";
+
     public required int Train { get; init; }
     public required int Test { get; init; }
     public required double Tau { get; init; }
@@ -72,28 +95,48 @@ internal sealed record CategoryEvaluation : Metrics
     public required double PromisedFalseRejectRate { get; init; }
 
     public required StageSeconds SecondsPerImage { get; init; }
-    public required double GallerySeconds { get; init; }
-    public required double CalibrationSeconds { get; init; }
 
     /// <summary>Files that could not be used, one sentence each.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
     public required IReadOnlyList<ImageEvaluation> Images { get; init; }
 }
 
-/// <summary>What 'evaluate --json' prints: means over categories, then each category.</summary>
+/// <summary>One recipe's means over the categories.</summary>
+internal sealed record RecipeEvaluation : Metrics
+{
+    internal RecipeEvaluation(Metrics means) : base(means) { }
+
+    public required string Recipe { get; init; }
+
+    /// <summary>Mean seconds per test image.</summary>
+    public required double SecondsPerImage { get; init; }
+}
+
+/// <summary>What 'evaluate --json' prints: means over categories by the first recipe, and by each, then each category by each.</summary>
 internal sealed record EvaluationSummary : Metrics
 {
+    private EvaluationSummary(Metrics means) : base(means) { }
+
+    public required IReadOnlyList<RecipeEvaluation> Recipes { get; init; }
     public required IReadOnlyList<CategoryEvaluation> Categories { get; init; }
     public string? Report { get; init; }
     public required double Seconds { get; init; }
 
     public static EvaluationSummary Of(IReadOnlyList<CategoryEvaluation> categories, string? report, double seconds)
     {
-        return new EvaluationSummary
+        RecipeEvaluation[] recipes = [.. categories.GroupBy(c => c.Recipe)
+            .Select(group => new RecipeEvaluation(MeanOf([.. group]))
+            {
+                Recipe = group.Key,
+                SecondsPerImage = group.Average(c => c.SecondsPerImage.Total),
+            })];
+        return new EvaluationSummary(recipes[0]) { Recipes = recipes, Categories = categories, Report = report, Seconds = seconds };
+    }
+
+    private static Metrics MeanOf(IReadOnlyList<CategoryEvaluation> categories)
+    {
+        return new Metrics
         {
-            Categories = categories,
-            Report = report,
-            Seconds = seconds,
             ImageAurocGate = Mean(c => c.ImageAurocGate),
             ImageAurocMapMax = Mean(c => c.ImageAurocMapMax),
             ImageAurocMapTop1 = Mean(c => c.ImageAurocMapTop1),
@@ -107,6 +150,9 @@ internal sealed record EvaluationSummary : Metrics
             BestMeanErrorRate = Mean(c => c.BestMeanErrorRate),
             ReviewedGoodRate = Mean(c => c.ReviewedGoodRate),
             PassedDefectRate = Mean(c => c.PassedDefectRate),
+            GallerySeconds = Mean(c => c.GallerySeconds),
+            CalibrationSeconds = Mean(c => c.CalibrationSeconds),
+            GalleryBytes = Mean(c => c.GalleryBytes),
         };
 
         double? Mean(Func<Metrics, double?> figure) => categories.Average(figure);

@@ -14,7 +14,7 @@ internal sealed record EvaluatedImage(TestImage Test, RgbImage Input, ScoreResul
     public bool Mistaken => PredictedAnomalous != Test.Anomalous;
 }
 
-/// <summary>One category's evaluation, figures and pictures.</summary>
+/// <summary>One category's evaluation by one recipe, figures and pictures.</summary>
 internal sealed record EvaluatedCategory(
     CategoryEvaluation Figures, Calibration Calibration, IReadOnlyList<EvaluatedImage> Images,
     IReadOnlyDictionary<ImageId, string> NormalFiles, IReadOnlyList<(double FalsePositiveRate, double Overlap)> OverlapCurve);

@@ -4,6 +4,7 @@ using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
+using SpadeCluster.Neighbors;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Evaluation;
@@ -12,10 +13,12 @@ namespace SpadeCluster.Cli.Evaluation;
 internal static class Evaluator
 {
     /// <param name="store">Where the gallery goes; the category must not exist there.</param>
-    /// <param name="options">Every image is localised, so that maps can be measured; the gate policy only decides verdicts.</param>
-    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, ScoringOptions options,
-        ProgressReport progress, CancellationToken cancellationToken)
+    /// <param name="recipe">Every image is localised, so that maps can be measured; the gate policy only decides verdicts.</param>
+    /// <param name="coreset">Share of the patches that PatchCore keeps.</param>
+    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, Recipe recipe,
+        double coreset, ProgressReport progress, CancellationToken cancellationToken)
     {
+        var options = recipe.Options;
         var galleries = engines.Galleries(store, Environment.UserName);
         var preprocessing = ((ImagePreparer)engines.Default.Preparer).Preprocessing;
         var problems = new List<string>();
@@ -31,14 +34,19 @@ internal static class Evaluator
             cancellationToken: cancellationToken)
             ?? throw new SpadeException(SpadeError.InvalidArgument,
                 $"none of the normals of '{dataset.Name}' could be used: {problems[0]}");
+        var patchCore = recipe.Name == Recipe.PatchCore
+            ? await PatchCore.BuildAsync(store, engines, manifest, options, coreset, threads: engines.Threads,
+                cancellationToken: cancellationToken) : null;
         double gallerySeconds = clock.Elapsed.TotalSeconds;
 
         clock.Restart();
-        manifest = await galleries.CalibrateAsync(dataset.Name, options,
-            new InlineProgress<int>(done => progress($"{dataset.Name}: calibration", done, manifest.Images.Count)), cancellationToken);
+        var calibrating = new InlineProgress<int>(done => progress($"{dataset.Name}: calibration", done, manifest.Images.Count));
+        manifest = patchCore?.Calibrate(calibrating, cancellationToken)
+            ?? await galleries.CalibrateAsync(dataset.Name, options, calibrating, cancellationToken);
         double calibrationSeconds = clock.Elapsed.TotalSeconds;
 
-        using var scoring = new ScoringService(store, engines, options with { GatePolicy = GatePolicy.Always }, threads: engines.Threads);
+        using var spade = new ScoringService(store, engines, options with { GatePolicy = GatePolicy.Always }, threads: engines.Threads);
+        IScoringService scoring = patchCore is null ? spade : patchCore;
         var images = new List<EvaluatedImage>();
         foreach (var test in dataset.Test)
         {
@@ -61,12 +69,22 @@ internal static class Evaluator
         var (pro, curve) = Overlap(images);
         var figures = Measure(dataset, manifest, options, images, pro) with
         {
+            Recipe = recipe.Name,
+            GalleryBytes = patchCore?.Bytes ?? ResidentBytes(manifest),
             GallerySeconds = gallerySeconds,
             CalibrationSeconds = calibrationSeconds,
             Problems = problems,
         };
+        // PatchCore has no gate and searches the patches of all normals.
+        if (patchCore is not null)
+            figures = figures with { ImageAurocGate = null, GalleryK = manifest.Images.Count, Coreset = coreset };
         return new EvaluatedCategory(figures, manifest.Calibration!, images, manifest.Images.ToDictionary(i => i.Id, i => i.Source), curve);
     }
+
+    /// <summary>What a search keeps in memory: packed pyramids, pooled features, and what is usual.</summary>
+    private static long ResidentBytes(GalleryManifest manifest)
+        => manifest.Images.Count * PixelIndex.MostResidentBytes(manifest.Model.Levels)
+        + ImageIndex.ResidentBytes(manifest.Model.PooledLength, manifest.Images.Count) + (manifest.Calibration?.Usual?.Local.Length ?? 0);
 
     private static bool IsAnomalous(ScoreResult result, ScoringOptions options)
         => result.Anomalous == true && (options.GatePolicy == GatePolicy.Always || result.Flagged == true);
@@ -101,6 +119,7 @@ internal static class Evaluator
         var sources = manifest.Images.ToDictionary(i => i.Id, i => i.Source);
         return new CategoryEvaluation
         {
+            Recipe = "",
             Dataset = dataset.Name,
             Model = manifest.Model.Name,
             Preprocessing = manifest.Preprocessing,
@@ -130,14 +149,12 @@ internal static class Evaluator
             Alpha = options.Alpha,
             PromisedFalseRejectRate = calibration.Rate,
             SecondsPerImage = Seconds(images),
-            GallerySeconds = 0,
-            CalibrationSeconds = 0,
             Problems = [],
             Images = [.. images.Select(i => new ImageEvaluation(
                 Path.GetRelativePath(dataset.Root, i.Test.Path), i.Test.Kind, i.Test.Anomalous, i.Result.GateDistance, i.Result.Map!.Max,
                 i.Score,
                 i.Result.NormalisedScore!.Value, i.PredictedAnomalous,
-                Path.GetRelativePath(dataset.Root, sources[i.Result.Neighbours[0].Id])))],
+                i.Result.Neighbours is [var nearest, ..] ? Path.GetRelativePath(dataset.Root, sources[nearest.Id]) : null))],
         };
     }
 

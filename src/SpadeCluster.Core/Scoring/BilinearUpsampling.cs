@@ -28,7 +28,9 @@ public static class BilinearUpsampling
         }
     }
 
-    private static (int Low, int High, float Fraction) Taps(int i, int from, int to)
+    /// <summary>The two positions of <paramref name="from"/> that position <paramref name="i"/> of <paramref name="to"/>
+    /// lies between.</summary>
+    internal static (int Low, int High, float Fraction) Taps(int i, int from, int to)
     {
         float at = Math.Max((i + 0.5f) * from / to - 0.5f, 0);
         int low = Math.Min((int)at, from - 1);

@@ -51,6 +51,14 @@ public static class Calibrator
                 maps[i] = map.Score;
             }
         }
+        return Estimate(manifest, options, gate, scores, normalised ? maps : null, usual);
+    }
+
+    /// <summary>Thresholds from each normal's score against the others, in the order of the manifest.</summary>
+    /// <param name="maps">Scores of the maps, where they are on another scale than the images' scores; null: they are on the same.</param>
+    internal static Calibration Estimate(GalleryManifest manifest, ScoringOptions options, double[] gate, double[] scores, double[]? maps,
+        UsualDistances? usual)
+    {
         NormalScore[] highest = [.. manifest.Images.Zip(scores, (image, score) => new NormalScore(image.Id, score))
             .OrderByDescending(s => s.Score)];
         double[] ascending = [.. highest.Select(h => h.Score).Reverse()];
@@ -59,14 +67,14 @@ public static class Calibrator
             .Select(pair => new Suspect(pair.First.Image, pair.First.Score, pair.Second.Score,
                 manifest.Accepted.Contains(pair.First.Image)))];
         Array.Sort(gate);
-        Array.Sort(maps);
+        if (maps is not null) Array.Sort(maps);
         return new Calibration
         {
             Options = options,
             Tau = ThresholdEstimate.Of(options.Threshold, gate, options.Alpha),
             Theta = 0,
             // The same share of normals exceeds theta by their map as by their score.
-            MapScale = normalised ? ThresholdEstimate.Of(options.Threshold, ascending,
+            MapScale = maps is not null ? ThresholdEstimate.Of(options.Threshold, ascending,
                 options.Alpha) / Math.Max(ThresholdEstimate.Of(options.Threshold, maps, options.Alpha), 1e-12) : 1,
             Rate = ConformalQuantile.Of(ascending, options.Alpha).Rate,
             GateDistances = gate,

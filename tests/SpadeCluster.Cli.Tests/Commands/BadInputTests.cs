@@ -13,6 +13,9 @@ public class BadInputTests : WorkFolder
     [InlineData("gallery", "add", "c", "x.png", "--threads", "-1")]
     [InlineData("evaluate", "x", "--fusion", "sideways")]
     [InlineData("evaluate", "x", "--alpha", "2")]
+    [InlineData("evaluate", "x", "--recipe", "padim")]
+    [InlineData("evaluate", "x", "--recipe", "spade,spade")]
+    [InlineData("evaluate", "x", "--recipe", "patchcore", "--coreset", "0")]
     [InlineData("model", "import", "vgg", "--weights", "w", "--out", "o")]
     public async Task Usage_errors_exit_with_2(params string[] args)
     {

@@ -17,13 +17,14 @@ internal static class HtmlReport
     public static void Write(string path, IReadOnlyList<EvaluatedCategory> categories)
     {
         var page = new StringBuilder(1 << 20);
-        string title = string.Join(", ", categories.Select(c => c.Figures.Dataset));
+        string title = string.Join(", ", categories.Select(c => c.Figures.Dataset).Distinct());
         page.Append("<!doctype html><html lang='en'><meta charset='utf-8'>")
             .Append("<meta name='viewport' content='width=device-width,initial-scale=1'>")
             .Append($"<title>SpadeCluster - {Html(title)}</title><style>{Style.Css}</style><body><header><h1>{Html(title)}</h1>")
             .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8' ")
             .Append("oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
-        foreach (var category in categories) WriteCategory(page, category);
+        if (categories.Count > 1) RecipeTable.Write(page, [.. categories.Select(c => c.Figures)]);
+        for (int i = 0; i < categories.Count; i++) WriteCategory(page, categories[i], i);
         page.Append("</main></body></html>");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Directory.CreateDirectory(folder);
@@ -32,13 +33,14 @@ internal static class HtmlReport
         File.Move(temporary, path, overwrite: true);
     }
 
-    private static void WriteCategory(StringBuilder page, EvaluatedCategory category)
+    private static void WriteCategory(StringBuilder page, EvaluatedCategory category, int index)
     {
         var f = category.Figures;
         string rate = f.PromisedFalseRejectRate.ToString("0.####", CultureInfo.InvariantCulture);
-        string settings = $"{f.Train} normals, {f.Test} test images; model {f.Model}; {f.Preprocessing}; {f.Fusion}, gate K {f.GateK}, "
-            + $"gallery K {f.GalleryK}, kappa {f.Kappa}, gate policy {f.GatePolicy}; false-reject rate promised {rate}";
-        page.Append($"<section><h2>{Html(f.Dataset)}</h2><p class='settings'>{Html(settings)}</p><div class='figures'>");
+        string settings = $"{f.Train} normals, {f.Test} test images; model {f.Model}; {f.Preprocessing}; {f.Method}; false-reject rate "
+            + $"promised {rate}";
+        page.Append($"<section id='s{index}'><h2>{Html(f.Dataset)}, {f.Recipe}</h2><p class='settings'>{Html(settings)}</p><div "
+            + $"class='figures'>");
         foreach (var (name, value) in new (string, double?)[]
         {
             ("image AUROC", f.ImageAurocMapTop1), ("by gate", f.ImageAurocGate), ("by map maximum", f.ImageAurocMapMax),
@@ -51,7 +53,7 @@ internal static class HtmlReport
         foreach (string problem in f.Problems) page.Append($"<p class='problem'>{Html(problem)}</p>");
         WriteCharts(page, category);
         page.Append("<div class='cards'>");
-        var normals = new NormalPictures(category);
+        var normals = new NormalPictures(category, index);
         foreach (var image in WorstFirst(category)) WriteCard(page, category, image, normals);
         page.Append("</div>").Append(normals.Style).Append("</section>");
     }
@@ -63,15 +65,17 @@ internal static class HtmlReport
             new RankedScores([.. category.Images.Select(i => (float)score(i))], truth).RocCurve();
         double[] Scores(bool anomalous, Func<EvaluatedImage, double> score) =>
             [.. category.Images.Where(i => i.Test.Anomalous == anomalous).Select(score)];
+        bool gated = category.Figures.ImageAurocGate is not null;
+        var curves = new List<(string, IReadOnlyList<(double, double)>)> { ("score", Roc(i => i.Score)) };
+        if (gated) curves.Add(("gate", Roc(i => i.Result.GateDistance)));
         page.Append("<div class='charts'>")
-            .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1,
-                ("map, top 1 %", Roc(i => i.Score)), ("gate", Roc(i => i.Result.GateDistance))))
+            .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1, curves))
             .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", RegionOverlap.Limit,
                 ("PRO", category.OverlapCurve)))
-            .Append(Svg.Histogram("Scores (map, top 1 %)", Scores(false, i => i.Score), Scores(true, i => i.Score),
+            .Append(Svg.Histogram("Scores", Scores(false, i => i.Score), Scores(true, i => i.Score),
                 category.Calibration.Theta, "theta"))
-            .Append(Svg.Histogram("Gate distances", Scores(false, i => i.Result.GateDistance), Scores(true, i => i.Result.GateDistance),
-                category.Calibration.Tau, "tau"))
+            .Append(!gated ? "" : Svg.Histogram("Gate distances", Scores(false, i => i.Result.GateDistance),
+                Scores(true, i => i.Result.GateDistance), category.Calibration.Tau, "tau"))
             .Append("</div><p class='legend'><i class='good'></i> good <i class='defect'></i> defective <i class='truth'></i> true mask "
             + "<i class='found'></i> above theta</p>");
     }
@@ -133,7 +137,8 @@ internal static class HtmlReport
     private static string Html(string text) => WebUtility.HtmlEncode(text);
 
     /// <summary>Each matched normal is embedded once, as a style class, however many images matched it.</summary>
-    private sealed class NormalPictures(EvaluatedCategory category)
+    /// <param name="index">Recipes may prepare one photograph differently.</param>
+    private sealed class NormalPictures(EvaluatedCategory category, int index)
     {
         private readonly Dictionary<ImageId, string> _rules = [];
         private readonly ImagePreparer _preparer = new(Preprocessing.Parse(category.Figures.Preprocessing));
@@ -142,7 +147,7 @@ internal static class HtmlReport
 
         public string ClassOf(ImageId id)
         {
-            string name = $"n{id}";
+            string name = $"n{index}-{id}";
             if (!_rules.ContainsKey(id))
             {
                 string file = category.NormalFiles[id];

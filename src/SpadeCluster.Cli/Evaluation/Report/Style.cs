@@ -25,6 +25,9 @@ internal static class Style
         .threshold{stroke:var(--ink);stroke-dasharray:4 3}
         i{display:inline-block;width:.9em;height:.9em;margin-left:1em;vertical-align:-.1em}i.truth{background:var(--truth)}
         i.found{background:var(--found)}
+        .recipes{border-collapse:collapse;margin-top:1em;font-variant-numeric:tabular-nums}.recipes a{color:inherit}
+        .recipes th{color:var(--dim);font-weight:normal}.recipes th,.recipes td{padding:.3em .8em;border-bottom:1px solid var(--line);
+            text-align:right}.recipes :is(th,td):nth-child(-n+2){text-align:left}
         .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:1em}
         article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}
         article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}
