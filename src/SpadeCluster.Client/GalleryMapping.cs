@@ -22,6 +22,8 @@ internal static class GalleryMapping
         Preprocessing = g.Preprocessing,
         Images = [.. g.Images.Select(ToImage)],
         Shards = g.Shards,
+        Region = g.Region is { } r
+            ? new SpadeCluster.Galleries.Region(r.Source, r.Digest, r.Mask.ToByteArray(), r.Cells.ToByteArray()) : null,
         Calibration = g.Calibration is { } c ? ToCalibration(c) : null,
     };
 
@@ -75,5 +77,6 @@ internal static class GalleryMapping
         ReviewRate = o.ReviewRate > 0 ? o.ReviewRate : null,
         Normalised = o.Normalised,
         Theta = o.Theta > 0 ? o.Theta : null,
+        Window = o.Window > 0 ? o.Window : null,
     };
 }

@@ -83,6 +83,7 @@ internal static class Mapping
             },
             ReviewRate = o.ReviewRate ?? 0,
             Normalised = o.Normalised,
+            Window = o.Window ?? 0,
             Theta = o.Theta ?? 0,
         };
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Spade.V1;
 using SpadeCluster.Galleries;
 using GalleryVersion = SpadeCluster.Galleries.GalleryVersion;
@@ -61,6 +62,15 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
     {
         var request = new AcceptRequest { Category = category, Images = { images }, Reason = reason, Author = author };
         return await CompleteAsync(await client.CallAsync((c, o) => c.AcceptAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> SetRegionAsync(
+        string category, ImageSource? mask, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new SetRegionRequest { Category = category, Reason = reason, Author = author, Calibrate = false };
+        if (mask is not null)
+            (request.Source, request.Mask) = (mask.Name, ByteString.CopyFrom(await mask.ReadAsync(cancellationToken)));
+        return await CompleteAsync(await client.CallAsync((c, o) => c.SetRegionAsync(request, o), cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)

@@ -25,10 +25,12 @@ public sealed record PooledSource(string? Output = null, string? MeanOf = null);
 /// <param name="Aggregate">Each cell of a level becomes the mean over the Aggregate x Aggregate cells around it, those outside
 /// the level left out: locally aware features (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", 2022,
 /// section 3.1). Odd; 1: cells as they are. The pooled feature is taken before.</param>
+/// <param name="LevelScales">What each level's values are multiplied by, so that a level whose values vary most does not decide the sum of
+/// squared distances alone; null: 1. The pooled feature is taken before.</param>
 public sealed record ModelManifest(
     string Name, int InputWidth, int InputHeight, ChannelOrder ChannelOrder, IReadOnlyList<float> Mean, IReadOnlyList<float> Scale,
     IReadOnlyList<string> Levels, PooledSource Pooled, bool WeightChannels, string Sha256, string Licence, string Origin,
-    int Aggregate = 1)
+    int Aggregate = 1, IReadOnlyList<float>? LevelScales = null)
 {
     internal const int LargestInput = 4096;
     public const int LargestAggregate = 15;
@@ -42,6 +44,7 @@ public sealed record ModelManifest(
             Numbers(Mean), Numbers(Scale),
             string.Join(",", Levels), Pooled.Output is null ? $"mean-of:{Pooled.MeanOf}" : $"output:{Pooled.Output}");
         if (Aggregate != 1) canonical += $"\naggregate:{Aggregate}"; // models from before this field keep their digest
+        if (LevelScales is not null) canonical += $"\nlevel-scales:{Numbers(LevelScales)}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)));
     }
 
@@ -61,6 +64,8 @@ public sealed record ModelManifest(
             $"is the mean of '{level}', which is not among the levels");
         if (Aggregate is < 1 or > LargestAggregate || Aggregate % 2 == 0) throw Bad("aggregate",
             $"must be an odd number from 1 to {LargestAggregate}");
+        if (LevelScales is not null && (LevelScales.Count != Levels.Count || !LevelScales.All(s => float.IsFinite(s) && s > 0)))
+            throw Bad("levelScales", "must be a positive number for each level");
         if (Sha256 is not { Length: 64 } || !Sha256.All(char.IsAsciiHexDigit)) throw Bad("sha256", "must be 64 hexadecimal digits");
 
         SpadeException Bad(string field, string problem) => new(SpadeError.InvalidArgument, $"{source}: \"{field}\" {problem}");

@@ -113,6 +113,7 @@ public class ModelFolderTests
                 with { InputWidth = 225 },
             m with { Levels = ["level1", "level2"] }, m with { Pooled = new(MeanOf: "level1") }, m with { Sha256 = new('a', 64) }, m
                 with { Aggregate = 3 },
+            m with { LevelScales = [1, 1, 0.5f] },
         ];
         Assert.Equal(others.Length + 1, others.Select(o => o.FeatureDigest()).Append(digest).Distinct().Count());
         // Galleries from before there was an aggregate know this digest.

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -93,10 +94,26 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
         var spread = await Json(await client.PostAsJsonAsync("/v1/galleries/made/reshard", new { shards = 2 }));
         Assert.Equal(("reshard from 1 to 2", true),
             (spread.GetProperty("reason").GetString(), spread.GetProperty("calibrated").GetBoolean()));
+        // The defect is in the right half.
+        var region = await Json(await client.PutAsync("/v1/galleries/made/region?box=0,0,48,96&photo=96x96&reason=belt", null));
+        Assert.Equal(("inspect the region 0,0,48,96: belt", false),
+            (region.GetProperty("reason").GetString(), region.GetProperty("calibrated").GetBoolean()));
+        byte[] mask = await client.GetByteArrayAsync("/v1/galleries/made/region");
+        Assert.Equal(96, PngSize(mask));
+        await Json(await client.DeleteAsync("/v1/galleries/made/region?reason=whole"));
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/v1/galleries/made/region")).StatusCode);
+        var sent = await Json(await client.PutAsync("/v1/galleries/made/region?reason=again&name=belt.png", ServerFixture.Image(mask)));
+        Assert.Equal("inspect the region belt.png: again", sent.GetProperty("reason").GetString());
+        Assert.Equal(mask, await client.GetByteArrayAsync("/v1/galleries/made/region"));
+        foreach (string wrong in new[] { "box=0,0,48,96&reason=x", "box=0,0,97,96&photo=96x96&reason=x", "box=0,0,48,96&photo=96x96" })
+            Assert.Equal(HttpStatusCode.BadRequest, (await client.PutAsync($"/v1/galleries/made/region?{wrong}", null)).StatusCode);
         string audit = await client.GetStringAsync("/v1/audit");
-        foreach (string action in new[] { "add", "calibrate", "retire", "roll back", "reshard" })
+        foreach (string action in new[] { "add", "calibrate", "retire", "roll back", "reshard", "region" })
             Assert.Contains($"\"action\":\"{action}\",\"subject\":\"made\"", audit, StringComparison.Ordinal);
     }
+
+    /// <summary>The width in a PNG's header.</summary>
+    private static int PngSize(byte[] png) => BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(16));
 
     [Fact]
     public async Task Adding_may_say_why_and_a_file_name_or_the_beginning_of_an_id_names_a_normal()

@@ -35,6 +35,11 @@ public sealed partial class RemoteGalleryTests : IDisposable
             await SameAsync(0, "gallery diff discs 2 8");
             await SameAsync(0, "gallery rollback discs 2 --reason again");
             await SameAsync(0, "gallery reshard discs 2");
+            await SameAsync(0, "gallery region discs 0,0,48,96 --photo good/0.png --reason belt");
+            await SameAsync(0, "gallery show discs");
+            await SameAsync(0, "score --category discs odd");
+            await SameAsync(0, "gallery region discs none --reason whole");
+            await SameAsync(0, "gallery calibrate discs --window 3");
             await SameAsync(0, "gallery history discs");
             await SameAsync(0, "gallery list");
             await SameAsync(0, "score --category discs good odd");

@@ -96,6 +96,11 @@ internal static class BenchCommands
             DefaultValueFactory = _ => "concatenated"
         };
         fusion.AcceptOnlyFromAmong("concatenated", "per-level");
+        var window = CommonOptions.Bounded(new Option<int>("--window")
+        {
+            Description = "Match pixels only within this many cells of the finest level of their own position; 0: anywhere.",
+            HelpName = "RADIUS"
+        }, 0, 10_000);
         var dense = CommonOptions.Bounded(new Option<int>("--dense")
         {
             Description =
@@ -105,12 +110,14 @@ internal static class BenchCommands
         var (model, threads, runs, peer, json) = (CommonOptions.Model(), CommonOptions.Threads(), Runs(5), Peer(), CommonOptions.Json());
         var command = new Command("pixel-search",
             "Time the exact pixel search of one image.\n\nExample: spade bench pixel-search --dataset datasets/bottle --model " +
-            "models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, fusion, threads, runs, dense, peer, json };
+            "models/resnet50 --gallery-k 50 --threads 2") { dataset, model, galleryK, kappa, fusion, window, threads, runs, dense, peer,
+            json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var engines = new Engines(parsed.GetValue(model), new ExtractorSettings(Threads: parsed.GetValue(threads)));
             var options = new PixelSearchOptions(parsed.GetValue(fusion) == "per-level" ? Fusion.PerLevel : Fusion.Concatenated,
-                Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads));
+                Kappa: parsed.GetValue(kappa), Threads: parsed.GetValue(threads),
+                Window: parsed.GetValue(window) is > 0 and var radius ? radius : null);
             var r = await PixelSearchBench.RunAsync(parsed.GetValue(dataset), engines, parsed.GetValue(galleryK), options,
                 parsed.GetValue(runs), parsed.GetValue(dense), parsed.GetValue(peer) is { } c ? new PeerCommand(c) : null, cancellation);
             if (parsed.GetValue(json))

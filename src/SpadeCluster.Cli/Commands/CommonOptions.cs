@@ -167,12 +167,19 @@ internal sealed class MethodOptions
         DefaultValueFactory = _ => Defaults.Normalised,
     };
 
+    private readonly Option<int> _window = CommonOptions.Bounded(new Option<int>("--window")
+    {
+        Description = "Match pixels only within this many cells of the finest level (4 pixels of the model's input) of their own position, "
+            + "for parts that always lie alike; 0: anywhere.",
+        HelpName = "RADIUS",
+    }, 0, 10_000);
+
     public MethodOptions(Command command)
     {
         _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
         _threshold.AcceptOnlyFromAmong("robust", "tail", "conformal");
-        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _tileReach, _normalised, _alpha,
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _window, _tileReach, _normalised, _alpha,
             _threshold,
             _reviewRate, _theta })
             command.Add(option);
@@ -202,6 +209,7 @@ internal sealed class MethodOptions
         if (Given(_levels)) o = o with { Levels = ParseLevels(parsed.GetValue(_levels)!) };
         if (Given(_tileReach)) o = o with { TileReach = ParseReach(parsed.GetValue(_tileReach)!) };
         if (Given(_alpha)) o = o with { Alpha = parsed.GetValue(_alpha) };
+        if (Given(_window)) o = o with { Window = parsed.GetValue(_window) is > 0 and var radius ? radius : null };
         if (Given(_normalised)) o = o with { Normalised = parsed.GetValue(_normalised) };
         if (Given(_threshold)) o = o with { Threshold = Enum.Parse<ThresholdRule>(parsed.GetRequiredValue(_threshold), ignoreCase: true) };
         if (Given(_theta)) o = o with { Theta = parsed.GetValue(_theta) is > 0 and var theta ? theta : null };

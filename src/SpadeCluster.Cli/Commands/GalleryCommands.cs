@@ -18,13 +18,13 @@ internal static class GalleryCommands
     {
         var command = new Command("gallery", "Galleries of normal images, one per product category.")
         {
-            Add(), List(), Show(), Calibrate(), Accept(), Retire(), Verify(),
+            Add(), List(), Show(), Calibrate(), Accept(), Retire(), RegionCommand.Create(), Verify(),
         };
         foreach (var versions in GalleryVersionCommands.All()) command.Add(versions);
         return command;
     }
 
-    private static Argument<string> Category()
+    public static Argument<string> Category()
         => new("CATEGORY") { Description = "Name of the product category: letters, digits, '.', '_' and '-'." };
 
     private static Command Add()
@@ -36,12 +36,17 @@ internal static class GalleryCommands
         {
             Description = "Do not keep a small picture of each image (at most 20 KB).",
         };
+        var region = new Option<string?>("--region")
+        {
+            Description = RegionCommand.What + "; a box is in pixels of the first photograph.",
+            HelpName = "REGION",
+        };
         var noCalibration = CommonOptions.NoCalibration();
         var command = new Command("add",
             "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\n" +
             "Example: spade gallery add bottle photos/good")
         {
-            category, paths, reason, model, noCalibration, noThumbnails, json,
+            category, paths, reason, model, region, noCalibration, noThumbnails, json,
         };
         var extractor = new ExtractorOptions(command);
         var geometry = new GeometryOptions(command);
@@ -55,6 +60,7 @@ internal static class GalleryCommands
                 () => new Engines(parsed.GetValue(model), extractor.Read(parsed)).Preparing(m => geometry.Read(parsed, m, files)),
                 !parsed.GetValue(noThumbnails));
             var service = opened.Service;
+            var mask = parsed.GetValue(region) is { } text ? RegionCommand.Mask(text, files[0]) : null;
             bool exists = (await service.ListAsync(cancellation)).Contains(name, StringComparer.Ordinal);
             var existing = exists ? await service.GetAsync(name, cancellation) : null;
             if (existing is not null) geometry.RefuseOther(parsed, existing, files);
@@ -87,6 +93,8 @@ internal static class GalleryCommands
                     outcomes.Add(o);
                     progress("adding", outcomes.Count, files.Count);
                 }), parsed.GetValue(reason), cancellation);
+                if (current is not null && mask is not null)
+                    current = await service.SetRegionAsync(name, mask, parsed.GetValue(reason) ?? "with the images added", cancellation);
                 if (current is null || parsed.GetValue(noCalibration)) return current;
                 var calibrated = new InlineProgress<int>(done => progress("calibrating", done, current.Images.Count));
                 return await service.CalibrateAgainAsync(current, settings, calibrated, cancellation);
@@ -181,6 +189,9 @@ internal static class GalleryCommands
             }
             Console.WriteLine($"{m.Category} version {m.Version} ({m.Reason}, {m.CreatedAt:u}, {m.CreatedBy})");
             Console.WriteLine($"model {m.Model.Name} (digest {m.Model.Digest[..12]}), {m.Preprocessing}, {m.Images.Count} images");
+            if (m.Region is { } region)
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"inspected: {region.Source} (digest {region.Digest[..12]}), {region.Share:0 %} of the photograph"));
             if (m.Calibration is not null) CalibrationText.Write(m);
             else Console.WriteLine("not calibrated");
             foreach (var i in m.Images) Console.WriteLine($"{i.Id}  {i.AddedAt:u}  {i.Source}");

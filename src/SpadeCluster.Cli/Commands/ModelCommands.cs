@@ -115,7 +115,8 @@ internal static class ModelCommands
         var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate")
         {
             Description =
-            "Average each level over N x N cells (an odd number): locally aware features; 1: as they are.",
+            "Average each level over N x N cells (an odd number): locally aware features, and scale levels where it is known how much; "
+            + "1: as they are.",
             HelpName = "N",
             DefaultValueFactory = _ => 1
         }, 1, ModelManifest.LargestAggregate);

@@ -42,6 +42,15 @@ public sealed record AcceptImages([property: Id(0)] string[] Images, [property: 
         => await service.AcceptAsync(category, Images, Reason, job.Stopping);
 }
 
+/// <param name="Mask">Null: whole photographs.</param>
+[GenerateSerializer, Alias("spade.change.region"), Immutable]
+public sealed record SetRegion([property: Id(0)] string Source, [property: Id(1)] byte[]? Mask, [property: Id(2)] string Reason)
+    : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.SetRegionAsync(category, Mask is null ? null : new ImageSource(Source, Mask), Reason, job.Stopping);
+}
+
 [GenerateSerializer, Alias("spade.change.rollback"), Immutable]
 public sealed record RollBack([property: Id(0)] int Version, [property: Id(1)] string Reason) : CategoryChange
 {

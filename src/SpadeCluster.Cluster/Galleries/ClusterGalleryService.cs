@@ -42,6 +42,13 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
         CancellationToken cancellationToken = default)
         => ChangeAsync(category, new AcceptImages([.. images], reason), null, cancellationToken);
 
+    public async ValueTask<GalleryManifest> SetRegionAsync(string category, ImageSource? mask, string reason,
+        CancellationToken cancellationToken = default)
+    {
+        byte[]? file = mask is null ? null : await mask.ReadAsync(cancellationToken);
+        return await ChangeAsync(category, new SetRegion(mask?.Name ?? "", file, reason), null, cancellationToken);
+    }
+
     public ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Reshard(count), null, cancellationToken);
 

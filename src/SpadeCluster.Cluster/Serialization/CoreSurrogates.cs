@@ -89,13 +89,14 @@ internal struct SearchOptionsSurrogate
     [Id(1)] public int Kappa;
     [Id(2)] public int[]? Levels;
     [Id(3)] public int Threads;
+    [Id(4)] public int? Window;
 }
 
 [RegisterConverter]
 internal sealed class SearchOptionsConverter : IConverter<PixelSearchOptions, SearchOptionsSurrogate>
 {
     public PixelSearchOptions ConvertFromSurrogate(in SearchOptionsSurrogate surrogate) =>
-        new(surrogate.Fusion, surrogate.Kappa, surrogate.Levels, surrogate.Threads);
+        new(surrogate.Fusion, surrogate.Kappa, surrogate.Levels, surrogate.Threads, surrogate.Window);
 
     public SearchOptionsSurrogate ConvertToSurrogate(in PixelSearchOptions value)
         => new()
@@ -103,7 +104,8 @@ internal sealed class SearchOptionsConverter : IConverter<PixelSearchOptions, Se
             Fusion = value.Fusion,
             Kappa = value.Kappa,
             Levels = value.Levels is null ? null : [.. value.Levels],
-            Threads = value.Threads
+            Threads = value.Threads,
+            Window = value.Window,
         };
 }
 
@@ -153,6 +155,7 @@ internal struct ScoringOptionsSurrogate
     [Id(10)] public double? ReviewRate;
     [Id(11)] public bool Normalised;
     [Id(12)] public double? Theta;
+    [Id(13)] public int? Window;
 }
 
 [RegisterConverter]
@@ -173,6 +176,7 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         ReviewRate = s.ReviewRate,
         Normalised = s.Normalised,
         Theta = s.Theta,
+        Window = s.Window,
     };
 
     public ScoringOptionsSurrogate ConvertToSurrogate(in ScoringOptions o) => new()
@@ -190,6 +194,7 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         ReviewRate = o.ReviewRate,
         Normalised = o.Normalised,
         Theta = o.Theta,
+        Window = o.Window,
     };
 }
 

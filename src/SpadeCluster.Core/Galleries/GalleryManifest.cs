@@ -40,6 +40,9 @@ public sealed record GalleryManifest
     /// <summary>Null where the model's squared differences all weigh 1.</summary>
     public FeatureWeights? Weights { get; init; }
 
+    /// <summary>The part of the photographs that is inspected; null: all of them.</summary>
+    public Region? Region { get; init; }
+
     /// <summary>Parts in which a cluster holds the gallery, images assigned by <see cref="ShardMap"/>. Changes no score.</summary>
     public int Shards { get; init; } = 1;
 

@@ -291,12 +291,13 @@ public sealed partial class GalleryService(
             Images = ordered,
             Accepted = [.. (current?.Accepted ?? []).Intersect(ordered.Select(i => i.Id))],
             Weights = weights,
+            Region = current?.Region,
             Shards = current?.Shards ?? shards,
         };
     }
 
     /// <summary>Publishes a version whose images an older one may have had: its thresholds still hold, since they depend on the
-    /// images alone. So a change that undoes a bad one counts at once.</summary>
+    /// images and the region alone. So a change that undoes a bad one counts at once.</summary>
     private async ValueTask<GalleryManifest> PublishWithKnownThresholdsAsync(GalleryManifest next, CancellationToken cancellationToken)
     {
         var history = next.Calibration is null ? await HistoryAsync(next.Category, cancellationToken) : [];
@@ -305,7 +306,8 @@ public sealed partial class GalleryService(
                 .Reverse())
         {
             var older = await store.ReadVersionAsync(next.Category, known.Version, cancellationToken);
-            if (older.Images.Select(i => i.Id).SequenceEqual(next.Images.Select(i => i.Id)))
+            if (older.Region?.Digest == next.Region?.Digest
+                && older.Images.Select(i => i.Id).SequenceEqual(next.Images.Select(i => i.Id)))
                 return await PublishAsync(next with { Calibration = older.Calibration }, cancellationToken);
         }
         return await PublishAsync(next, cancellationToken);

@@ -168,7 +168,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
         }
-        var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
+        var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels, _manifest.Region?.Cells), sample);
         // Every image of a model takes the same room.
         int capacity = (int)Math.Clamp(room / index.Pack(sample[0]).ResidentBytes, 1, _ids.Length);
         var discarded = new ConcurrentStack<FeaturePyramid>(sample.Take(capacity));

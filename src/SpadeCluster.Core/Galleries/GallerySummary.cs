@@ -35,6 +35,10 @@ public sealed record SuspectRow(string ImageId, string Source, double RawScore, 
     }
 }
 
+/// <summary>The part of the photographs that is inspected.</summary>
+/// <param name="Share">Of the cells.</param>
+public sealed record RegionRow(string Source, string Digest, double Share);
+
 public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
 
 /// <summary>A category with its thresholds and images.</summary>
@@ -44,11 +48,12 @@ public sealed record GalleryImageRow(string ImageId, string Source, string Sha25
 public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate,
     ScoringOptions? Options, IReadOnlyList<GalleryImageRow> Images,
     double? PromisedTheta, double? Review, RateInterval? EstimatedFalseRejectRate, IReadOnlyList<SuspectRow> Suspects,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NormalScoreRow>? HighestNormals = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NormalScoreRow>? HighestNormals = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RegionRow? Region = null)
 {
     public static GalleryDetails Of(GalleryManifest m) => new(
         GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
         [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))],
         m.Calibration?.PromisedTheta, m.Calibration?.Review, m.Calibration?.EstimatedRate, SuspectRow.Of(m),
-            NormalScoreRow.Of(m));
+            NormalScoreRow.Of(m), m.Region is { } r ? new RegionRow(r.Source, r.Digest, r.Share) : null);
 }

@@ -56,6 +56,14 @@ public interface IGalleryService : IGalleryReader
     ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default);
 
+    /// <summary>Says which part of the photographs is inspected, as a version without thresholds.</summary>
+    /// <param name="mask">An image of the photographs' proportions, white inside; null: whole photographs.</param>
+    /// <returns>The version that is current now: unchanged where it has this region already.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: no reason, no image, too large a file, or nothing inside.
+    /// NotFound: no such category.</exception>
+    ValueTask<GalleryManifest> SetRegionAsync(string category, ImageSource? mask, string reason,
+        CancellationToken cancellationToken = default);
+
     /// <summary>Publishes the current version in another number of shards, for clusters. Changes no score; unchanged where
     /// the gallery has that many already.</summary>
     ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);

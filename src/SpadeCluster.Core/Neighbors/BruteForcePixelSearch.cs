@@ -11,21 +11,24 @@ internal static class BruteForcePixelSearch
     {
         int[] levels = [.. options.Levels ?? Enumerable.Range(0, space.Shapes.Count)];
         return options.Fusion == Fusion.Concatenated
-            ? [SearchGrid(space, query, gallery, options.Kappa, levels)]
-            : [.. levels.Select(l => SearchGrid(space, query, gallery, options.Kappa, [l]))];
+            ? [SearchGrid(space, query, gallery, options, levels)]
+            : [.. levels.Select(l => SearchGrid(space, query, gallery, options, [l]))];
     }
 
     private static PixelMatches SearchGrid(PixelSpace space, FeaturePyramid query,
-        IReadOnlyList<(int Position, FeaturePyramid Features)> gallery, int kappa, int[] levels)
+        IReadOnlyList<(int Position, FeaturePyramid Features)> gallery, PixelSearchOptions options, int[] levels)
     {
         var grid = space.Shapes[levels[0]];
-        var matches = new PixelMatches(grid.Height, grid.Width, kappa);
+        var matches = new PixelMatches(grid.Height, grid.Width, options.Kappa);
+        bool[] inside = space.Inside(levels[0]);
         foreach (var (position, image) in gallery)
         {
             for (int p = 0; p < grid.Cells; p++)
             {
                 for (int g = 0; g < grid.Cells; g++)
                 {
+                    if (!inside[p] || !inside[g] || !Near(p / grid.Width - g / grid.Width, grid.Height, space.Shapes[0].Height)
+                        || !Near(p % grid.Width - g % grid.Width, grid.Width, space.Shapes[0].Width)) continue;
                     // Coarse levels first, so that every search adds the levels in the same order.
                     float sum = 0;
                     for (int l = levels.Length - 1; l >= 0; l--)
@@ -37,6 +40,8 @@ internal static class BruteForcePixelSearch
             }
         }
         return matches;
+
+        bool Near(int cells, int size, int finest) => options.Window is not { } radius || Math.Abs(cells) * finest <= radius * size;
     }
 
     private static float[] Cell(FeaturePyramid pyramid, int level, LevelShape grid, int cell)

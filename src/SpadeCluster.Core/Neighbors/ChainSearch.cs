@@ -25,7 +25,8 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
     private readonly int _stride = (chain.Depths[0].Slots + RootKernel.Group - 1) / RootKernel.Group * RootKernel.Group;
 
     /// <param name="images">Ascending by position.</param>
-    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense,
+    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, PixelSearchOptions options, int threads,
+        bool dense,
         CancellationToken cancellationToken, SearchStatistics? statistics)
     {
         var grid = chain.Depths[chain.Finest].Shape;
@@ -33,10 +34,13 @@ internal sealed unsafe class ChainSearch(PixelIndex index, LevelChain chain)
         scratch.Query.Prepare(query, threads, cancellationToken);
         Array.Fill(scratch.Shared, float.PositiveInfinity);
         scratch.EnsureWorkers(threads);
+        int kappa = options.Kappa;
         var run = new Run(scratch, new PixelMatches[threads], threads, kappa, dense, cancellationToken);
+        var window = options.Window is { } radius ? new SearchWindow(chain, index.Space.Shapes[0], radius) : null;
+        var root = window?.Root(_stride);
         for (int t = 0; t < threads; t++)
         {
-            scratch.Workers[t].Start(scratch.Shared, dense);
+            scratch.Workers[t].Start(scratch.Shared, dense, window, root);
             run.Found[t] = new PixelMatches(grid.Height, grid.Width, kappa);
         }
 

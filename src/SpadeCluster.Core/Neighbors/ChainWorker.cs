@@ -26,6 +26,8 @@ internal sealed unsafe class ChainWorker
     private readonly SearchCounts[] _counts;
     private readonly LevelTile _tile;
     private bool _dense;
+    private SearchWindow? _window;
+    private (float[] Penalties, (int First, int Last)[] Met)? _root;
     private PackedPyramid _image = null!;
 
     public ChainWorker(PixelIndex index, LevelChain chain, PreparedQuery query)
@@ -45,9 +47,11 @@ internal sealed unsafe class ChainWorker
 
     /// <param name="shared">[finest slot]: upper bounds of the final distances, shared by all threads.</param>
     /// <param name="dense">Bound every pair in all channels, as if nothing could be pruned.</param>
-    public void Start(float[] shared, bool dense)
+    /// <param name="window">Which pairs may meet; null: all.</param>
+    /// <param name="root">The window at the root.</param>
+    public void Start(float[] shared, bool dense, SearchWindow? window, (float[] Penalties, (int First, int Last)[] Met)? root)
     {
-        _dense = dense;
+        (_dense, _window, _root) = (dense, window, root);
         _evaluation.Start(shared);
         Array.Clear(_counts);
     }
@@ -63,11 +67,29 @@ internal sealed unsafe class ChainWorker
     public int BoundTile(int first, float* bounds)
     {
         int stride = _query.RootGroups * RootKernel.Group;
+        if (_root is not null)
+            new Span<float>(bounds, Math.Min(RootKernel.TileRows, _chain.Depths[0].Slots - first) * stride).Fill(float.PositiveInfinity);
         _counts[0].Bytes += _tile.Load(_image.Features, first);
-        _counts[0].Bounded += (long)_tile.Count * _chain.Depths[0].Slots;
-        RootKernel.Bound(_query.RootCodes, _query.RootTerms, _query.RootTerms + stride, _query.RootGroups,
-            _tile.Rows, _tile.Terms, _tile.Count, _chain.Depths[0].RowLength / 2, bounds, stride, _path);
+        var (from, to) = Groups(first);
+        int slot = from * RootKernel.Group, length = _chain.Depths[0].RowLength;
+        if (to <= from) return _tile.Count;
+        _counts[0].Bounded += (long)_tile.Count * (Math.Min(to * RootKernel.Group, _chain.Depths[0].Slots) - slot);
+        RootKernel.Bound(_query.RootCodes + (long)slot * length, _query.RootTerms + slot, _query.RootTerms + stride + slot, to - from,
+            _tile.Rows, _tile.Terms, _tile.Count, length / 2, bounds + slot, stride, _path);
+        if (_root is { Penalties: var penalties })
+            for (int r = 0; r < _tile.Count; r++)
+                for (int p = slot; p < to * RootKernel.Group; p++) bounds[r * stride + p] += penalties[(first + r) * stride + p];
         return _tile.Count;
+    }
+
+    /// <summary>The groups of query slots that the tile from <paramref name="first"/> on may meet.</summary>
+    private (int From, int To) Groups(int first)
+    {
+        if (_root is not { Met: var met }) return (0, _query.RootGroups);
+        var (low, high) = (int.MaxValue, -1);
+        for (int slot = first; slot < first + _tile.Count; slot++)
+            (low, high) = (Math.Min(low, met[slot].First), Math.Max(high, met[slot].Last));
+        return (low / RootKernel.Group, high / RootKernel.Group + 1);
     }
 
     /// <summary>Visits a gallery root slot with every query root slot whose bound is below its limit.</summary>
@@ -83,6 +105,8 @@ internal sealed unsafe class ChainWorker
             for (; live != 0; live &= live - 1)
             {
                 int slot = p + BitOperations.TrailingZeroCount(live);
+                // Outside the search window.
+                if (float.IsPositiveInfinity(bounds[slot])) continue;
                 (list.Slots[n], list.Sums[n]) = (slot, bounds[slot]);
                 n++;
             }
@@ -147,7 +171,7 @@ internal sealed unsafe class ChainWorker
             }
             for (int j = 0; j < 4; j++)
             {
-                int count = Collect(list, children, live, j);
+                int count = Collect(list, children, live, 4 * quad + j);
                 if (count > 0) Enter(depth + 1, 4 * quad + j, count, sketched);
             }
         }
@@ -190,9 +214,10 @@ internal sealed unsafe class ChainWorker
         return lanes >= DenseLanes * live;
     }
 
-    /// <summary>The live pairs of gallery slot <paramref name="j"/> of the quad, as the list of the next depth.</summary>
-    private int Collect(CandidateList list, CandidateList children, int live, int j)
+    /// <summary>The live pairs of a gallery slot of the quad, as the list of the next depth.</summary>
+    private int Collect(CandidateList list, CandidateList children, int live, int gallerySlot)
     {
+        int j = gallerySlot % 4;
         float* limits = Limits.At(children.Depth);
         int count = 0;
         for (int e = 0; e < live; e++)
@@ -202,6 +227,7 @@ internal sealed unsafe class ChainWorker
             {
                 int i = BitOperations.TrailingZeroCount(row), slot = 4 * children.Quads[e] + i;
                 float sum = coarse + children.Bounds[16 * children.Entries[e] + 4 * j + i];
+                if (_window?.Allows(children.Depth, gallerySlot, slot) == false) continue;
                 if (!(sum >= limits[slot]) || _dense) children.Set(count++, slot, sum, children.Parents[e]);
             }
         }

@@ -15,7 +15,7 @@ internal sealed class LevelChain
         {
             int level = levels[levels.Count - 1 - d];
             int fan = d == 0 || order is null ? 0 : order.Fan(level, levels[levels.Count - d]);
-            int[] cells = order?.Cells(level) ?? [.. Enumerable.Range(0, space.Shapes[level].Cells)];
+            int[] cells = order?.Cells(level) ?? NestedOrder.Within(space, level);
             Depths[d] = new Depth(level, space.Shapes[level], cells, fan / 4);
         }
     }

@@ -18,7 +18,8 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
     private readonly int _tiles = (chain.Depths[0].Slots + RootKernel.TileRows - 1) / RootKernel.TileRows;
 
     /// <param name="images">Ascending by position.</param>
-    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, int kappa, int threads, bool dense,
+    public PixelMatches Search(FeaturePyramid query, (int Position, PackedPyramid Image)[] images, PixelSearchOptions options, int threads,
+        bool dense,
         CancellationToken cancellationToken, SearchStatistics? statistics)
     {
         if (!_pool.TryPop(out var scratch)) scratch = new Scratch(new LevelQuery(index, _depth), new float[_depth.Slots], []);
@@ -26,13 +27,15 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
         Array.Fill(scratch.Shared, float.PositiveInfinity);
         while (scratch.Workers.Count < threads) scratch.Workers.Add(new LevelWorker(index, chain, scratch.Query));
         var found = new PixelMatches[threads];
+        var window = options.Window is { } radius ? new SearchWindow(chain, index.Space.Shapes[0], radius) : null;
         for (int t = 0; t < threads; t++)
         {
-            scratch.Workers[t].Start(scratch.Shared, dense);
-            found[t] = new PixelMatches(_depth.Shape.Height, _depth.Shape.Width, kappa);
+            scratch.Workers[t].Start(scratch.Shared, dense, window);
+            found[t] = new PixelMatches(_depth.Shape.Height, _depth.Shape.Width, options.Kappa);
         }
 
-        if (!dense && images.Length > 0 && index.Projections[_depth.Level] is not null)
+        // The pair of smallest bound may lie outside a window, and a window leaves little to prune.
+        if (!dense && window is null && images.Length > 0 && index.Projections[_depth.Level] is not null)
             LearnLimits(scratch, images[images.Length / 2].Image, found, cancellationToken);
         int parts = threads == 1 ? 1 : Math.Clamp((ItemsPerThread * threads + images.Length - 1) / Math.Max(images.Length, 1), 1, _tiles);
         WorkSharing.Run(threads, images.Length * parts, cancellationToken, (t, item) =>

@@ -26,6 +26,7 @@ internal sealed unsafe class LevelWorker
     private readonly AlignedBuffer<uint> _live;
     private readonly SearchCounts[] _counts = new SearchCounts[1];
     private readonly Limits _limits;
+    private SearchWindow? _window;
     /// <summary>How many of the next tiles skip the projections.</summary>
     private int _direct;
     private PackedPyramid _image = null!;
@@ -49,8 +50,10 @@ internal sealed unsafe class LevelWorker
 
     /// <param name="shared">[slot]: upper bounds of the final distances, shared by all threads.</param>
     /// <param name="dense">Bound every pair in all channels, as if nothing could be pruned.</param>
-    public void Start(float[] shared, bool dense)
+    /// <param name="window">Which pairs may meet; null: all.</param>
+    public void Start(float[] shared, bool dense, SearchWindow? window)
     {
+        _window = window;
         (_shared, _direct) = (shared, dense || _index.Projections[_depth.Level] is null ? int.MaxValue : 0);
         Array.Clear(_counts);
     }
@@ -72,6 +75,7 @@ internal sealed unsafe class LevelWorker
         for (int group = 0; group < groups; group += 2)
         {
             int width = Math.Min(2, groups - group);
+            if (_window?.MayMeet(first / RootKernel.TileRows, group / 2) == false) continue;
             int live = Below(projecting, group, width);
             if (projecting && live * DenseShare > _tile.Count * width * RootKernel.Group)
             {
@@ -141,9 +145,13 @@ internal sealed unsafe class LevelWorker
         for (int r = 0; r < _tile.Count; r++)
         {
             if (_depth.Cells[first + r] < 0) continue;
-            for (uint live = _live.Pointer[r]; live != 0; live &= live - 1, queued++)
-                (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) =
-                    (r, group * RootKernel.Group + BitOperations.TrailingZeroCount(live));
+            for (uint live = _live.Pointer[r]; live != 0; live &= live - 1)
+            {
+                int slot = group * RootKernel.Group + BitOperations.TrailingZeroCount(live);
+                if (_window?.Allows(0, first + r, slot) == false) continue;
+                (_queue.Pointer[2 * queued], _queue.Pointer[2 * queued + 1]) = (r, slot);
+                queued++;
+            }
         }
         return queued;
     }

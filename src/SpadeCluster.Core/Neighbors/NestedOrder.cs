@@ -1,5 +1,3 @@
-using SpadeCluster.Features;
-
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
@@ -16,8 +14,9 @@ internal sealed class NestedOrder
     private NestedOrder(int[][] cells, int[] fan) => (_cells, _fan) = (cells, fan);
 
     /// <summary>Null when some level's grid does not divide the next finer one.</summary>
-    public static NestedOrder? TryCreate(IReadOnlyList<LevelShape> shapes)
+    public static NestedOrder? TryCreate(PixelSpace space)
     {
+        var shapes = space.Shapes;
         var cells = new int[shapes.Count][];
         int[] fan = new int[shapes.Count];
         for (int level = shapes.Count - 1; level >= 0; level--)
@@ -25,25 +24,29 @@ internal sealed class NestedOrder
             var s = shapes[level];
             if (level == shapes.Count - 1)
             {
-                cells[level] = [.. Enumerable.Range(0, s.Cells)];
+                cells[level] = Within(space, level);
                 continue;
             }
             var parent = shapes[level + 1];
             if (s.Height % parent.Height != 0 || s.Width % parent.Width != 0) return null;
             int fy = s.Height / parent.Height, fx = s.Width / parent.Width;
             fan[level] = (fy * fx + 3) / 4 * 4;
-            int[] slots = new int[cells[level + 1].Length * fan[level]];
+            int[] within = Within(space, level), slots = new int[cells[level + 1].Length * fan[level]];
             Array.Fill(slots, -1);
             for (int p = 0; p < cells[level + 1].Length; p++)
             {
                 if (cells[level + 1][p] is var cell and >= 0)
                     for (int c = 0; c < fy * fx; c++)
-                        slots[p * fan[level] + c] = (cell / parent.Width * fy + c / fx) * s.Width + cell % parent.Width * fx + c % fx;
+                        slots[p * fan[level] + c] =
+                            within[(cell / parent.Width * fy + c / fx) * s.Width + cell % parent.Width * fx + c % fx];
             }
             cells[level] = slots;
         }
         return new NestedOrder(cells, fan);
     }
+
+    /// <summary>[cell]: the cell itself, or -1 outside the region: its slot is empty then.</summary>
+    public static int[] Within(PixelSpace space, int level) => [.. space.Inside(level).Select((inside, cell) => inside ? cell : -1)];
 
     /// <summary>[slot]: the cell y * Width + x of <paramref name="level"/>, or -1 for an empty slot.</summary>
     public int[] Cells(int level) => _cells[level];

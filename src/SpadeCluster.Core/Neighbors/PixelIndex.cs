@@ -38,7 +38,7 @@ public sealed unsafe class PixelIndex
             sample = [.. Enumerable.Range(0, MaximumSample).Select(i => sample[(int)((long)i * sample.Count / MaximumSample)])];
         int levels = space.Shapes.Count;
         _losses = [.. space.Shapes.Select(s => CentredRows.Loss(s.Channels))];
-        _order = NestedOrder.TryCreate(space.Shapes);
+        _order = NestedOrder.TryCreate(space);
         (_means, _rootWeights) = (new AlignedBuffer<float>[levels], new AlignedBuffer<float>?[levels]);
         (Weights, Sketches, Projections) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels], new LevelProjection?[levels]);
         for (int level = 0; level < levels; level++)
@@ -77,7 +77,7 @@ public sealed unsafe class PixelIndex
     public static long MostResidentBytes(IReadOnlyList<LevelShape> shapes)
     {
         long bytes = shapes.Sum(s => 2L * s.Length);
-        var order = NestedOrder.TryCreate(shapes);
+        var order = NestedOrder.TryCreate(new PixelSpace(shapes));
         for (int level = 0; level < shapes.Count - 1 && order is not null; level++)
             bytes += order.Cells(level).LongLength
                 * (LevelSketch.CodeLength(Math.Min(Directions(level, shapes.Count), shapes[level].Channels)) + 2);
@@ -141,6 +141,7 @@ public sealed unsafe class PixelIndex
             || levels.Zip(levels.Skip(1)).Any(p => p.First >= p.Second))
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"levels must be ascending indices from 0 to {Space.Shapes.Count - 1}, at least one");
+        if (options.Window < 0) throw new SpadeException(SpadeError.InvalidArgument, "the search window must be at least 0");
         if (options.Kappa < 1) throw new SpadeException(SpadeError.InvalidArgument, "kappa must be at least 1");
         var images = gallery.OrderBy(g => g.Position).ToArray();
         foreach (var (_, image) in images)
@@ -152,10 +153,10 @@ public sealed unsafe class PixelIndex
         int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
         return [.. chains.Select(chain =>
             chain.Length == 1 ? _levels.GetOrAdd(chain[0], level => new LevelSearch(this, new LevelChain(Space, _order, [level])))
-                .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics)
-            : _order is null ? UnnestedSearch.Search(this, chain, query, images, options.Kappa, threads, cancellationToken)
+                .Search(query, images, options, threads, dense, cancellationToken, statistics)
+            : _order is null ? UnnestedSearch.Search(this, chain, query, images, options, threads, cancellationToken)
             : _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, new LevelChain(Space, _order, chain)))
-                .Search(query, images, options.Kappa, threads, dense, cancellationToken, statistics))];
+                .Search(query, images, options, threads, dense, cancellationToken, statistics))];
     }
 
     /// <summary>Centres and rounds one widened row of a depth; returns its term and factor.</summary>

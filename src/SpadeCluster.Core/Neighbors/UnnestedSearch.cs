@@ -10,26 +10,28 @@ internal static unsafe class UnnestedSearch
 {
     /// <param name="levels">Ascending: finest first.</param>
     public static PixelMatches Search(PixelIndex index, int[] levels, FeaturePyramid query, (int Position, PackedPyramid Image)[] images,
-        int kappa, int threads, CancellationToken cancellationToken)
+        PixelSearchOptions options, int threads, CancellationToken cancellationToken)
     {
         var chain = new LevelChain(index.Space, null, levels);
         var grid = chain.Depths[chain.Finest].Shape;
         var found = new PixelMatches[threads];
-        for (int t = 0; t < threads; t++) found[t] = new PixelMatches(grid.Height, grid.Width, kappa);
+        for (int t = 0; t < threads; t++) found[t] = new PixelMatches(grid.Height, grid.Width, options.Kappa);
+        var window = options.Window is { } radius ? new SearchWindow(chain, index.Space.Shapes[0], radius) : null;
         AlignedBuffer<float>[] queryRows = [.. chain.Depths.Select(d => Widen(query, d))];
         WorkSharing.Run(threads, images.Length, cancellationToken, (t, i) =>
         {
             var (position, image) = images[i];
             float[]?[] coarse = [.. chain.Depths.Take(chain.Finest)
                 .Select((d, k) => AllPairs(index, d, queryRows[k].Pointer, image.Features, cancellationToken))];
-            SearchImage(index, chain, coarse, queryRows[^1].Pointer, image.Features, position, found[t], cancellationToken);
+            SearchImage(index, chain, window, coarse, queryRows[^1].Pointer, image.Features, position, found[t], cancellationToken);
         });
         for (int t = 1; t < threads; t++) found[0].Merge(found[t]);
         GC.KeepAlive(queryRows);
         return found[0];
     }
 
-    private static void SearchImage(PixelIndex index, LevelChain chain, float[]?[] coarse, float* queryRows, FeaturePyramid image,
+    private static void SearchImage(PixelIndex index, LevelChain chain, SearchWindow? window, float[]?[] coarse, float* queryRows,
+        FeaturePyramid image,
         int position, PixelMatches found, CancellationToken cancellationToken)
     {
         var finest = chain.Depths[^1];
@@ -40,8 +42,10 @@ internal static unsafe class UnnestedSearch
         for (int p = 0; p < grid.Cells; p++)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (finest.Cells[p] < 0) continue;
             for (int g = 0; g < grid.Cells; g++)
             {
+                if (finest.Cells[g] < 0 || window?.Allows(chain.Finest, g, p) == false) continue;
                 float sum = 0;
                 for (int d = 0; d < coarse.Length; d++) sum += coarse[d]![cells[d][p] * chain.Depths[d].Shape.Cells + cells[d][g]];
                 if (sum > found.Distances[(p + 1) * found.Kappa - 1]) continue;

@@ -11,7 +11,7 @@ public sealed class AnomalyMap
     /// that a small defect on a large part counts as much as one on a small part.</summary>
     public const double ScoreShare = 0.01;
 
-    /// <param name="pixels">Pixels of one tile, as far as the photograph covers it; null: as many as there are values.</param>
+    /// <param name="pixels">Pixels of one tile, as far as the photograph and the region of interest cover it; null: as many as there are values.</param>
     internal AnomalyMap(int width, int height, float[] values, int? pixels = null)
     {
         (Width, Height, Values, Pixels) = (width, height, values, pixels ?? values.Length);
@@ -44,13 +44,12 @@ public sealed class AnomalyMap
     }
 
     /// <summary>One map of all tiles: blended, enlarged to the input, cut to what the photograph covers, and smoothed as a whole.</summary>
-    /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell.</param>
+    /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell; NaN outside the region of interest, where the map is 0.</param>
     internal static AnomalyMap From(IReadOnlyList<float[]> cells, int gridHeight, int gridWidth, TileGrid tiles, TileFrame frame,
         GaussianFilter smoothing)
     {
         var (blended, rows, columns) = tiles.Blend(cells, gridHeight, gridWidth);
-        var values = new float[tiles.Height * tiles.Width];
-        BilinearUpsampling.Resize(blended, rows, columns, values, tiles.Height, tiles.Width);
+        float[] values = RegionOfInterest.Enlarge(blended, rows, columns, tiles.Height, tiles.Width);
         if (frame != new TileFrame(0, 0, tiles.Width, tiles.Height))
         {
             var covered = new float[frame.Height * frame.Width];
@@ -58,8 +57,8 @@ public sealed class AnomalyMap
                 values.AsSpan((frame.Y + y) * tiles.Width + frame.X, frame.Width).CopyTo(covered.AsSpan(y * frame.Width));
             values = covered;
         }
-        smoothing.Apply(values, frame.Height, frame.Width);
-        double covers = (double)values.Length / (tiles.Width * tiles.Height);
+        RegionOfInterest.Smooth(values, frame.Height, frame.Width, smoothing);
+        double covers = (double)RegionOfInterest.Close(values) / (tiles.Width * tiles.Height);
         return new AnomalyMap(frame.Width, frame.Height, values, (int)Math.Ceiling(covers * tiles.TileWidth * tiles.TileHeight));
     }
 
@@ -68,10 +67,14 @@ public sealed class AnomalyMap
     {
         var grid = new float[matches[0].Height * matches[0].Width];
         foreach (var m in matches)
-            BilinearUpsampling.Resize(MeanOverKappa(m), m.Height, m.Width, grid, matches[0].Height, matches[0].Width, add: true);
+        {
+            float[] level = RegionOfInterest.Enlarge(MeanOverKappa(m), m.Height, m.Width, matches[0].Height, matches[0].Width);
+            for (int cell = 0; cell < grid.Length; cell++) grid[cell] += level[cell];
+        }
         return grid;
     }
 
+    /// <summary>[cell]; NaN outside the region of interest, where nothing was searched.</summary>
     internal static float[] MeanOverKappa(PixelMatches matches)
     {
         var mean = new float[matches.Height * matches.Width];

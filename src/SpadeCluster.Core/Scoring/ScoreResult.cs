@@ -82,6 +82,8 @@ public sealed record ScoreResult
         var (left, top) = grid.Origin(tile);
         var (m, found) = (Tiles[tile].Maps[0], Tiles[tile].Found);
         int at = ((y - top) * m.Height / grid.TileHeight * m.Width + (x - left) * m.Width / grid.TileWidth) * m.Kappa;
+        // Nothing was searched outside the region of interest.
+        if (float.IsPositiveInfinity(m.Distances[at])) return null;
         var (row, column) = Math.DivRem(m.Cells[at], m.Width);
         var normal = found[m.Images[at]];
         var (origin, frame) = (grid.Origin(normal.Tile), Gallery.Frame(normal.Photograph));

@@ -103,7 +103,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         async Task<TileMatches> MatchAsync(QueryTile tile, Retrieved near, CancellationToken stop)
         {
             var pyramid = await tile.Pyramid(stop);
-            var search = new PixelSearchOptions(options.Fusion, options.Kappa, options.Levels, threads);
+            var search = new PixelSearchOptions(options.Fusion, options.Kappa, options.Levels, threads, options.Window);
             var parts = await Task.WhenAll(near.Picks.GroupBy(p => p.Shard)
                 .Select(g => shards[g.Key].MatchAsync(pyramid, [.. g.Select(p => p.Pick)], search, stop).AsTask()));
             long merge = Stopwatch.GetTimestamp();

@@ -50,6 +50,10 @@ public sealed record ScoringOptions
     /// <summary>Pyramid levels used, 0 the finest; null: all.</summary>
     public IReadOnlyList<int>? Levels { get; init; }
 
+    /// <summary>Gallery pixels count only within this many cells of the finest level, in each direction, of the pixel's own position: for
+    /// parts that always lie alike. Null: anywhere.</summary>
+    public int? Window { get; init; }
+
     public GatePolicy GatePolicy { get; init; } = GatePolicy.Always;
 
     /// <summary>Share of unflagged images that <see cref="GatePolicy.GateOrSample"/> localises all the same.</summary>
@@ -82,8 +86,8 @@ public sealed record ScoringOptions
     /// <summary>Whether scores under the other settings mean the same, so that thresholds carry over. Who is scored (gate
     /// policy) and how thresholds are chosen (alpha) do not matter.</summary>
     public bool ScoresLike(ScoringOptions other)
-        => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma, Normalised)
-            == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma, other.Normalised)
+        => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma, Normalised, Window)
+            == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma, other.Normalised, other.Window)
             && (TileReach is null || other.TileReach is null || TileReach == other.TileReach)
             && (Levels ?? []).SequenceEqual(other.Levels ?? []) && Levels is null == other.Levels is null;
 
@@ -96,6 +100,7 @@ public sealed record ScoringOptions
         Require(GalleryNeighbours is null || (GalleryNeighbours >= 1 && GalleryNeighbours <= images),
             $"gallery neighbours K = {GalleryNeighbours}, but the gallery holds {images} images: choose 1 to {images}");
         Require(Kappa is >= 1 and <= 64, $"kappa = {Kappa}: choose 1 to 64");
+        Require(Window is null or >= 1, $"search window = {Window}: choose a radius of at least 1 cell");
         Require(Alpha is > 0 and < 1, $"alpha = {Alpha}: choose a rate above 0 and below 1");
         Require(Theta is null or (> 0 and < double.PositiveInfinity), $"theta = {Theta}: choose a score above 0");
         Require(ReviewRate is null or (> 0 and < 1), $"review rate = {ReviewRate}: choose a rate above 0 and below 1");

@@ -31,14 +31,15 @@ public sealed class UsualDistances
     public required byte[] Local { get; init; }
 
     /// <param name="images">Ascending.</param>
-    /// <param name="distances">[tile * images + image][y * width + x], leave-one-out.</param>
+    /// <param name="distances">[tile * images + image][y * width + x], leave-one-out; NaN outside the region of interest.</param>
     public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances)
     {
-        double overall = Math.Max(distances.Average(d => d.Average(v => (double)v)), 1e-12);
+        // Outside a region of interest there are no distances.
+        double overall = Math.Max(distances.Average(d => d.Where(v => !float.IsNaN(v)).Average(v => (double)v)), 1e-12);
         var local = new Half[distances.Count * height * width];
         int at = 0;
         foreach (var image in distances)
-            foreach (float d in image) local[at++] = (Half)Math.Min(d / overall, (double)Half.MaxValue);
+            foreach (float d in image) local[at++] = float.IsNaN(d) ? Half.Zero : (Half)Math.Min(d / overall, (double)Half.MaxValue);
         return new UsualDistances
         {
             Height = height,

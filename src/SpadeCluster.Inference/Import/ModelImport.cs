@@ -17,7 +17,8 @@ public static class ModelImport
 
     /// <summary>Reads weights, folds batch normalisation, writes model.onnx and model.json to <paramref name="outDirectory"/>.</summary>
     /// <param name="licence">What the weights' publisher allows; kept in the manifest.</param>
-    /// <param name="aggregate">See <see cref="ModelManifest.Aggregate"/>.</param>
+    /// <param name="aggregate">See <see cref="ModelManifest.Aggregate"/>; above 1, levels are scaled too, where the architecture's scales
+    /// are known.</param>
     /// <param name="replace">Whether another model in that folder may be replaced.</param>
     /// <exception cref="SpadeException">InvalidArgument: unknown architecture, or a file that is damaged or lacks a tensor.
     /// NotFound: no such file. FailedPrecondition: the folder holds something else.</exception>
@@ -31,7 +32,11 @@ public static class ModelImport
         var weights = WeightsFile.Open(weightsPath);
         using var open = weights as IDisposable;
         var built = ResNetBuilder.Build(known, weights, licence ?? "unknown: see where the weights came from", $"{known.Origin}; {file}");
-        var model = InferenceModel.Create(built.Manifest with { Aggregate = aggregate }, built.Network, built.Source);
+        var model = InferenceModel.Create(built.Manifest with
+        {
+            Aggregate = aggregate,
+            LevelScales = aggregate > 1 ? known.LevelScales : null,
+        }, built.Network, built.Source);
         ModelFolder.Write(outDirectory, model, replace);
         return model;
     }

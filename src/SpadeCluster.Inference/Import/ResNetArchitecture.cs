@@ -6,7 +6,9 @@ namespace SpadeCluster.Inference.Import;
 /// <param name="WidthFactor">Width of the bottleneck against the usual.</param>
 /// <param name="CaffeStyle">The Caffe release's three differences: the stride of a stage sits on its first 1x1
 /// convolution, the first pool rounds its size up instead of padding on top and left, and the stem has a bias.</param>
-internal sealed record ResNetArchitecture(string Name, int[] Blocks, bool Bottleneck, int WidthFactor = 1, bool CaffeStyle = false)
+/// <param name="LevelScales">See <see cref="ModelManifest.LevelScales"/>; null: not measured, or not needed.</param>
+internal sealed record ResNetArchitecture(string Name, int[] Blocks, bool Bottleneck, int WidthFactor = 1, bool CaffeStyle = false,
+    float[]? LevelScales = null)
 {
     public static readonly ResNetArchitecture WideResNet50 = new("wide_resnet50_2", [3, 4, 6, 3], true, WidthFactor: 2);
 
@@ -17,7 +19,8 @@ internal sealed record ResNetArchitecture(string Name, int[] Blocks, bool Bottle
         new("resnet50", [3, 4, 6, 3], true),
         new("resnet101", [3, 4, 23, 3], true),
         WideResNet50,
-        new("resnet50-caffe", [3, 4, 6], true, CaffeStyle: true),
+        // The total variances of its levels over normals are as 1 to 2.7 to 4.4; models/README.md has what the scales gain.
+        new("resnet50-caffe", [3, 4, 6], true, CaffeStyle: true, LevelScales: [1, 0.84f, 0.71f]),
     ];
 
     public int Expansion => Bottleneck ? 4 : 1;

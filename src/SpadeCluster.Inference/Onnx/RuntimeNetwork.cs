@@ -43,6 +43,7 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         {
             string level = Add(graph, "Cast", [name], $"{Prefix}float{i + 1}", GraphBuilder.Int("to", Float));
             if (manifest.Aggregate > 1) level = Average(graph, level, $"{Prefix}aggregate{i + 1}", manifest.Aggregate);
+            if (manifest.LevelScales is { } scales) level = Scale(graph, level, $"{Prefix}scale{i + 1}", scales[i]);
             if (halfLevels) level = Add(graph, "Cast", [level], $"{Prefix}half{i + 1}", GraphBuilder.Int("to", Half));
             return Output(graph, Add(graph, "Transpose", [level], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)),
                 halfLevels ? Half : Float, rank: 4);
@@ -167,6 +168,12 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         int pad = size / 2;
         return Add(graph, "AveragePool", [input], output, GraphBuilder.Ints("kernel_shape", size, size), GraphBuilder.Ints("strides", 1, 1),
             GraphBuilder.Ints("pads", pad, pad, pad, pad), GraphBuilder.Int("count_include_pad", 0));
+    }
+
+    private static string Scale(GraphProto graph, string input, string output, float factor)
+    {
+        graph.Initializer.Add(new TensorProto { Name = $"{output}.factor", DataType = Float, FloatData = { factor } });
+        return Add(graph, "Mul", [input, $"{output}.factor"], output);
     }
 
     private static string Add(GraphProto graph, string op, string[] inputs, string output, params AttributeProto[] attributes)

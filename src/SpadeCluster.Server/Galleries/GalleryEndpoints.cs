@@ -26,6 +26,8 @@ internal static class GalleryEndpoints
                 .Produces<IReadOnlyList<GalleryVersion>>();
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");
+        read.MapGet("/{category}/region", RegionEndpoint.GetAsync).Produces<byte[]>(200, "application/octet-stream")
+            .WithSummary("The mask of the part of the photographs that is inspected, as it was sent.");
         read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
             .Produces<byte[]>(200, "application/x-tar").WithSummary("The category with all kept versions as one tar file; takes Range.");
 
@@ -47,6 +49,11 @@ internal static class GalleryEndpoints
             ChangeAsync(category, "accept", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.AcceptAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .WithSummary("Say of suspects - normals far outside the others - that they are good: they count in the thresholds then.");
+        change.MapPut("/{category}/region", RegionEndpoint.PutAsync).Accepts<byte[]>(isOptional: true, "image/*").Produces<GallerySummary>()
+            .WithSummary("Say which part of the photographs is inspected: the body is a mask, white inside, of the photographs' "
+            + "proportions; or box=x,y,w,h in pixels and photo=WIDTHxHEIGHT say a box. A reason is for the record.");
+        change.MapDelete("/{category}/region", RegionEndpoint.DeleteAsync).Produces<GallerySummary>()
+            .WithSummary("Inspect whole photographs again. A reason is for the record.");
         change.MapPost("/{category}/rollback",
             (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
@@ -96,7 +103,7 @@ internal static class GalleryEndpoints
         return ResultEndpoints.Immutable(context, image, () => Results.Bytes(picture, "image/png"));
     }
 
-    private static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context,
+    internal static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context,
         IGalleryServices services, AuditLog audit, Recalibration recalibration,
         Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
     {

@@ -17,7 +17,7 @@ public sealed unsafe class BoundTests
         var space = new PixelSpace(Chain, weighted ? Weights(Chain, 9) : null);
         FeaturePyramid[] sample = [.. Enumerable.Range(0, 6).Select(i => Random(Chain, i))];
         var index = new PixelIndex(space, sample);
-        var chain = new LevelChain(space, NestedOrder.TryCreate(Chain), [0, 1]);
+        var chain = new LevelChain(space, NestedOrder.TryCreate(space), [0, 1]);
         var sketch = index.Sketches[0]!;
         foreach (var queryKind in Enum.GetValues<Kind>())
             foreach (var galleryKind in Enum.GetValues<Kind>())
@@ -44,7 +44,7 @@ public sealed unsafe class BoundTests
     {
         var space = new PixelSpace(Chain, weighted ? Weights(Chain, 9) : null);
         var index = new PixelIndex(space, [.. Enumerable.Range(0, 4).Select(i => Random(Chain, i))]);
-        var chain = new LevelChain(space, NestedOrder.TryCreate(Chain), [0, 1]);
+        var chain = new LevelChain(space, NestedOrder.TryCreate(space), [0, 1]);
         foreach (var queryKind in Enum.GetValues<Kind>())
             foreach (var galleryKind in Enum.GetValues<Kind>())
             {

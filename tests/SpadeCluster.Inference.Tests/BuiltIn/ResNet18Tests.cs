@@ -19,6 +19,21 @@ public class ResNet18Tests
         await ModelVerification.RunAsync(extractor, images: 2);
     }
 
+    [Fact]
+    public async Task Levels_are_multiplied_by_their_scales_and_the_pooled_feature_is_not()
+    {
+        var model = BuiltInModels.Open();
+        using var plain = new OnnxRuntimeExtractor(model);
+        using var scaled = new OnnxRuntimeExtractor(
+            InferenceModel.Create(model.Manifest with { LevelScales = [1, 0.5f, 3] }, model.Network, "test"));
+        var image = ModelVerification.Image(plain.Model, 1);
+        var (cells, products) = (await Extraction.Of(plain, image), await Extraction.Of(scaled, image));
+        Assert.Equal(cells.Pooled, products.Pooled);
+        foreach (var (level, scale) in new[] { (0, 1f), (1, 0.5f), (2, 3f) })
+            Assert.InRange(ModelVerification.RelativeError(products.Levels[level], [.. cells.Levels[level].Select(v => scale * v)]), 0,
+                1e-6);
+    }
+
     /// <summary>Against the definition, in plain loops: each cell is the mean of the cells around it that are inside the level.</summary>
     [Theory]
     [InlineData(3)]

@@ -83,6 +83,13 @@ internal sealed class GalleriesGrpcService(
             $"{string.Join(", ", request.Images)}: {request.Reason}", calibrate: true,
             (g, stop) => g.AcceptAsync(request.Category, request.Images, request.Reason, stop));
 
+    public override async Task<Gallery> SetRegion(SetRegionRequest request, ServerCallContext context)
+    {
+        var mask = request.HasMask ? new ImageSource(request.Source, request.Mask.ToByteArray()) : null;
+        return await ChangeAsync(context, request.Category, request.Author, !request.HasCalibrate || request.Calibrate,
+            (g, stop) => g.SetRegionAsync(request.Category, mask, request.Reason, stop));
+    }
+
     public override async Task<Gallery> GetGallery(GetGalleryRequest request, ServerCallContext context)
     {
         var (service, stop) = (Service(context, request.Category), context.CancellationToken);

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Spade.V1;
 using SpadeCluster.Galleries;
@@ -23,6 +24,14 @@ internal static class GalleryMapping
         };
         if (includeImages) gallery.Images.Add(m.Images.Select(ToMessage));
         if (m.Calibration is { } c) gallery.Calibration = ToMessage(c);
+        if (m.Region is { } r)
+            gallery.Region = new InspectedRegion
+            {
+                Source = r.Source,
+                Digest = r.Digest,
+                Mask = ByteString.CopyFrom(r.Mask),
+                Cells = ByteString.CopyFrom(r.CellMask),
+            };
         return gallery;
     }
 
@@ -82,6 +91,7 @@ internal static class GalleryMapping
             ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
             Normalised = m.HasNormalised ? m.Normalised : d.Normalised,
             Theta = !m.HasTheta ? d.Theta : m.Theta == 0 ? null : m.Theta,
+            Window = !m.HasWindow ? d.Window : m.Window == 0 ? null : m.Window,
         };
     }
 
@@ -164,6 +174,7 @@ internal static class GalleryMapping
             ReviewRate = o.ReviewRate ?? 0,
             Normalised = o.Normalised,
             Theta = o.Theta ?? 0,
+            Window = o.Window ?? 0,
         };
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);

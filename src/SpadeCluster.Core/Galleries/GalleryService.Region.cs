@@ -1,0 +1,28 @@
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Galleries;
+
+public sealed partial class GalleryService
+{
+    public async ValueTask<GalleryManifest> SetRegionAsync(string category, ImageSource? mask, string reason,
+        CancellationToken cancellationToken = default)
+    {
+        CheckReason(reason);
+        using var writer = await Lock(CategoryName.Check(category), cancellationToken);
+        var current = await GetAsync(category, cancellationToken);
+        if (TileGrid.Of(current.Model, current.Preprocessing).Count > 1)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{category}' inspects photographs in tiles ({current.Preprocessing}), which have no region of interest yet: "
+                + $"build a category without tiles, or crop the photographs");
+        var region = mask is null ? null : Region.From(await mask.ReadAsync(cancellationToken), mask.Name, current.Model,
+            engines.For(current.Model, current.Preprocessing).Preparer);
+        if (region?.Digest == current.Region?.Digest) return current;
+        return await PublishWithKnownThresholdsAsync(current with
+        {
+            Version = current.Version + 1,
+            Reason = $"{(region is null ? "inspect whole photographs" : $"inspect the region {region.Source}")}: {reason}",
+            Region = region,
+            Calibration = null,
+        }, cancellationToken);
+    }
+}

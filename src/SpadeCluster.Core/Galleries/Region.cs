@@ -1,0 +1,53 @@
+using System.Security.Cryptography;
+using System.Text.Json.Serialization;
+using SpadeCluster.Features;
+
+namespace SpadeCluster.Galleries;
+
+/// <summary>
+/// The part of every photograph that is inspected: nothing outside is searched, scored or drawn. The network still sees the whole
+/// photograph, so features at the region's edge, and the gate's pooled feature, take in some of what lies around it.
+/// </summary>
+/// <param name="Source">Name of the mask, for people.</param>
+/// <param name="Digest">Hex SHA-256 of <paramref name="Mask"/>.</param>
+/// <param name="Mask">An image file of the photographs' proportions, white inside and black outside.</param>
+/// <param name="CellMask">[y * Width + x] of the finest level: 1 inside.</param>
+public sealed record Region(string Source, string Digest, byte[] Mask, byte[] CellMask)
+{
+    /// <summary>A mask travels with every manifest.</summary>
+    public const int MaxMaskBytes = 200_000;
+
+    /// <summary>[y * Width + x] of the finest level: which cells are inspected.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<bool> Cells => [.. CellMask.Select(c => c != 0)];
+
+    /// <summary>Share of the cells that is inspected.</summary>
+    [JsonIgnore]
+    public double Share => CellMask.Average(c => (double)c);
+
+    /// <summary>The cells at least half of which is white in a mask that is prepared as the photographs are.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: no image, too large a file, or no cell inside.</exception>
+    public static Region From(byte[] mask, string source, FeatureModel model, IImagePreparer preparer)
+    {
+        if (mask.Length > MaxMaskBytes)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"{source}: the mask has {mask.Length / 1000} KB, at most {MaxMaskBytes / 1000} are kept: save it as PNG, or smaller");
+        var input = preparer.Prepare(mask, source).Input;
+        var grid = model.Levels[0];
+        var (sums, counts) = (new int[grid.Cells], new int[grid.Cells]);
+        for (int y = 0; y < input.Height; y++)
+        {
+            for (int x = 0; x < input.Width; x++)
+            {
+                int cell = y * grid.Height / input.Height * grid.Width + x * grid.Width / input.Width;
+                sums[cell] += input.Pixels[3 * (y * input.Width + x)];
+                counts[cell]++;
+            }
+        }
+        byte[] cells = [.. sums.Zip(counts, (sum, count) => (byte)(2 * sum >= 255 * count ? 1 : 0))];
+        return cells.Contains((byte)1) ? new Region(source, Convert.ToHexStringLower(SHA256.HashData(mask)), mask, cells)
+            : throw new SpadeException(SpadeError.InvalidArgument,
+                $"{source}: nothing of the photograph is inside; a mask is white where parts are inspected, and not smaller than "
+                + $"{input.Width / grid.Width}x{input.Height / grid.Height} pixels of the model's input");
+    }
+}

@@ -1,0 +1,62 @@
+namespace SpadeCluster.Scoring;
+
+/// <summary>
+/// Enlarging and smoothing of maps that are NaN outside a region of interest. Values outside weigh nothing (normalised convolution,
+/// Knutsson and Westin 1993), so that a region's edge is as sensitive as its middle. Without NaN, the plain operations.
+/// </summary>
+internal static class RegionOfInterest
+{
+    /// <summary>Bilinear enlargement; a pixel of a cell outside is NaN.</summary>
+    /// <param name="grid">[gridHeight][gridWidth].</param>
+    public static float[] Enlarge(float[] grid, int gridHeight, int gridWidth, int height, int width)
+    {
+        var values = new float[height * width];
+        if (Weights(grid) is not { } weights)
+        {
+            BilinearUpsampling.Resize(grid, gridHeight, gridWidth, values, height, width);
+            return values;
+        }
+        var enlarged = new float[height * width];
+        BilinearUpsampling.Resize(Weighted(grid), gridHeight, gridWidth, values, height, width);
+        BilinearUpsampling.Resize(weights, gridHeight, gridWidth, enlarged, height, width);
+        for (int i = 0; i < values.Length; i++)
+        {
+            bool inside = weights[i / width * gridHeight / height * gridWidth + i % width * gridWidth / width] > 0;
+            values[i] = inside ? values[i] / enlarged[i] : float.NaN;
+        }
+        return values;
+    }
+
+    /// <summary>Smooths [height][width] in place; what is NaN stays so.</summary>
+    public static void Smooth(float[] values, int height, int width, GaussianFilter smoothing)
+    {
+        if (Weights(values) is not { } weights)
+        {
+            smoothing.Apply(values, height, width);
+            return;
+        }
+        float[] smoothed = Weighted(values), smoothedWeights = [.. weights];
+        smoothing.Apply(smoothed, height, width);
+        smoothing.Apply(smoothedWeights, height, width);
+        for (int i = 0; i < values.Length; i++)
+            if (weights[i] > 0) values[i] = smoothed[i] / smoothedWeights[i];
+    }
+
+    /// <summary>Makes what is outside 0; returns how many values are inside.</summary>
+    public static int Close(float[] values)
+    {
+        int inside = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (float.IsNaN(values[i])) values[i] = 0;
+            else inside++;
+        }
+        return inside;
+    }
+
+    /// <summary>1 inside, 0 outside; null: all is inside.</summary>
+    private static float[]? Weights(float[] values)
+        => Array.Exists(values, float.IsNaN) ? [.. values.Select(v => float.IsNaN(v) ? 0f : 1f)] : null;
+
+    private static float[] Weighted(float[] values) => [.. values.Select(v => float.IsNaN(v) ? 0f : v)];
+}
