@@ -9,6 +9,10 @@ public class RecipeTests : WorkFolder
     public async Task Recipes_are_measured_beside_each_other_in_one_table_and_report()
     {
         string dataset = DemoDataset.Write(At("dataset"), (_, _) => { });
+        // Ten normals and four test images of each kind are enough here.
+        foreach (string folder in Directory.EnumerateDirectories(dataset, "*", SearchOption.AllDirectories))
+            foreach (string file in Directory.EnumerateFiles(folder).Order().Skip(folder.Contains("train") ? 10 : 4)) File.Delete(file);
+        int tests = Directory.EnumerateFiles(Path.Combine(dataset, "test"), "*", SearchOption.AllDirectories).Count();
         var (exit, output, error) = await Spade.RunAsync("evaluate", dataset, "--recipe", "patchcore,spade", "--coreset", "0.01",
             "--out", At("report"), "--json");
         Assert.True(exit == 0, error);
@@ -17,13 +21,13 @@ public class RecipeTests : WorkFolder
         Assert.Equal(["patchcore", "spade"], recipes.Keys);
         foreach (var recipe in recipes.Values)
         {
-            Assert.InRange(recipe.GetProperty("image_auroc_map_top1").GetDouble(), 0.9, 1);
-            Assert.InRange(recipe.GetProperty("pixel_auroc").GetDouble(), 0.9, 1);
+            Assert.InRange(recipe.GetProperty("image_auroc_map_top1").GetDouble(), 0.8, 1);
+            Assert.InRange(recipe.GetProperty("pixel_auroc").GetDouble(), 0.8, 1);
             Assert.True(recipe.GetProperty("seconds_per_image").GetDouble() > 0);
             Assert.True(recipe.GetProperty("gallery_seconds").GetDouble() > 0);
         }
-        // 60 normals of 28x28 patches of 128 + 256 float32 values, one in a hundred kept.
-        Assert.InRange(recipes["patchcore"].GetProperty("gallery_bytes").GetDouble(), 471 * 384 * 4, 471 * 384 * 4 * 1.02);
+        // 10 normals of 28x28 patches of 128 + 256 float32 values, one in a hundred kept.
+        Assert.InRange(recipes["patchcore"].GetProperty("gallery_bytes").GetDouble(), 79 * 384 * 4, 80 * 386 * 4);
         Assert.Equal(JsonValueKind.Null, recipes["patchcore"].GetProperty("image_auroc_gate").ValueKind);
         Assert.True(recipes["spade"].GetProperty("image_auroc_gate").GetDouble() > 0.5);
         // The figures at the top are those of the first recipe.
@@ -34,6 +38,6 @@ public class RecipeTests : WorkFolder
         Assert.Contains("<table class='recipes'>", report, StringComparison.Ordinal);
         Assert.Contains("<a href='#s0'>patchcore</a>", report, StringComparison.Ordinal);
         Assert.Contains("<section id='s1'><h2>plates, spade</h2>", report, StringComparison.Ordinal);
-        Assert.Equal(2 * 40, report.Split("<article").Length - 1);
+        Assert.Equal(2 * tests, report.Split("<article").Length - 1);
     }
 }
