@@ -122,7 +122,7 @@ public class RegionTests
             var image = new RgbImage(16, 16);
             bool left = file.SequenceEqual("left"u8);
             for (int i = 0; i < 256; i++) image.Pixels[3 * i] = left ? (byte)(i % 16 < 8 ? 255 : 0) : file.Length == 1 ? file[0] : (byte)0;
-            return new PreparedImage(image, 16, 16, p => p);
+            return new PreparedImage(image, InputGeometry.Same(16, 16));
         }
 
         public ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
