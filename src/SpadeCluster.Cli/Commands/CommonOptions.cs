@@ -179,7 +179,8 @@ internal sealed class MethodOptions
         _fusion.AcceptOnlyFromAmong("concatenated", "per-level");
         _policy.AcceptOnlyFromAmong("always", "gate", "gate-or-sample");
         _threshold.AcceptOnlyFromAmong("robust", "tail", "conformal");
-        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _window, _tileReach, _normalised, _alpha,
+        foreach (Option option in new Option[] { _gateK, _galleryK, _kappa, _fusion, _policy, _levels, _window, _tileReach, _normalised,
+            _alpha,
             _threshold,
             _reviewRate, _theta })
             command.Add(option);

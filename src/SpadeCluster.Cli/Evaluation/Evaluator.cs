@@ -83,8 +83,9 @@ internal static class Evaluator
 
     /// <summary>What a search keeps in memory: packed pyramids, pooled features, and what is usual.</summary>
     private static long ResidentBytes(GalleryManifest manifest)
-        => manifest.Images.Count * PixelIndex.MostResidentBytes(manifest.Model.Levels)
-        + ImageIndex.ResidentBytes(manifest.Model.PooledLength, manifest.Images.Count) + (manifest.Calibration?.Usual?.Local.Length ?? 0);
+        => GalleryTiles.Of(manifest).Ids.Count * PixelIndex.MostResidentBytes(manifest.Model.Levels)
+        + ImageIndex.ResidentBytes(manifest.Model.PooledLength, GalleryTiles.Of(manifest).Ids.Count)
+        + (manifest.Calibration?.Usual?.Local.Length ?? 0);
 
     private static bool IsAnomalous(ScoreResult result, ScoringOptions options)
         => result.Anomalous == true && (options.GatePolicy == GatePolicy.Always || result.Flagged == true);

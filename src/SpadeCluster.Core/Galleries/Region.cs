@@ -32,7 +32,7 @@ public sealed record Region(string Source, string Digest, byte[] Mask, byte[] Ce
         if (mask.Length > MaxMaskBytes)
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{source}: the mask has {mask.Length / 1000} KB, at most {MaxMaskBytes / 1000} are kept: save it as PNG, or smaller");
-        var input = preparer.Prepare(mask, source).Input;
+        var input = preparer.Prepare(mask, source).Tile(0);
         var grid = model.Levels[0];
         var (sums, counts) = (new int[grid.Cells], new int[grid.Cells]);
         for (int y = 0; y < input.Height; y++)

@@ -11,7 +11,8 @@ public sealed class AnomalyMap
     /// that a small defect on a large part counts as much as one on a small part.</summary>
     public const double ScoreShare = 0.01;
 
-    /// <param name="pixels">Pixels of one tile, as far as the photograph and the region of interest cover it; null: as many as there are values.</param>
+    /// <param name="pixels">Pixels of one tile, as far as the photograph and the region of interest cover it; null: as many
+    /// as there are values.</param>
     internal AnomalyMap(int width, int height, float[] values, int? pixels = null)
     {
         (Width, Height, Values, Pixels) = (width, height, values, pixels ?? values.Length);
@@ -44,7 +45,8 @@ public sealed class AnomalyMap
     }
 
     /// <summary>One map of all tiles: blended, enlarged to the input, cut to what the photograph covers, and smoothed as a whole.</summary>
-    /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell; NaN outside the region of interest, where the map is 0.</param>
+    /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell; NaN outside the region of interest, where the
+    /// map is 0.</param>
     internal static AnomalyMap From(IReadOnlyList<float[]> cells, int gridHeight, int gridWidth, TileGrid tiles, TileFrame frame,
         GaussianFilter smoothing)
     {

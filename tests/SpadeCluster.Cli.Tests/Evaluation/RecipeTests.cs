@@ -8,10 +8,12 @@ public class RecipeTests : WorkFolder
     [Fact]
     public async Task Recipes_are_measured_beside_each_other_in_one_table_and_report()
     {
-        string dataset = DemoDataset.Write(At("dataset"), (_, _) => { });
+        string dataset = DemoDataset.Plates.Write(At("dataset"), (_, _) => { });
         // Ten normals and four test images of each kind are enough here.
         foreach (string folder in Directory.EnumerateDirectories(dataset, "*", SearchOption.AllDirectories))
-            foreach (string file in Directory.EnumerateFiles(folder).Order().Skip(folder.Contains("train", StringComparison.Ordinal) ? 10 : 4)) File.Delete(file);
+            foreach (string file in Directory.EnumerateFiles(folder).Order()
+                .Skip(folder.Contains("train", StringComparison.Ordinal) ? 10 : 4))
+                File.Delete(file);
         int tests = Directory.EnumerateFiles(Path.Combine(dataset, "test"), "*", SearchOption.AllDirectories).Count();
         var (exit, output, error) = await Spade.RunAsync("evaluate", dataset, "--recipe", "patchcore,spade", "--coreset", "0.01",
             "--out", At("report"), "--json");

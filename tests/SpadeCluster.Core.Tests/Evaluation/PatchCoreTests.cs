@@ -34,7 +34,7 @@ public class PatchCoreTests
             var (score, distances, expected) = Reference(ReferencePatches(pyramid), [.. chosen.Select(i => all[i])]);
             var result = patchCore.Score(pyramid, excluded: -1);
             Assert.Equal(score, result.Score!.Value, 1e-5);
-            Assert.Equal(distances, result.Matches!.Distances.Select(d => (double)d), (a, b) => Math.Abs(a - b) < 1e-5);
+            Assert.Equal(distances, result.Tiles[0].Maps[0].Distances.Select(d => (double)d), (a, b) => Math.Abs(a - b) < 1e-5);
             Assert.Equal(expected.Values, result.Map!.Values, (a, b) => Math.Abs(a - b) < 1e-5);
         }
     }
@@ -115,7 +115,9 @@ public class PatchCoreTests
         var match = bank.MinBy(b => Distance(patch, b))!;
         var neighbourhood = bank.OrderBy(b => Distance(match, b)).Take(PatchCore.Neighbourhood);
         double score = (1 - Math.Exp(highest) / neighbourhood.Sum(b => Math.Exp(Distance(patch, b)))) * highest;
-        return (score, distances, AnomalyMap.From([.. distances.Select(d => (float)d)], 4, 4, 32, 32, new GaussianFilter(1)));
+        return (score, distances,
+            AnomalyMap.From([[.. distances.Select(d => (float)d)]], 4, 4, new TileGrid(32, 32), new TileFrame(0, 0, 32, 32),
+            new GaussianFilter(1)));
     }
 
     /// <summary>The row farthest from the chosen ones, again and again; the same first row as with seed 0, or 1 after a

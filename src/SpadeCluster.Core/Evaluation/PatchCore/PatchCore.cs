@@ -33,10 +33,13 @@ public sealed class PatchCore : IScoringService
     /// <param name="options">Smoothing and thresholds; what else they say is SPADE's.</param>
     /// <param name="coreset">Share of the normals' patches that is kept, above 0 and up to 1.</param>
     /// <param name="threads">Threads a search may use; 0: all processors.</param>
-    /// <exception cref="SpadeException">ResourceExhausted: more patches than memory can be addressed for.</exception>
+    /// <exception cref="SpadeException">ResourceExhausted: more patches than memory can be addressed for. InvalidArgument: a gallery of
+    /// tiles.</exception>
     public static async ValueTask<PatchCore> BuildAsync(IGalleryStore store, IFeatureEngines engines, GalleryManifest manifest,
         ScoringOptions options, double coreset = 1, int seed = 0, int threads = 0, CancellationToken cancellationToken = default)
     {
+        if (TileGrid.Of(manifest.Model, manifest.Preprocessing).Count > 1)
+            throw new SpadeException(SpadeError.InvalidArgument, "the patchcore recipe takes photographs whole: leave out tiles");
         threads = threads > 0 ? threads : Environment.ProcessorCount;
         var pyramids = new List<FeaturePyramid>();
         foreach (var image in manifest.Images)
@@ -73,17 +76,16 @@ public sealed class PatchCore : IScoringService
         var prepared = _engine.Preparer.Prepare(file, source.Name);
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         start = Stopwatch.GetTimestamp();
-        var features = new ImageFeatures(_engine.Extractor.Model);
-        await _engine.Extractor.ExtractAsync([prepared.Input], [features], cancellationToken);
-        var pyramid = FeaturePyramid.From(features);
+        var pyramid = (await TileFeatures.ExtractAsync(_engine.Extractor, prepared, cancellationToken))[0].Pyramid;
         double extract = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        var result = Score(pyramid, excluded: -1, cancellationToken);
+        var result = Score(pyramid, excluded: -1, cancellationToken, prepared.Frame);
         return new ScoredImage(source.Name, ImageId.Of(file), prepared, _manifest,
             result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
     }
 
     /// <param name="excluded">A normal that is left out of the memory bank; -1: none.</param>
-    internal ScoreResult Score(FeaturePyramid pyramid, int excluded, CancellationToken cancellationToken = default)
+    /// <param name="frame">What the photograph covers of the model's input; null: all of it.</param>
+    internal ScoreResult Score(FeaturePyramid pyramid, int excluded, CancellationToken cancellationToken = default, TileFrame? frame = null)
     {
         long start = Stopwatch.GetTimestamp();
         int cells = _bank.Height * _bank.Width;
@@ -104,7 +106,9 @@ public sealed class PatchCore : IScoringService
         start = Stopwatch.GetTimestamp();
         var calibration = _manifest.Calibration;
         float[] scaled = [.. distances.Select(d => (float)(d * (calibration?.MapScale ?? 1)))];
-        var map = AnomalyMap.From(scaled, _bank.Height, _bank.Width, _manifest.Model.InputWidth, _manifest.Model.InputHeight, _smoothing);
+        var gallery = GalleryTiles.Of(_manifest);
+        var covered = frame ?? new TileFrame(0, 0, gallery.Grid.Width, gallery.Grid.Height);
+        var map = AnomalyMap.From([scaled], _bank.Height, _bank.Width, gallery.Grid, covered, _smoothing);
         var result = new ScoreResult
         {
             GateDistance = score,
@@ -112,8 +116,9 @@ public sealed class PatchCore : IScoringService
             Neighbours = [],
             Map = map,
             Score = score,
-            Matches = matches,
-            Picks = [.. _manifest.Images.Select((image, i) => new GalleryPick(i, image.Id))],
+            Tiles = [new TileMatches([matches], [.. _manifest.Images.Select(image => new GalleryTile(image.Id, 0))])],
+            Gallery = gallery,
+            Frame = covered,
             Times = new StageTimes { Match = match },
         };
         if (result.Anomalous == true) result = result with { Regions = AnomalyRegion.Find(map, result.RegionThreshold) };
