@@ -86,8 +86,8 @@ internal sealed class GalleriesGrpcService(
     public override async Task<Gallery> SetRegion(SetRegionRequest request, ServerCallContext context)
     {
         var mask = request.HasMask ? new ImageSource(request.Source, request.Mask.ToByteArray()) : null;
-        return await ChangeAsync(context, request.Category, request.Author, !request.HasCalibrate || request.Calibrate,
-            (g, stop) => g.SetRegionAsync(request.Category, mask, request.Reason, stop));
+        return await ChangeAsync(context, request.Category, "region", $"{mask?.Name ?? "none"}: {request.Reason}",
+            !request.HasCalibrate || request.Calibrate, (g, stop) => g.SetRegionAsync(request.Category, mask, request.Reason, stop));
     }
 
     public override async Task<Gallery> GetGallery(GetGalleryRequest request, ServerCallContext context)
