@@ -99,8 +99,12 @@ public sealed class PostgresServerTests : IDisposable
 
     private async Task<WebApplication> StartAsync(IGalleryStore store, string connection)
     {
-        var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"),
-            Database = connection },
+        var app = TestServer.Create(new ServerOptions
+        {
+            Urls = ["http://127.0.0.1:0"],
+            DataFolder = Path.Combine(_folder, "data"),
+            Database = connection
+        },
             store, _engines);
         await app.StartAsync();
         return app;
