@@ -6,7 +6,7 @@ public sealed class SpadeClientOptions
     /// <summary>Gateways, such as http://gateway:5000. Calls go to the first one that answers.</summary>
     public IList<Uri> Addresses { get; } = [];
 
-    /// <summary>Sent with each call, such as authorization for a proxy in front of the gateways.</summary>
+    /// <summary>Sent with each call, such as <c>authorization</c> with "Bearer KEY".</summary>
     public IDictionary<string, string> Headers { get; } = new Dictionary<string, string>();
 
     /// <summary>Changes how connections are made, for each gateway: <c>h.SslOptions.ClientCertificates</c> has a TLS client's

@@ -49,9 +49,13 @@ public sealed class HealthTests : IDisposable
         string word)
     {
         using var engines = new TestEngines();
-        await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder,
+        await using var app = TestServer.Create(new ServerOptions
+        {
+            Urls = ["http://127.0.0.1:0"],
+            DataFolder = _folder,
             DiskHeadroom = headroom,
-            MaxBodyBytes = body }, new InMemoryGalleryStore(), engines);
+            MaxBodyBytes = body
+        }, new InMemoryGalleryStore(), engines);
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         var answer = await client.GetAsync("/v1/health/ready");

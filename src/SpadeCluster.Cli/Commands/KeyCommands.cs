@@ -30,8 +30,11 @@ internal static class KeyCommands
         };
         var days = CommonOptions.Bounded(new Option<double>("--days") { Description = "Days until it expires. Default: never." }, 0.001,
             36_500);
-        var isNew = new Option<bool>("--new") { Description =
-            "Make the folder where it is not there: a key before the server's first start." };
+        var isNew = new Option<bool>("--new")
+        {
+            Description =
+            "Make the folder where it is not there: a key before the server's first start."
+        };
         var (server, json) = (new ServerData(), CommonOptions.Json());
         var command = new Command("create",
             "Create a key. It is shown this once; only its hash is kept.\n\nExample: spade key create --name line3 --role operator "

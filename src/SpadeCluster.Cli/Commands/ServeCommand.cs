@@ -146,9 +146,8 @@ internal static class ServeCommand
         var command = new Command("serve",
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
-            gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure, slots,
-            queue, body, waiting, batch,
-            keep, keepGigabytes, keepDays, model, memory,
+            gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure,
+            slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
@@ -182,7 +181,8 @@ internal static class ServeCommand
                 builder.Services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests, o.MaxBytes) =
                     (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue),
                         Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));
-                if (gateways is not null) builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls));
+                if (gateways is not null)
+                    builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls));
                 else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
             });
             // Opened now: a model or a device that cannot be had is an error of the start, not of the first photograph.

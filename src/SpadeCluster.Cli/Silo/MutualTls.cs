@@ -34,11 +34,12 @@ internal static partial class MutualTls
         return tls =>
         {
             tls.LocalServerCertificateSelector = (_, _) => own.Current.TargetCertificate;
-            tls.LocalClientCertificateSelector = (_, _, _, _, _) => own.Current.TargetCertificate;
             tls.RemoteCertificateMode = RemoteCertificateMode.RequireCertificate;
-            tls.ClientCertificateMode = RemoteCertificateMode.RequireCertificate;
+            // The library would check a certificate that never changes; ours is taken anew for each connection.
+            tls.ClientCertificateMode = RemoteCertificateMode.AllowCertificate;
             tls.RemoteCertificateValidation = (certificate, chain, _) => IsMember(certificate, chain, authority) || Refuse(certificate);
-            tls.OnAuthenticateAsClient = (_, client) => client.TargetHost = "silo";
+            tls.OnAuthenticateAsClient = (_, client) =>
+                (client.TargetHost, client.ClientCertificates) = ("silo", [own.Current.TargetCertificate]);
         };
     }
 

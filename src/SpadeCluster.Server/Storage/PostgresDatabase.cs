@@ -73,7 +73,7 @@ public sealed class PostgresDatabase : ServerDatabase
 
     protected override void WaitForTurn(DbConnection connection) => connection.Execute($"SELECT pg_advisory_xact_lock({WriterLock})");
 
-    protected override bool IsRefusal(DbException e) => e is PostgresException { SqlState: [ '2', '3', ..] };
+    protected override bool IsRefusal(DbException e) => e is PostgresException { SqlState: ['2', '3', ..] };
 
     protected override SpadeException Explain(DbException e) => e is PostgresException { SqlState: var state } ? state switch
     {

@@ -92,7 +92,10 @@ public sealed class MutualTlsTests : IDisposable
     {
         var options = new SiloOptions
         {
-            Address = address, Insecure = insecure, Clustering = ClusteringKind.PostgreSql, ConnectionString = "Host=db",
+            Address = address,
+            Insecure = insecure,
+            Clustering = ClusteringKind.PostgreSql,
+            ConnectionString = "Host=db",
         };
         Assert.Equal(allowed, !options.Problems().Any(p => p.Contains("TlsFolder", StringComparison.Ordinal)));
         options.TlsFolder = "/tls";

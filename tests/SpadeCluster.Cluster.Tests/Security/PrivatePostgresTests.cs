@@ -23,9 +23,15 @@ public sealed class PrivatePostgresTests
                 foreach (string host in new[] { "127.0.0.1", folder })
                 {
                     foreach (string? password in new[] { null, "spade" })
-                        await RefusedAsync(new NpgsqlConnectionStringBuilder { Host = host, Port = own.Port, Database = "postgres",
+                        await RefusedAsync(new NpgsqlConnectionStringBuilder
+                        {
+                            Host = host,
+                            Port = own.Port,
+                            Database = "postgres",
                             Username = user,
-                            Password = password, Pooling = false }, "SELECT 1");
+                            Password = password,
+                            Pooling = false
+                        }, "SELECT 1");
                 }
             }
             // Not even the owner's password makes a superuser.

@@ -32,7 +32,10 @@ public sealed class DenialTests : IAsyncLifetime
         await galleries.CalibrateAsync("discs", SpadeCluster.Scoring.ScoringOptions.DefaultFor(3) with { Alpha = 0.3 });
         _app = TestServer.Create(new ServerOptions
         {
-            Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"), ConnectionsPerAddress = 64, MaxConnections = 80,
+            Urls = ["http://127.0.0.1:0"],
+            DataFolder = Path.Combine(_folder, "data"),
+            ConnectionsPerAddress = 64,
+            MaxConnections = 80,
             MaxBodyBytes = 4 << 20,
         }, store, _engines);
         await _app.StartAsync();

@@ -6,9 +6,10 @@ using Grpc.Net.Client;
 using Spade.V1;
 using Xunit.Abstractions;
 
-namespace SpadeCluster.Server.Tests.Full;
+namespace SpadeCluster.Server.Tests.Security;
 
 /// <summary>Bodies over HTTP and gRPC, changed at random by a seed: each is an answer below 500, and none leaves memory behind.</summary>
+[Trait("Category", "Long")]
 public sealed class FuzzTests(ServerFixture server, ITestOutputHelper output) : IClassFixture<ServerFixture>
 {
     private const int Mutations = 20_000, Warm = 2_000;
@@ -64,7 +65,7 @@ public sealed class FuzzTests(ServerFixture server, ITestOutputHelper output) : 
             }
             else
             {
-                var code = await Security.RawGrpc.CallAsync(channel, address, body, server.Engineer);
+                var code = await RawGrpc.CallAsync(channel, address, body, server.Engineer);
                 (status, fails) = ($"gRPC {code}", code is StatusCode.Unknown or StatusCode.DataLoss or StatusCode.Unavailable
                     or StatusCode.DeadlineExceeded);
                 // Grpc.AspNetCore answers bytes that are no message of this kind with Internal.

@@ -45,7 +45,7 @@ public sealed class PostgresServerTests : IDisposable
                 (i % 2 == 0 ? atFirst : atSecond).PostAsync("/v1/score?category=discs&line=A", ServerFixture.Image(Part.Good(i)))));
             Assert.All(answers, a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
             var log = second.Services.GetRequiredService<DecisionLog>();
-            Assert.Equal(12, log.Find(new DecisionFilter(Category: "discs", Anomalous: null, Categories: ["discs"])).Count);
+            Assert.Equal(12, log.Find(new DecisionFilter(Category: "discs", Categories: ["discs"])).Count);
             Assert.Equal(HttpStatusCode.OK, (await atFirst.GetAsync($"/v1/results/{log.Newest()}/image")).StatusCode);
             Assert.Equal(["A"], log.Lines(["discs"]));
             Assert.Equal(HttpStatusCode.OK, (await atFirst.PostAsync($"/v1/results/{log.Newest()}/feedback",
@@ -99,8 +99,12 @@ public sealed class PostgresServerTests : IDisposable
 
     private async Task<WebApplication> StartAsync(IGalleryStore store, string connection)
     {
-        var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = Path.Combine(_folder, "data"),
-            Database = connection },
+        var app = TestServer.Create(new ServerOptions
+        {
+            Urls = ["http://127.0.0.1:0"],
+            DataFolder = Path.Combine(_folder, "data"),
+            Database = connection
+        },
             store, _engines);
         await app.StartAsync();
         return app;

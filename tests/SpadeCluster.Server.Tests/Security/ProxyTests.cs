@@ -32,8 +32,11 @@ public sealed class ProxyTests : IDisposable
     [InlineData(true, HttpStatusCode.Redirect), InlineData(false, HttpStatusCode.Forbidden)]
     public async Task Signing_in_through_a_proxy_that_ends_TLS_needs_the_proxy_configured(bool configured, HttpStatusCode expected)
     {
-        await using var app = await StartAsync(new ServerOptions { Proxies = configured ? ["127.0.0.0/8"] : [],
-            Hosts = ["spade.example"] });
+        await using var app = await StartAsync(new ServerOptions
+        {
+            Proxies = configured ? ["127.0.0.0/8"] : [],
+            Hosts = ["spade.example"]
+        });
         string key = (await app.Services.GetRequiredService<ApiKeyStore>().CreateAsync("ann", Role.Viewer, [])).Text;
         using var browser = Client(app);
         browser.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.9");
@@ -74,8 +77,11 @@ public sealed class ProxyTests : IDisposable
 
     private async Task<WebApplication> StartAsync(ServerOptions options)
     {
-        var app = TestServer.Create(options with { Urls = ["http://127.0.0.1:0"],
-            DataFolder = Path.Combine(_folder, Path.GetRandomFileName()) },
+        var app = TestServer.Create(options with
+        {
+            Urls = ["http://127.0.0.1:0"],
+            DataFolder = Path.Combine(_folder, Path.GetRandomFileName())
+        },
             new InMemoryGalleryStore(), _engines);
         await app.StartAsync();
         return app;

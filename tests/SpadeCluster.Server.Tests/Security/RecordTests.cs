@@ -87,8 +87,11 @@ public sealed class RecordTests(ServerFixture server) : IClassFixture<ServerFixt
     [Fact]
     public async Task A_cookie_that_was_copied_opens_nothing_after_signing_out()
     {
-        using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress =
-            new Uri(server.Address) };
+        using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+        {
+            BaseAddress =
+            new Uri(server.Address)
+        };
         var (cookie, token) = await SignedInAsync();
         Assert.Equal(HttpStatusCode.OK, (await SendAsync(HttpMethod.Get, "/", null)).StatusCode);
         var left = await SendAsync(HttpMethod.Post, "/sign-out", new FormUrlEncodedContent([new("__RequestVerificationToken", token)]));

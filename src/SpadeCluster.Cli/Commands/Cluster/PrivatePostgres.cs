@@ -57,8 +57,12 @@ internal static class PrivatePostgres
     /// <summary>Makes the database and the user who owns it. The superuser's password is then unknown to all.</summary>
     private static void Prepare(NpgsqlConnectionStringBuilder login)
     {
-        var superuser = new NpgsqlConnectionStringBuilder(login.ToString()) { Username = Superuser, Database = "postgres",
-            Pooling = false };
+        var superuser = new NpgsqlConnectionStringBuilder(login.ToString())
+        {
+            Username = Superuser,
+            Database = "postgres",
+            Pooling = false
+        };
         using var connection = new NpgsqlConnection(superuser.ToString());
         connection.Open();
         foreach (string sql in new[]
