@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
