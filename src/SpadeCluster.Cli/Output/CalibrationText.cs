@@ -17,6 +17,8 @@ internal static class CalibrationText
             : "theta set by hand; the others " + options.Threshold.ToString().ToLowerInvariant();
         string aim = Text($"thresholds ({rule}, aiming at {options.Alpha:P1} of good parts)");
         Line($"{aim}: defect above theta {c.Theta:G5}{review}; gate tau {c.Tau:G5}");
+        if (GalleryTiles.Of(manifest).Grid.Count > 1)
+            Line($"tiles are compared with normals' tiles {Reach(options.TileReach ?? ScoringOptions.Anywhere)} (--tile-reach)");
         var rate = c.EstimatedRate;
         Line($"estimated: theta rejects {rate.Rate:P1} of good parts (95 % interval {rate.Low:P1} to {rate.High:P1})");
         if (options.Threshold == ThresholdRule.Conformal)
@@ -37,6 +39,13 @@ internal static class CalibrationText
             ? "a conformal promise counts suspects too" : "suspects do not count in the thresholds";
         Line($"{count}: 'spade gallery accept {category} IMAGE' if the part is good, 'spade gallery retire {category} IMAGE' if not");
     }
+
+    private static string Reach(int reach) => reach switch
+    {
+        0 => "of the same position",
+        ScoringOptions.Anywhere => "of any position",
+        _ => Text($"at most {reach} position(s) away"),
+    };
 
     private static void Line(FormattableString text) => Console.WriteLine(Text(text));
 

@@ -16,7 +16,7 @@ public static class TileChoice
     public const double Overlap = 1.0 / 7;
 
     /// <summary>
-    /// The grid of least cost: its tiles times the third power of how much it stretches the photograph, among those no coarser than
+    /// The grid of least cost: its tiles times the square of how much it stretches the photograph, among those no coarser than
     /// <see cref="CoarsestScale"/>, and coarser where <paramref name="budget"/> does not suffice.
     /// </summary>
     /// <param name="sizes">Width and height of every photograph; the medians count.</param>
@@ -41,7 +41,7 @@ public static class TileChoice
         double Cost(TileGrid grid)
         {
             double stretch = width / grid.Width / (height / grid.Height);
-            return grid.Count * Math.Pow(grid.Letterbox ? 1 : Math.Max(stretch, 1 / stretch), 3);
+            return grid.Count * Math.Pow(grid.Letterbox ? 1 : Math.Max(stretch, 1 / stretch), 2);
         }
     }
 

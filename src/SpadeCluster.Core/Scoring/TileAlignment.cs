@@ -31,6 +31,6 @@ public static class TileAlignment
                 all++;
             }
         }
-        return same > Most * all ? 0 : near > Most * all && grid.Near(0, 1).Count < grid.Count ? 1 : ScoringOptions.Anywhere;
+        return same > Most * all ? 0 : near > Most * all && grid.Near(0, 1).Count < grid.Columns * grid.Rows ? 1 : ScoringOptions.Anywhere;
     }
 }

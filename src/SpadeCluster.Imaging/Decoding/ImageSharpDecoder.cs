@@ -66,6 +66,7 @@ internal static class ImageSharpDecoder
     public static unsafe (int Width, int Height) ReadSize(ReadOnlySpan<byte> data)
     {
         if (PnmFile.IsPnm(data)) return PnmFile.ReadSize(data);
+        if (TiffFile.IsTiff(data)) TiffFile.Check(data, ImageLimits.Default);
         IImageInfoDetector detector = PngFile.IsPng(data) ? Png : JpegFile.IsJpeg(data) ? Jpeg : BmpFile.IsBmp(data) ? Bmp
             : TiffFile.IsTiff(data) ? Tiff : WebpFile.IsWebp(data) ? Webp
             : throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");

@@ -129,7 +129,8 @@ public sealed partial record Preprocessing
         return (w, h, new((int)Math.Round((w - Width) / 2.0), (int)Math.Round((h - Height) / 2.0), Width, Height));
     }
 
-    [GeneratedRegex(@"^(?:(?:stretch|(?<l>letterbox)) (?<w>\d+)x(?<h>\d+)(?: tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?)?"
+    [GeneratedRegex(@"^(?:(?:stretch|(?<l>letterbox)) (?<w>\d+)x(?<h>\d+)"
+        + @"(?: tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?)?"
         + @"|shorter-side (?<s>\d+) crop (?<w>\d+)x(?<h>\d+))$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Form();

@@ -166,7 +166,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             select category, id, substring(data for $3) from spade_chunk c where category = $1 and id = any ($2) and n = 0
             {(again ? "" : "and not exists (select from spade_front f where f.category = c.category and f.id = c.id)")}
             on conflict (category, id) do update set data = excluded.data where spade_front.data <> excluded.data
-            """, cancellationToken, category, GalleryTiles.Of(version).Ids.Select(i => (long)i.Value).ToArray(), PrefixLength(version.Model));
+            """, cancellationToken, category, GalleryTiles.Of(version).Ids.Select(i => (long)i.Value).ToArray(),
+            PrefixLength(version.Model));
 
     internal override ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>

@@ -51,4 +51,27 @@ public sealed class ParityTests
             }
         Assert.True(localised > 0 && gated > 0, $"the cases should cover both paths, but {localised} were localised and {gated} were not");
     }
+
+    /// <summary>A photograph's tiles are extracted and searched in the cluster, and learnt from by it.</summary>
+    [Theory]
+    [InlineData(1, GatePolicy.Always)]
+    [InlineData(3, GatePolicy.Gate)]
+    [InlineData(8, GatePolicy.Always)]
+    public async Task Same_bits_as_standalone_in_tiles(int shards, GatePolicy policy)
+    {
+        var store = new InMemoryGalleryStore();
+        var engines = new FakeEngines(new FakeExtractor(), "stretch 16x16 tiles 3x2 overlap 8 and whole");
+        var added = (await new GalleryService(store, engines, "test").AddAsync("plate", Photos.Normals(12)))!;
+        await store.PublishAsync(added with { Version = added.Version + 1, Shards = shards });
+        await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos);
+        await silos.Galleries.CalibrateAsync("plate", ScoringOptions.Default with { GatePolicy = policy });
+        // Feedback adds normals to a gallery in tiles as to any other.
+        var more = await silos.Galleries.AddAsync("plate", Photos.Normals(13));
+        Assert.Equal(13 * 7, GalleryTiles.Of(more!).Ids.Count);
+        await silos.Galleries.CalibrateAsync("plate", ScoringOptions.Default with { GatePolicy = policy });
+
+        var standalone = new ScoringService(store, engines);
+        foreach (var photo in Photos.Mixed(4))
+            SameBits.Assert(await standalone.ScoreAsync("plate", photo), await silos.Scoring.ScoreAsync("plate", photo));
+    }
 }

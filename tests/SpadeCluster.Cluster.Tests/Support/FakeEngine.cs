@@ -68,14 +68,15 @@ internal sealed class FakeExtractor(FeatureModel? model = null) : IFeatureExtrac
     }
 }
 
-internal sealed class FakeEngines(FakeExtractor extractor) : IFeatureEngines, IDeviceEngines, IImagePreparers
+/// <param name="preprocessing">Of new categories; null: stretched to the input.</param>
+internal sealed class FakeEngines(FakeExtractor extractor, string? preprocessing = null) : IFeatureEngines, IDeviceEngines, IImagePreparers
 {
-    private readonly Preprocessing _geometry = Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight);
+    private readonly Preprocessing _geometry = preprocessing is null
+        ? Preprocessing.Stretch(extractor.Model.InputWidth, extractor.Model.InputHeight) : Preprocessing.Parse(preprocessing);
 
     public FeatureEngine Default => new(extractor, new ImagePreparer(_geometry));
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) =>
-        model.Digest == extractor.Model.Digest && preprocessing == _geometry.ToString()
+    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest
         ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
         : throw new SpadeException(SpadeError.FailedPrecondition, $"model '{model.Name}' is not here");
 

@@ -113,6 +113,7 @@ public class TiledScoringTests
         var service = Service();
         var next = await service.RetireAsync("c", [manifest.Images[0].Id.ToString()], "blurred");
         Assert.Equal(11 * 8, GalleryTiles.Of(next).Ids.Count);
+        await service.CalibrateAsync("c", Options);
         var report = await service.CompactAsync("c", new Retention(Versions: 1));
         Assert.Equal(8, report.Images);
     }

@@ -30,6 +30,15 @@ public class GoldenFileTests
 
     private static string[] Decoded(params string[] extensions) => [.. GoldenFiles.Names(extensions).Except(Refused)];
 
+    [Theory]
+    [MemberData(nameof(Lossless))]
+    public void The_size_in_a_header_is_that_of_the_pixels(string name)
+    {
+        var expected = GoldenFiles.Expected(name);
+        var size = ImageReader.ReadSize(File.ReadAllBytes(GoldenFiles.PathOf(name)), name);
+        Assert.Equal((expected.Width, expected.Height), size);
+    }
+
     /// <summary>16 bits with alpha are within 1: colour and alpha are rounded to 8 bits before they are multiplied.</summary>
     [Theory]
     [MemberData(nameof(Lossless))]

@@ -9,6 +9,9 @@ public class PreprocessingTests
     [InlineData("stretch 640x480")]
     [InlineData("shorter-side 256 crop 224x224")]
     [InlineData("shorter-side 300 crop 200x100")]
+    [InlineData("letterbox 224x224")]
+    [InlineData("stretch 224x224 tiles 3x2 overlap 32")]
+    [InlineData("letterbox 224x224 tiles 1x3 overlap 32 and whole")]
     public void Text_form_is_stable(string text)
     {
         var parsed = Preprocessing.Parse(text);
@@ -31,6 +34,11 @@ public class PreprocessingTests
     [InlineData("stretch 224x224 ")]
     [InlineData("stretch 99999999999x1")]
     [InlineData("Stretch 224x224")]
+    [InlineData("stretch 224x224 tiles 2x2")]
+    [InlineData("stretch 224x224 tiles 0x2 overlap 32")]
+    [InlineData("stretch 224x224 tiles 2x2 overlap 200")]
+    [InlineData("stretch 224x224 tiles 100x100 overlap 32")]
+    [InlineData("shorter-side 256 crop 224x224 tiles 2x2 overlap 32")]
     [InlineData("shorter-side 200 crop 224x224")]
     public void Other_texts_are_refused(string text) =>
         Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => Preprocessing.Parse(text)).Error);
@@ -103,5 +111,27 @@ public class PreprocessingTests
         var e = Assert.Throws<SpadeException>(() => Preprocessing.Paper.Apply(new RgbImage(100_000, 1)));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.Contains("100000x1", e.Message);
+    }
+
+    [Fact]
+    public void A_letterboxed_photograph_keeps_its_proportions()
+    {
+        var letterbox = Preprocessing.Parse("letterbox 224x224");
+        var wide = new RgbImage(400, 100);
+        var input = letterbox.Apply(wide);
+        Assert.Equal((224, 56), (input.Width, input.Height));
+        Assert.Equal(224 * 56, letterbox.ApplyToMask(wide).Length);
+        Assert.Equal((200, 50), letterbox.Geometry(400, 100).ToOriginal(112, 28));
+    }
+
+    [Fact]
+    public void A_photograph_in_tiles_is_resized_to_the_grid()
+    {
+        var tiles = Preprocessing.Parse("stretch 224x224 tiles 3x2 overlap 32 and whole");
+        var prepared = new ImagePreparer(tiles).Prepare(PngEncoder.Encode(Pictures.Waves(1216, 832)), "large.png");
+        Assert.Equal((608, 416), (prepared.Input.Width, prepared.Input.Height));
+        Assert.Equal(7, prepared.Tiles.Count);
+        Assert.All(Enumerable.Range(0, 7).Select(prepared.Tile), t => Assert.Equal((224, 224), (t.Width, t.Height)));
+        Assert.Equal((1216, 832), prepared.Geometry.ToOriginal(608, 416));
     }
 }
