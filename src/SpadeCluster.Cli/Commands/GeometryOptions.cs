@@ -37,7 +37,7 @@ internal sealed class GeometryOptions
     }, 0, 0.5);
     private readonly Option<bool> _letterbox = new("--letterbox")
     {
-        Description = "Keep the photographs' proportions, with their mirror image beside them. Default: where these differ much.",
+        Description = "Keep the photographs' proportions, with their mirror image beside them, instead of stretching them.",
     };
     private readonly Option<string?> _preprocessing = new("--preprocessing")
     {
@@ -82,12 +82,10 @@ internal sealed class GeometryOptions
         bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
         string tiles = parsed.GetRequiredValue(_tiles);
         double overlap = parsed.GetValue(_overlap);
-        var chosen = tiles == Auto || !Given(_letterbox)
-            ? TileChoice.Choose(model, Sizes(files), parsed.GetValue(_budget), overlap) : new TileGrid(model.InputWidth, model.InputHeight);
-        var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: Given(_letterbox) ? parsed.GetValue(_letterbox)
-            : chosen.Letterbox);
+        var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: parsed.GetValue(_letterbox));
         if (Given(_tileSize)) return OfSize(whole, model, Sizes(files), parsed.GetValue(_tileSize), overlap);
-        if (tiles == Auto) return chosen with { Letterbox = whole.Letterbox };
+        if (tiles == Auto)
+            return TileChoice.Choose(model, Sizes(files), parsed.GetValue(_budget), overlap) with { Letterbox = whole.Letterbox };
         return tiles.Split('x') is [var c, var r] && int.TryParse(c, out int columns) && int.TryParse(r, out int rows)
             && columns is >= 1 and <= TileGrid.MaxTiles && rows >= 1 && rows <= TileGrid.MaxTiles / columns
             ? TileChoice.Of(whole, model, columns, rows, overlap)

@@ -9,9 +9,6 @@ public static class TileChoice
     /// <summary>Pixels of a photograph that may become one of the network's input, along either side.</summary>
     public const double CoarsestScale = 2.5;
 
-    /// <summary>How much the proportions of a category's photographs may differ before they are kept instead of stretched alike.</summary>
-    public const double MostVariety = 1.5;
-
     /// <summary>The share of a tile's shorter side that neighbours share, unless told otherwise.</summary>
     public const double Overlap = 1.0 / 7;
 
@@ -27,9 +24,7 @@ public static class TileChoice
     {
         var whole = new TileGrid(model.InputWidth, model.InputHeight);
         if (sizes.Count == 0) return whole;
-        double width = Middle(sizes.Select(s => (double)s.Width), 0.5), height = Middle(sizes.Select(s => (double)s.Height), 0.5);
-        var proportions = sizes.Select(s => (double)s.Width / s.Height).ToList();
-        whole = whole with { Letterbox = Middle(proportions, 0.9) / Middle(proportions, 0.1) > MostVariety };
+        double width = Median(sizes.Select(s => s.Width)), height = Median(sizes.Select(s => s.Height));
         for (double scale = CoarsestScale; ; scale *= 1.05)
         {
             var best = Enumerable.Range(1, budget)
@@ -41,7 +36,7 @@ public static class TileChoice
         double Cost(TileGrid grid)
         {
             double stretch = width / grid.Width / (height / grid.Height);
-            return grid.Count * Math.Pow(grid.Letterbox ? 1 : Math.Max(stretch, 1 / stretch), 2);
+            return grid.Columns * grid.Rows * Math.Pow(Math.Max(stretch, 1 / stretch), 2);
         }
     }
 
@@ -55,9 +50,9 @@ public static class TileChoice
         return whole with { Columns = columns, Rows = rows, Overlap = pixels, Whole = true };
     }
 
-    private static double Middle(IEnumerable<double> values, double share)
+    private static double Median(IEnumerable<int> values)
     {
-        double[] ascending = [.. values.Order()];
-        return ascending[(int)(share * (ascending.Length - 1))];
+        int[] ascending = [.. values.Order()];
+        return ascending[(ascending.Length - 1) / 2];
     }
 }

@@ -36,12 +36,5 @@ public class TileChoiceTests
         => Assert.InRange(TileChoice.Choose(Model, [(9000, 4000)], budget) is var g ? g.Columns * g.Rows : 0, 1, budget);
 
     [Fact]
-    public void Photographs_of_different_proportions_keep_them()
-    {
-        Assert.True(TileChoice.Choose(Model, [(200, 400), (300, 300), (400, 200)]).Letterbox);
-        Assert.False(TileChoice.Choose(Model, [(380, 400), (400, 400), (400, 380)]).Letterbox);
-    }
-
-    [Fact]
     public void Without_a_size_there_is_one_tile() => Assert.Equal(1, TileChoice.Choose(Model, []).Count);
 }
