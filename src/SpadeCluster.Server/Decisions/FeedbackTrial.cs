@@ -29,8 +29,8 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
         {
             await galleries.AddAsync(category, [photograph], new InlineProgress<AddOutcome>(o => outcome = o), "said to be good");
             if (outcome?.Problem is { } unusable) throw new SpadeException(SpadeError.InvalidArgument, unusable);
-        }, now => now.Images.Any(i => i.Id == scored.Id)
-            ? galleries.RetireAsync(category, [id], "its feedback waits for an engineer") : ValueTask.FromResult(now), stop);
+        }, now => now.Images.Any(i => i.Id == scored.Id),
+            () => galleries.RetireAsync(category, [id], "its feedback waits for an engineer"), stop);
         return problem is null ? (id, null) : (null, problem);
     });
 
@@ -47,8 +47,7 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
                     "the category's newest version has no thresholds yet: try again later");
             string? problem = await ChangeAsync(galleries, before,
                 async () => await galleries.RetireAsync(category, [imageId], reason),
-                now => Has(now) ? ValueTask.FromResult(now) : galleries.RestoreAsync(category, [imageId], "feedback was not taken back"),
-                stop);
+                now => !Has(now), () => galleries.RestoreAsync(category, [imageId], "feedback was not taken back"), stop);
             return problem is null ? true : throw new SpadeException(SpadeError.FailedPrecondition,
                 $"it is not taken back, because {problem}; an engineer can retire the normal");
 
@@ -68,9 +67,10 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
     }
 
     /// <param name="change">Short, and so not cancelled: whether it was made is known when it ends.</param>
+    /// <param name="made">Whether a version has the change.</param>
     /// <returns>Why the change was taken back; null: it was made.</returns>
     private async Task<string?> ChangeAsync(IGalleryService galleries, GalleryManifest before, Func<Task> change,
-        Func<GalleryManifest, ValueTask<GalleryManifest>> takeBack, CancellationToken stop)
+        Func<GalleryManifest, bool> made, Func<ValueTask<GalleryManifest>> takeBack, CancellationToken stop)
     {
         var (category, anchor) = (before.Category, anchors.Of(before));
         try
@@ -81,12 +81,14 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
             else after = await galleries.CalibrateWithinAsync(category, before.Calibration!.Options.FittedTo(after.Images.Count),
                 anchor.Bounds, stop);
             await anchors.KeepAsync(anchor, after);
-            return null;
+            // Another server over the same galleries may have been at work.
+            return made(after) ? null : "somebody else changed the category meanwhile";
         }
         catch (Exception e)
         {
             // Whatever it was - thresholds that would move, another change, a full disk - the images are again those of before.
-            var now = await takeBack(await galleries.GetAsync(category));
+            var now = await galleries.GetAsync(category);
+            if (made(now)) now = await takeBack();
             if (now.NeedsCalibration()) now = await galleries.CalibrateAgainAsync(now, before.Calibration!.Options);
             await anchors.KeepAsync(anchor, now);
             if (e is SpadeException) return e.Message;

@@ -17,7 +17,7 @@ public sealed class ThresholdAnchors(ServerDatabase database)
     /// <param name="version">A version with thresholds.</param>
     public ThresholdAnchor Of(GalleryManifest version) => database.Read(c => c.Query(
         "SELECT since, theta, review, tau FROM anchors WHERE category = $category AND version = $version",
-        r => new ThresholdAnchor(r.GetInt32(0), new ThresholdBounds(r.GetDouble(1), r.IsDBNull(2) ? null : r.GetDouble(2),
+        r => new ThresholdAnchor((int)r.GetInt64(0), new ThresholdBounds(r.GetDouble(1), r.IsDBNull(2) ? null : r.GetDouble(2),
             r.IsDBNull(3) ? null : r.GetDouble(3), GoodPartRule.ThresholdShare)),
         ("$category", version.Category), ("$version", version.Version))).SingleOrDefault()
         ?? new ThresholdAnchor(version.Version, ThresholdBounds.Around(version.Calibration!, GoodPartRule.ThresholdShare));
