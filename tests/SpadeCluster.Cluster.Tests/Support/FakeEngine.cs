@@ -76,7 +76,9 @@ internal sealed class FakeEngines(FakeExtractor extractor, string? preprocessing
 
     public FeatureEngine Default => new(extractor, new ImagePreparer(_geometry));
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => model.Digest == extractor.Model.Digest
+    public FeatureEngine For(FeatureModel model, string preprocessing)
+        => model.Digest == extractor.Model.Digest && Preprocessing.Parse(preprocessing) is var geometry
+            && (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight)
         ? new(extractor, new ImagePreparer(Preprocessing.Parse(preprocessing)))
         : throw new SpadeException(SpadeError.FailedPrecondition, $"model '{model.Name}' is not here");
 
