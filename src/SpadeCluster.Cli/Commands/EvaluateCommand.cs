@@ -6,7 +6,9 @@ using SpadeCluster.Cli.Evaluation;
 using SpadeCluster.Cli.Evaluation.Report;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
@@ -58,6 +60,11 @@ internal static class EvaluateCommand
                 .Select(r => r with { Options = method.Read(parsed, r.Options) })];
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
+            // The oracle's settings and PatchCore know no tiles, and what is compared with PatchCore sees the same features.
+            bool compared = Array.Exists(recipes, r => r.Name == Recipe.PatchCore);
+            string Geometry(Recipe r, FeatureModel m, IReadOnlyList<string> photographs) => r.Preprocessing?.ToString()
+                ?? (!geometry.IsGiven(parsed) && (compared || r.Name == Recipe.Plain)
+                ? Preprocessing.Stretch(m.InputWidth, m.InputHeight).ToString() : geometry.Read(parsed, m, photographs));
             var clock = Stopwatch.StartNew();
             var categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
@@ -66,7 +73,7 @@ internal static class EvaluateCommand
                 {
                     foreach (var d in datasets)
                     {
-                        var prepared = engines.Preparing(m => r.Preprocessing?.ToString() ?? geometry.Read(parsed, m, d.Train));
+                        var prepared = engines.Preparing(m => Geometry(r, m, d.Train));
                         done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, r.FittedTo(d.Train.Count),
                             parsed.GetValue(coreset), progress, cancellation));
                     }

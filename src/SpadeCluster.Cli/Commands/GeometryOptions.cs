@@ -51,6 +51,8 @@ internal sealed class GeometryOptions
         foreach (var option in All) command.Add(option);
     }
 
+    public bool IsGiven(ParseResult parsed) => All.Any(o => parsed.GetResult(o) is { Implicit: false });
+
     public IReadOnlyList<Option> All => [_tiles, _budget, _tileSize, _overlap, _letterbox, _preprocessing];
 
     /// <param name="model">Model of the category.</param>
@@ -66,7 +68,7 @@ internal sealed class GeometryOptions
     /// <exception cref="SpadeException">FailedPrecondition: another geometry is asked for.</exception>
     public void RefuseOther(ParseResult parsed, GalleryManifest existing, IReadOnlyList<string> files)
     {
-        if (!All.Any(o => parsed.GetResult(o) is { Implicit: false })) return;
+        if (!IsGiven(parsed)) return;
         string asked = Read(parsed, existing.Model, files);
         if (asked != existing.Preprocessing)
             throw new SpadeException(SpadeError.FailedPrecondition,

@@ -8,14 +8,14 @@ namespace SpadeCluster.Cli.Evaluation;
 /// <param name="Preprocessing">Geometry of the photographs; null: stretched to the model's input.</param>
 internal sealed record Recipe(string Name, ScoringOptions Options, Preprocessing? Preprocessing = null)
 {
-    public const string PatchCore = "patchcore";
+    public const string Plain = "plain", PatchCore = "patchcore";
 
-    public static IReadOnlyList<string> Names { get; } = ["spade", "plain", "paper", PatchCore];
+    public static IReadOnlyList<string> Names { get; } = ["spade", Plain, "paper", PatchCore];
 
     public const string Description =
         "The method, or several to compare, separated by commas. spade: the default settings; plain: distances as they are, conformal "
-        + "thresholds; paper: SPADE to the letter (shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy "
-        + "gate); patchcore: PatchCore on the same features. Options beside it change what they name.";
+        + "thresholds, whole photographs; paper: SPADE to the letter (shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy "
+        + "gate); patchcore: PatchCore; it knows no tiles, so nothing beside it is cut into any. Options beside it change what they name.";
 
     /// <summary>The paper's gate K of 50 on a smaller set means all of it.</summary>
     public Recipe FittedTo(int normals)
@@ -39,7 +39,7 @@ internal sealed record Recipe(string Name, ScoringOptions Options, Preprocessing
     private static Recipe? Find(string name) => name switch
     {
         "spade" or "default" => new("spade", ScoringOptions.Default),
-        "plain" => new(name, new ScoringOptions()),
+        Plain => new(name, new ScoringOptions()),
         "paper" => new(name, new ScoringOptions { GateNeighbours = 50, GatePolicy = GatePolicy.Gate }, Preprocessing.Paper),
         PatchCore => new(name, ScoringOptions.Default),
         _ => null,

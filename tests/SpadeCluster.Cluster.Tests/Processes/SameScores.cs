@@ -7,6 +7,8 @@ internal static class SameScores
 {
     public static void Assert(ImageScore expected, ImageScore actual) => Xunit.Assert.Equal(Text(expected), Text(actual));
 
-    /// <summary>A score's JSON, times aside: numbers print in round-trip form, so equal texts are equal bits.</summary>
-    public static string Text(ImageScore score) => JsonSerializer.Serialize(score with { Milliseconds = new StageTimes() });
+    /// <summary>A score's JSON without times, and without the photograph's folder, which a server does not learn. Numbers print in
+    /// round-trip form, so equal texts are equal bits.</summary>
+    public static string Text(ImageScore score) => JsonSerializer.Serialize(
+        score with { File = Path.GetFileName(score.File), Milliseconds = new StageTimes() });
 }
