@@ -51,9 +51,15 @@ public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClass
     {
         using var client = server.Client(server.Operator);
         var ids = new Dictionary<string, List<string>> { ["good"] = [], ["review"] = [], ["defect"] = [] };
-        for (int seed = 0; ids.Values.Any(v => v.Count < 2) && seed < 80; seed++)
+        // One part in ten is to be reviewed, and spots from invisible to bright pass through that range.
+        for (int seed = 0; ids.Values.Any(v => v.Count < 2) && seed < 330; seed++)
         {
-            byte[] image = (seed % 3) switch { 0 => Part.Defective(seed), 1 => Part.Odd(seed, 150 + seed), _ => Part.Good(1000 + seed) };
+            byte[] image = (seed % 3) switch
+            {
+                0 => Part.Defective(seed),
+                1 => Part.Odd(seed, 140 + seed / 3),
+                _ => Part.Good(1000 + seed),
+            };
             var decision = await ApiTests.Json(await client.PostAsync("/v1/score?category=parts&line=B", ServerFixture.Image(image)));
             ids[decision.GetProperty("score").GetProperty("verdict").GetString()!].Add(decision.GetProperty("id").GetRawText());
         }
