@@ -23,7 +23,7 @@ internal sealed record GivenOptions(
     int? GateNeighbours = null, int? GalleryNeighbours = null, int? Kappa = null, Fusion? Fusion = null, IReadOnlyList<int>? Levels = null,
     GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null,
     ThresholdRule? Threshold = null, double? Theta = null, double? ReviewRate = null, bool? Normalised = null,
-    int? Window = null)
+    int? Window = null, int? TileReach = null)
 {
     public ScoringOptions Over(ScoringOptions known) => known with
     {
@@ -40,6 +40,7 @@ internal sealed record GivenOptions(
         Theta = Theta is 0 ? null : Theta ?? known.Theta,
         ReviewRate = ReviewRate is 0 ? null : ReviewRate ?? known.ReviewRate,
         Normalised = Normalised ?? known.Normalised,
+        TileReach = TileReach ?? known.TileReach,
         Window = Window is { } window ? window > 0 ? window : null : known.Window,
     };
 }
