@@ -156,6 +156,7 @@ internal struct ScoringOptionsSurrogate
     [Id(11)] public bool Normalised;
     [Id(12)] public double? Theta;
     [Id(13)] public int? Window;
+    [Id(14)] public int? TileReach;
 }
 
 [RegisterConverter]
@@ -177,6 +178,7 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         Normalised = s.Normalised,
         Theta = s.Theta,
         Window = s.Window,
+        TileReach = s.TileReach,
     };
 
     public ScoringOptionsSurrogate ConvertToSurrogate(in ScoringOptions o) => new()
@@ -195,6 +197,7 @@ internal sealed class ScoringOptionsConverter : IConverter<ScoringOptions, Scori
         Normalised = o.Normalised,
         Theta = o.Theta,
         Window = o.Window,
+        TileReach = o.TileReach,
     };
 }
 
