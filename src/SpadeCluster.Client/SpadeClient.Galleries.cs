@@ -97,7 +97,12 @@ public sealed partial class SpadeClient
                     {
                         var request = new AddNormalsRequest
                         {
-                            Category = category, Author = author, Reason = reason ?? "", Image = chunk, More = more, Calibrate = false,
+                            Category = category,
+                            Author = author,
+                            Reason = reason ?? "",
+                            Image = chunk,
+                            More = more,
+                            Calibrate = false,
                         };
                         await call.RequestStream.WriteAsync(request, stop.Token);
                     }

@@ -43,7 +43,9 @@ internal static class ServerProcess
     {
         var start = new ProcessStartInfo("dotnet", [.. Spade, .. command])
         {
-            WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         using var process = Process.Start(start)!;

@@ -14,8 +14,9 @@ internal sealed record Recipe(string Name, ScoringOptions Options, Preprocessing
 
     public const string Description =
         "The method, or several to compare, separated by commas. spade: the default settings; plain: distances as they are, conformal "
-        + "thresholds, whole photographs; paper: SPADE to the letter (shorter side 256, centre crop 224, gate K 50, gallery K 50, kappa 1, gate policy "
-        + "gate); patchcore: PatchCore; it knows no tiles, so nothing beside it is cut into any. Options beside it change what they name.";
+        + "thresholds, whole photographs; paper: SPADE to the letter (shorter side 256, centre crop 224, gate K 50, gallery K 50, "
+        + "kappa 1, gate policy gate); patchcore: PatchCore; it knows no tiles, so nothing beside it is cut into any. "
+        + "Options beside it change what they name.";
 
     /// <summary>The paper's gate K of 50 on a smaller set means all of it.</summary>
     public Recipe FittedTo(int normals)

@@ -76,8 +76,13 @@ public sealed class LeakTests(ITestOutputHelper output)
             for (int i = 0; i < 3; i++)
             {
                 var image = Image(500_000 + 10 * round + i, false);
-                await call.RequestStream.WriteAsync(new AddNormalsRequest { Category = "plate", Author = "ghost", Image = image,
-                    Calibrate = false });
+                await call.RequestStream.WriteAsync(new AddNormalsRequest
+                {
+                    Category = "plate",
+                    Author = "ghost",
+                    Image = image,
+                    Calibrate = false
+                });
             }
             if (round % 2 == 1) Assert.True(await call.ResponseStream.MoveNext(default));
         }
