@@ -4,12 +4,14 @@ namespace SpadeCluster.Cli.Demo;
 
 /// <summary>
 /// A circuit panel of 4000x3000 pixels: blocks of traces, pads and rings, the same on every panel, whose finest structures are
-/// twelve pixels wide. What is wrong with one is 20 to 60 pixels large: nothing of it is left when the whole is looked at from afar.
+/// twelve pixels wide. Their surface is mottled, on each panel in another way. What is wrong with one is 20 to 60 pixels large: as a
+/// whole, at the size of the network's input, it is one or two pixels between mottles that look alike.
 /// </summary>
 internal static class PanelScene
 {
     public const int Width = 4000, Height = 3000;
     private const int Block = 500, Pitch = 40, Trace = 12, Ground = 70, Copper = 170, Hole = 25;
+    private const int Mottled = 2, MottleFine = 10, MottleCoarse = 10;
 
     public static readonly IReadOnlyList<string> Kinds = ["break", "bridge", "pit", "scratch"];
 
@@ -26,10 +28,11 @@ internal static class PanelScene
         var changed = new bool[surface.Length];
         if (kind is not null) Damage(surface, changed, kind, random);
 
-        // A small shift, a lamp that drifts, sensor noise.
-        int dx = random.Next(-5, 6), dy = random.Next(-5, 6);
+        // A small shift, a lamp that drifts, mottled material, sensor noise.
+        int dx = random.Next(-12, 13), dy = random.Next(-12, 13);
         double exposure = 1 + 0.08 * (random.NextDouble() - 0.5), slopeX = 0.12 * (random.NextDouble() - 0.5),
             slopeY = 0.12 * (random.NextDouble() - 0.5);
+        float[] mottle = Mottle(random);
         byte[] grain = new byte[1 << 16];
         random.NextBytes(grain);
         var (image, mask) = (new RgbImage(Width, Height), new bool[surface.Length]);
@@ -40,8 +43,8 @@ internal static class PanelScene
             for (int x = 0; x < Width; x++, at++)
             {
                 int from = row + Math.Clamp(x + dx, 0, Width - 1);
-                double value = surface[from] * light * (1 + slopeX * (x / (double)Width - 0.5)) + (grain[(noise + x) & 0xFFFF] - 128)
-                    * 0.04;
+                double value = (surface[from] + mottle[y / Mottled * (Width / Mottled) + x / Mottled]) * light
+                    * (1 + slopeX * (x / (double)Width - 0.5)) + (grain[(noise + x) & 0xFFFF] - 128) * 0.04;
                 image.Pixels[3 * at] = (byte)Math.Clamp(value * 1.05, 0, 255);
                 image.Pixels[3 * at + 1] = (byte)Math.Clamp(value, 0, 255);
                 image.Pixels[3 * at + 2] = (byte)Math.Clamp(value * 0.8 + 10, 0, 255);
@@ -49,6 +52,18 @@ internal static class PanelScene
             }
         }
         return (image, mask);
+    }
+
+    /// <summary>Light and dark patches of some 40 to 150 pixels, [y][x] in steps of <see cref="Mottled"/> pixels.</summary>
+    private static float[] Mottle(Random random)
+    {
+        var (fine, coarse) = (new ValueNoise((uint)random.Next()), new ValueNoise((uint)random.Next()));
+        var values = new float[Width / Mottled * (Height / Mottled)];
+        for (int y = 0, at = 0; y < Height / Mottled; y++)
+            for (int x = 0; x < Width / Mottled; x++, at++)
+                values[at] = (float)(MottleFine * fine.At(x * Mottled / 45.0, y * Mottled / 45.0)
+                    + MottleCoarse * coarse.At(x * Mottled / 150.0, y * Mottled / 150.0));
+        return values;
     }
 
     /// <summary>The good panel, one value a pixel. Every second block has traces, in which they can break and be bridged.</summary>
@@ -110,21 +125,25 @@ internal static class PanelScene
             }
             while (!IsTraced(left, top));
             int x = left + random.Next(100, 380), y = top + 60 + Pitch * random.Next(9);
-            if (kind == "break") Fill(surface, changed, x, y, random.Next(24, 45), Trace, Ground);
-            else Fill(surface, changed, x, y + Trace, random.Next(20, 36), Pitch - Trace, Copper);
+            if (kind == "break") Fill(surface, changed, x, y, random.Next(20, 31), Trace, Ground);
+            else Fill(surface, changed, x, y + Trace, random.Next(10, 17), Pitch - Trace, Copper);
             return;
         }
-        int cx = random.Next(100, Width - 100), cy = random.Next(100, Height - 100);
+        int cx, cy;
+        do
+        {
+            (cx, cy) = (random.Next(100, Width - 100), random.Next(100, Height - 100));
+        }
+        while (kind == "pit" && surface[cy * Width + cx] == Hole);
         if (kind == "pit")
         {
-            for (int i = 0; i < 4; i++)
-                Disc(surface, changed, cx + random.Next(-10, 11), cy + random.Next(-10, 11), random.Next(10, 18), Hole - 10);
+            Disc(surface, changed, cx, cy, random.Next(12, 19), Hole);
             return;
         }
         double angle = Math.PI * random.NextDouble();
-        int length = random.Next(44, 60);
+        int length = random.Next(40, 61);
         for (int i = -length / 2; i <= length / 2; i++)
-            Disc(surface, changed, (int)(cx + i * Math.Cos(angle)), (int)(cy + i * Math.Sin(angle)), 4, 240);
+            Disc(surface, changed, (int)(cx + i * Math.Cos(angle)), (int)(cy + i * Math.Sin(angle)), 3, 240);
     }
 
     private static void Fill(byte[] surface, bool[]? changed, int left, int top, int width, int height, int value)

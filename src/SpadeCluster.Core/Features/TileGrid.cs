@@ -23,8 +23,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
 {
     public const int MaxTiles = 400;
 
-    /// <summary>How much the whole photograph counts beside its tiles.</summary>
-    private const float WholeWeight = 0.5f;
+    /// <summary>How much the map of the whole photograph counts beside that of its tiles: each by its resolution.</summary>
+    internal float WholeWeight => Whole ? (float)(1 / (1 + Math.Sqrt(Columns * Rows))) : 0;
 
     /// <summary>Tiles of a photograph, the whole one included.</summary>
     public int Count => Columns * Rows + (Whole ? 1 : 0);
@@ -100,8 +100,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return cut;
     }
 
-    /// <summary>Puts maps of tiles together. Where tiles overlap, each counts the less the nearer its border is, so that no
-    /// seam shows.</summary>
+    /// <summary>Puts maps of tiles together, the whole photograph's left out. Where tiles overlap, each counts the less the nearer its
+    /// border is, so that no seam shows.</summary>
     /// <param name="tiles">[tile][y][x], one value per cell.</param>
     /// <returns>[y][x], cells of the whole grid, and their number down and across.</returns>
     public (float[] Cells, int Height, int Width) Blend(IReadOnlyList<float[]> tiles, int gridHeight, int gridWidth)
@@ -127,12 +127,6 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
             }
         }
         for (int i = 0; i < sum.Length; i++) sum[i] /= weight[i];
-        if (Whole)
-        {
-            var whole = new float[sum.Length];
-            BilinearUpsampling.Resize(tiles[^1], gridHeight, gridWidth, whole, height, width);
-            for (int i = 0; i < sum.Length; i++) sum[i] = WholeWeight * whole[i] + (1 - WholeWeight) * sum[i];
-        }
         return (sum, height, width);
     }
 

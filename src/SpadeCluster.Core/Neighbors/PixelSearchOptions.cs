@@ -14,7 +14,8 @@ public enum Fusion
 /// <param name="Fusion">How levels are combined.</param>
 /// <param name="Kappa">Nearest gallery pixels kept per query pixel (the paper's kappa), at least 1.</param>
 /// <param name="Levels">Indices of the levels that take part, ascending (0 is the finest); null for all.</param>
-/// <param name="Threads">Threads one search may use; 0 for all processors.</param>
+/// <param name="Threads">Threads one search may use; 0: searches of this process share the processors evenly, as many as run when one
+/// begins.</param>
 /// <param name="Window">Gallery pixels count only within this many cells of the model's finest level, in each direction, of the query
 /// pixel's position; null: anywhere.</param>
 public sealed record PixelSearchOptions(Fusion Fusion = Fusion.Concatenated, int Kappa = 1, IReadOnlyList<int>? Levels = null,

@@ -44,7 +44,8 @@ public sealed class AnomalyMap
         return From([Sum(matches)], matches[0].Height, matches[0].Width, tiles, tiles.Frame(0, 0), smoothing);
     }
 
-    /// <summary>One map of all tiles: blended, enlarged to the input, cut to what the photograph covers, and smoothed as a whole.</summary>
+    /// <summary>One map of all tiles: blended, enlarged to the input, cut to what the photograph covers, and smoothed. The whole
+    /// photograph's map is made as that of a photograph without tiles is, enlarged, and averaged with it: each at its own scale.</summary>
     /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell; NaN outside the region of interest, where the
     /// map is 0.</param>
     internal static AnomalyMap From(IReadOnlyList<float[]> cells, int gridHeight, int gridWidth, TileGrid tiles, TileFrame frame,
@@ -60,6 +61,14 @@ public sealed class AnomalyMap
             values = covered;
         }
         RegionOfInterest.Smooth(values, frame.Height, frame.Width, smoothing);
+        if (tiles.Whole)
+        {
+            float[] whole = RegionOfInterest.Enlarge(cells[^1], gridHeight, gridWidth, tiles.TileHeight, tiles.TileWidth);
+            RegionOfInterest.Smooth(whole, tiles.TileHeight, tiles.TileWidth, smoothing);
+            whole = RegionOfInterest.Enlarge(whole, tiles.TileHeight, tiles.TileWidth, frame.Height, frame.Width);
+            float weight = tiles.WholeWeight;
+            for (int i = 0; i < values.Length; i++) values[i] = weight * whole[i] + (1 - weight) * values[i];
+        }
         double covers = (double)RegionOfInterest.Close(values) / (tiles.Width * tiles.Height);
         return new AnomalyMap(frame.Width, frame.Height, values, (int)Math.Ceiling(covers * tiles.TileWidth * tiles.TileHeight));
     }

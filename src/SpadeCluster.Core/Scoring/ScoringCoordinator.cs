@@ -13,7 +13,7 @@ namespace SpadeCluster.Scoring;
 /// <param name="model">Model of the gallery.</param>
 /// <param name="imageCount">Images in all shards together.</param>
 /// <param name="shards">Every shard of the version; one that fails makes the call fail, never a partial answer.</param>
-/// <param name="threads">Threads a pixel search may use; 0 for all processors.</param>
+/// <param name="threads">Threads the pixel searches of an image may use; 0: all processors, shared with those of other images.</param>
 /// <param name="stage">Gets each stage's name and milliseconds: retrieve, gate, match, merge, smooth, regions.</param>
 /// <param name="tiles">Rows of the gallery; null: each image is one.</param>
 public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IReadOnlyList<IGalleryShard> shards, int threads = 0,
@@ -74,7 +74,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         }
         else
         {
-            map = Enlarge([.. found.Select(f => AnomalyMap.Sum(f.Maps))], found[0].Maps[0], result.Frame, Smoothing(options.Sigma));
+            map = Enlarge([.. found.Select(f => AnomalyMap.Sum(f.Maps))], found[0].Maps[0], result.Frame, new(options.Sigma));
             score = map.Score;
         }
         double smooth = Lap("smooth", ref start);
@@ -103,7 +103,8 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         async Task<TileMatches> MatchAsync(QueryTile tile, Retrieved near, CancellationToken stop)
         {
             var pyramid = await tile.Pyramid(stop);
-            var search = new PixelSearchOptions(options.Fusion, options.Kappa, options.Levels, threads, options.Window);
+            var search = new PixelSearchOptions(options.Fusion, options.Kappa, options.Levels,
+                threads > 0 ? Math.Max(1, threads / grid.Count) : 0, options.Window);
             var parts = await Task.WhenAll(near.Picks.GroupBy(p => p.Shard)
                 .Select(g => shards[g.Key].MatchAsync(pyramid, [.. g.Select(p => p.Pick)], search, stop).AsTask()));
             long merge = Stopwatch.GetTimestamp();
@@ -127,7 +128,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     internal (double Score, AnomalyMap Map) Normalise(IReadOnlyList<TileMatches> found, TileFrame frame, UsualDistances usual,
         double mapScale, double sigma, ImageId? exclude)
     {
-        var smoothing = Smoothing(sigma);
+        var smoothing = new GaussianFilter(sigma);
         var (scores, maps) = (new float[found.Count][], new float[found.Count][]);
         for (int t = 0; t < found.Count; t++)
         {
@@ -139,16 +140,18 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
             Enlarge(maps, cells, frame, smoothing));
     }
 
-    private GaussianFilter Smoothing(double sigma) => new(_tiles.Grid.Count == 1 ? sigma : 2 * sigma);
-
     private AnomalyMap Enlarge(float[][] grids, PixelMatches cells, TileFrame frame, GaussianFilter smoothing) =>
         AnomalyMap.From(grids, cells.Height, cells.Width, _tiles.Grid, frame, smoothing);
 
-    /// <summary>Tiles side by side, as many as there are processors: each search works in memory of its own.</summary>
+    /// <summary>Tiles side by side share the threads: searches that do not wait for each other use them best.</summary>
     private Task ForEachTileAsync(Func<int, CancellationToken, Task> work, CancellationToken cancellationToken)
         => _tiles.Grid.Count == 1 ? work(0, cancellationToken)
         : Parallel.ForEachAsync(Enumerable.Range(0, _tiles.Grid.Count),
-            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken },
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount,
+                CancellationToken = cancellationToken,
+            },
             async (tile, stop) => await work(tile, stop));
 
     private static bool IsLocalised(QueryImage query, ScoringOptions options, ScoreResult result) => options.GatePolicy switch

@@ -1,4 +1,5 @@
 using System.Globalization;
+using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 using SpadeCluster.Scoring;
 
@@ -73,5 +74,21 @@ public class MapTests
         float[] values = [.. expected.Split(' ').Select(v => float.Parse(v, CultureInfo.InvariantCulture))];
         Assert.Equal(values.Length, actual.Length);
         for (int i = 0; i < values.Length; i++) Assert.Equal(values[i], actual[i], 2e-5f);
+    }
+
+    /// <summary>Beside 2x2 tiles, the whole photograph's map counts a third, and is what it would be without tiles.</summary>
+    [Fact]
+    public void The_whole_photograph_is_smoothed_at_its_own_scale()
+    {
+        var (alone, tiled) = (new TileGrid(224, 224), new TileGrid(224, 224, 2, 2, 32, Whole: true));
+        var random = new Random(1);
+        float[] whole = [.. Enumerable.Range(0, 56 * 56).Select(_ => random.NextSingle())], nothing = new float[56 * 56];
+        var smoothing = new GaussianFilter(4);
+        var map = AnomalyMap.From([nothing, nothing, nothing, nothing, whole], 56, 56, tiled, tiled.Frame(1, 1), smoothing);
+        var expected = new float[416 * 416];
+        BilinearUpsampling.Resize(AnomalyMap.From([whole], 56, 56, alone, alone.Frame(1, 1), smoothing).Values, 224, 224, expected, 416,
+            416);
+        Assert.Equal((416, 416), (map.Width, map.Height));
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i] / 3, map.Values[i], 1e-6f);
     }
 }

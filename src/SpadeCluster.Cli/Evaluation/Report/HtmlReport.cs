@@ -5,6 +5,7 @@ using SpadeCluster.Evaluation;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
+using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Evaluation.Report;
 
@@ -94,9 +95,9 @@ internal static class HtmlReport
         string view = $"<div class='view' style='aspect-ratio:{map.Width}/{map.Height}'>";
         int peak = Array.IndexOf(map.Values, map.Values.Max());
         var evidence = image.Result.EvidenceAt(peak % map.Width, peak / map.Width)!;
-        string verdict = image.PredictedAnomalous ? "anomalous" : "normal";
+        string verdict = image.PredictedAnomalous ? "defect" : image.Result.Verdict == Verdict.Review ? "review" : "good";
         string file = Path.GetRelativePath(Path.Combine(image.Test.Path, "..", ".."), image.Test.Path);
-        string mistake = image.Mistaken ? $" - but {(image.Test.Anomalous ? "defective" : "good")}" : "";
+        string mistake = image.Mistaken ? $" - but the part {(image.Test.Anomalous ? "has a defect" : "is good")}" : "";
         string score = $"score {N(image.Result.NormalisedScore!.Value, "0.00")} (raw {N(image.Score, "G4")}, "
             + $"theta {N(calibration.Theta, "G4")})";
         string peakMark = Outlines(image, null, (peak % map.Width + 0.5, peak / map.Width + 0.5));
