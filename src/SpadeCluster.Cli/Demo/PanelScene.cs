@@ -137,7 +137,10 @@ internal static class PanelScene
         while (kind == "pit" && surface[cy * Width + cx] == Hole);
         if (kind == "pit")
         {
-            Disc(surface, changed, cx, cy, random.Next(12, 19), Hole);
+            // Its rim shines: a hole that belongs there has none.
+            int radius = random.Next(12, 19);
+            Disc(surface, changed, cx, cy, radius, 240);
+            Disc(surface, changed, cx, cy, radius - 4, Hole);
             return;
         }
         double angle = Math.PI * random.NextDouble();
