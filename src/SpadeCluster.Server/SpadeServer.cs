@@ -22,6 +22,7 @@ using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Grpc;
+using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
@@ -174,6 +175,7 @@ public static class SpadeServer
 
         services.AddRateLimiter(limiter =>
         {
+            limiter.AddPolicy<string, StreamLimit>(StreamLimit.Name);
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
                 context.CallerId(),

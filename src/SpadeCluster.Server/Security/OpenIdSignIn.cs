@@ -30,13 +30,12 @@ internal static class OpenIdSignIn
     {
         if (options.OpenIdAuthority is not { } authority) return;
         if (!Uri.TryCreate(authority, UriKind.Absolute, out var url) || !(url.Scheme == Uri.UriSchemeHttps || url.IsLoopback))
-            throw Invalid($"'{authority}' is no address of an OpenID Connect provider: write its issuer, such as https://login.example.com");
+            throw Invalid($"'{authority}' is no address of an OpenID Connect provider: write its issuer, as https://login.example.com");
         if (string.IsNullOrWhiteSpace(options.OpenIdClient))
             throw Invalid("the provider knows this server by a client id: name it with --oidc-client (Spade:Http:OpenIdClient)");
         if (!anyKey)
             throw Invalid("signing in at a provider needs a key beside it, for programs and for when the provider does not answer: make "
-                + "one "
-                + "with 'spade key create'");
+                + "one with 'spade key create'");
     }
 
     public static void AddOpenId(this AuthenticationBuilder authentication, ServerOptions options)
