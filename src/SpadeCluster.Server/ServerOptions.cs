@@ -44,6 +44,16 @@ public sealed record ServerOptions
     /// nobody else.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
 
+    /// <summary>Issuer of an OpenID Connect provider where people may sign in to the console, beside keys; null: keys only.</summary>
+    public string? OpenIdAuthority { get; init; }
+
+    /// <summary>The server's client id at the provider, and the file of its secret; null: a public client, which has none.</summary>
+    public string? OpenIdClient { get; init; }
+    public string? OpenIdSecretFile { get; init; }
+
+    /// <summary>The claim whose values say what a person may do: spade:ROLE, or spade:ROLE:CATEGORY.</summary>
+    public string OpenIdClaim { get; init; } = "roles";
+
     /// <summary>Connections from one address (of IPv6, from one /64), but for configured proxies.</summary>
     [Range(1, 1_000_000)]
     public int ConnectionsPerAddress { get; init; } = 256;

@@ -22,6 +22,7 @@ using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Grpc;
+using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
@@ -51,7 +52,9 @@ public static class SpadeServer
         var database = ServerDatabase.Open(options);
         try
         {
-            var (http, grpc) = Binding.Check(options, new ApiKeyStore(database, TimeProvider.System).AnyValid());
+            bool anyKey = new ApiKeyStore(database, TimeProvider.System).AnyValid();
+            var (http, grpc) = Binding.Check(options, anyKey);
+            OpenIdSignIn.Check(options, anyKey);
             return Create(options, engine, database, http, grpc);
         }
         catch
@@ -75,7 +78,9 @@ public static class SpadeServer
         });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
             // Cookie keys lie in the server's database, which is its owner's alone.
-            .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+            .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)
+            // Anybody can make a sign-in fail; FailedSignIns logs as many as a log can hold.
+            .AddFilter("Microsoft.AspNetCore.Authentication.OpenIdConnect", LogLevel.None);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel, options);
@@ -113,6 +118,7 @@ public static class SpadeServer
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
+        app.MapOpenIdSignIn(options);
         app.MapSpadeGrpc();
         app.Lifetime.ApplicationStarted.Register(() => _ = ResumeAsync(app.Services));
         return app;
@@ -157,7 +163,8 @@ public static class SpadeServer
             .AddPolicyScheme(ByHeaderOrCookie, null, policy => policy.ForwardDefaultSelector = context =>
                 SignIn.Concerns(context) ? CookieAuthenticationDefaults.AuthenticationScheme : ApiKeyAuthentication.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, null)
-            .AddCookie(SignIn.Configure);
+            .AddCookie(SignIn.Configure)
+            .AddOpenId(options);
         services.AddOptions<CookieAuthenticationOptions>(CookieAuthenticationDefaults.AuthenticationScheme)
             .Configure<Sessions>((cookies, sessions) => cookies.SessionStore = sessions);
         var authorization = services.AddAuthorizationBuilder();
@@ -168,6 +175,7 @@ public static class SpadeServer
 
         services.AddRateLimiter(limiter =>
         {
+            limiter.AddPolicy<string, StreamLimit>(StreamLimit.Name);
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
                 context.CallerId(),

@@ -90,6 +90,38 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
     }
 
     [ChromiumFact]
+    public async Task An_engineer_makes_a_key_sees_its_use_and_its_end_and_revokes_it()
+    {
+        var page = await SignInAsync(server.Engineer);
+        await page.Locator("nav >> text=Keys").ClickAsync();
+        await page.Locator("[name=name]").FillAsync("line 9");
+        await page.Locator("[name=role]").SelectOptionAsync("operator");
+        await page.Locator("[name=categories]").FillAsync("discs");
+        await page.Locator("[name=days]").FillAsync("30");
+        await page.Locator("#key-new button").ClickAsync();
+        await Expect(page, "#key-made", "not shown again");
+        string key = await page.Locator("#key-made code").InnerTextAsync();
+        await ShotAsync(page, "key-made");
+        await page.ReloadAsync();
+        var row = page.Locator("tbody tr", new() { HasText = "line 9" });
+        await Assertions.Expect(row).ToContainTextAsync("never");
+
+        using var client = server.Client(key);
+        Assert.Equal(System.Net.HttpStatusCode.OK, (await client.GetAsync("/v1/galleries/discs")).StatusCode);
+        // The note of its use is written behind the answer; a write that waits behind it comes after it.
+        await server.App.Service<Storage.ServerDatabase>().WriteAsync(_ => { });
+        await page.ReloadAsync();
+        await Assertions.Expect(row).ToContainTextAsync("until");
+        await Assertions.Expect(row).Not.ToContainTextAsync("never");
+        Assert.DoesNotContain(key, await page.ContentAsync(), StringComparison.Ordinal);
+        await ShotsAsync(page, "keys");
+        await row.Locator("[data-revoke]").ClickAsync();
+        await Assertions.Expect(row).ToContainTextAsync("revoked");
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, (await client.GetAsync("/v1/galleries/discs")).StatusCode);
+        Assert.Equal(403, (await (await SignInAsync(server.Operator)).GotoAsync("/keys"))!.Status);
+    }
+
+    [ChromiumFact]
     public async Task A_viewer_sees_every_page_and_no_button_that_changes_anything()
     {
         var page = await SignInAsync(server.Viewer);

@@ -36,6 +36,25 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
     }
 
     [Fact]
+    public async Task A_caller_has_a_bounded_number_of_streams_and_another_still_opens_one()
+    {
+        using var channel = GrpcChannel.ForAddress(server.GrpcAddress,
+            new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true } });
+        var scoring = new Spade.V1.Scoring.ScoringClient(channel);
+        var greedy = Enumerable.Range(0, new SpadeCluster.Server.Grpc.GrpcOptions().StreamsPerCaller + 1)
+            .Select(_ => scoring.ScoreStream(With(server.Operator))).ToList();
+        var ended = await Task.WhenAny(greedy.Select(c => c.ResponseStream.MoveNext(default))).WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(StatusCode.ResourceExhausted, (await Assert.ThrowsAsync<RpcException>(() => ended)).StatusCode);
+        using (var other = scoring.ScoreStream(With(server.Engineer)))
+        {
+            var image = Request("other", 1).Image;
+            await other.RequestStream.WriteAsync(new ScoreStreamRequest { Category = "other", RequestId = 1, Image = image });
+            Assert.True(await other.ResponseStream.MoveNext(default));
+        }
+        foreach (var call in greedy) call.Dispose();
+    }
+
+    [Fact]
     public async Task A_score_is_that_of_HTTP_and_is_logged()
     {
         using var channel = GrpcChannel.ForAddress(server.GrpcAddress);

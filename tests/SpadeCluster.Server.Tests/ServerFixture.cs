@@ -33,6 +33,8 @@ public class ServerFixture : IAsyncLifetime
 
     protected virtual bool WithKeys => true;
 
+    private protected virtual Task<ServerOptions> ConfigureAsync(ServerOptions options) => Task.FromResult(options);
+
     public async Task InitializeAsync()
     {
         var store = new FileGalleryStore(Path.Combine(_folder, "galleries"));
@@ -53,7 +55,7 @@ public class ServerFixture : IAsyncLifetime
             DataFolder = Path.Combine(_folder, "data"),
             MaxBodyBytes = 4 << 20
         };
-        App = TestServer.Create(options, store, _engines);
+        App = TestServer.Create(await ConfigureAsync(options), store, _engines);
         await App.StartAsync();
         (Address, GrpcAddress) = (App.Urls.First(), App.Urls.Last());
         if (WithKeys)

@@ -79,6 +79,19 @@ internal static class ServeCommand
             HelpName = "ADDRESS",
             AllowMultipleArgumentsPerToken = true
         };
+        var authority = new Option<string?>("--oidc")
+        {
+            Description = "Issuer of an OpenID Connect provider where people may sign in to the console, beside keys.",
+            HelpName = "URL"
+        };
+        var client = new Option<string?>("--oidc-client") { Description = "This server's client id at the provider.", HelpName = "ID" };
+        var secret = new Option<string?>("--oidc-secret") { Description = "File that holds the client's secret.", HelpName = "FILE" };
+        var claim = new Option<string>("--oidc-claim")
+        {
+            Description = "Claim whose values say what a person may do: spade:ROLE or spade:ROLE:CATEGORY.",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => defaults.OpenIdClaim
+        };
         var database = ServerData.Database();
         var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
         var slots = CommonOptions.Bounded(new Option<int>("--slots")
@@ -147,6 +160,7 @@ internal static class ServeCommand
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
             gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure,
+            authority, client, secret, claim,
             slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
@@ -168,6 +182,10 @@ internal static class ServeCommand
                 CertificateKey = parsed.GetValue(certificateKey),
                 Hosts = parsed.GetValue(hosts) ?? [],
                 Insecure = parsed.GetValue(insecure),
+                OpenIdAuthority = parsed.GetValue(authority),
+                OpenIdClient = parsed.GetValue(client),
+                OpenIdSecretFile = parsed.GetValue(secret),
+                OpenIdClaim = parsed.GetRequiredValue(claim),
                 MaxBodyBytes = Math.Max(1024, (long)(parsed.GetValue(body) * (1 << 20))),
                 MaxBatch = parsed.GetValue(batch),
                 Keep = Enum.Parse<KeepPictures>(parsed.GetRequiredValue(keep), ignoreCase: true),

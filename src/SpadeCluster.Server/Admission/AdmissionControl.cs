@@ -14,10 +14,10 @@ namespace SpadeCluster.Server.Admission;
 /// </para>
 /// <para>
 /// An image of a stream grows by its chunks. Images that wait for each other's bytes would wait for ever, so one of them at a
-/// time may go over the limit, until it is done: bytes stay below the limit and one image more of each kind.
+/// time is beside the limit, until it is done: bytes stay below the limit and one image more of each kind.
 /// </para>
 /// <para>
-/// Of each kind a quarter is kept from any one caller: whatever it sends, and however slowly, others still get in.
+/// Of each kind a quarter of places and bytes is kept from any one caller: whatever it sends, and however slowly, others still get in.
 /// </para>
 /// </summary>
 public sealed class AdmissionControl : IDisposable
@@ -66,7 +66,7 @@ public sealed class AdmissionControl : IDisposable
     public Task<Place> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken, string? caller = null)
     {
         lock (_lock)
-            return _chunks.Count == 0 && NextImage is null && WithinShare(true, caller, bytes) && FitsImage(bytes)
+            return NextChunk is null && NextImage is null && WithinShare(true, caller, bytes) && FitsImage(bytes)
                 ? Task.FromResult(Take(ref _streams, new Place(this, true, caller), bytes))
                 : WaitAsync(_images, new Waiter(null, bytes, caller), cancellationToken);
     }
@@ -80,28 +80,30 @@ public sealed class AdmissionControl : IDisposable
         var o = _options.Value;
         if (_unary.Requests + _streams.Requests >= o.MaxRequests) return false;
         bool ownHalf = _unary.Requests < o.MaxRequests - StreamRequests && (_unary.Requests == 0 || _unary.Bytes + bytes <= o.MaxBytes / 2);
-        return ownHalf || (_chunks.Count == 0 && NextImage is null
+        return ownHalf || (NextChunk is null && NextImage is null
             && (_unary.Requests == 0 || _unary.Bytes + _streams.Bytes + bytes <= o.MaxBytes));
     }
 
-    /// <summary>The first that waits for anything but its own caller.</summary>
-    private LinkedListNode<Waiter>? NextImage
+    /// <summary>The first that waits for anything but its own caller; where none is beside the limit, the first may be.</summary>
+    private LinkedListNode<Waiter>? NextChunk => _over is null ? _chunks.First : FirstWithinShare(_chunks);
+
+    private LinkedListNode<Waiter>? NextImage => FirstWithinShare(_images);
+
+    private LinkedListNode<Waiter>? FirstWithinShare(LinkedList<Waiter> line)
     {
-        get
-        {
-            var node = _images.First;
-            while (node is not null && !WithinShare(true, node.Value.Caller, node.Value.Bytes)) node = node.Next;
-            return node;
-        }
+        var node = line.First;
+        while (node is not null && !WithinShare(true, node.Value.Caller, node.Value.Bytes, grows: node.Value.Place is not null))
+            node = node.Next;
+        return node;
     }
 
-    private bool WithinShare(bool streamed, string? caller, long bytes)
+    private bool WithinShare(bool streamed, string? caller, long bytes, bool grows = false)
     {
         // The first is always within, so that what is larger than a share is not refused for ever.
         if (caller is null || !_callers.TryGetValue((streamed, caller), out var held)) return true;
         var o = _options.Value;
         var (requests, most) = streamed ? (StreamRequests, o.MaxBytes / 2) : (o.MaxRequests, o.MaxBytes);
-        return held.Requests < requests - requests / 4 && held.Bytes + bytes <= most - most / 4;
+        return (grows || held.Requests < requests - requests / 4) && held.Bytes + bytes <= most - most / 4;
     }
 
     private bool FitsImage(long bytes)
@@ -110,14 +112,17 @@ public sealed class AdmissionControl : IDisposable
 
     private bool FitsChunk(Place place, long bytes)
     {
-        if (HasBytes(bytes)) return true;
-        if (_over is not null && _over != place) return false;
+        if (_over == place || (WithinShare(true, place.Caller, bytes, grows: true) && HasBytes(bytes))) return true;
+        if (_over is not null) return false;
         _over = place;
         return true;
     }
 
-    private bool HasBytes(long bytes) =>
-        _streams.Bytes + bytes <= _options.Value.MaxBytes / 2 && _unary.Bytes + _streams.Bytes + bytes <= _options.Value.MaxBytes;
+    private bool HasBytes(long bytes)
+    {
+        long streams = _streams.Bytes - (_over?.Bytes ?? 0) + bytes;
+        return streams <= _options.Value.MaxBytes / 2 && _unary.Bytes + streams <= _options.Value.MaxBytes;
+    }
 
     private Place Take(ref Held held, Place place, long bytes)
     {
@@ -133,7 +138,7 @@ public sealed class AdmissionControl : IDisposable
     {
         lock (_lock)
         {
-            if ((_over != place && _chunks.Count > 0) || !FitsChunk(place, bytes))
+            if ((_over != place && NextChunk is not null) || !FitsChunk(place, bytes))
                 return WaitAsync(_chunks, new Waiter(place, bytes, place.Caller), cancellationToken);
             Take(ref _streams, place, bytes);
             return Task.CompletedTask;
@@ -169,8 +174,8 @@ public sealed class AdmissionControl : IDisposable
 
     private void LetIn()
     {
-        while (_chunks.First?.Value is { } chunk && FitsChunk(chunk.Place!, chunk.Bytes)) Go(_chunks.First, chunk.Place!);
-        while (_chunks.Count == 0 && NextImage is { } image && FitsImage(image.Value.Bytes))
+        while (NextChunk is { } chunk && FitsChunk(chunk.Value.Place!, chunk.Value.Bytes)) Go(chunk, chunk.Value.Place!);
+        while (NextChunk is null && NextImage is { } image && FitsImage(image.Value.Bytes))
             Go(image, new Place(this, true, image.Value.Caller));
     }
 

@@ -62,12 +62,13 @@ public static class GrpcHosting
         var scoring = routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         scoring.AdmitUnaryCalls();
         var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
-        routes.MapGrpcHealthChecksService();
+        var health = routes.MapGrpcHealthChecksService();
         var reflection = routes.MapGrpcReflectionService();
         scoring.RequireAuthorization(nameof(Role.Operator));
         galleries.Add(endpoint =>
             endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));
         reflection.RequireAuthorization(nameof(Role.Viewer));
+        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, health, reflection]) StreamLimit.Bound(service);
         return routes;
     }
 

@@ -13,6 +13,10 @@ public sealed class GrpcOptions
     [Range(1, 1024)]
     public int StreamConcurrency { get; set; } = 8;
 
+    /// <summary>Streams that one caller may have open at a time, watchers included; each holds at most 256 KB of unread bytes.</summary>
+    [Range(1, 1_000_000)]
+    public int StreamsPerCaller { get; set; } = 128;
+
     /// <summary>Limit of calls that set no deadline, and of the wait for the next chunk of an image.</summary>
     public TimeSpan DefaultDeadline { get; set; } = TimeSpan.FromSeconds(30);
 

@@ -89,7 +89,14 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
             _ => (StatusCodes.Status500InternalServerError, "an unexpected error; the server's log has it under this request id", null),
         };
         if (status == StatusCodes.Status500InternalServerError) LogUnexpected(exception, context.TraceIdentifier);
-        await Problems.WriteAsync(context, status, detail, retry);
+        try
+        {
+            await Problems.WriteAsync(context, status, detail, retry);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone meanwhile: nothing that anybody should find in a log.
+        }
         return true;
     }
 

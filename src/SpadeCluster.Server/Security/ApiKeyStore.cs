@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Security.Cryptography;
+using System.Text;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Storage;
 
@@ -9,6 +10,7 @@ namespace SpadeCluster.Server.Security;
 /// <summary>Keys in the server's database. 'spade key' writes there while the server runs: a revoked key ends at once.</summary>
 public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 {
+    public const int MaxName = 64;
     private const string Columns = "id, name, role, categories, created, expires, revoked, used FROM keys";
 
     private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
@@ -19,9 +21,9 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
     public async Task<(string Text, ApiKey Key)> CreateAsync(string name, Role role, IReadOnlyList<string> categories,
         DateTimeOffset? expires = null)
     {
-        if (name.Length is 0 or > 64 || name.Any(char.IsControl))
+        if (name.Length is 0 or > MaxName || name.Any(char.IsControl))
             throw new SpadeException(SpadeError.InvalidArgument,
-                "a key needs a name of 1 to 64 printable characters: who or what will use it");
+                $"a key needs a name of 1 to {MaxName} printable characters: who or what will use it");
         if (expires <= clock.GetUtcNow())
             throw new SpadeException(SpadeError.InvalidArgument, $"a key that expired {expires:u} opens nothing: let it expire later");
         foreach (string category in categories) CategoryName.Check(category);
@@ -33,6 +35,25 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
             ("$id", key.Id), ("$name", name), ("$hash", parsed.Hash), ("$role", role.ToString()),
             ("$categories", string.Join(',', categories)), ("$created", key.Created), ("$expires", expires)));
         return (text, key);
+    }
+
+    /// <summary>A person whom an OpenID Connect provider has signed in, as a key whose secret nobody has. It is as the provider states
+    /// it now, and ends with the longest session unless the person signs in again.</summary>
+    /// <returns>Null: it was revoked, which holds whatever the provider says.</returns>
+    public async Task<ApiKey?> AdmitAsync(string issuer, string subject, string name, Role role, IReadOnlyList<string> categories)
+    {
+        // No id of a key has this form.
+        string id = $"oidc-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer}\n{subject}")))[..32]}";
+        var now = clock.GetUtcNow();
+        await database.WriteAsync(c =>
+            c.Execute("INSERT INTO keys (id, name, hash, role, categories, created, expires) VALUES ($id, $name, $hash, $role, "
+            + "$categories, $created, $expires) ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, "
+            + "categories = excluded.categories, expires = excluded.expires",
+            ("$id", id), ("$name", name), ("$hash", RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes)), ("$role", role.ToString()),
+            ("$categories", string.Join(',', categories)), ("$created", now), ("$expires", now + Sessions.Lifetime)));
+        var key = FindById(id);
+        if (key is not null) NoteUse(key);
+        return key;
     }
 
     /// <summary>The valid key of this text, or null.</summary>

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// Wrong keys per address: beyond a few a minute, wrong ones from there are answered with 429, and a valid one still opens. The
+/// Refused sign-ins per address: beyond a few a minute, wrong keys from there are answered with 429, and a valid one still opens. The
 /// first of a minute and the block are logged and audited, for so many addresses a minute: a flood fills neither log.
 /// </summary>
 internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, ILogger<FailedSignIns> logger)
@@ -21,19 +21,20 @@ internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, 
     public bool Blocked(IPAddress? address)
         => _failures.TryGetValue(Network(address), out var f) && f.Minute == Minute && f.Count >= PerMinute;
 
-    /// <summary>Counts a wrong key. The record is on the disk when the task completes.</summary>
-    public async Task CountAsync(IPAddress? address)
+    /// <summary>Counts one. The record is on the disk when the task completes.</summary>
+    /// <param name="what">What was refused, for the records.</param>
+    public async Task CountAsync(IPAddress? address, string what = "a wrong key")
     {
         long minute = Minute;
         string from = Network(address);
         if (_failures.Count >= MaxAddresses) _failures.Clear();
         int count = _failures.AddOrUpdate(from, (minute, 1), (_, f) => f.Minute == minute ? (minute, f.Count + 1) : (minute, 1)).Count;
         if (count is not (1 or PerMinute) || !MayRecord(minute)) return;
-        if (count == 1) LogWrong(from);
+        if (count == 1) LogRefused(what, from);
         else LogBlocked(from, PerMinute);
         await audit.WriteAsync("?", count == 1 ? "sign in refused" : "sign in blocked", from,
-            count == 1 ? "a wrong key; more of them within this minute are counted, not written"
-            : $"{PerMinute} wrong keys within a minute");
+            count == 1 ? $"{what}; more from there within this minute are counted, not written"
+            : $"{PerMinute} refused within a minute");
     }
 
     /// <summary>One customer has one IPv4 address, and a whole /64 of IPv6.</summary>
@@ -58,9 +59,10 @@ internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, 
 
     private long Minute => clock.GetUtcNow().ToUnixTimeSeconds() / 60;
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "a wrong key from {Address}")]
-    private partial void LogWrong(string address);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{What} refused from {Address}")]
+    private partial void LogRefused(string what, string address);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} wrong keys within a minute from {Address}; further ones are answered 429")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Count} sign-ins refused within a minute from {Address}; further wrong keys are answered 429")]
     private partial void LogBlocked(string address, int count);
 }

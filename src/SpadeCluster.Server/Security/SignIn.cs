@@ -56,7 +56,7 @@ internal static class SignIn
         if (keys.Find(key?.Trim() ?? "") is not { } found)
         {
             await failures.CountAsync(address);
-            if (!failures.Blocked(address)) return Results.LocalRedirect($"/sign-in?wrong=true&to={Uri.EscapeDataString(Local(to))}");
+            if (!failures.Blocked(address)) return Results.LocalRedirect($"/sign-in?wrong=key&to={Uri.EscapeDataString(Local(to))}");
             context.Response.Headers.RetryAfter = "60";
             return Results.Problem("too many wrong keys from this address; wait a minute",
                 statusCode: StatusCodes.Status429TooManyRequests);
@@ -77,7 +77,7 @@ internal static class SignIn
     }
 
     /// <summary>A page of this server, or its first page: never another site.</summary>
-    private static string Local(string? to)
+    public static string Local(string? to)
         => to is { Length: > 0 and < 512 } && to[0] == '/' && !(to.Length > 1 && to[1] is '/' or '\\') && !to.Any(char.IsControl)
         && !to.Contains('\\') ? to : "/";
 }

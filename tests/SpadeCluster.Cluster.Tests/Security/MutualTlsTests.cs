@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -73,8 +74,16 @@ public sealed class MutualTlsTests : IDisposable
         foreach (var settings in new Dictionary<string, string>[] { new() { ["Spade:TlsFolder"] = At("stranger") }, [] })
             await silos.DoesNotJoinAsync(SiloProcess.New("stranger", "gallery"), settings, TimeSpan.FromSeconds(25));
 
-        // A certificate is replaced, a silo is killed and started again: it comes back with the new one.
+        // A certificate that is replaced is shown to the next connection, without a restart.
+        int port = silos.SiloPort("gallery-2");
+        Assert.Equal("CN=gallery-2", await SubjectAsync(port));
         _authority.Issue(At("gallery-2"), "gallery-2 renewed");
+        var patience = Stopwatch.StartNew();
+        // The file is looked at once a second.
+        while (await SubjectAsync(port) != "CN=gallery-2 renewed") Assert.True(patience.Elapsed < TimeSpan.FromSeconds(30));
+        await SameAsync(2);
+
+        // A silo that is killed and started again is a member again.
         await silos.KillAsync("gallery-2");
         await silos.StartAgainAsync("gallery-2");
         await SameAsync(4);
@@ -110,28 +119,42 @@ public sealed class MutualTlsTests : IDisposable
 
     private string At(params string[] parts) => Path.Combine([_folder, .. parts]);
 
-    /// <summary>A handshake as a client, and a byte of the answer: with TLS 1.3 a refusal comes after the handshake.</summary>
+    /// <summary>Whether a silo ends the connection of one who shows this certificate, or none: with TLS 1.3 after the handshake.</summary>
     private static async Task<bool> IsClosedAsync(int port, string? folder)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        using var tcp = new TcpClient();
-        await tcp.ConnectAsync("127.0.0.1", port, limit.Token);
-        using var own = folder is null
-            ? null : X509Certificate2.CreateFromPemFile(Path.Combine(folder, "tls.crt"), Path.Combine(folder, "tls.key"));
-        await using var tls = new SslStream(tcp.GetStream());
         try
         {
-            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
-            {
-                TargetHost = "silo",
-                ClientCertificates = own is null ? null : [own],
-                RemoteCertificateValidationCallback = (_, _, _, _) => true,
-            }, limit.Token);
+            await using var tls = await HandshakeAsync(port, folder, limit.Token);
             return await tls.ReadAsync(new byte[1], limit.Token) == 0;
         }
         catch (Exception e) when (e is IOException or AuthenticationException)
         {
             return true;
         }
+    }
+
+    /// <summary>Whom the certificate names that a silo shows to a member.</summary>
+    private async Task<string?> SubjectAsync(int port)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        await using var tls = await HandshakeAsync(port, At("client"), limit.Token);
+        return tls.RemoteCertificate?.Subject;
+    }
+
+    private static async Task<SslStream> HandshakeAsync(int port, string? folder, CancellationToken cancellationToken)
+    {
+        var tcp = new TcpClient();
+        await tcp.ConnectAsync("127.0.0.1", port, cancellationToken);
+        using var own = folder is null
+            ? null : X509Certificate2.CreateFromPemFile(Path.Combine(folder, "tls.crt"), Path.Combine(folder, "tls.key"));
+        var tls = new SslStream(tcp.GetStream());
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = "silo",
+            ClientCertificates = own is null ? null : [own],
+            RemoteCertificateValidationCallback = (_, _, _, _) => true,
+        }, cancellationToken);
+        return tls;
     }
 }

@@ -104,8 +104,8 @@ public sealed class DenialTests : IAsyncLifetime
     public async Task Wrong_keys_and_floods_of_one_caller_leave_another_its_answers()
     {
         using var stop = new CancellationTokenSource();
-        using var wrong = Client("127.0.0.1", "spade_0123456789ab_wrong");
-        using var flood = Client("127.0.0.1", _attacker);
+        using var wrong = Client(_address, "127.0.0.1", "spade_0123456789ab_wrong");
+        using var flood = Client(_address, "127.0.0.1", _attacker);
         var attacks = Enumerable.Range(0, 16).Select(i => Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
@@ -129,7 +129,7 @@ public sealed class DenialTests : IAsyncLifetime
 
     private async Task ScoresAsync(int count, string from = "127.0.0.2")
     {
-        using var client = Client(from, _line);
+        using var client = Client(_address, from, _line);
         for (int i = 0; i < count; i++)
         {
             using var answer = await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Good(i)));
@@ -137,7 +137,7 @@ public sealed class DenialTests : IAsyncLifetime
         }
     }
 
-    private HttpClient Client(string from, string key)
+    internal static HttpClient Client(Uri address, string from, string key)
     {
         var client = new HttpClient(new SocketsHttpHandler
         {
@@ -145,11 +145,11 @@ public sealed class DenialTests : IAsyncLifetime
             {
                 var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
                 socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
-                await socket.ConnectAsync(_address.Host, _address.Port, cancellation);
+                await socket.ConnectAsync(address.Host, address.Port, cancellation);
                 return new NetworkStream(socket, ownsSocket: true);
             },
         })
-        { BaseAddress = _address, Timeout = TimeSpan.FromSeconds(60) };
+        { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }

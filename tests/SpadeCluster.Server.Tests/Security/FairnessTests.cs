@@ -41,6 +41,23 @@ public sealed class FairnessTests
     }
 
     [Fact]
+    public async Task Chunks_of_a_caller_leave_a_quarter_of_the_bytes_to_another()
+    {
+        using var admission = new AdmissionControl(Limits());
+        var greedy = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => admission.AdmitInTurnAsync(100, default, "greedy")));
+        // Three quarters of the 4000 bytes of streams, then one image beside them, then no more.
+        var grown = greedy.Select(place => place.GrowAsync(1400, default)).ToList();
+        Assert.Equal([true, true, false], grown.Select(t => t.IsCompleted));
+        var other = await admission.AdmitInTurnAsync(100, default, "other");
+        Assert.True(other.GrowAsync(900, default).IsCompleted);
+        Assert.False(grown[2].IsCompleted);
+        greedy[0].Dispose();
+        Assert.True(grown[2].IsCompleted);
+        foreach (var place in greedy.Append(other)) place.Dispose();
+        Assert.Equal((0, 0L), (admission.Requests, admission.Bytes));
+    }
+
+    [Fact]
     public async Task Callers_take_turns_however_many_one_has_waiting()
     {
         var slots = new ScoringSlots(Limits());
