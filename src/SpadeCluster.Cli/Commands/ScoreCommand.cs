@@ -34,8 +34,7 @@ internal static class ScoreCommand
             var store = GalleryLocation.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
-            using var scoring = new ScoringService(
-                store, engines, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
+            using var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: parsed.Bytes(memory));
             if (manifest.Calibration is null)
                 Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: its newest version that is scores " +
                     $"images, or they get raw scores only; run 'spade gallery calibrate {manifest.Category}'");

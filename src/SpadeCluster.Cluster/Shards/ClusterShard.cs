@@ -38,12 +38,6 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
         return answer.Maps;
     }
 
-    public Task LoadAsync(CancellationToken cancellationToken = default) => CallAsync(async (g, _) =>
-    {
-        await g.LoadAsync(version, cancellationToken);
-        return true;
-    }, cancellationToken);
-
     private Task<T> CallAsync<T>(Func<IGalleryShardGrain, SiloAddress, Task<T>> call, CancellationToken cancellationToken)
     {
         int start = Random.Shared.Next(replicas);

@@ -32,9 +32,6 @@ internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShar
             shard.MatchAsync(query, picks.ToPicks(), options, cancellationToken).AsTask(), cancellationToken));
     }
 
-    public async Task LoadAsync(int version, CancellationToken cancellationToken) =>
-        (await shards.RentAsync(Key, version, cancellationToken)).Dispose();
-
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         shards.Forget(Key);

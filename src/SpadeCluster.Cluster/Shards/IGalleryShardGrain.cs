@@ -20,10 +20,6 @@ public interface IGalleryShardGrain : IGrainWithStringKey
     [Alias("match")]
     Task<ShardMatches> MatchAsync(int version, [Immutable] FeaturePyramid query, [Immutable] ShardPicks picks, PixelSearchOptions options,
         CancellationToken cancellationToken);
-
-    /// <summary>Loads a version before anyone asks for it.</summary>
-    [Alias("load")]
-    Task LoadAsync(int version, CancellationToken cancellationToken);
 }
 
 /// <summary>Images and their distances, nearest first.</summary>
