@@ -7,8 +7,7 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>Adapts <see cref="GalleryShard"/>. Reentrant: calls only read, and the searches run on the thread pool, off the grain's
-/// scheduler.</summary>
+/// <summary>Adapts <see cref="GalleryShard"/>. Reentrant, because calls only read; searches run on the thread pool.</summary>
 [Reentrant, OnSiloWith(SiloRole.Gallery)]
 internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShardGrain
 {

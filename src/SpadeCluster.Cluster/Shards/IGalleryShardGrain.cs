@@ -5,8 +5,8 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>
-/// One shard of a category on one silo (key: see GrainKeys.Shard). It reads what it needs from the gallery store itself; no
-/// gallery travels between silos. Calls are idempotent, and each names the version it is about.
+/// One shard of a category on one silo (key: see GrainKeys.Shard). It reads its images from the gallery store, so that no gallery is sent
+/// between silos. Calls are idempotent, and each names a version.
 /// </summary>
 [Alias("spade.IGalleryShardGrain")]
 public interface IGalleryShardGrain : IGrainWithStringKey
