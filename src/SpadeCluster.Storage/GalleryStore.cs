@@ -78,8 +78,8 @@ public abstract class GalleryStore : IGalleryStore
             else damaged = true;
         }, cancellationToken);
         if (damaged || !whole)
-            Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but has the same result; 'spade "
-                + $"gallery compact {category}' writes it again");
+            Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but has the same "
+                + $"result; 'spade gallery compact {category}' writes it again");
         int[] rest = [.. Enumerable.Range(0, ids.Count).Where(i => pooled[i] is null)];
         if (rest.Length == 0) return pooled;
         await ReadPrefixesAsync(category, [.. rest.Select(i => ids[i])], PrefixLength(model), (r, prefix, total) =>

@@ -92,8 +92,8 @@ internal static class GalleryVersionCommands
         var category = Category();
         var version = Version("VERSION");
         return Change("rollback",
-            "Make an older version's images and thresholds current again, as a new version. A version without thresholds is calibrated.\n\n" +
-            "Example: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
+            "Make an older version's images and thresholds current again, as a new version. A version without thresholds is "
+            + "calibrated.\n\nExample: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
             category, version, (service, parsed, reason, stop)
                 => service.RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), reason, stop));
     }

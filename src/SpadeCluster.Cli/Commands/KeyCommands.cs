@@ -14,7 +14,12 @@ internal static class KeyCommands
 
     private static Command Make()
     {
-        var name = new Option<string>("--name") { Description = "The person or machine that will use it.", HelpName = "NAME", Required = true };
+        var name = new Option<string>("--name")
+        {
+            Description = "The person or machine that will use it.",
+            HelpName = "NAME",
+            Required = true
+        };
         var role = new Option<string>("--role")
         {
             Description =
@@ -37,8 +42,8 @@ internal static class KeyCommands
         };
         var (server, json) = (new ServerData(), CommonOptions.Json());
         var command = new Command("create",
-            "Create a key. It is shown only once; the server keeps only its hash.\n\nExample: spade key create --name line3 --role operator "
-            + "--category bottle") { name, role, categories, days, isNew, json };
+            "Create a key. It is shown only once; the server keeps only its hash.\n\nExample: spade key create --name line3 --role "
+            + "operator --category bottle") { name, role, categories, days, isNew, json };
         server.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {

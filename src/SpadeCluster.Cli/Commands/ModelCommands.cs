@@ -115,16 +115,17 @@ internal static class ModelCommands
         var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate")
         {
             Description =
-            "Average each level over N x N cells (an odd number): locally aware features. Also scales the levels if the architecture's scales are known. "
-            + "1: no averaging.",
+            "Average each level over N x N cells (an odd number): locally aware features. Also scales the levels if the architecture's "
+            + "scales are known. 1: no averaging.",
             HelpName = "N",
             DefaultValueFactory = _ => 1
         }, 1, ModelManifest.LargestAggregate);
         var licence = new Option<string?>("--licence") { Description = "Licence of the weights, for the record." };
         var json = CommonOptions.Json();
         var command = new Command("import",
-            "Convert published weights to a model folder; needs no Python, and executes no code in the file.\n\nExample: spade model import " +
-            "wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output,
+            "Convert published weights to a model folder; needs no Python, and executes no code in the file.\n\nExample: spade model "
+            + "import wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out "
+            + "models/wide_resnet50_2") { architecture, weights, output,
             aggregate, licence, json };
         command.SetAction(parsed =>
         {
@@ -152,8 +153,8 @@ internal static class ModelCommands
         var json = CommonOptions.Json();
         var command = new Command("int8",
             "Convert a model to 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime " +
-            "on processors with integer dot products. It is another model, so galleries have to be built again.\n\nExample: spade model int8 " +
-            "models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
+            "on processors with integer dot products. It is another model, so galleries have to be built again.\n\nExample: spade model "
+            + "int8 models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
         command.SetAction((parsed, cancellation) =>
         {
             var model = ModelSource.Of(parsed.GetRequiredValue(folder)).Open();

@@ -36,8 +36,8 @@ internal static class ScoreCommand
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
             using var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: parsed.Bytes(memory));
             if (manifest.Calibration is null)
-                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are scored with its newest version that is, " +
-                    $"or get raw scores only if there is none; run 'spade gallery calibrate {manifest.Category}'");
+                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are scored with its newest "
+                    + $"version that is, or get raw scores only if there is none; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 
             return await ScoreAllAsync(files, parsed.GetValue(json), async (source, ct) =>

@@ -133,8 +133,8 @@ internal static class ServeCommand
             DefaultValueFactory = _ => defaults.KeepDays
         }, 1, 36_500);
         var (data, model) = (Data(), CommonOptions.Model());
-        var memory = CommonOptions.Memory("Memory limit of all open galleries together, in GB; one takes at most half of it unless it needs "
-            + "more; the least recently used are closed. With less they read more from the disk, with the same results. "
+        var memory = CommonOptions.Memory("Memory limit of all open galleries together, in GB; one takes at most half of it unless it "
+            + "needs more; the least recently used are closed. With less they read more from the disk, with the same results. "
             + "Default: half of this machine's.",
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         var threads = CommonOptions.Bounded(new Option<int>("--threads")

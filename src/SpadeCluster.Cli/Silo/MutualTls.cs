@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Orleans.Connections.Security;
+using SpadeCluster.Cluster;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Cli.Silo;

@@ -41,7 +41,8 @@ internal sealed partial class GatewayAddresses(IReadOnlyList<DnsEndPoint> gatewa
         if (colon > 0 && Uri.CheckHostName(text[..colon]) is UriHostNameType.Dns or UriHostNameType.IPv4
             && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) && port > 0)
             return new DnsEndPoint(text[..colon], port, AddressFamily.InterNetwork);
-        throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is not a gateway's address, which is HOST:PORT, such as 10.0.0.7:30000");
+        throw new SpadeException(SpadeError.InvalidArgument,
+            $"'{text}' is not a gateway's address, which is HOST:PORT, such as 10.0.0.7:30000");
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The name of gateway {Host} cannot be resolved: {Reason}")]

@@ -15,7 +15,8 @@ public sealed record ThresholdBounds(double Theta, double? Review, double? Tau, 
     {
         Check("theta", Theta, learned.Theta);
         // Without a review threshold parts pass up to theta.
-        if (Review is not null || learned.Review is not null) Check("the review threshold", Review ?? Theta, learned.Review ?? learned.Theta);
+        if (Review is not null || learned.Review is not null)
+            Check("the review threshold", Review ?? Theta, learned.Review ?? learned.Theta);
         if (Tau is { } tau) Check("tau", tau, learned.Tau);
     }
 

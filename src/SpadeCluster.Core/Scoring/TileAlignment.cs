@@ -31,6 +31,7 @@ public static class TileAlignment
                 all++;
             }
         }
-        return same > Majority * all ? 0 : near > Majority * all && grid.Near(0, 1).Count < grid.Columns * grid.Rows ? 1 : ScoringOptions.Anywhere;
+        return same > Majority * all ? 0 : near > Majority * all && grid.Near(0, 1).Count < grid.Columns * grid.Rows
+            ? 1 : ScoringOptions.Anywhere;
     }
 }

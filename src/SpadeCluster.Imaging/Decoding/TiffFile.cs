@@ -51,7 +51,8 @@ internal readonly ref struct TiffFile
             bytes += page._count * EntryBytes;
             for (long i = 0; i < page._count; i++)
                 if (page.ValueBytes(page._first + (i * EntryBytes)) is var length and > 4) bytes += length;
-            if (bytes > data.Length) throw DecodeError.Because("the TIFF file is damaged: its directories refer to more than the file contains");
+            if (bytes > data.Length)
+                throw DecodeError.Because("the TIFF file is damaged: its directories refer to more than the file contains");
             long next = page.Number(page._first + (page._count * EntryBytes), 4);
             if (next != 0 && next <= at) throw DecodeError.Because("the TIFF file is damaged: its directories point backwards");
             at = next;
@@ -65,7 +66,8 @@ internal readonly ref struct TiffFile
         limits.CheckSize(width, height);
         long compression = First(Compression, 1);
         if (compression is not (1 or 5 or 8 or 32773 or 32946) || First(PhotometricInterpretation, 1) > 3)
-            throw DecodeError.Because("only grey, RGB and palette TIFF is supported, uncompressed, LZW, Deflate or PackBits; save it as PNG");
+            throw DecodeError.Because(
+                "only grey, RGB and palette TIFF is supported, uncompressed, LZW, Deflate or PackBits; save it as PNG");
         if (Find(BitsPerSample) < 0 || samples is < 1 or > MaxChannels || depth is < 1 or > 32)
             throw DecodeError.Because($"TIFF with {samples} channels of {depth} bits is not supported; save it with 8 or 16 bits");
         long offsets = Find(StripOffsets), lengths = Find(StripByteCounts);

@@ -12,7 +12,8 @@ public static class BoxMask
     {
         if (Numbers(photo, 'x', 2) is not [var width and >= 1, var height and >= 1]
             || (long)width * height > ImageLimits.Default.MaxPixels)
-            throw new SpadeException(SpadeError.InvalidArgument, $"'{photo}' is not a photograph's size: write WIDTHxHEIGHT, such as 1920x1080");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"'{photo}' is not a photograph's size: write WIDTHxHEIGHT, such as 1920x1080");
         return Encode(box, width, height);
     }
 

@@ -64,8 +64,8 @@ public sealed partial record Preprocessing
             int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : otherwise;
         if (!match.Success)
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"'{text}' is not a preprocessing; write 'stretch 224x224', 'letterbox 224x224', either of them followed by ' tiles 3x2 overlap 32', "
-                + "or 'shorter-side 256 crop 224x224'");
+                $"'{text}' is not a preprocessing; write 'stretch 224x224', 'letterbox 224x224', either of them followed by ' tiles 3x2 "
+                + $"overlap 32', or 'shorter-side 256 crop 224x224'");
         return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null, Number("c", 1), Number("r", 1), Number("o"),
             match.Groups["l"].Success, match.Groups["a"].Success);
     }

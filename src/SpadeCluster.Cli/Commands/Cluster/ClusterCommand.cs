@@ -68,7 +68,8 @@ internal static class ClusterCommand
         };
         var down = new Option<bool>("--down") { Description = "Stop it instead, like 'spade cluster down'." };
         var command = new Command("up",
-            "Start the cluster. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards,
+            "Start the cluster. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos,
+            shards,
             devices, model, folder, gallery, down };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -136,7 +137,8 @@ internal static class ClusterCommand
     private static Command Down()
     {
         var folder = Folder();
-        var command = new Command("down", "Stop the cluster: silos finish their requests; galleries, keys and decisions are kept.") { folder };
+        var command = new Command("down",
+            "Stop the cluster: silos finish their requests; galleries, keys and decisions are kept.") { folder };
         command.SetAction((parsed, _) => DownAsync(parsed.GetRequiredValue(folder)));
         return command;
     }
@@ -144,7 +146,8 @@ internal static class ClusterCommand
     private static async Task<int> DownAsync(string folder)
     {
         string root = Path.GetFullPath(folder);
-        if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is running in '{root}'");
+        if (!File.Exists(Path.Combine(root, "silos.json")))
+            throw new SpadeException(SpadeError.NotFound, $"no cluster is running in '{root}'");
         var (stopped, killed) = await StopAsync(root, Drain);
         Console.WriteLine($"stopped {stopped} "
             + $"silo(s){(killed > 0 ? $", {killed} of them killed because they took longer than {Drain.TotalSeconds} s," : "")} and the "
