@@ -4,7 +4,7 @@ using SpadeCluster.Cli.Commands;
 using SpadeCluster.Cli.Commands.Cluster;
 using Spectre.Console;
 
-// In a file or a pipe no line is too long; the library would fold tables to 80 columns.
+// In a file or a pipe the library would wrap tables at 80 columns.
 if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 1000;
 
 var root = new RootCommand("SpadeCluster: industrial anomaly detection from good parts only (SPADE). Photographs of normal products go "
@@ -53,7 +53,7 @@ catch (OperationCanceledException)
 }
 catch (OutOfMemoryException)
 {
-    Console.Error.WriteLine("spade: this takes more memory than this process may use: free memory, raise the limit, or use fewer or "
+    Console.Error.WriteLine("spade: this needs more memory than this process may use: free memory, raise the limit, or use fewer or "
         + "smaller images or models");
     return ExitCodes.BadData;
 }

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Client;
 
-/// <summary>The time a call has, with all its retries. A call that is heard of gets it anew.</summary>
+/// <summary>The time limit of a call with all its retries. It restarts when the server answers.</summary>
 internal sealed class CallLimit : IDisposable
 {
     private readonly TimeSpan _time;
@@ -18,7 +18,7 @@ internal sealed class CallLimit : IDisposable
 
     public void Restart() => _deadline.CancelAfter(_time);
 
-    /// <summary>No limit until it is restarted.</summary>
+    /// <summary>Removes the limit until the next restart.</summary>
     public void Remove() => _deadline.CancelAfter(Timeout.InfiniteTimeSpan);
 
     public void Dispose()

@@ -5,10 +5,10 @@ using Proto = Spade.V1;
 
 namespace SpadeCluster.Client;
 
-/// <summary>Gallery messages as the core's records.</summary>
+/// <summary>Converts gallery messages to Core's records.</summary>
 internal static class GalleryMapping
 {
-    /// <summary>All of a version but what only scoring needs: the features' weights and the usual distances.</summary>
+    /// <summary>A version without the parts that only scoring needs: the features' weights and the usual distances.</summary>
     /// <param name="g">A version with its images.</param>
     public static GalleryManifest ToManifest(Gallery g) => new()
     {
@@ -50,7 +50,7 @@ internal static class GalleryMapping
 
     private static ImageId ToId(string text)
         => ImageId.TryParse(text, out var id) ? id : throw new SpadeException(SpadeError.DataLoss,
-            $"the server sent '{text}' as an image's id; client and server do not fit together");
+            $"the server sent '{text}' as an image's id; client and server are incompatible");
 
     private static Scoring.ScoringOptions ToOptions(Proto.ScoringOptions o) => new()
     {

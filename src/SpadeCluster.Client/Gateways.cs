@@ -4,7 +4,7 @@ using Grpc.Net.Client;
 
 namespace SpadeCluster.Client;
 
-/// <summary>The gateways a client knows, and the retry of calls on them. Every call of the contract may be repeated.</summary>
+/// <summary>The gateways of a client, and the repetition of calls on them. Every call of the contract may be repeated.</summary>
 internal sealed class Gateways : IDisposable
 {
     private readonly SpadeClientOptions _options;
@@ -27,7 +27,7 @@ internal sealed class Gateways : IDisposable
     public Task<T> CallAsync<T>(Func<CallInvoker, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
         => FollowAsync((gateway, limit) => call(gateway, limit.Token), cancellationToken);
 
-    /// <summary>The same for long calls, which say when their limit is to begin anew.</summary>
+    /// <summary>The same for long calls, which restart their limit themselves.</summary>
     public async Task<T> FollowAsync<T>(Func<CallInvoker, CallLimit, Task<T>> call, CancellationToken cancellationToken)
     {
         using var limit = new CallLimit(_options.Deadline, _clock, cancellationToken);
@@ -50,18 +50,18 @@ internal sealed class Gateways : IDisposable
                 throw new SpadeException(SpadeError.Unavailable,
                     $"the gateway at {_channels[at].Target} did not answer within the deadline of "
                     + $"{_options.Deadline.TotalSeconds:0.###} s ({nameof(SpadeClientOptions)}.{nameof(SpadeClientOptions.Deadline)}); "
-                    + $"allow more time, or see what keeps it busy", e);
+                    + $"allow more time, or find out what keeps it busy", e);
             }
             catch (RpcException e)
             {
                 last = Mapping.ToException(e);
-                // Our own side's failure, not a server's answer: its words say nothing of where.
+                // A failure on this side, not a server's answer: its message does not name the address.
                 if (e is { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause })
                     last = new SpadeException(SpadeError.Unavailable,
                         $"the gateway at {_channels[at].Target} cannot be reached ({cause.GetBaseException().Message}): is it running, "
                         + $"and is this its gRPC address?", e);
                 if (!IsTransient(e, last)) throw last;
-                // Lost, not merely busy: try the next gateway from now on.
+                // Lost, not only busy: use the next gateway from now on.
                 if (e.StatusCode != StatusCode.ResourceExhausted)
                     Interlocked.CompareExchange(ref _preferred, (at + 1) % _channels.Length, at);
             }
@@ -87,7 +87,7 @@ internal sealed class Gateways : IDisposable
         foreach (var channel in _channels) channel.Dispose();
     }
 
-    /// <summary>Whether the same call may succeed: the server says when, or could not be reached, or went away in the middle.</summary>
+    /// <summary>Whether a repeated call may succeed: the server gave a time, was not reached, or was lost during the call.</summary>
     private static bool IsTransient(RpcException e, SpadeException translated)
         => e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown
         || translated.RetryAfter is not null;
@@ -108,7 +108,7 @@ internal sealed class Gateways : IDisposable
             KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
         };
         _options.ConfigureHandler?.Invoke(handler);
-        // Images may come and go in large messages; the server has its own limits.
+        // No limits here, because images may be large; the server has its own.
         return GrpcChannel.ForAddress(address,
             new GrpcChannelOptions
             {

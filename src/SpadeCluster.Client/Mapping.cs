@@ -7,7 +7,7 @@ using Proto = Spade.V1;
 
 namespace SpadeCluster.Client;
 
-/// <summary>The contract's messages as the core's records.</summary>
+/// <summary>Converts messages to Core's records.</summary>
 internal static class Mapping
 {
     public static ImageScore ToScore(Proto.ScoreResult r) => new()
@@ -91,7 +91,7 @@ internal static class Mapping
         return message;
     }
 
-    /// <summary>A failure in the core's terms, so that callers handle local and remote scoring alike.</summary>
+    /// <summary>Converts a failure, so that callers handle local and remote scoring in the same way.</summary>
     public static SpadeException ToException(RpcException e) =>
         new(ToError(e.StatusCode), e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}",
             e)

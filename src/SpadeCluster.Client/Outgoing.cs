@@ -5,7 +5,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Client;
 
-/// <summary>An image to be sent, whatever it was given as.</summary>
+/// <summary>An image to send, made of a file or of pixels.</summary>
 internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<Image>> ReadAsync)
 {
     public static Outgoing From(ImageSource source) => new(source.Name, async stop
@@ -27,9 +27,9 @@ internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<I
             Data = UnsafeByteOperations.UnsafeWrap(raw.Pixels)
         })
         : throw new SpadeException(SpadeError.InvalidArgument,
-            $"{raw.Name}: {raw.Width}x{raw.Height} pixels with a stride of {raw.Stride} bytes are no image"));
+            $"{raw.Name}: {raw.Width}x{raw.Height} pixels with a stride of {raw.Stride} bytes are not an image"));
 
-    /// <summary>The image in messages of at most so many bytes of data, and whether more follow.</summary>
+    /// <summary>The image in messages of at most <paramref name="chunkBytes"/> bytes of data, each with whether more follow.</summary>
     public static IEnumerable<(Image Image, bool More)> Chunks(Image image, int chunkBytes)
     {
         var data = image.Data.Memory;
@@ -59,6 +59,6 @@ internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<I
         RawFormat.Bgr8 => PixelFormat.Bgr8,
         RawFormat.Gray8 => PixelFormat.Gray8,
         RawFormat.Gray16 => PixelFormat.Gray16,
-        _ => throw new SpadeException(SpadeError.InvalidArgument, $"{raw.Name}: {raw.Format} is no pixel format"),
+        _ => throw new SpadeException(SpadeError.InvalidArgument, $"{raw.Name}: {raw.Format} is not a pixel format"),
     };
 }

@@ -5,7 +5,7 @@ using GalleryVersion = SpadeCluster.Galleries.GalleryVersion;
 
 namespace SpadeCluster.Client;
 
-/// <summary>A server's galleries. A change is made without thresholds, as it is locally.</summary>
+/// <summary>A server's galleries. Changes learn no thresholds, as with local galleries.</summary>
 internal sealed class RemoteGalleryService(SpadeClient client, string author) : IGalleryService
 {
     public async ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default)
@@ -55,7 +55,7 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
 
     public ValueTask<GalleryManifest> CalibrateWithinAsync(
         string category, Scoring.ScoringOptions options, Scoring.ThresholdBounds within, CancellationToken cancellationToken = default)
-        => throw new SpadeException(SpadeError.InvalidArgument, "a server keeps bounds of thresholds by itself");
+        => throw new SpadeException(SpadeError.InvalidArgument, "a server sets the bounds of thresholds itself");
 
     public async ValueTask<GalleryManifest> AcceptAsync(
         string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
@@ -91,9 +91,9 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
 
     public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
         => throw new SpadeException(SpadeError.InvalidArgument,
-            "a server does not offer small pictures over gRPC: they are served over HTTP");
+            "a server offers thumbnails over HTTP, not over gRPC");
 
-    /// <summary>The answer to a change, with the images: it only counts them.</summary>
+    /// <summary>Adds the images to the answer of a change, which has only their number.</summary>
     private ValueTask<GalleryManifest> CompleteAsync(Gallery changed, CancellationToken cancellationToken)
         => GetVersionAsync(changed.Category, changed.Version, cancellationToken);
 

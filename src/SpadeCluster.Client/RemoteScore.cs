@@ -2,7 +2,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Client;
 
-/// <summary>An image's place in a batch and what became of it: exactly one of score and error is set.</summary>
+/// <summary>The outcome for an image of a batch: either a score or an error.</summary>
 public sealed record RemoteScore(int Index, string Name, ImageScore? Score, SpadeException? Error);
 
 /// <summary>A score with its map.</summary>

@@ -8,14 +8,14 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Client;
 
 /// <summary>
-/// A stream of images, over as many calls as it takes. One task reads images as they come, one has them scored, and the caller
-/// gets the answers in order. When a call breaks, the next one begins with what was not answered.
+/// A stream of images over one or more calls. One task reads the images, another sends them, and the caller gets the answers in order. If a
+/// call breaks, the next one begins with the first image without an answer.
 /// </summary>
-/// <param name="scoreOne">Scores an image that was refused or lost inside the cluster: alone, with retries.</param>
+/// <param name="scoreOne">Scores a single image, with retries; for images that were refused or lost in the cluster.</param>
 internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions options, string category,
     Func<Image, CancellationToken, Task<ImageScore>> scoreOne)
 {
-    // Bounded: as many images are on their way, and held for a repetition.
+    // Bounds the number of images that were sent and are kept for a repetition.
     private readonly Channel<Sent> _inOrder = Channel.CreateBounded<Sent>(options.Concurrency);
     private readonly Channel<Sent> _toSend = Channel.CreateUnbounded<Sent>();
     private readonly ConcurrentQueue<Sent> _unanswered = new();
@@ -42,8 +42,8 @@ internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions option
         }
     }
 
-    /// <summary>Reads until the images end. One that cannot be read is answered with that; any other fault ends the stream, after the
-    /// answers of the images before it.</summary>
+    /// <summary>Reads all images. If one cannot be read, its answer is that error; any other fault ends the stream after the answers of the
+    /// images before it.</summary>
     private async Task ReadAsync(IAsyncEnumerable<Outgoing> images, CancellationToken cancellationToken)
     {
         try
@@ -76,7 +76,7 @@ internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions option
     {
         while (!_unanswered.IsEmpty || await _toSend.Reader.WaitToReadAsync(cancellationToken))
         {
-            // Each call brings at least one answer or throws; the retry of one that brings none is the gateways'.
+            // Each call returns at least one answer or throws; Gateways repeats calls without an answer.
             await using var call = await gateways.CallAsync(async (gateway, limit) =>
             {
                 var open = new Call(this, gateway, cancellationToken);
@@ -145,7 +145,7 @@ internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions option
             _sending = SendAsync();
         }
 
-        /// <returns>False: all is answered.</returns>
+        /// <returns>False: all images are answered.</returns>
         public async Task<bool> NextAsync(CancellationToken cancellationToken)
         {
             if (!await _call.ResponseStream.MoveNext(cancellationToken))
@@ -154,7 +154,7 @@ internal sealed class ScoringStream(Gateways gateways, SpadeClientOptions option
             var answer = _call.ResponseStream.Current;
             if (!_stream._unanswered.TryDequeue(out var sent) || answer.RequestId != Id(sent))
                 throw new SpadeException(SpadeError.DataLoss,
-                    $"the server answered request {answer.RequestId} out of turn; client and server do not fit together");
+                    $"the server answered request {answer.RequestId} in the wrong order; client and server are incompatible");
             if (answer.OutcomeCase == ScoreStreamResponse.OutcomeOneofCase.Result)
                 sent.Answer.SetResult(new RemoteScore(sent.Index, sent.Name, Mapping.ToScore(answer.Result), null));
             else if (Mapping.ToException(answer.Error) is { RetryAfter: null, Error: not SpadeError.Unavailable } e) sent.Fail(e);

@@ -12,18 +12,18 @@ namespace SpadeCluster.Client;
 public sealed partial class SpadeClient
 {
     /// <summary>
-    /// Adds normal images, creating the category if need be; learns no thresholds. A stream that breaks is repeated from its
-    /// start: images are known by content, so what was durable already is only confirmed. Each image is reported once, in their
-    /// order; one that cannot be read has failed, and the rest goes on.
+    /// Adds normal images, and creates the category if there is none; learns no thresholds. A broken stream is repeated from its start:
+    /// images are identified by content, so those already added are only confirmed. Each image is reported once, in order; one that cannot
+    /// be read is reported as failed, and the others are added.
     /// </summary>
-    /// <param name="reason">Why, for the record; null: not said.</param>
+    /// <param name="reason">The reason, for the history; may be null.</param>
     /// <returns>The version that is current now; null when nothing was added and there is no gallery.</returns>
     public Task<RemoteGallery?> AddNormalsAsync(
         string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
         CancellationToken cancellationToken = default)
         => ToGalleryAsync(AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken));
 
-    /// <summary>The same for images given as pixels.</summary>
+    /// <summary>The same for pixels.</summary>
     public Task<RemoteGallery?> AddNormalsAsync(
         string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
         CancellationToken cancellationToken = default)
@@ -40,7 +40,7 @@ public sealed partial class SpadeClient
             using var call = new GalleriesClient(gateway).AddNormals(cancellationToken: stop.Token);
             var unread = new ConcurrentDictionary<int, AddOutcome>();
             Exception? fault = null;
-            // The image that the next answer is about.
+            // Index of the image that the next answer belongs to.
             int next = 0;
             var sending = SendAsync();
             try
@@ -63,7 +63,7 @@ public sealed partial class SpadeClient
             }
             catch (RpcException) when (images.Length > 0 && unread.Count == images.Length)
             {
-                // Nothing was sent, which the server does not take for an addition.
+                // No image was sent, which the server refuses.
                 ReportUnread();
                 return await FindAsync(category, cancellationToken);
             }
@@ -165,12 +165,12 @@ public sealed partial class SpadeClient
     public async Task<IReadOnlyList<string>> ListGalleriesAsync(CancellationToken cancellationToken = default)
         => (await CallAsync((c, o) => c.ListGalleriesAsync(new ListGalleriesRequest(), o), cancellationToken)).Categories;
 
-    /// <summary>The server's galleries by the interface that local ones have. Changes learn no thresholds:
-    /// <see cref="IGalleryService.CalibrateAsync"/> does, as it does locally.</summary>
-    /// <param name="author">Who changes them, for the record; a key's owner comes before it.</param>
+    /// <summary>The server's galleries, with the interface of local galleries. Changes learn no thresholds; <see
+    /// cref="IGalleryService.CalibrateAsync"/> does.</summary>
+    /// <param name="author">The author of changes, for the history; replaced by the owner of the key, if there is one.</param>
     public IGalleryService Galleries(string author) => new RemoteGalleryService(this, author);
 
-    /// <summary>Learns thresholds; takes about as long as scoring every normal. No deadline but the caller's.</summary>
+    /// <summary>Learns thresholds; takes about as long as scoring every normal. Only the caller's token limits its time.</summary>
     /// <param name="options">Null: the server's defaults.</param>
     public async Task<RemoteGallery> CalibrateAsync(
         string category, Scoring.ScoringOptions? options, string author, IProgress<int>? progress = null,
@@ -189,7 +189,7 @@ public sealed partial class SpadeClient
             using var call = new GalleriesClient(gateway).Calibrate(request, cancellationToken: limit.Token);
             try
             {
-                // Once a gateway has taken it on it takes its time; one that is gone is noticed by the connection.
+                // No limit once a gateway has accepted it: the connection shows whether the gateway is alive.
                 await call.ResponseHeadersAsync;
                 limit.Remove();
                 while (await call.ResponseStream.MoveNext(limit.Token))
@@ -207,7 +207,7 @@ public sealed partial class SpadeClient
         }, cancellationToken);
     }
 
-    /// <summary>The current version's number, now and whenever it changes. Ends only with an error or the caller's token.</summary>
+    /// <summary>The current version's number, now and after each change. Ends only with an error or the caller's token.</summary>
     public async IAsyncEnumerable<int> WatchVersionAsync(
         string category, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -242,7 +242,7 @@ public sealed partial class SpadeClient
                     catch (RpcException)
                     {
                         cancellationToken.ThrowIfCancellationRequested();
-                        // Broken: the next call says whether it can go on.
+                        // The stream broke: the next call continues or fails.
                         break;
                     }
                     version = call.ResponseStream.Current.Version;

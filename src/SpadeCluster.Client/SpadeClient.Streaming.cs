@@ -6,17 +6,16 @@ namespace SpadeCluster.Client;
 public sealed partial class SpadeClient
 {
     /// <summary>
-    /// Scores photographs over one stream, in their order; large ones travel in chunks. When the stream breaks, a new one
-    /// takes up where the answers ended: what was not answered is sent again. An image that cannot be read or scored carries its
-    /// error, and the rest goes on.
+    /// Scores photographs over one stream, in order; large ones are sent in chunks. If the stream breaks, images without an answer are sent
+    /// again over a new one. An image that cannot be read or scored gets an error, and the others are scored.
     /// </summary>
     /// <exception cref="SpadeException">No gateway can be reached.</exception>
     public IAsyncEnumerable<RemoteScore> ScoreStreamAsync(string category, IReadOnlyList<ImageSource> sources,
         CancellationToken cancellationToken = default)
         => StreamAsync(category, sources.Select(Outgoing.From).ToAsyncEnumerable(), cancellationToken);
 
-    /// <summary>The same for images that are still to come: each is sent as soon as it is there. The token of the enumeration is
-    /// theirs too; at most <see cref="SpadeClientOptions.Concurrency"/> are on their way at a time.</summary>
+    /// <summary>The same for images that arrive one by one: each is sent as soon as it arrives. Their enumeration gets the same token; at
+    /// most <see cref="SpadeClientOptions.Concurrency"/> images are in work at a time.</summary>
     public IAsyncEnumerable<RemoteScore> ScoreStreamAsync(string category, IAsyncEnumerable<ImageSource> sources,
         CancellationToken cancellationToken = default)
         => StreamAsync(category, sources.Select(Outgoing.From), cancellationToken);

@@ -8,9 +8,9 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Client;
 
 /// <summary>
-/// A SpadeCluster server. Calls are repeated with backoff while gateways or silos come and go, within
-/// <see cref="SpadeClientOptions.Deadline"/>. Failures are <see cref="SpadeException"/>, as they would be in this process, or
-/// <see cref="OperationCanceledException"/> when the caller's token says so. Safe for concurrent calls.
+/// A client of a SpadeCluster server. Calls are repeated with backoff if gateways or silos are lost, within <see
+/// cref="SpadeClientOptions.Deadline"/>. Failures are <see cref="SpadeException"/>, as in a local process, or <see
+/// cref="OperationCanceledException"/> if the caller's token is cancelled. Safe for concurrent calls.
 /// </summary>
 /// <example>
 /// <code>
@@ -54,8 +54,8 @@ public sealed partial class SpadeClient : IDisposable
         => Mapping.ToMap(await ScoreAsync(category, Outgoing.From(image), true, cancellationToken));
 
     /// <summary>
-    /// Scores photographs, several at a time, and yields what became of each, in their order. One that fails carries its
-    /// error and the rest goes on. No image is lost or scored twice in the answers when gateways or silos come and go.
+    /// Scores photographs, several at a time, and returns the outcomes in order. An image that fails gets an error, and the others are
+    /// scored. Each image has exactly one answer, also if gateways or silos are lost.
     /// </summary>
     public async IAsyncEnumerable<RemoteScore> ScoreManyAsync(
         string category, IEnumerable<ImageSource> sources, [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Client;
 
-/// <summary>How a <see cref="SpadeClient"/> calls. Not to be changed once a client has been made with it.</summary>
+/// <summary>Settings of a <see cref="SpadeClient"/>. Must not be changed after a client was created with them.</summary>
 public sealed class SpadeClientOptions
 {
     /// <summary>Gateways, such as http://gateway:5000. Calls go to the first one that answers.</summary>
@@ -9,26 +9,26 @@ public sealed class SpadeClientOptions
     /// <summary>Sent with each call, such as <c>authorization</c> with "Bearer KEY".</summary>
     public IDictionary<string, string> Headers { get; } = new Dictionary<string, string>();
 
-    /// <summary>Changes how connections are made, for each gateway: <c>h.SslOptions.ClientCertificates</c> has a TLS client's
-    /// certificate, <c>h.Proxy</c> a proxy.</summary>
+    /// <summary>Configures the connections to each gateway: <c>h.SslOptions.ClientCertificates</c> is for a TLS client's certificate,
+    /// <c>h.Proxy</c> a proxy.</summary>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; set; }
 
     /// <summary>Time for one call with all its retries.</summary>
     public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Wait before the first retry; it doubles, up to <see cref="LongestWait"/>, and a server's own hint overrides it.</summary>
+    /// <summary>Wait before the first retry. It doubles up to <see cref="LongestWait"/>; a time given by the server replaces it.</summary>
     public TimeSpan FirstWait { get; set; } = TimeSpan.FromMilliseconds(50);
 
     public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> or of a stream on their way at a time.</summary>
+    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> or of a stream in work at a time.</summary>
     public int Concurrency { get; set; } = 8;
 
-    /// <summary>Images larger than this travel in chunks.</summary>
+    /// <summary>Images larger than this are sent in chunks.</summary>
     public int ChunkBytes { get; set; } = 1 << 20;
 
     /// <param name="addresses">host:port, or http://host:port, or https://host:port.</param>
-    /// <exception cref="SpadeException">InvalidArgument: one of them is no address.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: one of them is not an address.</exception>
     public static SpadeClientOptions For(params string[] addresses)
     {
         var options = new SpadeClientOptions();

@@ -19,11 +19,11 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster;
 
-/// <summary>Makes an Orleans silo one of a SpadeCluster.</summary>
+/// <summary>Adds SpadeCluster's grains and services to an Orleans silo.</summary>
 public static class ClusterHosting
 {
     /// <summary>
-    /// Needs, from the host: an <see cref="IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on extractor silos,
+    /// The host must provide an <see cref="IGalleryStore"/> on every silo, <see cref="IDeviceEngines"/> on extractor silos and
     /// <see cref="IImagePreparers"/> on gateways.
     /// </summary>
     public static ISiloBuilder AddSpadeCluster(this ISiloBuilder silo, SiloProfile profile)
@@ -65,16 +65,30 @@ public static class ClusterHosting
     }
 
     /// <summary>
-    /// Makes it a cluster of one silo with all roles. It listens on a loopback port, and its cluster has a random name: silos and
-    /// clients that do not know the name are refused.
+    /// Makes a cluster of one silo with all roles. The silo listens on a loopback port, and its cluster has a random name: other silos and
+    /// clients are refused because they do not know the name.
     /// </summary>
-    /// <param name="extractors">Extractors that work side by side.</param>
+    /// <param name="extractors">Number of extractors, which work in parallel.</param>
     public static ISiloBuilder AddSingleSilo(this ISiloBuilder silo, int extractors = 1)
     {
         var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort());
         silo.UseLocalhostClustering(endpoint.Port, gatewayPort: 0, endpoint, serviceId: "spade", clusterId: Guid.NewGuid().ToString("n"));
         return silo.AddSpadeCluster(new SiloProfile(SiloRole.All, extractors));
     }
+
+    /// <summary>
+    /// Ends connections that close without sending anything before they reach TLS, which must be added after this. Silos check each
+    /// other's ports by such connections (<see cref="LostSilos"/>), and TLS would log each as a failed handshake.
+    /// </summary>
+    public static ISiloBuilder IgnorePortChecks(this ISiloBuilder silo) => silo.Configure<SiloConnectionOptions>(o =>
+        o.ConfigureSiloInboundConnection(connections => connections.Use(next => async connection =>
+        {
+            var received = await connection.Transport.Input.ReadAsync();
+            if (received.IsCompleted && received.Buffer.IsEmpty) return;
+            // Nothing is consumed: TLS reads the same bytes again.
+            connection.Transport.Input.AdvanceTo(received.Buffer.Start);
+            await next(connection);
+        })));
 
     private static int FreePort()
     {

@@ -1,19 +1,19 @@
 namespace SpadeCluster;
 
-/// <summary>What went wrong, in the terms every host translates: exit codes, HTTP and gRPC statuses.</summary>
+/// <summary>The kind of a failure; hosts translate it to exit codes and to HTTP and gRPC statuses.</summary>
 public enum SpadeError
 {
-    /// <summary>The request or its data is wrong: undecodable image, lying file, bad option. Exit code 3.</summary>
+    /// <summary>The request or its data is wrong: undecodable image, wrong header, bad option. Exit code 3.</summary>
     InvalidArgument,
     /// <summary>No such category, image, version, model or file. Exit code 4.</summary>
     NotFound,
-    /// <summary>The request is sound but the state forbids it: empty gallery, other model, held lock. Exit code 3.</summary>
+    /// <summary>The request is valid but not in the present state: empty gallery, other model, held lock. Exit code 3.</summary>
     FailedPrecondition,
     /// <summary>Too large or too many: pixels, bytes, disk, queue. Exit code 3.</summary>
     ResourceExhausted,
-    /// <summary>A part that is needed cannot be reached now. Exit code 5.</summary>
+    /// <summary>A required part cannot be reached now. Exit code 5.</summary>
     Unavailable,
-    /// <summary>What was stored is damaged: a checksum or a length does not hold. Exit code 3.</summary>
+    /// <summary>Stored data is damaged: a checksum or a length is wrong. Exit code 3.</summary>
     DataLoss,
 }
 
@@ -22,6 +22,6 @@ public sealed class SpadeException(SpadeError error, string message, Exception? 
 {
     public SpadeError Error { get; } = error;
 
-    /// <summary>When the same call may succeed; null where nothing is known, or repeating it will not help.</summary>
+    /// <summary>Time after which the same call may succeed; null if unknown, or if repeating it will not help.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

@@ -5,7 +5,7 @@ namespace SpadeCluster.Imaging;
 /// <summary>Decodes photographs with a reader and prepares them by one geometry.</summary>
 public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? reader = null) : IImagePreparer
 {
-    /// <summary>Less than this many pixels on a side is no photograph of a product, but a mistake.</summary>
+    /// <summary>An image with fewer pixels on a side cannot be a photograph of a part.</summary>
     public const int SmallestSide = 8;
 
     private readonly ImageReader _reader = reader ?? ImageReader.Default;
@@ -20,7 +20,7 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
         if (Math.Min(image.Width, image.Height) < SmallestSide)
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed");
-        // Not the image: what is prepared lives as long as it is scored, and would keep a hundred megabytes of pixels with it.
+        // Keeps no reference to the decoded image, whose pixels (up to 150 MB) would stay in memory until the image is scored.
         var input = Preprocessing.Apply(image);
         return new PreparedImage(input, Preprocessing.Geometry(image.Width, image.Height))
         {

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace SpadeCluster.Inference;
 
-/// <summary>A network (ONNX bytes) with its manifest, wherever it came from. The bytes are those the manifest's digest names.</summary>
+/// <summary>A network (ONNX bytes) with its manifest. The bytes have the digest of the manifest.</summary>
 public sealed class InferenceModel
 {
     private InferenceModel(ModelManifest manifest, ReadOnlyMemory<byte> network, string source) =>
@@ -13,10 +13,10 @@ public sealed class InferenceModel
     /// <summary>The ONNX file's bytes.</summary>
     public ReadOnlyMemory<byte> Network { get; }
 
-    /// <summary>How messages call this model.</summary>
+    /// <summary>The name of this model in messages.</summary>
     public string Source { get; }
 
-    /// <summary>What galleries are bound to; see <see cref="ModelManifest.FeatureDigest"/>.</summary>
+    /// <summary>The digest that galleries keep; see <see cref="ModelManifest.FeatureDigest"/>.</summary>
     public string Digest => Manifest.FeatureDigest();
 
     /// <exception cref="SpadeException">FailedPrecondition: the network's digest is not the manifest's.</exception>

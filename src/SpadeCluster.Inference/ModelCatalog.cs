@@ -10,9 +10,9 @@ namespace SpadeCluster.Inference;
 /// models folder. An extractor is opened when it is asked for, once for each device and model. Safe for concurrent calls.
 /// </summary>
 /// <param name="defaultModel">Built-in name or folder of the model for new categories; null: the built-in default.</param>
-/// <param name="modelsFolder">A folder whose folders are models.</param>
+/// <param name="modelsFolder">A folder that contains model folders.</param>
 /// <param name="options">The extractor settings for a device.</param>
-/// <param name="warn">Told of each model that cannot be read.</param>
+/// <param name="warn">Receives a warning for each model that cannot be read.</param>
 public sealed class ModelCatalog(
     string? defaultModel, string modelsFolder, Func<OnnxRuntimeDevice, OnnxRuntimeOptions> options, Action<string> warn) : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed class ModelCatalog(
     // PublicationOnly: a failure is not kept, so that the next call sees a repaired folder.
     private readonly Lazy<ModelSource> _default = new(() => ModelSource.Of(defaultModel), LazyThreadSafetyMode.PublicationOnly);
 
-    /// <summary>What new categories are built with.</summary>
+    /// <summary>The model of new categories.</summary>
     /// <exception cref="SpadeException">As <see cref="ModelSource.Of"/>.</exception>
     public ModelSource Default => _default.Value;
 
@@ -65,7 +65,7 @@ public sealed class ModelCatalog(
 
     public void Dispose() => _extractors.Dispose();
 
-    /// <summary>The model folders directly below a folder, by name; whether they can be opened is not looked at.</summary>
+    /// <summary>The model folders directly below a folder, by name; not checked whether they can be opened.</summary>
     public static IEnumerable<string> FoldersIn(string folder) => (Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : [])
         .Order(StringComparer.Ordinal).Where(d => File.Exists(Path.Combine(d, ModelFolder.ManifestFile)));
 
@@ -75,7 +75,7 @@ public sealed class ModelCatalog(
     private OnnxRuntimeExtractor Open(OnnxRuntimeDevice device, ModelSource source)
         => new(source.Open(), options(device) with { Device = device });
 
-    /// <summary>Opens a model for a look only: the weights of models that nobody scores with do not stay in memory.</summary>
+    /// <summary>Opens a model only to describe it, so that the weights of unused models do not stay in memory.</summary>
     private FeatureModel Describe(OnnxRuntimeDevice device, ModelSource source)
     {
         using var extractor = Open(device, source);

@@ -20,8 +20,8 @@ public static class ModelFolder
         return InferenceModel.Create(manifest, ReadBounded(networkPath, LargestNetwork), directory);
     }
 
-    /// <summary>What a folder says of its model; the network is not read.</summary>
-    /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: unreadable, or it makes no sense.</exception>
+    /// <summary>Reads the manifest of a folder, without its network.</summary>
+    /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: unreadable, or with invalid values.</exception>
     internal static ModelManifest ReadManifest(string directory)
     {
         if (!Directory.Exists(directory))
@@ -43,7 +43,7 @@ public static class ModelFolder
         return manifest;
     }
 
-    /// <summary>The file itself, its tensors, and what an extractor makes of them are in memory together.</summary>
+    /// <summary>Checks that there is memory for the file, its tensors and the extractor's copies at the same time.</summary>
     internal static void CheckMemory(string path, long available)
     {
         const int Copies = 4;
@@ -54,7 +54,7 @@ public static class ModelFolder
                 $"{available:N0} bytes: free memory, raise the limit, or use a smaller model");
     }
 
-    /// <summary>Writes a model so that the folder appears complete or not at all. Writing the same model again is a no-op.</summary>
+    /// <summary>Writes a model. The folder appears complete or not at all. Writing the same model again changes nothing.</summary>
     /// <param name="replace">Whether another model that is already there may be replaced.</param>
     /// <exception cref="SpadeException">FailedPrecondition: the folder holds something else.</exception>
     public static void Write(string directory, InferenceModel model, bool replace = false)
@@ -78,7 +78,7 @@ public static class ModelFolder
             Directory.CreateDirectory(temporary);
             WriteDurably(Path.Combine(temporary, NetworkFile), model.Network.Span);
             WriteDurably(Path.Combine(temporary, ManifestFile), manifest);
-            // The old model, if any, steps aside first and goes only when the new one is in place.
+            // The old model, if any, is renamed first and deleted only when the new one is complete.
             if (Directory.Exists(directory)) Directory.Move(directory, old);
             Directory.Move(temporary, directory);
         }

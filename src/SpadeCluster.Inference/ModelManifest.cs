@@ -16,17 +16,17 @@ public enum ChannelOrder
 public sealed record PooledSource(string? Output = null, string? MeanOf = null);
 
 /// <summary>
-/// What <c>model.json</c> says of <c>model.onnx</c>. The network's input is (pixel - mean) / scale per channel, pixels
-/// from 0 to 255, channels in <see cref="ChannelOrder"/>, means and scales in that same order.
+/// The content of <c>model.json</c>, which describes <c>model.onnx</c>. The network's input is (pixel - mean) / scale per channel, pixels
+/// from 0 to 255, with channels, means and scales in <see cref="ChannelOrder"/>.
 /// </summary>
 /// <param name="Levels">Graph outputs [N, C, H, W] that form the pyramid, finest first.</param>
 /// <param name="Sha256">Hex SHA-256 of model.onnx.</param>
 /// <param name="WeightChannels">See <see cref="Features.FeatureModel.WeightChannels"/>.</param>
-/// <param name="Aggregate">Each cell of a level becomes the mean over the Aggregate x Aggregate cells around it, those outside
-/// the level left out: locally aware features (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", 2022,
-/// section 3.1). Odd; 1: cells as they are. The pooled feature is taken before.</param>
-/// <param name="LevelScales">What each level's values are multiplied by, so that a level whose values vary most does not decide the sum of
-/// squared distances alone; null: 1. The pooled feature is taken before.</param>
+/// <param name="Aggregate">Each cell of a level becomes the mean over the Aggregate x Aggregate cells around it, without those outside the
+/// level: locally aware features (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", 2022, section 3.1). Odd; 1: no
+/// averaging. The pooled feature is taken before it.</param>
+/// <param name="LevelScales">Factor of each level's values, so that a level with large variance does not dominate the sum of squared
+/// distances; null: 1. The pooled feature is taken before it.</param>
 public sealed record ModelManifest(
     string Name, int InputWidth, int InputHeight, ChannelOrder ChannelOrder, IReadOnlyList<float> Mean, IReadOnlyList<float> Scale,
     IReadOnlyList<string> Levels, PooledSource Pooled, bool WeightChannels, string Sha256, string Licence, string Origin,
@@ -35,7 +35,7 @@ public sealed record ModelManifest(
     internal const int LargestInput = 4096;
     public const int LargestAggregate = 15;
 
-    /// <summary>Hex SHA-256 over all that decides the features: the network's digest and the normalisation around it.</summary>
+    /// <summary>Hex SHA-256 of everything that affects the features: the network's digest and the normalisation.</summary>
     public string FeatureDigest()
     {
         static string Numbers(IReadOnlyList<float> values)
@@ -43,12 +43,12 @@ public sealed record ModelManifest(
         string canonical = string.Join('\n', "spade-features-1", Sha256.ToLowerInvariant(), $"{InputWidth}x{InputHeight}", ChannelOrder,
             Numbers(Mean), Numbers(Scale),
             string.Join(",", Levels), Pooled.Output is null ? $"mean-of:{Pooled.MeanOf}" : $"output:{Pooled.Output}");
-        if (Aggregate != 1) canonical += $"\naggregate:{Aggregate}"; // models from before this field keep their digest
+        if (Aggregate != 1) canonical += $"\naggregate:{Aggregate}"; // models made before this field existed keep their digest
         if (LevelScales is not null) canonical += $"\nlevel-scales:{Numbers(LevelScales)}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)));
     }
 
-    /// <exception cref="SpadeException">InvalidArgument: a field is missing or makes no sense.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: a field is missing or invalid.</exception>
     internal void Validate(string source)
     {
         if (string.IsNullOrWhiteSpace(Name)) throw Bad("name", "is missing");

@@ -2,7 +2,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Inference;
 
-/// <summary>Checks an extractor by running it: finite features, the promised shapes, and the same bits every time.</summary>
+/// <summary>Checks an extractor by running it: finite features, and the same bits every time.</summary>
 public static class ModelVerification
 {
     /// <returns>Per level, then for the pooled feature: smallest, largest and mean value seen.</returns>
@@ -34,8 +34,8 @@ public static class ModelVerification
         SpadeException Failed(string problem) => new(SpadeError.FailedPrecondition, $"model {model.Name} failed verification: {problem}");
     }
 
-    /// <summary>How far two extractors of the same model lie apart: per level, then pooled, the norm of the difference
-    /// over the norm, the largest over the images.</summary>
+    /// <summary>The difference between two extractors of the same model: per level, then pooled, the largest over the images of the norm of
+    /// the difference divided by the norm.</summary>
     public static async Task<IReadOnlyList<double>> CompareAsync(IFeatureExtractor a, IFeatureExtractor b, int images = 3, int seed = 1,
         CancellationToken cancellation = default)
     {
@@ -54,7 +54,7 @@ public static class ModelVerification
         return errors;
     }
 
-    /// <summary>Norm of the difference over the norm of <paramref name="expected"/>.</summary>
+    /// <summary>Norm of the difference divided by the norm of <paramref name="expected"/>.</summary>
     internal static double RelativeError(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected)
     {
         double difference = 0, norm = 0;

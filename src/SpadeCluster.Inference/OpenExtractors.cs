@@ -4,8 +4,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Inference;
 
 /// <summary>
-/// Extractors by what they were opened for, each opened once, by whoever asks first; others wait for that. A failed attempt is
-/// not kept: the next call tries again, with a repaired file or a device that is back.
+/// Open extractors by key. The first caller opens an extractor, others wait for it. A failed attempt is not kept: the next call tries
+/// again, perhaps with a repaired file or a device that works again.
 /// </summary>
 internal sealed class OpenExtractors<TKey> : IDisposable where TKey : notnull
 {
@@ -13,7 +13,7 @@ internal sealed class OpenExtractors<TKey> : IDisposable where TKey : notnull
 
     public IEnumerable<IFeatureExtractor> All => _all.Values.Where(e => e.IsValueCreated).Select(e => e.Value);
 
-    /// <exception cref="Exception">What <paramref name="open"/> throws.</exception>
+    /// <exception cref="Exception">The exception of <paramref name="open"/>.</exception>
     public IFeatureExtractor Get(TKey key, Func<IFeatureExtractor> open)
     {
         var entry = _all.GetOrAdd(key, _ => new Lazy<IFeatureExtractor>(open));
@@ -23,7 +23,7 @@ internal sealed class OpenExtractors<TKey> : IDisposable where TKey : notnull
         }
         catch
         {
-            // This very attempt, not one that somebody else has begun since: a Lazy would throw its exception for ever.
+            // A Lazy keeps its exception. Only this attempt is removed, not a new one of another caller.
             _all.TryRemove(KeyValuePair.Create(key, entry));
             throw;
         }

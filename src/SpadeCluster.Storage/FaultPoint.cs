@@ -1,7 +1,6 @@
 namespace SpadeCluster.Storage;
 
-/// <summary>The moments between two steps of making something durable. Tests end the process or throw there; nothing else
-/// subscribes.</summary>
+/// <summary>The moments between two steps of a durable write. Tests end the process or throw there; only tests subscribe.</summary>
 internal static class FaultPoint
 {
     public static Action<string>? Reached { get; set; }

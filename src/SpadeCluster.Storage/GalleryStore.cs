@@ -7,14 +7,14 @@ using SpadeCluster.Storage.Format;
 namespace SpadeCluster.Storage;
 
 /// <summary>
-/// What the durable stores share: manifests and segments have the same bytes and checksums in every medium, and every byte
-/// is checked before it is used. A subclass only keeps bytes durably and provides locks.
+/// The common part of the durable stores: manifests and segments have the same bytes and checksums in every medium, and every byte is
+/// checked before it is used. A subclass keeps bytes durably and provides locks.
 /// </summary>
 public abstract class GalleryStore : IGalleryStore
 {
     private readonly ConcurrentDictionary<string, bool> _warned = new();
 
-    /// <summary>Names the folder or database in messages; holds no password.</summary>
+    /// <summary>The folder or database in messages, without a password.</summary>
     public abstract string Location { get; }
 
     public abstract long? FreeBytes { get; }
@@ -29,7 +29,7 @@ public abstract class GalleryStore : IGalleryStore
 
     public abstract ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>Receives, once each, what an operator should know although the call succeeded.</summary>
+    /// <summary>Receives warnings for an operator, each once, of calls that succeeded.</summary>
     public Action<string>? Warning { get; init; }
 
     /// <summary>Predicted bytes per normal image: its segment and the copy of its prefix.</summary>
@@ -59,7 +59,7 @@ public abstract class GalleryStore : IGalleryStore
         byte[]? thumbnail = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(thumbnail?.Length ?? 0, GalleryService.MaxThumbnailBytes, nameof(thumbnail));
-        // A whole segment is kept as it is: older versions may name it, and their scores must not change by a bit.
+        // An undamaged segment is kept unchanged: older versions may name it, and their scores must stay the same bits.
         if (await IsWholeAsync(category, id, modelDigest, features, pyramid, cancellationToken)) return;
         await WriteSegmentAsync(category, id, Segment.Write(id, modelDigest, features, pyramid, thumbnail), cancellationToken);
     }
@@ -78,8 +78,8 @@ public abstract class GalleryStore : IGalleryStore
             else damaged = true;
         }, cancellationToken);
         if (damaged || !whole)
-            Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but as good; 'spade "
-                + $"gallery compact {category}' writes it anew");
+            Warn($"{WhereCopies(category)} is damaged: the images themselves were read instead, which is slower but has the same "
+                + $"result; 'spade gallery compact {category}' writes it again");
         int[] rest = [.. Enumerable.Range(0, ids.Count).Where(i => pooled[i] is null)];
         if (rest.Length == 0) return pooled;
         await ReadPrefixesAsync(category, [.. rest.Select(i => ids[i])], PrefixLength(model), (r, prefix, total) =>
@@ -106,7 +106,7 @@ public abstract class GalleryStore : IGalleryStore
             await ReadPrefixesAsync(category, [.. copied.Select(i => ids[i])], PrefixLength(manifest.Model), (c, prefix, _) =>
             {
                 var (id, copy) = (ids[copied[c]], copies[copied[c]]);
-                // If the two differ, the copy is at fault, unless it is whole and the segment is damaged, which VerifyAsync reports.
+                // If the two differ, the copy is damaged, unless the copy is valid and the segment is damaged, which VerifyAsync reports.
                 if (!prefix.Span.SequenceEqual(copy)
                     && (!IsWholePrefix(copy, id, manifest.Model) || IsWholePrefix(prefix.Span, id, manifest.Model)))
                     throw Damaged($"image {id}");
@@ -116,7 +116,7 @@ public abstract class GalleryStore : IGalleryStore
         SpadeException Damaged(string what) =>
             new(SpadeError.DataLoss,
                 $"{WhereCopies(category)} is damaged ({what}): no image is lost, but opening is slower; 'spade gallery compact "
-                + $"{category}' writes it anew");
+                + $"{category}' writes it again");
     }
 
     public async ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model,
@@ -219,8 +219,8 @@ public abstract class GalleryStore : IGalleryStore
     internal abstract ValueTask<bool> ReadCopiesAsync(string category, IReadOnlyList<ImageId> ids, int length,
         Action<int, ReadOnlyMemory<byte>> received, CancellationToken cancellationToken);
 
-    /// <summary>Writes copies of the prefixes of <paramref name="next"/>'s segments, unless whole ones exist.</summary>
-    /// <param name="before">The version before it, if it can be read: the segments of its images have not changed.</param>
+    /// <summary>Writes copies of the prefixes of <paramref name="next"/>'s segments, unless valid ones exist.</summary>
+    /// <param name="before">The previous version, if it can be read: the segments of its images have not changed.</param>
     internal abstract ValueTask WriteCopiesAsync(string category, GalleryManifest? before, GalleryManifest next,
         CancellationToken cancellationToken);
 
@@ -230,7 +230,7 @@ public abstract class GalleryStore : IGalleryStore
     /// <summary>Keeps readers from pinning a version until disposed; null if a reader has pinned it.</summary>
     internal abstract ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken);
 
-    /// <summary>Deletes versions, then every image that is not needed; returns how many images and bytes that freed.</summary>
+    /// <summary>Deletes versions, then every image that is not needed; returns the number of images and bytes deleted.</summary>
     internal abstract ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions,
         IReadOnlySet<ImageId> needed, CancellationToken cancellationToken);
 

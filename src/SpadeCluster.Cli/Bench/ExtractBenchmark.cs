@@ -4,11 +4,11 @@ using SpadeCluster.Inference;
 
 namespace SpadeCluster.Cli.Bench;
 
-/// <summary>What 'bench extract --json' prints.</summary>
-/// <param name="PeerRatio">The peer's median over ours at the last thread count; null without a peer.</param>
+/// <summary>The output of 'bench extract --json'.</summary>
+/// <param name="PeerRatio">The peer's median divided by ours at the last thread count; null without a peer.</param>
 internal sealed record ExtractResult(string Model, string Processor, IReadOnlyList<Timing> Timings, double? PeerRatio);
 
-/// <summary>Times feature extraction of one image, in turns over the thread counts and a peer program.</summary>
+/// <summary>Times feature extraction of one image, alternating between the thread counts and a peer program.</summary>
 internal static class ExtractBenchmark
 {
     private const int Rounds = 3, WarmUps = 3;
@@ -25,7 +25,7 @@ internal static class ExtractBenchmark
             var image = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
             new Random(1).NextBytes(image.Pixels);
             var features = new ImageFeatures(subjects[0].Extractor.Model);
-            // In turns, so that a machine that slows down slows all.
+            // Alternating, so that a slower machine affects all of them.
             for (int round = 0; round < Rounds; round++)
             {
                 foreach (var (_, extractor, times) in subjects)

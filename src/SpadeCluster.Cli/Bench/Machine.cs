@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace SpadeCluster.Cli.Bench;
 
-/// <summary>What a figure was measured on.</summary>
+/// <summary>The machine of a measurement.</summary>
 internal static class Machine
 {
     public static string Describe()

@@ -4,15 +4,15 @@ using System.Text.Json;
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>
-/// Another program that does the same work, timed in turns with ours. If the last line it prints is a JSON object with a
-/// "seconds" array, those are its timings (it warmed up by itself); otherwise the whole process is timed.
+/// Another program that does the same work, timed alternately with ours. If the last line it prints is a JSON object with a
+/// "seconds" array, these are its timings, after its own warm-up; otherwise the whole process is timed.
 /// </summary>
 internal sealed class PeerCommand(string command)
 {
     public string Command { get; } = command;
 
     /// <summary>Runs the peer once.</summary>
-    /// <returns>Milliseconds of each unit of work it timed.</returns>
+    /// <returns>Milliseconds of each unit of work that it timed.</returns>
     /// <exception cref="SpadeException">InvalidArgument: it could not be started or failed.</exception>
     public async Task<IReadOnlyList<double>> RunAsync(CancellationToken cancellationToken)
     {

@@ -6,15 +6,15 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cli.Bench;
 
-/// <summary>What 'bench pixel-search --json' prints. Work is per query.</summary>
+/// <summary>The output of 'bench pixel-search --json'. Work is per query.</summary>
 internal sealed record PixelSearchResult(
     string Features, string Processor, int GalleryK, int Threads, int Queries, double MedianMs, double MinMs,
     double? DenseMedianMs, double? DenseRatio, string? Peer, double? PeerMedianMs, double? PeerRatio,
     IReadOnlyList<double> ShareOfPairsPerLevel, IReadOnlyList<double> SketchedShareOfPairsPerLevel, double Gflop, long BytesTouched,
         long ResidentBytesPerImage, double CancelledWithinMs);
 
-/// <summary>Prepares features for <see cref="PixelSearchBenchmark"/>: a dataset's, or random ones, on which nothing can be
-/// pruned.</summary>
+/// <summary>Prepares features for <see cref="PixelSearchBenchmark"/>: those of a dataset, or random ones, where pruning has no
+/// effect.</summary>
 internal static class PixelSearchBench
 {
     private const int Queries = 6;
@@ -35,7 +35,7 @@ internal static class PixelSearchBench
             r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage, r.CancelledWithinMs);
     }
 
-    /// <summary>K normals of a dataset - mirrored ones after the last - and some of its test images.</summary>
+    /// <summary>K normals of a dataset, with mirrored ones if there are fewer, and some of its test images.</summary>
     private static async Task<(string Name, List<FeaturePyramid> Gallery, List<FeaturePyramid> Queries)> ExtractAsync(string folder,
         Engines engines, int galleryK, CancellationToken cancellationToken)
     {
@@ -44,7 +44,7 @@ internal static class PixelSearchBench
         var features = new ImageFeatures(extractor.Model);
         if (galleryK > 2 * dataset.Train.Count)
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"'{folder}' has {dataset.Train.Count} normals; with their mirror images that makes {2 * dataset.Train.Count}, fewer " +
+                $"'{folder}' has {dataset.Train.Count} normals; with their mirror images there are {2 * dataset.Train.Count}, fewer " +
                 $"than --gallery-k {galleryK}");
         var gallery = new List<FeaturePyramid>();
         for (int i = 0; i < galleryK; i++)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace SpadeCluster.Cli.Bench;
 
-/// <summary>Timings of one thing, in milliseconds.</summary>
+/// <summary>Timings of one program, in milliseconds.</summary>
 internal sealed record Timing(string Name, int Threads, double MedianMs, double MinMs, double MaxMs, int Runs)
 {
     public static Timing Of(string name, int threads, IReadOnlyList<double> milliseconds)

@@ -37,11 +37,11 @@ internal static class AuditCommands
         };
         var head = new Option<string?>("--head")
         {
-            Description = "Hash of an entry that was noted elsewhere before; it must still be there.",
+            Description = "Hash of an entry that was noted elsewhere earlier; the log must still contain it.",
             HelpName = "HASH"
         };
-        var command = new Command("verify", "Check that no entry was changed, removed or inserted. Prints the last entry's hash: note it "
-            + "elsewhere, since entries cut off at the end leave no other trace.\n\nExample: spade audit verify --head 3f9c...") { file,
+        var command = new Command("verify", "Check that no entry was changed, removed or inserted. Prints the last entry's hash. Note it "
+            + "elsewhere, because removed entries at the end leave no other trace.\n\nExample: spade audit verify --head 3f9c...") { file,
             head };
         server.AddTo(command);
         command.SetAction(async (parsed, _) =>
@@ -66,7 +66,7 @@ internal static class AuditCommands
         }
         catch (JsonException e)
         {
-            throw new SpadeException(SpadeError.InvalidArgument, $"'{file}' is no export of an audit log: {e.Message}", e);
+            throw new SpadeException(SpadeError.InvalidArgument, $"'{file}' is not an export of an audit log: {e.Message}", e);
         }
     }
 }

@@ -23,7 +23,7 @@ internal static class BenchCommands
         => new("--peer")
         {
             Description =
-        "A command that does the same work, timed in turns with ours. A last line of JSON with a \"seconds\" array gives its own " +
+        "A command that does the same work, timed alternately with ours. A last line of JSON with a \"seconds\" array has its own " +
         "timings; otherwise the whole process is timed.",
             HelpName = "COMMAND"
         };
@@ -74,14 +74,14 @@ internal static class BenchCommands
         var dataset = new Option<string?>("--dataset")
         {
             Description =
-            "Dataset in MVTec's layout whose normals and test images are used. Without: random features of ResNet-50's shape, on which " +
-            "nothing can be pruned.",
+            "Dataset in MVTec's layout; its normals and test images are used. Without: random features of ResNet-50's shape, where " +
+            "pruning has no effect.",
             HelpName = "DIR"
         };
         var galleryK = CommonOptions.Bounded(new Option<int>("--gallery-k")
         {
             Description =
-            "Gallery images; past the dataset's normals come their mirror images.",
+            "Gallery images; after the dataset's normals their mirror images.",
             DefaultValueFactory = _ => 50
         }, 1, 10_000);
         var kappa = CommonOptions.Bounded(new Option<int>("--kappa")
@@ -104,7 +104,7 @@ internal static class BenchCommands
         var dense = CommonOptions.Bounded(new Option<int>("--dense")
         {
             Description =
-            "Dense searches timed in between, as the baseline; 0: none.",
+            "Number of dense searches to time as the baseline; 0: none.",
             DefaultValueFactory = _ => 2
         }, 0, 1000);
         var (model, threads, runs, peer, json) = (CommonOptions.Model(), CommonOptions.Threads(), Runs(5), Peer(), CommonOptions.Json());
@@ -199,7 +199,7 @@ internal static class BenchCommands
         }, 1, 100_000);
         var alpha = CommonOptions.Bounded(new Option<double>("--alpha")
         {
-            Description = "The false-reject rate aimed at.",
+            Description = "The target false-reject rate.",
             DefaultValueFactory = _ => Scoring.ScoringOptions.Default.Alpha
         }, 0.0001, 0.5);
         var seed = new Option<int>("--seed") { Description = "The same seed gives the same table.", DefaultValueFactory = _ => 1 };

@@ -19,7 +19,7 @@ internal static class CommonOptions
         {
             Description =
             $"Built-in model ({string.Join(", ", BuiltInModels.Names)}), or model folder (model.onnx, model.json). Default: "
-            + $"{BuiltInModels.Default}, or the one an existing gallery was built with: a built-in one, or one below ./models.",
+            + $"{BuiltInModels.Default}, or the model of an existing gallery: a built-in one, or one below ./models.",
             HelpName = "MODEL"
         };
 
@@ -35,23 +35,23 @@ internal static class CommonOptions
         Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0,
             1024);
 
-    /// <summary>Why a gallery is changed.</summary>
+    /// <summary>The reason of a change of a gallery.</summary>
     public static Option<string> Reason(bool required = true)
     {
-        var option = new Option<string>("--reason") { Description = "Why, for the record.", HelpName = "TEXT", Required = required };
+        var option = new Option<string>("--reason") { Description = "Why, for the history.", HelpName = "TEXT", Required = required };
         option.Validators.Add(result =>
         {
             if (!result.Implicit && string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>()))
-                result.AddError("--reason is for the record: say why");
+                result.AddError("--reason is empty: say why");
         });
         return option;
     }
 
     public static Option<double> Memory() =>
-        Memory("Memory the gallery may take, in GB; less makes it read more from the disk, and changes no result.",
+        Memory("Memory limit of the gallery, in GB; with less it reads more from the disk, with the same results.",
             GalleryShard.DefaultMemory);
 
-    /// <param name="usual">Bytes, where nothing is said.</param>
+    /// <param name="usual">Default in bytes.</param>
     public static Option<double> Memory(string description, long usual)
         => Bounded(new Option<double>("--memory-gb")
         {
@@ -78,7 +78,7 @@ internal static class CommonOptions
     }
 }
 
-/// <summary>What runs the model, as options.</summary>
+/// <summary>The device and threads of the model, as options.</summary>
 internal sealed class ExtractorOptions
 {
     private readonly Option<int> _threads;
@@ -90,7 +90,7 @@ internal sealed class ExtractorOptions
             DefaultValueFactory = _ => ExtractorSettings.Cpu
         };
 
-    /// <param name="threads">Where the usual default does not suit the command.</param>
+    /// <param name="threads">Replaces the usual option, for another default.</param>
     public ExtractorOptions(Command command, Option<int>? threads = null)
     {
         _threads = threads ?? CommonOptions.Threads();
@@ -117,7 +117,7 @@ internal sealed class MethodOptions
         new("--gallery-k")
         {
             Description =
-            $"Nearest normals searched by pixel. Default: {ScoringOptions.DefaultGalleryNeighbours}, or all where there are fewer."
+            $"Nearest normals searched by pixel. Default: {ScoringOptions.DefaultGalleryNeighbours}, or all if there are fewer."
         };
     private readonly Option<int> _kappa =
         CommonOptions.Bounded(new Option<int>("--kappa")
@@ -133,36 +133,36 @@ internal sealed class MethodOptions
         new("--levels") { Description = "Pyramid levels used, 1 the finest, for example 1,2. Default: all." };
     private readonly Option<string?> _tileReach = new("--tile-reach")
     {
-        Description = "Of photographs in tiles: how many columns and rows away normals' tiles are compared with a tile; 0: only the "
-            + "same position; any: everywhere on the part. Default: by where the normals find each other.",
+        Description = "For photographs in tiles: compare a tile with normals' tiles up to this many columns and rows away; 0: only the "
+            + "same position; any: all positions. Default: chosen by comparing the normals with each other.",
         HelpName = "N",
     };
     private readonly Option<double> _alpha =
         CommonOptions.Bounded(new Option<double>("--alpha")
         {
             Description =
-            "Share of good parts that may be called defects: what the thresholds aim at.",
+            "Target share of good parts that are called defects.",
             DefaultValueFactory = _ => Defaults.Alpha
         },
                 0.000001, 0.5);
     private readonly Option<double> _reviewRate = CommonOptions.Bounded(new Option<double>("--review-rate")
     {
-        Description = "Share of good parts that are at least reviewed; --alpha or less: none is.",
+        Description = "Share of good parts with the verdict review or defect; --alpha or less: no review.",
         DefaultValueFactory = _ => Defaults.ReviewRate ?? 0,
     }, 0, 0.9);
     private readonly Option<string> _threshold = new("--threshold")
     {
-        Description = "How thresholds are estimated: robust (one odd normal moves them little), tail (fitted to the highest scores) or "
+        Description = "How thresholds are estimated: robust (outliers have little effect), tail (fitted to the highest scores) or "
             + "conformal (the rate is promised).",
         DefaultValueFactory = _ => "robust",
     };
     private readonly Option<double> _theta = CommonOptions.Bounded(new Option<double>("--theta")
     {
-        Description = "Set theta by hand, in the unit of raw scores; 0: estimate it again.",
+        Description = "Set theta by hand, in units of raw scores; 0: estimate it again.",
     }, 0, 1e12);
     private readonly Option<bool> _normalised = new("--normalised")
     {
-        Description = "Set distances against what is usual at their position and in the pixel they match; false: plain distances, as in "
+        Description = "Divide distances by the usual ones of the normals at that position; false: plain distances, as in "
             + "the paper.",
         DefaultValueFactory = _ => Defaults.Normalised,
     };
@@ -170,7 +170,7 @@ internal sealed class MethodOptions
     private readonly Option<int> _window = CommonOptions.Bounded(new Option<int>("--window")
     {
         Description = "Match pixels only within this many cells of the finest level (4 pixels of the model's input) of their own position, "
-            + "for parts that always lie alike; 0: anywhere.",
+            + "for parts that are always in the same position; 0: anywhere.",
         HelpName = "RADIUS",
     }, 0, 10_000);
 
@@ -186,7 +186,7 @@ internal sealed class MethodOptions
             command.Add(option);
     }
 
-    /// <param name="known">Settings that hold where no option is given; null: the defaults.</param>
+    /// <param name="known">Settings to use where no option is given; null: the defaults.</param>
     public ScoringOptions Read(ParseResult parsed, ScoringOptions? known = null)
     {
         var o = known ?? Defaults;

@@ -19,7 +19,7 @@ internal static class DemoCommand
         var output = new Option<string>("--out")
         {
             Description =
-            "Folder for the demo's images, gallery and report; replaced if it holds an earlier demo.",
+            "Folder for the demo's images, gallery and report; replaced if it contains an earlier demo.",
             HelpName = "DIR",
             DefaultValueFactory = _ => "demo"
         };
@@ -31,7 +31,7 @@ internal static class DemoCommand
         var threads = CommonOptions.Threads();
         var json = CommonOptions.Json();
         var command = new Command("demo",
-            "See the whole thing work: make an inspection set of machined plates, build and calibrate a gallery, evaluate, write a "
+            "Run everything once: make an inspection set of machined plates, build and calibrate a gallery, evaluate it, write a "
             + "report.\n\nExample: spade demo --out /tmp/plates") { output, large, threads, json };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -74,7 +74,7 @@ internal static class DemoCommand
         return command;
     }
 
-    /// <summary>Deletes what an earlier demo left. Only a folder that a demo has marked as its own is touched.</summary>
+    /// <summary>Deletes the files of an earlier demo. Only a folder that a demo has marked is deleted.</summary>
     private static void StartAfresh(string folder)
     {
         string mark = Path.Combine(folder, ".spade-demo");
@@ -82,7 +82,7 @@ internal static class DemoCommand
         {
             if (!File.Exists(mark))
                 throw new SpadeException(SpadeError.FailedPrecondition,
-                    $"'{folder}' holds files that are not from a demo: name a new folder with --out");
+                    $"'{folder}' has files that are not from a demo: name a new folder with --out");
             Directory.Delete(folder, recursive: true);
         }
         Directory.CreateDirectory(folder);

@@ -60,7 +60,7 @@ internal static class EvaluateCommand
                 .Select(r => r with { Options = method.Read(parsed, r.Options) })];
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
-            // The oracle's settings and PatchCore know no tiles, and what is compared with PatchCore sees the same features.
+            // The recipes plain and patchcore use no tiles, and recipes that are compared with patchcore use the same features.
             bool compared = Array.Exists(recipes, r => r.Name == Recipe.PatchCore);
             string Geometry(Recipe r, FeatureModel m, IReadOnlyList<string> photographs) => r.Preprocessing?.ToString()
                 ?? (!geometry.IsGiven(parsed) && (compared || r.Name == Recipe.Plain)
@@ -93,7 +93,7 @@ internal static class EvaluateCommand
 
     public static void Print(EvaluationSummary summary)
     {
-        // One column a data set and recipe; after each recipe's its mean, where there are several data sets.
+        // One column per data set and recipe; with several data sets, also a column with the mean of each recipe.
         bool several = summary.Recipes.Count > 1;
         var columns = new List<(string Name, Metrics Metrics)>();
         foreach (var recipe in summary.Recipes)
@@ -115,8 +115,8 @@ internal static class EvaluateCommand
         Row("false rejects at the thresholds", m => m.FalseRejectRate);
         Row("misses at the thresholds", m => m.MissRate);
         Row("mean of both", m => m.MeanErrorRate);
-        Row("the same at the best threshold", m => m.BestMeanErrorRate);
-        Row("good images at least reviewed", m => m.ReviewedGoodRate);
+        Row("mean at the best threshold", m => m.BestMeanErrorRate);
+        Row("good images reviewed or rejected", m => m.ReviewedGoodRate);
         Row("defects passed as good", m => m.PassedDefectRate);
         Row("seconds per image", m => (m as CategoryEvaluation)?.SecondsPerImage.Total ?? (m as RecipeEvaluation)?.SecondsPerImage);
         Row("seconds to learn", m => m.GallerySeconds + m.CalibrationSeconds, "0.0");

@@ -34,7 +34,7 @@ internal static class GalleryCommands
         var (reason, model, json) = (CommonOptions.Reason(required: false), CommonOptions.Model(), CommonOptions.Json());
         var noThumbnails = new Option<bool>("--no-thumbnails")
         {
-            Description = "Do not keep a small picture of each image (at most 20 KB).",
+            Description = "Do not keep a thumbnail of each image (at most 20 KB).",
         };
         var region = new Option<string?>("--region")
         {
@@ -43,7 +43,7 @@ internal static class GalleryCommands
         };
         var noCalibration = CommonOptions.NoCalibration();
         var command = new Command("add",
-            "Add photographs of normal products, then calibrate. A file that cannot be used is reported and the rest goes on.\n\n" +
+            "Add photographs of normal products, then calibrate. A file that cannot be used is reported, and the others are added.\n\n" +
             "Example: spade gallery add bottle photos/good")
         {
             category, paths, reason, model, region, noCalibration, noThumbnails, json,
@@ -64,16 +64,16 @@ internal static class GalleryCommands
             bool exists = (await service.ListAsync(cancellation)).Contains(name, StringComparer.Ordinal);
             var existing = exists ? await service.GetAsync(name, cancellation) : null;
             if (existing is not null) geometry.RefuseOther(parsed, existing, files);
-            // A server's own model of a new category is known to the server alone.
+            // The model of a new category on a server is not known here.
             var featureModel = existing?.Model ?? opened.Local?.Engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
-            // A gallery keeps its method: options change what they name.
+            // A gallery keeps its settings, except those that options change.
             var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
-            // Settings that even all these images could not serve are refused before the first is added.
+            // Settings that need more images than these are refused before the first image is added.
             int total = (existing?.Images.Count ?? 0) + files.Count;
             if (!parsed.GetValue(noCalibration) && featureModel is not null)
                 (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
-            // Said before the work, so that a wrong folder or a small disk is noticed in time.
+            // Printed before the work, so that a wrong folder or a small disk is noticed in time.
             if (!asJson && opened.Local is { Store: var store } local)
             {
                 string preprocessing = existing?.Preprocessing ?? local.Engines.Default.Preparer.Description;
@@ -113,7 +113,7 @@ internal static class GalleryCommands
                     Console.WriteLine($"already there: {Some(outcomes.Where(o => o.Status == AddStatus.Duplicate).Select(o => o.Source))}");
                 if (manifest?.Calibration is not null) CalibrationText.Write(manifest);
                 else if (manifest is not null)
-                    Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' before verdicts are wanted");
+                    Console.WriteLine($"not calibrated: run 'spade gallery calibrate {name}' to get verdicts");
             }
             return problems.Length > 0 ? ExitCodes.BadData : 0;
         });
@@ -206,22 +206,22 @@ internal static class GalleryCommands
         var (model, threads, json) = (CommonOptions.Model(), CommonOptions.Threads(), CommonOptions.Json());
         var defects = new Option<string?>("--defects")
         {
-            Description = "Photographs of known defects, or a folder of them: what each threshold would miss, and the one of least " +
-                "expected cost. Nothing is set by it.",
+            Description = "Photographs of known defects, or a folder of them: print what each threshold would miss, and the one of least " +
+                "expected cost. The thresholds are not changed by it.",
             HelpName = "PATH",
         };
         var costMiss = CommonOptions.Bounded(new Option<double>("--cost-miss")
         {
-            Description = "What a missed defect costs, beside --cost-reject.",
+            Description = "Cost of a missed defect, in the unit of --cost-reject.",
             DefaultValueFactory = _ => 1,
         }, 0, 1e9);
         var costReject = CommonOptions.Bounded(new Option<double>("--cost-reject")
         {
-            Description = "What a rejected good part costs.",
+            Description = "Cost of a rejected good part.",
             DefaultValueFactory = _ => 1,
         }, 0, 1e9);
         var command = new Command("calibrate",
-            "Learn the thresholds by scoring each normal against the others, with the settings of the last time but for those given.\n\n" +
+            "Learn the thresholds by scoring each normal against the others, with the previous settings except those given.\n\n" +
             "Example: spade gallery calibrate bottle --defects photos/broken --cost-miss 20")
         {
             category, defects, costMiss, costReject, model, threads, json,
@@ -275,7 +275,7 @@ internal static class GalleryCommands
         {
             try
             {
-                // A defect that the gate keeps from the search is missed whatever the threshold is.
+                // A defect that the gate does not localise is missed at any threshold.
                 scores.Add((await scoring.ScoreAsync(category, Files.Source(file), cancellation)).Result.Score ?? 0);
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted
@@ -305,7 +305,7 @@ internal static class GalleryCommands
             Arity = ArgumentArity.OneOrMore,
         };
         return GalleryVersionCommands.Change("accept",
-            "Say of suspects - normals far outside the others - that they are good parts: they count in the thresholds from now on.\n\n" +
+            "Accept suspects, which are normals far outside the others, as good parts, so that they count in the thresholds.\n\n" +
             "Example: spade gallery accept bottle 17.png --reason \"bright, but good\"",
             category, images, (service, parsed, reason, stop)
                 => service.AcceptAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
@@ -316,12 +316,12 @@ internal static class GalleryCommands
         var category = Category();
         var images = new Argument<string[]>("IMAGE")
         {
-            Description = "Image ids or source names, as 'gallery show' prints them; or file names or beginnings of ids that only one " +
-                "image has.",
+            Description = "Image ids or source names, as 'gallery show' prints them; or file names or beginnings of ids that fit one " +
+                "image only.",
             Arity = ArgumentArity.OneOrMore,
         };
         return GalleryVersionCommands.Change("retire",
-            "Take images out of a category, then calibrate. Older versions keep them.\n\n" +
+            "Remove images from a category, then calibrate. Older versions keep them.\n\n" +
             "Example: spade gallery retire bottle 0123456789abcdef --reason \"blurred\"",
             category, images, (service, parsed, reason, stop)
                 => service.RetireAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
@@ -354,14 +354,14 @@ internal static class GalleryCommands
         return command;
     }
 
-    /// <summary>How long a build will take, from the time one tile takes now; the pixel search of the calibration takes about as long
-    /// as the network.</summary>
+    /// <summary>Estimates the time of a build from the time of one tile; the pixel search of the calibration takes about as long as the
+    /// network.</summary>
     private static async Task<double> SecondsAsync(IFeatureExtractor extractor, int tiles)
     {
         var model = extractor.Model;
         var (image, features) = (new RgbImage(model.InputWidth, model.InputHeight), new ImageFeatures(model));
         long start = 0;
-        // Once to warm it up.
+        // The first run warms up.
         for (int i = 0; i < 2; i++)
         {
             start = Stopwatch.GetTimestamp();
@@ -379,7 +379,8 @@ internal static class GalleryCommands
         return string.Join(", ", all.Take(3)) + (all.Length > 3 ? $" and {all.Length - 3} more" : "");
     }
 
-    /// <summary>A changed gallery counts once it has thresholds: they are learnt at once, with the settings of before.</summary>
+    /// <summary>Learns the thresholds of a changed gallery, with its previous settings: until then its last version with thresholds is
+    /// used.</summary>
     public static async Task<GalleryManifest> CalibratedAsync(
         IGalleryService service, GalleryManifest m, bool quiet, CancellationToken cancellation)
     {
@@ -390,5 +391,5 @@ internal static class GalleryCommands
 
     public static string Thresholds(GalleryManifest m)
         => m.Calibration is { } c ? string.Create(CultureInfo.InvariantCulture, $"theta {c.Theta:G5}")
-            : $"not calibrated: images are scored by the newest version that is; run 'spade gallery calibrate {m.Category}'";
+            : $"not calibrated: images are scored with the newest version that is; run 'spade gallery calibrate {m.Category}'";
 }

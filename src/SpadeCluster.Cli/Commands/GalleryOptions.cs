@@ -6,17 +6,17 @@ using SpadeCluster.Storage;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>--server and --key: a server does the work, with its own galleries, models and devices.</summary>
+/// <summary>--server and --key: a server does the work with its own galleries, models and devices.</summary>
 internal sealed class RemoteOptions
 {
-    /// <summary>Holds the key where --key is not given, so that it is in no list of processes.</summary>
+    /// <summary>Has the key if --key is not given, so that the key is not visible in lists of processes.</summary>
     public const string KeyVariable = "SPADE_KEY";
 
     private readonly Option[] _local;
     private readonly Option<string?> _server = new("--server")
     {
-        Description = "Let a server do it: the gRPC address of 'spade serve' or of a gateway, or several separated by commas. " +
-            "The same results as here.",
+        Description = "Let a server do the work: the gRPC address of 'spade serve' or of a gateway, or several separated by commas. " +
+            "Results are the same.",
         HelpName = "HOST:PORT",
     };
     private readonly Option<string?> _key = new("--key")
@@ -25,7 +25,7 @@ internal sealed class RemoteOptions
         HelpName = "KEY",
     };
 
-    /// <param name="local">Options that mean nothing to a server: they are refused beside --server.</param>
+    /// <param name="local">Options for local work only, which are refused with --server.</param>
     public RemoteOptions(Command command, params Option[] local)
     {
         _local = local;
@@ -34,7 +34,8 @@ internal sealed class RemoteOptions
     }
 
     /// <returns>Null: no server is named.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: no address, an option for local work only, or a key without a server.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: not an address, an option for local work only, or a key without a
+    /// server.</exception>
     public SpadeClient? Connect(ParseResult parsed)
     {
         string? key = parsed.GetValue(_key);
@@ -62,20 +63,20 @@ internal sealed class RemoteOptions
     }
 }
 
-/// <summary>Which galleries a command works on: those of a folder or a database, or with --server a server's.</summary>
+/// <summary>The galleries of a command: those of a folder or a database, or with --server those of a server.</summary>
 internal sealed class GalleryOptions
 {
     private readonly Option<string> _gallery = CommonOptions.Gallery();
     private readonly RemoteOptions _remote;
 
-    /// <param name="local">Further options that mean nothing to a server.</param>
+    /// <param name="local">Further options for local work only.</param>
     public GalleryOptions(Command command, params Option[] local)
     {
         command.Add(_gallery);
         _remote = new RemoteOptions(command, [_gallery, .. local]);
     }
 
-    /// <param name="engines">Models for local work; they are opened when they are needed, and disposed of with the galleries.</param>
+    /// <param name="engines">Models for local work, opened when needed and disposed with the galleries.</param>
     public OpenedGalleries Open(ParseResult parsed, Func<Engines>? engines = null, bool thumbnails = true)
     {
         if (_remote.Connect(parsed) is { } client) return new OpenedGalleries(client.Galleries(Environment.UserName), null, client);
@@ -85,11 +86,11 @@ internal sealed class GalleryOptions
     }
 }
 
-/// <summary>Galleries of this machine: where they are stored, and the models that they are made with.</summary>
+/// <summary>Galleries of this machine: their store and the models.</summary>
 internal sealed record LocalGalleries(GalleryStore Store, Engines Engines);
 
-/// <summary>Galleries that a command works on.</summary>
-/// <param name="Local">Null: they are a server's.</param>
+/// <summary>The opened galleries of a command.</summary>
+/// <param name="Local">Null: the galleries are a server's.</param>
 internal sealed record OpenedGalleries(IGalleryService Service, LocalGalleries? Local, IDisposable Owned) : IDisposable
 {
     public void Dispose() => Owned.Dispose();

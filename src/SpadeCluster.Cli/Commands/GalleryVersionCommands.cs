@@ -61,7 +61,7 @@ internal static class GalleryVersionCommands
         var category = Category();
         var (from, to) = (Version("FROM"), Version("TO"));
         var json = CommonOptions.Json();
-        var command = new Command("diff", "Show what changed from one version to another.\n\nExample: spade gallery diff bottle 3 5")
+        var command = new Command("diff", "Show the difference between two versions.\n\nExample: spade gallery diff bottle 3 5")
         {
             category, from, to, json,
         };
@@ -92,8 +92,8 @@ internal static class GalleryVersionCommands
         var category = Category();
         var version = Version("VERSION");
         return Change("rollback",
-            "Make an older version's images and thresholds current again, as a new version. One that had none is calibrated.\n\n" +
-            "Example: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
+            "Make an older version's images and thresholds current again, as a new version. A version without thresholds is "
+            + "calibrated.\n\nExample: spade gallery rollback bottle 3 --reason \"lamp was broken\"",
             category, version, (service, parsed, reason, stop)
                 => service.RollBackAsync(parsed.GetRequiredValue(category), parsed.GetValue(version), reason, stop));
     }
@@ -103,17 +103,17 @@ internal static class GalleryVersionCommands
         var category = Category();
         var images = new Argument<string[]>("IMAGE")
         {
-            Description = "Ids or source names of retired images; or file names or beginnings of ids that only one has.",
+            Description = "Ids or source names of retired images; or file names or beginnings of ids that fit one image only.",
             Arity = ArgumentArity.OneOrMore,
         };
         return Change("restore",
-            "Take retired images back from older versions, then calibrate.\n\n" +
+            "Take back retired images from older versions, then calibrate.\n\n" +
             "Example: spade gallery restore bottle 17.png --reason \"not blurred after all\"",
             category, images, (service, parsed, reason, stop)
                 => service.RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
-    /// <summary>A command that changes which images a category has, for a reason.</summary>
+    /// <summary>A command that changes a category, with a reason.</summary>
     public static Command Change(
         string name, string description, Argument<string> category, Argument what,
         Func<IGalleryService, ParseResult, string, CancellationToken, ValueTask<GalleryManifest>> changeAsync)
@@ -137,11 +137,11 @@ internal static class GalleryVersionCommands
         var category = Category();
         var shards = new Argument<int>("SHARDS")
         {
-            Description = $"Parts that a cluster's gallery silos share, 1 to {GalleryService.MaxShards}.",
+            Description = $"Number of parts for a cluster's gallery silos, 1 to {GalleryService.MaxShards}.",
         };
         var json = CommonOptions.Json();
         var command = new Command("reshard",
-            "Spread a category over another number of shards, for clusters: a new version with the same images, thresholds and " +
+            "Divide a category into another number of shards, for clusters: a new version with the same images, thresholds and " +
             "scores.\n\nExample: spade gallery reshard bottle 4")
         {
             category, shards, json,
@@ -171,11 +171,11 @@ internal static class GalleryVersionCommands
         }, 1, 1_000_000);
         var days = CommonOptions.Bounded(new Option<double>("--keep-days")
         {
-            Description = "Also keep versions that were current within so many days.",
+            Description = "Also keep versions that were current within this many days.",
         }, 0, 1_000_000);
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
         var command = RemoteOptions.Refuse(new Command("compact",
-            "Drop old versions and the images only they need. The current version and the newest one with thresholds stay.\n\n" +
+            "Drop old versions and the images only they need. The current version and the newest one with thresholds are kept.\n\n" +
             "Example: spade gallery compact bottle --keep-versions 10 --keep-days 90")
         {
             category, versions, days, gallery, json,
@@ -226,7 +226,7 @@ internal static class GalleryVersionCommands
         var file = new Argument<string>("FILE") { Description = "A file that 'gallery export' wrote." };
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
         var command = RemoteOptions.Refuse(new Command("import",
-            "Read a category from an exported file; it appears only when all of it was found whole.\n\n" +
+            "Read a category from an exported file. Nothing is imported if a part is damaged.\n\n" +
             "Example: spade gallery import bottle.tar")
         {
             file, gallery, json,

@@ -5,13 +5,13 @@ using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>How a new category's photographs become the model's input, as options.</summary>
+/// <summary>How a new category's photographs are resized and cut, as options.</summary>
 internal sealed class GeometryOptions
 {
     public const string Auto = "auto";
 
-    /// <summary>Photographs whose sizes are read: enough for a median.</summary>
-    private const int Looked = 40;
+    /// <summary>Number of photographs of which the size is read; enough for a median.</summary>
+    private const int Sampled = 40;
 
     private readonly Option<string> _tiles = new("--tiles")
     {
@@ -21,7 +21,7 @@ internal sealed class GeometryOptions
     };
     private readonly Option<int> _budget = CommonOptions.Bounded(new Option<int>("--tile-budget")
     {
-        Description = "Tiles at most that auto may choose.",
+        Description = "Highest number of tiles that auto chooses.",
         DefaultValueFactory = _ => TileChoice.Budget,
     }, 1, TileGrid.MaxTiles);
     private readonly Option<int> _tileSize = CommonOptions.Bounded(new Option<int>("--tile-size")
@@ -31,17 +31,17 @@ internal sealed class GeometryOptions
     }, 16, 1_000_000);
     private readonly Option<double> _overlap = CommonOptions.Bounded(new Option<double>("--overlap")
     {
-        Description = "Share of a tile that its neighbour shows too.",
+        Description = "Share of a tile that its neighbour also covers.",
         HelpName = "SHARE",
         DefaultValueFactory = _ => Math.Round(TileChoice.Overlap, 3),
     }, 0, 0.5);
     private readonly Option<bool> _letterbox = new("--letterbox")
     {
-        Description = "Keep the photographs' proportions, with their mirror image beside them, instead of stretching them.",
+        Description = "Keep the photographs' proportions and fill the free bars with their mirror image, instead of stretching.",
     };
     private readonly Option<string?> _preprocessing = new("--preprocessing")
     {
-        Description = "All of it in one text, as 'gallery show' tells it: 'stretch 224x224', 'letterbox 224x224 tiles 3x2 overlap 32', "
+        Description = "All of this in one text, as printed by 'gallery show': 'stretch 224x224', 'letterbox 224x224 tiles 3x2 overlap 32', "
             + "'shorter-side 256 crop 224x224'.",
         HelpName = "TEXT",
     };
@@ -56,16 +56,16 @@ internal sealed class GeometryOptions
     public IReadOnlyList<Option> All => [_tiles, _budget, _tileSize, _overlap, _letterbox, _preprocessing];
 
     /// <param name="model">Model of the category.</param>
-    /// <param name="files">Its photographs; those that cannot be read do not count.</param>
-    /// <returns>As <see cref="Preprocessing"/> writes it.</returns>
+    /// <param name="files">Its photographs; unreadable ones are ignored.</param>
+    /// <returns>The text form of <see cref="Preprocessing"/>.</returns>
     public string Read(ParseResult parsed, FeatureModel model, IReadOnlyList<string> files)
     {
         if (parsed.GetValue(_preprocessing) is { } text) return Preprocessing.Parse(text).ToString();
         return Preprocessing.Of(Grid(parsed, model, files)).ToString();
     }
 
-    /// <summary>A gallery's geometry is part of it: photographs in other tiles could not be compared with its own.</summary>
-    /// <exception cref="SpadeException">FailedPrecondition: another geometry is asked for.</exception>
+    /// <summary>Refuses another geometry than the gallery's: photographs in other tiles cannot be compared with it.</summary>
+    /// <exception cref="SpadeException">FailedPrecondition: another geometry was requested.</exception>
     public void RefuseOther(ParseResult parsed, GalleryManifest existing, IReadOnlyList<string> files)
     {
         if (!IsGiven(parsed)) return;
@@ -111,9 +111,9 @@ internal sealed class GeometryOptions
     private static List<(int Width, int Height)> Sizes(IReadOnlyList<string> files)
     {
         var sizes = new List<(int, int)>();
-        for (int i = 0; i < Math.Min(files.Count, Looked); i++)
+        for (int i = 0; i < Math.Min(files.Count, Sampled); i++)
         {
-            string file = files[(int)((long)i * files.Count / Math.Min(files.Count, Looked))];
+            string file = files[(int)((long)i * files.Count / Math.Min(files.Count, Sampled))];
             try
             {
                 var (width, height) = ImageReader.ReadSize(ImageReader.ReadBytes(file, ImageLimits.Default), file);
@@ -121,7 +121,7 @@ internal sealed class GeometryOptions
             }
             catch (SpadeException)
             {
-                // Told with its reason when it is added.
+                // Its problem is reported when it is added.
             }
         }
         return sizes;

@@ -14,7 +14,12 @@ internal static class KeyCommands
 
     private static Command Make()
     {
-        var name = new Option<string>("--name") { Description = "Who or what will use it.", HelpName = "NAME", Required = true };
+        var name = new Option<string>("--name")
+        {
+            Description = "The person or machine that will use it.",
+            HelpName = "NAME",
+            Required = true
+        };
         var role = new Option<string>("--role")
         {
             Description =
@@ -33,12 +38,12 @@ internal static class KeyCommands
         var isNew = new Option<bool>("--new")
         {
             Description =
-            "Make the folder where it is not there: a key before the server's first start."
+            "Create the folder if it does not exist, for a key before the server's first start."
         };
         var (server, json) = (new ServerData(), CommonOptions.Json());
         var command = new Command("create",
-            "Create a key. It is shown this once; only its hash is kept.\n\nExample: spade key create --name line3 --role operator "
-            + "--category bottle") { name, role, categories, days, isNew, json };
+            "Create a key. It is shown only once; the server keeps only its hash.\n\nExample: spade key create --name line3 --role "
+            + "operator --category bottle") { name, role, categories, days, isNew, json };
         server.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {
@@ -94,7 +99,7 @@ internal static class KeyCommands
         var id = new Argument<string>("KEY") { Description = "The key's id, as 'key list' prints it." };
         var (server, json) = (new ServerData(), CommonOptions.Json());
         var command = new Command("revoke",
-            "Revoke a key: it ends at once, with all its sessions.\n\nExample: spade key revoke 0123456789ab") { id, json };
+            "Revoke a key, with all its sessions, at once.\n\nExample: spade key revoke 0123456789ab") { id, json };
         server.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {

@@ -115,16 +115,17 @@ internal static class ModelCommands
         var aggregate = CommonOptions.Bounded(new Option<int>("--aggregate")
         {
             Description =
-            "Average each level over N x N cells (an odd number): locally aware features, and scale levels where it is known how much; "
-            + "1: as they are.",
+            "Average each level over N x N cells (an odd number): locally aware features. Also scales the levels if the architecture's "
+            + "scales are known. 1: no averaging.",
             HelpName = "N",
             DefaultValueFactory = _ => 1
         }, 1, ModelManifest.LargestAggregate);
-        var licence = new Option<string?>("--licence") { Description = "What the weights' publisher allows, for the record." };
+        var licence = new Option<string?>("--licence") { Description = "Licence of the weights, for the record." };
         var json = CommonOptions.Json();
         var command = new Command("import",
-            "Turn published weights into a model folder; no Python, no code in the file is run.\n\nExample: spade model import " +
-            "wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out models/wide_resnet50_2") { architecture, weights, output,
+            "Convert published weights to a model folder; needs no Python, and executes no code in the file.\n\nExample: spade model "
+            + "import wide_resnet50_2 --weights wide_resnet50_2-95faca4d.pth --out "
+            + "models/wide_resnet50_2") { architecture, weights, output,
             aggregate, licence, json };
         command.SetAction(parsed =>
         {
@@ -143,7 +144,7 @@ internal static class ModelCommands
         var normals = new Option<string[]>("--normals")
         {
             Description =
-            "Photographs of normal products, or folders of them: tens are enough.",
+            "Photographs of normal parts, or folders of them; some tens are enough.",
             HelpName = "PATH",
             Required = true,
             AllowMultipleArgumentsPerToken = true
@@ -151,9 +152,9 @@ internal static class ModelCommands
         var output = new Option<string>("--out") { Description = "Folder to write.", HelpName = "DIR", Required = true };
         var json = CommonOptions.Json();
         var command = new Command("int8",
-            "Turn a model into one that computes in 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime " +
-            "on processors with integer dot products. It is another model: galleries are built anew.\n\nExample: spade model int8 " +
-            "models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
+            "Convert a model to 8-bit integers: a quarter of the size, two to four times as fast with ONNX Runtime " +
+            "on processors with integer dot products. It is another model, so galleries have to be built again.\n\nExample: spade model "
+            + "int8 models/wide_resnet50_2 --normals photos/good --out models/wide_resnet50_2-int8") { folder, normals, output, json };
         command.SetAction((parsed, cancellation) =>
         {
             var model = ModelSource.Of(parsed.GetRequiredValue(folder)).Open();
@@ -178,8 +179,8 @@ internal static class ModelCommands
             DefaultValueFactory = _ => ExtractorSettings.Cpu
         };
         var command = new Command("verify",
-            "Check a model's digest and run it on seeded images: finite features, the promised shapes, the same bits in a batch and " +
-            "alone, and how far another device differs from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder,
+            "Check a model's digest and run it on seeded images: finite features, the same bits in a batch and " +
+            "alone, and the difference of another device from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder,
             device, json };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -195,7 +196,7 @@ internal static class ModelCommands
             foreach (var d in verified.Differences)
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"{d.Output}: largest relative difference from the CPU {d.Relative:G2}"));
-            Console.WriteLine($"{verified.Name} (digest {verified.Digest[..12]}) on {verified.Device}: sound");
+            Console.WriteLine($"{verified.Name} (digest {verified.Digest[..12]}) on {verified.Device}: all checks passed");
             return 0;
         });
         return command;

@@ -19,12 +19,12 @@ internal static class RegionCommand
         var region = new Argument<string>("REGION") { Description = $"{What} in pixels of --photo; or '{None}': whole photographs." };
         var photo = new Option<string?>("--photo")
         {
-            Description = "A photograph of the category: a box is in its pixels.",
+            Description = "A photograph of the category, for boxes, which are in its pixels.",
             HelpName = "FILE"
         };
         var command = GalleryVersionCommands.Change("region",
-            "Say which part of the photographs is inspected, then calibrate: nothing outside is searched, scored or drawn.\n\n" +
-            "Example: spade gallery region bottle mask.png --reason \"the belt beside the bottle\"",
+            "Set the part of the photographs that is inspected, then calibrate: nothing outside is searched, scored or drawn.\n\n" +
+            "Example: spade gallery region bottle mask.png --reason \"ignore the belt\"",
             category, region, (service, parsed, reason, stop) =>
             {
                 string text = parsed.GetRequiredValue(region);
@@ -35,9 +35,9 @@ internal static class RegionCommand
         return command;
     }
 
-    /// <summary>The mask of a region as it is written on the command line.</summary>
+    /// <summary>The mask of a region as given on the command line.</summary>
     /// <param name="photo">The photograph that gives a box its size.</param>
-    /// <exception cref="SpadeException">InvalidArgument: a box without a photograph, or not in it.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: a box without a photograph, or outside it.</exception>
     public static ImageSource Mask(string region, string? photo)
     {
         if (!BoxMask.IsBox(region)) return Files.Source(region);

@@ -34,11 +34,10 @@ internal static class ScoreCommand
             var store = GalleryLocation.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
-            using var scoring = new ScoringService(
-                store, engines, galleries: new OpenGalleries(store, parsed.Bytes(memory), threads: engines.Threads));
+            using var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: parsed.Bytes(memory));
             if (manifest.Calibration is null)
-                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: its newest version that is scores " +
-                    $"images, or they get raw scores only; run 'spade gallery calibrate {manifest.Category}'");
+                Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are scored with its newest "
+                    + $"version that is, or get raw scores only if there is none; run 'spade gallery calibrate {manifest.Category}'");
             if (parsed.GetValue(output) is { } folder) Directory.CreateDirectory(folder);
 
             return await ScoreAllAsync(files, parsed.GetValue(json), async (source, ct) =>
@@ -61,7 +60,7 @@ internal static class ScoreCommand
         {
             try
             {
-                // A server knows the file without its folder.
+                // A server gets the file's name without its folder.
                 var score = await scoreAsync(Files.Source(file), cancellation) with { File = file };
                 scored++;
                 if (score.Verdict is { } verdict) verdicts[verdict] = verdicts.GetValueOrDefault(verdict) + 1;

@@ -27,7 +27,7 @@ internal static class ServeCommand
         var gallery = new Option<string?>("--gallery")
         {
             Description =
-            $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} where only that exists.",
+            $"Folder of the galleries, or a PostgreSQL connection string. Default: galleries, or {DemoGalleries} if only that exists.",
             HelpName = "DIR"
         };
         var cluster = new Option<string?>("--cluster")
@@ -44,20 +44,20 @@ internal static class ServeCommand
         };
         var clusterTls = new Option<string?>("--cluster-tls")
         {
-            Description = "Folder with tls.crt, tls.key and ca.crt, by which the cluster's silos and this server know each other.",
+            Description = "Folder with tls.crt, tls.key and ca.crt, by which the cluster's silos and this server authenticate each other.",
             HelpName = "DIR",
         };
         var urls = new Option<string[]>("--urls")
         {
             Description =
-            $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine reaches.",
+            $"Addresses to listen on. Default: {ServerOptions.DefaultUrl}, which only this machine can reach.",
             HelpName = "URL",
             AllowMultipleArgumentsPerToken = true
         };
         var grpc = new Option<string[]>("--grpc-urls")
         {
             Description =
-            $"Addresses for gRPC. Default: {DefaultGrpcUrl}, or none where --urls is given; https addresses of --urls take gRPC too.",
+            $"Addresses for gRPC. Default: {DefaultGrpcUrl}, or none if --urls is given; https addresses of --urls also serve gRPC.",
             HelpName = "URL",
             AllowMultipleArgumentsPerToken = true
         };
@@ -75,7 +75,7 @@ internal static class ServeCommand
         };
         var proxies = new Option<string[]>("--proxy")
         {
-            Description = "Address or network of a proxy in front of this server, whose X-Forwarded headers are believed.",
+            Description = "Address or network of a proxy in front of this server, whose X-Forwarded headers are trusted.",
             HelpName = "ADDRESS",
             AllowMultipleArgumentsPerToken = true
         };
@@ -103,7 +103,7 @@ internal static class ServeCommand
         var queue = CommonOptions.Bounded(new Option<int>("--queue")
         {
             Description =
-            "Images that may wait; further ones are told to come back (429).",
+            "Images that may wait; further ones are refused for the moment (429).",
             DefaultValueFactory = _ => DefaultQueue
         }, 0, 100_000);
         var body = CommonOptions.Bounded(new Option<double>("--max-body-mb")
@@ -117,7 +117,7 @@ internal static class ServeCommand
         var waiting = CommonOptions.Bounded(new Option<double>("--max-waiting-mb")
         {
             Description =
-            "Requests in memory at once, all together, in MB; further ones are told to come back (429).",
+            "Memory limit of all requests together, in MB; further ones are refused for the moment (429).",
             HelpName = "MB",
             DefaultValueFactory = _ => DefaultWaitingMegabytes
         }, 0.001, 1_000_000);
@@ -136,7 +136,7 @@ internal static class ServeCommand
         var keepGigabytes = CommonOptions.Bounded(new Option<double>("--keep-gb")
         {
             Description =
-            "Photographs and maps kept, at most, in GB; the newest.",
+            "Limit of the photographs and maps kept, in GB; the newest are kept.",
             DefaultValueFactory = _ => defaults.KeepBytes / (double)(1 << 30)
         },
                 0.001, 1_000_000);
@@ -146,8 +146,8 @@ internal static class ServeCommand
             DefaultValueFactory = _ => defaults.KeepDays
         }, 1, 36_500);
         var (data, model) = (Data(), CommonOptions.Model());
-        var memory = CommonOptions.Memory("Memory all open galleries may take together, in GB, one at most half of it unless it needs "
-            + "more; what was used least recently is closed for others. Less makes them read more from the disk, and changes no result. "
+        var memory = CommonOptions.Memory("Memory limit of all open galleries together, in GB; one takes at most half of it unless it "
+            + "needs more; the least recently used are closed. With less they read more from the disk, with the same results. "
             + "Default: half of this machine's.",
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         var threads = CommonOptions.Bounded(new Option<int>("--threads")
@@ -192,7 +192,7 @@ internal static class ServeCommand
                 KeepBytes = (long)(parsed.GetValue(keepGigabytes) * (1 << 30)),
                 KeepDays = parsed.GetValue(keepDays),
             };
-            // Scoring keeps pool threads busy with computing; requests must not wait for the pool to notice.
+            // Scoring keeps pool threads busy; requests must not wait until the pool adds threads.
             ThreadPool.SetMinThreads(Math.Max(128, 8 * Environment.ProcessorCount), 16);
             await using var server = SpadeServer.Create(options, builder =>
             {
@@ -203,7 +203,7 @@ internal static class ServeCommand
                     builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls));
                 else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
             });
-            // Opened now: a model or a device that cannot be had is an error of the start, not of the first photograph.
+            // Opened now, so that an unusable model or device is an error at the start, not at the first photograph.
             if (gateways is null) server.Services.GetRequiredService<DeviceEngines>().Open();
             try
             {
@@ -224,7 +224,7 @@ internal static class ServeCommand
             Console.WriteLine($"serving {(store is null ? $"cluster '{parsed.GetValue(clusterId)}'" : $"'{store.Location}'")} at "
                 + $"{string.Join(", ", options.Urls)}{grpcAt}; stop with Ctrl+C");
             if (store is not null && (await store.ListCategoriesAsync(cancellation)).Count == 0)
-                Console.WriteLine("no galleries are there yet: add one in the console, or with 'spade gallery add'");
+                Console.WriteLine("there are no galleries yet: add one in the console, or with 'spade gallery add'");
             await server.WaitForShutdownAsync(cancellation);
             return 0;
         });

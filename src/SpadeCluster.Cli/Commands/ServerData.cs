@@ -5,7 +5,7 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>--data and --database: which server's keys and audit log a command is about.</summary>
+/// <summary>--data and --database: the server whose keys and audit log a command uses.</summary>
 internal sealed class ServerData
 {
     private readonly Option<string> _data = ServeCommand.Data();
@@ -23,8 +23,8 @@ internal sealed class ServerData
         command.Add(_database);
     }
 
-    /// <param name="create">Whether a folder that is not there is made.</param>
-    /// <exception cref="SpadeException">NotFound: no server ever ran with this folder.</exception>
+    /// <param name="create">Whether to create a missing folder.</param>
+    /// <exception cref="SpadeException">NotFound: no server has used this folder.</exception>
     public ServerDatabase Open(ParseResult parsed, bool create = false)
     {
         if (parsed.GetValue(_database) is { } file)
@@ -33,7 +33,7 @@ internal sealed class ServerData
         if (!create && !File.Exists(SqliteDatabase.PathIn(folder)))
             throw new SpadeException(SpadeError.NotFound,
                 $"no server keeps its data in '{Path.GetFullPath(folder)}': name the folder of 'spade serve' with --data, or the cluster's "
-                + "--database; 'spade key create --new' makes the folder before a server's first start");
+                + "--database; 'spade key create --new' creates the folder before a server's first start");
         return ServerDatabase.Open(new ServerOptions { DataFolder = folder });
     }
 }

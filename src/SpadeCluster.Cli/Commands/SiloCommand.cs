@@ -20,20 +20,20 @@ internal static class SiloCommand
 
     private static async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        // appsettings.json lies beside the program, wherever it is started from; paths in options are relative to where that is.
+        // appsettings.json is in the program's folder; paths in options are relative to the current folder.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         // All mistakes are reported before anything is created or contacted.
         var problems = SiloSettings.Problems(builder.Configuration);
         foreach (string problem in problems) Console.Error.WriteLine($"spade: {problem}");
         if (problems.Count > 0) return ExitCodes.Usage;
         var options = builder.Configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
-        // Decoding and searching keep pool threads busy; messages and probes of other silos must not wait for a free one.
+        // Decoding and searching keep pool threads busy; messages and probes of other silos must not wait for a free thread.
         ThreadPool.SetMinThreads(Math.Max(128, 8 * Environment.ProcessorCount), 16);
         try
         {
             builder.AddSilo(options);
             var app = builder.Build();
-            // Opened before the silo joins: a missing device or a forbidden address is an error now.
+            // Opened before the silo joins, so that a missing device or a forbidden address is an error now.
             if (options.Has(SiloRole.Extractor)) app.Services.GetRequiredService<DeviceEngines>().Open();
             app.Services.GetService<GatewayServer>();
             if (options.Clustering == ClusteringKind.PostgreSql)

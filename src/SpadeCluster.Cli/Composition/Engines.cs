@@ -5,7 +5,7 @@ using SpadeCluster.Inference;
 
 namespace SpadeCluster.Cli.Composition;
 
-/// <summary>The models of the command line: the one named there, the built-in ones, and those below ./models.</summary>
+/// <summary>The models of the command line: the named one, the built-in ones, and those below ./models.</summary>
 internal sealed class Engines : IFeatureEngines, IDisposable
 {
     public const string ModelsFolder = "models";
@@ -16,8 +16,8 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     private readonly ModelCatalog _catalog;
     private string? _chosen;
 
-    /// <param name="model">Folder or name of the model; null: the default one, and for a gallery the model that it was built with.</param>
-    /// <param name="extractor">What runs it.</param>
+    /// <param name="model">Folder or name of the model; null: the default one, or for an existing gallery its own model.</param>
+    /// <param name="extractor">Its device and threads.</param>
     public Engines(string? model, ExtractorSettings? extractor = null)
     {
         (_model, _settings) = (model, extractor ?? new());
@@ -40,9 +40,8 @@ internal sealed class Engines : IFeatureEngines, IDisposable
         }
     }
 
-    /// <summary>The same models, for new categories that are not just stretched to the model's input; not to be disposed
-    /// beside these.</summary>
-    /// <param name="preprocessing">Chooses it for the model, once, when it is needed.</param>
+    /// <summary>The same models with another geometry for new categories; not to be disposed in addition to this.</summary>
+    /// <param name="preprocessing">Chooses the geometry for the model; called once, when needed.</param>
     public Engines Preparing(Func<FeatureModel, string> preprocessing) => new(this, preprocessing);
 
     public FeatureEngine For(FeatureModel wanted, string preprocessing)
@@ -55,15 +54,15 @@ internal sealed class Engines : IFeatureEngines, IDisposable
         return Compose(_catalog.Extractor(_settings.Options.Device, wanted), Preprocessing.Parse(preprocessing));
     }
 
-    /// <summary>Health of every extractor that is open.</summary>
+    /// <summary>Health of every open extractor.</summary>
     public IReadOnlyList<ExtractorHealth> Health() => [.. _catalog.Health];
 
-    /// <summary>Models that new galleries can be built with.</summary>
+    /// <summary>Models with which new galleries can be built.</summary>
     public IReadOnlyList<FeatureModel> Models() => _catalog.Models(_settings.Options.Device);
 
-    /// <summary>The gallery service as every command uses it: with a small picture kept of each normal.</summary>
-    /// <param name="thumbnails">Whether a small picture of each normal is kept.</param>
-    /// <param name="open">How a version is opened for calibration; null: by itself.</param>
+    /// <summary>The gallery service of all commands.</summary>
+    /// <param name="thumbnails">Whether to keep a thumbnail of each normal.</param>
+    /// <param name="open">Opens a version for calibration; null: the default.</param>
     public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true,
         Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null)
         => new(store, this, author, Threads, thumbnail: thumbnails ? image =>

@@ -10,8 +10,8 @@ internal static class Files
     /// <summary>An image source that reads within the decoder's limits.</summary>
     public static ImageSource Source(string path) => new(path, _ => ValueTask.FromResult(ImageReader.ReadBytes(path, ImageLimits.Default)));
 
-    /// <summary>Files as given, folders replaced by the images in them.</summary>
-    /// <exception cref="SpadeException">NotFound: a path that is not there, or a folder without images.</exception>
+    /// <summary>The given files, with folders replaced by the images in them.</summary>
+    /// <exception cref="SpadeException">NotFound: a missing path, or a folder without images.</exception>
     public static IReadOnlyList<string> Expand(IEnumerable<string> paths)
     {
         var files = new List<string>();
@@ -23,12 +23,12 @@ internal static class Files
                 continue;
             }
             var found = MvtecDataset.ImageFiles(path);
-            if (found.Count == 0) throw new SpadeException(SpadeError.NotFound, $"folder '{path}' holds no image files");
+            if (found.Count == 0) throw new SpadeException(SpadeError.NotFound, $"folder '{path}' contains no image files");
             files.AddRange(found);
         }
         return files;
     }
 
-    /// <summary>A file's text without the line break at its end, such as a connection string.</summary>
+    /// <summary>A file's text without the line break at its end; for connection strings.</summary>
     public static string Text(string path) => File.ReadAllText(path).Trim();
 }

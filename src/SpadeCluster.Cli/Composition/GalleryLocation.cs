@@ -5,11 +5,11 @@ using SpadeCluster.Storage.Postgres;
 
 namespace SpadeCluster.Cli.Composition;
 
-/// <summary>Where --gallery points to.</summary>
+/// <summary>The store that --gallery names.</summary>
 internal static partial class GalleryLocation
 {
     /// <param name="location">A folder, or a PostgreSQL connection string such as "Host=db;Database=spade;Username=spade".</param>
-    /// <exception cref="SpadeException">InvalidArgument: a connection string that is none.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: not a valid connection string.</exception>
     public static GalleryStore Open(string location)
     {
         if (IsUrl(location))
@@ -22,7 +22,7 @@ internal static partial class GalleryLocation
         }
         catch (ArgumentException e)
         {
-            // Its message names the word, never a value: there may be a password among them.
+            // The message names the keyword, never a value, which may be a password.
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"--gallery is not a connection string PostgreSQL's driver understands ({e.Message}); it looks like "
                 + $"\"Host=db;Database=spade;Username=spade\"", e);

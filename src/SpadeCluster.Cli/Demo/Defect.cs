@@ -1,9 +1,9 @@
 namespace SpadeCluster.Cli.Demo;
 
-/// <summary>Something wrong with a plate. Changes surface points and says which ones it changed: the exact mask.</summary>
+/// <summary>A defect of a plate. It changes surface points and marks them, which gives the exact mask.</summary>
 internal abstract class Defect
 {
-    /// <summary>The hole that was never bored, if that is the defect.</summary>
+    /// <summary>The missing hole, if that is the defect.</summary>
     public virtual int? MissingHole => null;
 
     /// <param name="edge">Signed distance to the plate's outline, negative inside.</param>
@@ -43,7 +43,7 @@ internal abstract class Defect
         public Scratch(Random random)
         {
             (_x, _y) = OnFace(random, 0.12);
-            double angle = Between(random, 0.35, Math.PI - 0.35); // never along the brushing, where it would be one more line
+            double angle = Between(random, 0.35, Math.PI - 0.35); // not along the brushing, where it would look like one more line
             (_cos, _sin) = (Math.Cos(angle), Math.Sin(angle));
             (_half, _bend, _width) = (Between(random, 0.18, 0.4), Between(random, -0.25, 0.25), Between(random, 0.012, 0.02));
         }
@@ -58,7 +58,7 @@ internal abstract class Defect
         }
     }
 
-    /// <summary>A round hollow: it shows only by how it turns the light.</summary>
+    /// <summary>A round hollow, visible only by its shading.</summary>
     private sealed class Dent : Defect
     {
         private readonly double _x, _y, _radius, _depth;
@@ -96,7 +96,7 @@ internal abstract class Defect
         }
     }
 
-    /// <summary>A bore that was skipped: its spot face is there, and nothing in it.</summary>
+    /// <summary>A missing bore: its spot face exists, without a hole.</summary>
     private sealed class NoHole(Random random) : Defect
     {
         public override int? MissingHole { get; } = random.Next(PlateScene.Holes.Length);
@@ -109,7 +109,7 @@ internal abstract class Defect
         }
     }
 
-    /// <summary>Metal left standing over the outline.</summary>
+    /// <summary>Metal beyond the outline.</summary>
     private sealed class Burr : Defect
     {
         private readonly int _side;

@@ -4,7 +4,7 @@ using SpadeCluster.Imaging;
 namespace SpadeCluster.Cli.Demo;
 
 /// <summary>A rendered inspection set in MVTec's layout: normals, good and defective test photographs, exact masks.</summary>
-/// <param name="Name">Its category.</param>
+/// <param name="Name">Name of its category.</param>
 /// <param name="Kinds">Its kinds of defects.</param>
 /// <param name="Photograph">Photographs a part by a seed and, unless it is good, a kind of defect.</param>
 internal sealed record DemoDataset(string Name, IReadOnlyList<string> Kinds, int Normals, int TestGood, int TestPerDefect,

@@ -3,9 +3,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Cli.Demo;
 
 /// <summary>
-/// A circuit panel of 4000x3000 pixels: blocks of traces, pads and rings, the same on every panel, whose finest structures are
-/// twelve pixels wide. Their surface is mottled, on each panel in another way. What is wrong with one is 20 to 60 pixels large: as a
-/// whole, at the size of the network's input, it is one or two pixels between mottles that look alike.
+/// A circuit panel of 4000x3000 pixels: blocks of traces, pads and rings, the same on every panel, with structures of at least twelve
+/// pixels. The surface is mottled, differently on each panel. Defects are 20 to 60 pixels large: when the whole photograph is reduced
+/// to the network's input they are one or two pixels large and look like the mottle.
 /// </summary>
 internal static class PanelScene
 {
@@ -18,8 +18,8 @@ internal static class PanelScene
     private static readonly Lazy<byte[]> Good = new(Draw);
 
     /// <summary>Photographs a panel.</summary>
-    /// <param name="seed">Decides everything about this photograph.</param>
-    /// <param name="kind">What is wrong with it; null: nothing.</param>
+    /// <param name="seed">Determines the whole photograph.</param>
+    /// <param name="kind">The kind of defect; null: none.</param>
     /// <returns>The photograph and the mask of pixels that show the defect.</returns>
     public static (RgbImage Photograph, bool[] Mask) Photograph(int seed, string? kind)
     {
@@ -28,7 +28,7 @@ internal static class PanelScene
         var changed = new bool[surface.Length];
         if (kind is not null) Damage(surface, changed, kind, random);
 
-        // A small shift, a lamp that drifts, mottled material, sensor noise.
+        // A small shift, a drifting lamp, mottled material, sensor noise.
         int dx = random.Next(-12, 13), dy = random.Next(-12, 13);
         double exposure = 1 + 0.08 * (random.NextDouble() - 0.5), slopeX = 0.12 * (random.NextDouble() - 0.5),
             slopeY = 0.12 * (random.NextDouble() - 0.5);

@@ -2,13 +2,13 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Cli.Demo;
 
-/// <summary>Photographs plates: small pose changes, a lamp that drifts, sensor noise.</summary>
+/// <summary>Photographs plates, with small pose changes, a drifting lamp and sensor noise.</summary>
 internal static class PlateCamera
 {
     public const int Size = 256;
     private const double PixelsPerUnit = 116, HeightScale = 10;
 
-    /// <param name="seed">Decides everything about this photograph except the defect.</param>
+    /// <param name="seed">Determines the photograph except the defect.</param>
     /// <returns>The photograph and the mask of pixels that show the defect.</returns>
     public static (RgbImage Photograph, bool[] Mask) Photograph(int seed, Defect? defect)
     {

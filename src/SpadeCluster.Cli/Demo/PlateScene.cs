@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cli.Demo;
 
-/// <summary>What a camera sees at one point: the height of the surface, its colour, and whether it belongs to a defect.</summary>
+/// <summary>A point of the scene: the height of the surface, its colour, and whether it belongs to a defect.</summary>
 internal readonly record struct SurfacePoint(double Height, double Red, double Green, double Blue, bool Defect)
 {
     public SurfacePoint Tint(double r, double g, double b) => this with { Red = Red * r, Green = Green * g, Blue = Blue * b };
@@ -43,7 +43,7 @@ internal sealed class PlateScene(uint seed, Defect? defect)
         double radius = Math.Sqrt(x * x + y * y);
         if (radius < BossRadius)
         {
-            // Turning marks: rings whose strength wanders around the boss.
+            // Turning marks: rings around the boss with varying strength.
             value = 0.68 + 0.035 * Math.Sin(radius * 190) * (0.7 + 0.3 * _brush.At(Math.Atan2(y, x) * 2 + 9, 3))
                 + 0.02 * _grain.At(x * 50, y * 50);
             height += 0.06 * Math.Min(1, (BossRadius - radius) / 0.04);
@@ -52,7 +52,7 @@ internal sealed class PlateScene(uint seed, Defect? defect)
         }
         for (int i = 0; i < Holes.Length; i++)
         {
-            // A turned spot face around each bore; where the bore was skipped, the spot face goes on to its centre.
+            // A turned spot face around each bore; without a bore, the spot face extends to its centre.
             double d = Math.Sqrt(Math.Pow(x - Holes[i].X, 2) + Math.Pow(y - Holes[i].Y, 2));
             if (d >= SpotFace) continue;
             if (d < HoleRadius && defect?.MissingHole != i) (value, height) = (0.07 + 0.02 * _grain.At(x * 30, y * 30), -0.2);

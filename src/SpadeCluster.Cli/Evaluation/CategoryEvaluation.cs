@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace SpadeCluster.Cli.Evaluation;
 
 /// <summary>One test image, for machines. Distances are squared and unrounded; PatchCore's are not squared.</summary>
-/// <param name="Nearest">The nearest normal by the gate; null where a recipe has none.</param>
+/// <param name="Nearest">The nearest normal by the gate; null if a recipe has no gate.</param>
 internal sealed record ImageEvaluation(
     string File, string Kind, bool Anomalous, double Gate, double MapMax, double MapTop1, double PredScore, bool PredLabel,
     string? Nearest);
@@ -12,7 +12,7 @@ internal sealed record ImageEvaluation(
 /// <summary>Mean seconds per test image.</summary>
 internal sealed record StageSeconds(double Prepare, double Extract, double Retrieve, double Match, double Map, double Total);
 
-/// <summary>The figures of one category, or their means over several. Null where a figure is undefined.</summary>
+/// <summary>The figures of one category, or their means over several. Null if a figure is undefined.</summary>
 internal record Metrics
 {
     /// <summary>Area under the image-level ROC curve, by gate distance.</summary>
@@ -21,7 +21,7 @@ internal record Metrics
     /// <summary>The same, by the map's maximum.</summary>
     public double? ImageAurocMapMax { get; init; }
 
-    /// <summary>The same, by the score that decides: the mean of the map's highest 1 %, or of the highest 2 % of the
+    /// <summary>The same, by the score that is compared with theta: the mean of the map's highest 1 %, or of the highest 2 % of the
     /// normalised map.</summary>
     [JsonPropertyName("image_auroc_map_top1")]
     public double? ImageAurocMapTop1 { get; init; }
@@ -44,21 +44,21 @@ internal record Metrics
     /// <summary>Share of defective test images called normal at the calibrated thresholds.</summary>
     public double? MissRate { get; init; }
 
-    /// <summary>Mean of the two, and the lowest one that any threshold on the score has on these test images.</summary>
+    /// <summary>Mean of the two, and the lowest such mean of any threshold on these test images.</summary>
     public double? MeanErrorRate { get; init; }
     public double? BestMeanErrorRate { get; init; }
 
     /// <summary>Share of good test images that are reviewed or rejected.</summary>
     public double? ReviewedGoodRate { get; init; }
 
-    /// <summary>Share of defective test images that are called good: neither defect nor review.</summary>
+    /// <summary>Share of defective test images with the verdict good.</summary>
     public double? PassedDefectRate { get; init; }
 
     /// <summary>Seconds to build the gallery (features, and PatchCore's coreset), and to score its normals against each other.</summary>
     public double? GallerySeconds { get; init; }
     public double? CalibrationSeconds { get; init; }
 
-    /// <summary>Bytes that searches keep in memory.</summary>
+    /// <summary>Bytes that a search keeps in memory.</summary>
     public double? GalleryBytes { get; init; }
 }
 
@@ -90,7 +90,7 @@ internal sealed record CategoryEvaluation : Metrics
     public required double Tau { get; init; }
     public required double Theta { get; init; }
 
-    /// <summary>The false-reject rate asked for, and the one the number of normals allows.</summary>
+    /// <summary>The requested false-reject rate, and the one that the number of normals allows to promise.</summary>
     public required double Alpha { get; init; }
     public required double PromisedFalseRejectRate { get; init; }
 
@@ -112,7 +112,8 @@ internal sealed record RecipeEvaluation : Metrics
     public required double SecondsPerImage { get; init; }
 }
 
-/// <summary>What 'evaluate --json' prints: means over categories by the first recipe, and by each, then each category by each.</summary>
+/// <summary>The output of 'evaluate --json': means over categories of the first recipe and of each recipe, then each category with each
+/// recipe.</summary>
 internal sealed record EvaluationSummary : Metrics
 {
     private EvaluationSummary(Metrics means) : base(means) { }

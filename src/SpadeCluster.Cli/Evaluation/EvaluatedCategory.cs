@@ -5,8 +5,8 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Evaluation;
 
-/// <summary>One test image with all that a report shows of it.</summary>
-/// <param name="Mask">The truth at the model's input size; null for a defect without ground truth.</param>
+/// <summary>One test image with its data for a report.</summary>
+/// <param name="Mask">The ground truth in the model's input size; null for a defect without it.</param>
 /// <param name="PredictedAnomalous">The verdict at the calibrated thresholds.</param>
 internal sealed record EvaluatedImage(TestImage Test, RgbImage Input, ScoreResult Result, bool[]? Mask, bool PredictedAnomalous)
 {
@@ -14,7 +14,7 @@ internal sealed record EvaluatedImage(TestImage Test, RgbImage Input, ScoreResul
     public bool Mistaken => PredictedAnomalous != Test.Anomalous;
 }
 
-/// <summary>One category's evaluation by one recipe, figures and pictures.</summary>
+/// <summary>The evaluation of a category with a recipe: figures and images.</summary>
 internal sealed record EvaluatedCategory(
     CategoryEvaluation Figures, Calibration Calibration, IReadOnlyList<EvaluatedImage> Images,
     IReadOnlyDictionary<ImageId, string> NormalFiles, IReadOnlyList<(double FalsePositiveRate, double Overlap)> OverlapCurve);

@@ -12,8 +12,8 @@ namespace SpadeCluster.Cli.Evaluation;
 /// <summary>Builds a gallery from a dataset's normals, calibrates it, scores the test images and measures.</summary>
 internal static class Evaluator
 {
-    /// <param name="store">Where the gallery goes; the category must not exist there.</param>
-    /// <param name="recipe">Every image is localised, so that maps can be measured; the gate policy only decides verdicts.</param>
+    /// <param name="store">The store for the gallery; must not contain the category.</param>
+    /// <param name="recipe">Every image is localised, so that maps can be measured; the gate policy affects verdicts only.</param>
     /// <param name="coreset">Share of the patches that PatchCore keeps.</param>
     public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, Recipe recipe,
         double coreset, ProgressReport progress, CancellationToken cancellationToken)
@@ -81,7 +81,7 @@ internal static class Evaluator
         return new EvaluatedCategory(figures, manifest.Calibration!, images, manifest.Images.ToDictionary(i => i.Id, i => i.Source), curve);
     }
 
-    /// <summary>What a search keeps in memory: packed pyramids, pooled features, and what is usual.</summary>
+    /// <summary>Memory of a search: packed pyramids, pooled features and usual distances.</summary>
     private static long ResidentBytes(GalleryManifest manifest)
         => GalleryTiles.Of(manifest).Ids.Count * PixelIndex.MostResidentBytes(manifest.Model.Levels)
         + ImageIndex.ResidentBytes(manifest.Model.PooledLength, GalleryTiles.Of(manifest).Ids.Count)
@@ -96,7 +96,7 @@ internal static class Evaluator
         if (test.MaskPath is null) return null;
         bool[] mask = preprocessing.ApplyToMask(ImageReader.Default.ReadFile(test.MaskPath));
         return mask.Length == map.Values.Length ? mask : throw new SpadeException(SpadeError.InvalidArgument,
-            $"{test.MaskPath}: the mask has other proportions than its photograph; make it of the same size");
+            $"{test.MaskPath}: the mask has other proportions than its photograph; give both the same size");
     }
 
     private static (double? Area, IReadOnlyList<(double, double)> Curve) Overlap(List<EvaluatedImage> images)

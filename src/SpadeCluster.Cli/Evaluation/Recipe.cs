@@ -3,8 +3,8 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Evaluation;
 
-/// <summary>A method by name, to be compared with others on one data set.</summary>
-/// <param name="Options">What the method is; options of the command line change what they name.</param>
+/// <summary>A named method, for comparisons on a data set.</summary>
+/// <param name="Options">The method's settings; options of the command line replace them.</param>
 /// <param name="Preprocessing">Geometry of the photographs; null: stretched to the model's input.</param>
 internal sealed record Recipe(string Name, ScoringOptions Options, Preprocessing? Preprocessing = null)
 {
@@ -13,22 +13,22 @@ internal sealed record Recipe(string Name, ScoringOptions Options, Preprocessing
     public static IReadOnlyList<string> Names { get; } = ["spade", Plain, "paper", PatchCore];
 
     public const string Description =
-        "The method, or several to compare, separated by commas. spade: the default settings; plain: distances as they are, conformal "
-        + "thresholds, whole photographs; paper: SPADE to the letter (shorter side 256, centre crop 224, gate K 50, gallery K 50, "
-        + "kappa 1, gate policy gate); patchcore: PatchCore; it knows no tiles, so nothing beside it is cut into any. "
-        + "Options beside it change what they name.";
+        "The method, or several to compare, separated by commas. spade: the default settings; plain: plain distances, conformal "
+        + "thresholds, whole photographs; paper: SPADE exactly as published (shorter side 256, centre crop 224, gate K 50, gallery K 50, "
+        + "kappa 1, gate policy gate); patchcore: PatchCore; it uses no tiles, and neither do recipes that are compared with it. "
+        + "Other options change settings of the recipes.";
 
-    /// <summary>The paper's gate K of 50 on a smaller set means all of it.</summary>
+    /// <summary>Reduces the paper's gate K of 50 to the size of a smaller set.</summary>
     public Recipe FittedTo(int normals)
         => Preprocessing is null
         ? this : this with { Options = Options with { GateNeighbours = Math.Min(Options.GateNeighbours, normals) } };
 
-    /// <summary>What is wrong with a list of recipes; null: nothing.</summary>
+    /// <summary>The problem of a list of recipes; null: none.</summary>
     public static string? Problem(string names)
     {
         string[] parts = Split(names);
         return Array.Find(parts, p => Find(p) is null) is { } unknown
-            ? $"there is no recipe '{unknown}': choose of {string.Join(", ", Names)}"
+            ? $"there is no recipe '{unknown}': choose from {string.Join(", ", Names)}"
             : parts.Distinct().Count() < parts.Length ? $"'{names}' names a recipe twice: name each once" : null;
     }
 

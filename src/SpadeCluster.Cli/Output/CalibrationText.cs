@@ -4,7 +4,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Output;
 
-/// <summary>A calibration for people: thresholds, the rate estimated, the rate promised, suspects.</summary>
+/// <summary>Prints a calibration: thresholds, estimated rate, promised rate, suspects.</summary>
 internal static class CalibrationText
 {
     public static void Write(GalleryManifest manifest)

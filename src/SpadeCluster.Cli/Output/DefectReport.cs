@@ -5,9 +5,9 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Output;
 
-/// <summary>What 'gallery calibrate --defects' says: the thresholds there are, the one proposed, and some others.</summary>
-/// <param name="Theta">The threshold in force.</param>
-/// <param name="Proposed">The threshold of least expected cost; not in force.</param>
+/// <summary>The output of 'gallery calibrate --defects': the present threshold, the proposed one and others.</summary>
+/// <param name="Theta">The present threshold.</param>
+/// <param name="Proposed">The threshold of least expected cost; not set.</param>
 /// <param name="Thresholds">All that separate these scores differently, ascending.</param>
 internal sealed record DefectReport(GalleryDetails Gallery, int Defects, IReadOnlyList<string> Problems, ThresholdCost Theta,
     ThresholdCost Proposed, IReadOnlyList<ThresholdCost> Thresholds)

@@ -4,7 +4,7 @@ namespace SpadeCluster.Cli.Output;
 
 /// <summary>A key as JSON.</summary>
 /// <param name="Categories">Empty: all.</param>
-/// <param name="Key">The secret itself, when it has just been made.</param>
+/// <param name="Key">The secret; only for a key that has just been created.</param>
 internal sealed record KeyRow(string Id, string Name, string Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
     DateTimeOffset? Expires, DateTimeOffset? Revoked, DateTimeOffset? Used, bool Valid, string? Key = null)
 {

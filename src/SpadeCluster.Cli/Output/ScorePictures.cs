@@ -6,7 +6,7 @@ namespace SpadeCluster.Cli.Output;
 /// <summary>The overlay and the mask of one scored image, at the model's input size.</summary>
 internal static class ScorePictures
 {
-    /// <returns>The score with the written files named in it.</returns>
+    /// <returns>The score with the names of the written files.</returns>
     public static ImageScore Write(string folder, ScoredImage scored, ImageScore score)
     {
         if (scored.Result.Map is not { } map) return score;

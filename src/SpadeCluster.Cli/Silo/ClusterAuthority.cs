@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>A certificate authority for one cluster on this machine, as 'cluster up' makes it. Its private key is not kept.</summary>
+/// <summary>A certificate authority for a cluster on this machine, created by 'cluster up'. Its private key is not stored.</summary>
 internal sealed class ClusterAuthority : IDisposable
 {
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -20,7 +20,7 @@ internal sealed class ClusterAuthority : IDisposable
     }
 
     /// <summary>Writes tls.crt, tls.key and ca.crt for one silo, readable by their owner only.</summary>
-    /// <param name="expires">Null: with the authority.</param>
+    /// <param name="expires">Null: when the authority expires.</param>
     public void Issue(string folder, string silo, DateTimeOffset? expires = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -7,7 +7,7 @@ using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>What this silo's devices can run. Slots of the same device share its extractors.</summary>
+/// <summary>The engines of this silo's devices. Slots of the same device share its extractors.</summary>
 internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
 {
     private readonly SiloOptions _options;
@@ -37,13 +37,13 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
         }
     }
 
-    /// <summary>Health of every extractor that is open, by device.</summary>
+    /// <summary>Health of every open extractor, by device.</summary>
     public IEnumerable<ExtractorHealth> Health => _catalog.Health;
 
     public IReadOnlyList<FeatureModel> Models => _catalog.Models(OnnxRuntimeDevice.Parse(_options.DeviceList[0]));
 
     /// <summary>Opens the default model on every device, and warms it up.</summary>
-    /// <exception cref="SpadeException">Unavailable: a device is not there. As the model, otherwise.</exception>
+    /// <exception cref="SpadeException">Unavailable: a device is missing. Otherwise as for the model.</exception>
     public void Open()
     {
         foreach (string device in _options.DeviceList) _ = _catalog.Extractor(OnnxRuntimeDevice.Parse(device));
@@ -53,8 +53,8 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
 
     public void Dispose() => _catalog.Dispose();
 
-    /// <summary>Settings of ONNX Runtime on a device. Where no batch is named, the CPU takes the images that were gathered
-    /// together in one run, which changes no result; on CUDA it would, so that it has to be named there.</summary>
+    /// <summary>Settings of ONNX Runtime on a device. Without a configured batch, the CPU computes waiting images in one run, which has no
+    /// effect on results; on CUDA it would, so the batch must be configured there.</summary>
     internal OnnxRuntimeOptions OnnxRuntime(OnnxRuntimeDevice device)
     {
         var named = _onnxRuntime.Get<OnnxRuntimeOptions>() ?? new();

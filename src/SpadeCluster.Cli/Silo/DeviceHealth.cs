@@ -3,8 +3,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
-/// Whether the extractors of this silo's devices still work; its data names provider, device and model of each. A device that
-/// was lost stays lost for this process: the check belongs to liveness too, so that an orchestrator starts another one.
+/// Whether the extractors of this silo's devices still work; its data has provider, device and model of each. A lost device stays lost for
+/// this process, so the check is part of liveness too, and an orchestrator restarts the process.
 /// </summary>
 internal sealed class DeviceHealth(DeviceEngines engines) : IHealthCheck
 {

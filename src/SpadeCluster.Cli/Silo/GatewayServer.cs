@@ -17,7 +17,7 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
     private readonly IReadOnlyList<string> _urls;
     private readonly WebApplication _server;
 
-    /// <summary>Made before any service starts: an address that must not be listened on keeps the silo out of the cluster.</summary>
+    /// <summary>Created before any service starts, so that a forbidden address stops the silo before it joins the cluster.</summary>
     /// <exception cref="SpadeException">As <see cref="SpadeServer.Create"/>.</exception>
     public GatewayServer(IConfiguration configuration, IServiceProvider gateway)
     {
@@ -34,11 +34,11 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
             Share<IEngineStatus>();
             Share<ISnapshots>();
             services.Configure<GrpcOptions>(section.GetSection("Grpc"));
-            // A gateway computes little itself: it scores as many images at once as it admits.
+            // A gateway computes little itself, so it scores as many images at once as it admits.
             services.Configure<AdmissionOptions>(o => o.Slots = o.MaxRequests);
             services.Configure<AdmissionOptions>(section.GetSection("Admission"));
             services.Configure<HostOptions>(o => o.ShutdownTimeout = silo.DrainTime + TimeSpan.FromSeconds(10));
-            // gRPC's own health says what the silo's does.
+            // gRPC's health service has the status of the silo.
             services.AddHealthChecks().Add(new HealthCheckRegistration("silo",
                 _ => ActivatorUtilities.CreateInstance<SiloHealth>(gateway), null, null));
 

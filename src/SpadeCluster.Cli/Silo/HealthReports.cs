@@ -4,7 +4,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>Health checks as JSON: the whole status, and for each check its status, description and data.</summary>
+/// <summary>Health checks as JSON: the total status, and for each check its status, description and data.</summary>
 internal static class HealthReports
 {
     private static readonly JsonSerializerOptions Json =

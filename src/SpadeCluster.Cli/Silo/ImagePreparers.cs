@@ -5,7 +5,7 @@ using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>Decoding, every format of the full build, and geometry by its description.</summary>
+/// <summary>Image preparers by the description of their geometry.</summary>
 internal sealed class ImagePreparers : IImagePreparers
 {
     private readonly ConcurrentDictionary<string, IImagePreparer> _preparers = new(StringComparer.Ordinal);

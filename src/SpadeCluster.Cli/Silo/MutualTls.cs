@@ -1,27 +1,29 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Orleans.Connections.Security;
+using SpadeCluster.Cluster;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
-/// TLS between silos, by Microsoft.Orleans.Connections.Security: both sides show a certificate that the cluster's own authority has
-/// signed. Names are not compared, since membership of the authority is what makes a silo.
+/// TLS between silos, by Microsoft.Orleans.Connections.Security: both sides present a certificate signed by the cluster's own authority.
+/// Names are not compared: every certificate of the authority belongs to a silo.
 /// </summary>
 internal static partial class MutualTls
 {
-    /// <summary>Silos are configured before there are services; what is said here goes where their log goes.</summary>
+    /// <summary>Silos are configured before services exist, so this is a logger of its own, which also writes to the console.</summary>
     private static readonly ILogger Log = LoggerFactory.Create(b => b.AddSimpleConsole(o => o.SingleLine = true))
         .CreateLogger(typeof(MutualTls).FullName!);
 
-    private static long _told;
+    private static long _logged;
 
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1", ClientAuthentication = "1.3.6.1.5.5.7.3.2";
 
-    /// <param name="folder">Holds tls.crt, tls.key and ca.crt, which may be replaced while the silo runs.</param>
-    /// <exception cref="SpadeException">InvalidArgument: the files are no certificates.</exception>
-    public static ISiloBuilder UseMutualTls(this ISiloBuilder silo, string folder) => silo.UseTls(Options(folder));
+    /// <param name="folder">Contains tls.crt, tls.key and ca.crt, which may be replaced while the silo runs.</param>
+    /// <exception cref="SpadeException">InvalidArgument: the files are not certificates.</exception>
+    public static ISiloBuilder UseMutualTls(this ISiloBuilder silo, string folder) =>
+        silo.IgnorePortChecks().UseTls(Options(folder));
 
     /// <inheritdoc cref="UseMutualTls(ISiloBuilder, string)"/>
     public static IClientBuilder UseMutualTls(this IClientBuilder client, string folder) => client.UseTls(Options(folder));
@@ -35,7 +37,7 @@ internal static partial class MutualTls
         {
             tls.LocalServerCertificateSelector = (_, _) => own.Current.TargetCertificate;
             tls.RemoteCertificateMode = RemoteCertificateMode.RequireCertificate;
-            // The library would check a certificate that never changes; ours is taken anew for each connection.
+            // With RequireCertificate the library would demand a fixed client certificate; ours is read for each connection.
             tls.ClientCertificateMode = RemoteCertificateMode.AllowCertificate;
             tls.RemoteCertificateValidation = (certificate, chain, _) => IsMember(certificate, chain, authority) || Refuse(certificate);
             tls.OnAuthenticateAsClient = (_, client) =>
@@ -56,9 +58,9 @@ internal static partial class MutualTls
 
     private static bool Refuse(X509Certificate2 certificate)
     {
-        // Once a second at most: an open port is knocked at by anybody.
+        // At most once a second, because anybody can connect to an open port.
         long now = Environment.TickCount64 / 1000;
-        if (Interlocked.Exchange(ref _told, now) != now)
+        if (Interlocked.Exchange(ref _logged, now) != now)
             LogRefused(Log, certificate.Subject, certificate.Issuer, certificate.NotAfter.ToUniversalTime());
         return false;
     }
@@ -67,7 +69,7 @@ internal static partial class MutualTls
         + "cluster's authority has not signed it, or it is not valid now")]
     private static partial void LogRefused(ILogger logger, string subject, string issuer, DateTime end);
 
-    /// <summary>A certificate that names purposes must name one of these.</summary>
+    /// <summary>A certificate that names purposes must name server or client authentication.</summary>
     private static bool MayAuthenticate(X509Certificate2 certificate)
     {
         var purposes = certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().SelectMany(e => e.EnhancedKeyUsages.Cast<Oid>())
@@ -75,7 +77,7 @@ internal static partial class MutualTls
         return purposes.Length == 0 || purposes.Contains(ServerAuthentication) || purposes.Contains(ClientAuthentication);
     }
 
-    /// <summary>Read for each connection, of which there are few: a replaced file counts at once.</summary>
+    /// <summary>Read for each connection, of which there are few, so that a replaced file is used at once.</summary>
     private static X509Certificate2Collection Authorities(string file)
     {
         var authorities = new X509Certificate2Collection();
@@ -89,6 +91,6 @@ internal static partial class MutualTls
                 e);
         }
         return authorities.Count > 0 ? authorities
-            : throw new SpadeException(SpadeError.InvalidArgument, $"'{file}' holds no certificate");
+            : throw new SpadeException(SpadeError.InvalidArgument, $"'{file}' contains no certificate");
     }
 }

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>Files and folders that only their owner may read: keys, passwords.</summary>
+/// <summary>Files and folders that only their owner may read, for keys and passwords.</summary>
 internal static class PrivateFile
 {
     public static void Folder(string path)
@@ -9,7 +9,7 @@ internal static class PrivateFile
         else Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    /// <summary>Created with its rights, never open to others in between; one that is there is replaced as a whole.</summary>
+    /// <summary>Created with its access rights, so that it is never readable by others; an existing file is replaced atomically.</summary>
     public static void Write(string path, string text)
     {
         string temporary = path + ".new";

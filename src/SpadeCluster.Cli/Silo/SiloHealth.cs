@@ -2,7 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>Ready: an active member of the cluster that is not on its way out.</summary>
+/// <summary>Healthy: an active member of the cluster that is not stopping.</summary>
 internal sealed class SiloHealth(IClusterMembershipService membership, ILocalSiloDetails silo, IHostApplicationLifetime lifetime)
     : IHealthCheck
 {

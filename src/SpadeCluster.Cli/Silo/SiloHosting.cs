@@ -16,7 +16,7 @@ using ClusterOptions = Orleans.Configuration.ClusterOptions;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>Puts a silo's process together from its options.</summary>
+/// <summary>Configures a silo's process by its options.</summary>
 internal static partial class SiloHosting
 {
     private const string Ready = "ready", Live = "live";
@@ -35,13 +35,13 @@ internal static partial class SiloHosting
         if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
         services.AddSingleton<IHostedService>(s => new Telemetry("spade-silo", options.SiloName, s.GetRequiredService<IConfiguration>()));
         builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
-        // After the silo, which it needs from its first request on; it also stops before it.
+        // Added after the silo, so that it starts after it and stops before it.
         if (options.Has(SiloRole.Gateway))
             services.AddSingleton<GatewayServer>().AddHostedService(s => s.GetRequiredService<GatewayServer>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options));
     }
 
-    /// <summary>What every host of grains needs beside its gallery store.</summary>
+    /// <summary>Services that every host of grains needs in addition to its gallery store.</summary>
     public static void AddEngines(this IServiceCollection services)
     {
         services.AddSingleton<IGalleryStore>(s => s.GetRequiredService<GalleryStore>());

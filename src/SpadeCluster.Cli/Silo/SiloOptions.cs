@@ -8,7 +8,7 @@ namespace SpadeCluster.Cli.Silo;
 
 public enum ClusteringKind
 {
-    /// <summary>One machine, for development: the silo on <see cref="SiloOptions.PrimaryPort"/> knows the members.</summary>
+    /// <summary>One machine, for development: the silo on <see cref="SiloOptions.PrimaryPort"/> keeps the list of members.</summary>
     Localhost,
     /// <summary>Members are kept in a PostgreSQL table.</summary>
     PostgreSql,
@@ -27,11 +27,11 @@ public sealed class SiloOptions
 {
     public const string Section = "Spade";
 
-    /// <summary>Out of gateway, gallery, extractor, separated by commas.</summary>
+    /// <summary>One or more of gateway, gallery, extractor, separated by commas.</summary>
     [Required]
     public string Roles { get; set; } = string.Join(',', SiloRole.All);
 
-    /// <summary>Unique among the silos that are up; null: machine name and silo port.</summary>
+    /// <summary>Unique among the running silos; null: machine name and silo port.</summary>
     public string? Name { get; set; }
 
     [Required]
@@ -44,39 +44,39 @@ public sealed class SiloOptions
     /// <summary>PostgreSQL, for clustering, galleries, keys, audit log and decisions.</summary>
     public string? ConnectionString { get; set; }
 
-    /// <summary>The same in a file, such as a mounted secret, where no list of processes or environment shows it.</summary>
+    /// <summary>A file with the connection string, such as a mounted secret; unlike an environment variable it is not visible in lists of
+    /// processes.</summary>
     public string? ConnectionStringFile { get; set; }
 
-    /// <summary>Folder of the silos' certificates, as cert-manager lays them out: tls.crt and tls.key of this silo, and ca.crt, the
-    /// cluster's own authority. Silos then talk by TLS, and only with silos whose certificate that authority has signed. Needed
-    /// beyond loopback.</summary>
+    /// <summary>Folder of the silos' certificates, in cert-manager's layout: tls.crt and tls.key of this silo, and ca.crt, the
+    /// cluster's own authority. Silos then use TLS, and accept only certificates of that authority. Required beyond loopback.</summary>
     public string? TlsFolder { get; set; }
 
-    /// <summary>Allows silos to talk without TLS beyond loopback: anybody on the network is then a silo.</summary>
+    /// <summary>Allows connections between silos without TLS beyond loopback: anybody on the network can then act as a silo.</summary>
     public bool Insecure { get; set; }
 
-    /// <summary>Address other silos reach this one at; null: POD_IP where it is set, else loopback for localhost clustering and
-    /// the machine's address otherwise.</summary>
+    /// <summary>Address at which other silos reach this one; null: POD_IP if it is set, else loopback for localhost clustering and the
+    /// machine's address otherwise.</summary>
     public string? Address { get; set; }
 
-    /// <summary>Silo to silo.</summary>
+    /// <summary>Port for connections between silos.</summary>
     [Range(1, 65535)]
     public int SiloPort { get; set; } = 11111;
 
-    /// <summary>Orleans clients to this silo, such as 'spade serve --cluster'; 0: none. They may do everything, and show a
-    /// certificate as silos do.</summary>
+    /// <summary>Port for Orleans clients, such as 'spade serve --cluster'; 0: none. Clients may do everything, and need a certificate like
+    /// silos.</summary>
     [Range(0, 65535)]
     public int GatewayPort { get; set; }
 
-    /// <summary>Silo port of the silo that knows the members, with localhost clustering.</summary>
+    /// <summary>Silo port of the silo that keeps the list of members, with localhost clustering.</summary>
     [Range(1, 65535)]
     public int PrimaryPort { get; set; } = 11111;
 
-    /// <summary>gRPC, for gateways; 0: any free one. With TLS where Spade:Http:Certificate names a certificate.</summary>
+    /// <summary>Port for gRPC on gateways; 0: any free port. With TLS if Spade:Http:Certificate names a certificate.</summary>
     [Range(0, 65535)]
     public int GrpcPort { get; set; } = 5000;
 
-    /// <summary>HTTP/1.1 for health checks; 0: any free one.</summary>
+    /// <summary>Port for health checks (HTTP/1.1); 0: any free port.</summary>
     [Range(0, 65535)]
     public int HealthPort { get; set; } = 8080;
 
@@ -87,11 +87,11 @@ public sealed class SiloOptions
     /// <summary>Whether gRPC and health listen on loopback only.</summary>
     public bool LoopbackOnly { get; set; }
 
-    /// <summary>Folder of the galleries, the same for all silos, where they are kept in files.</summary>
+    /// <summary>Folder of the galleries if they are kept in files; the same for all silos.</summary>
     [Required]
     public string Galleries { get; set; } = "galleries";
 
-    /// <summary>Folder of model folders, beside the built-in models.</summary>
+    /// <summary>Folder of model folders, in addition to the built-in models.</summary>
     [Required]
     public string Models { get; set; } = "models";
 
@@ -107,12 +107,12 @@ public sealed class SiloOptions
     [Range(0, 1024)]
     public int Threads { get; set; }
 
-    /// <summary>Interval of the probes by which silos notice that another one is lost; three missed ones count. Shorter finds
-    /// losses sooner, and takes a silo whose processors are all busy for lost sooner.</summary>
+    /// <summary>Interval of the probes between silos; three missed ones mean that a silo is lost. A shorter interval finds losses sooner,
+    /// but also takes a silo with busy processors for lost.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long requests in work may take to end when this process is asked to stop.</summary>
+    /// <summary>Time for requests in work to end when this process is stopped.</summary>
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(20);
 
     public IReadOnlyList<string> RoleList => Roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
@@ -128,10 +128,10 @@ public sealed class SiloOptions
 
     public string SiloName => Name ?? $"{Environment.MachineName}-{SiloPort}";
 
-    /// <summary>The connection string, from wherever it stands.</summary>
+    /// <summary>The connection string, from the setting or the file.</summary>
     internal string? DatabaseConnection => ConnectionStringFile is { Length: > 0 } file ? Composition.Files.Text(file) : ConnectionString;
 
-    /// <summary>A gateway's server: the given settings, and what the silo's own say.</summary>
+    /// <summary>The settings of a gateway's server: the given ones, completed by those of the silo.</summary>
     internal ServerOptions Server(ServerOptions http) => http with
     {
         Urls = HttpUrlList,
@@ -141,28 +141,27 @@ public sealed class SiloOptions
 
     public bool Has(string role) => RoleList.Contains(role);
 
-    /// <summary>What is wrong with these settings together, one sentence each; <see cref="SiloSettings"/> looks at each by
-    /// itself.</summary>
+    /// <summary>Problems of the settings in combination, one sentence each; <see cref="SiloSettings"/> checks each setting.</summary>
     internal IEnumerable<string> Problems()
     {
         foreach (string role in RoleList.Where(r => !SiloRole.All.Contains(r)))
-            yield return $"{Section}:Roles: '{role}' is no role; choose out of {string.Join(", ", SiloRole.All)}";
-        if (RoleList.Count == 0) yield return $"{Section}:Roles is empty; choose out of {string.Join(", ", SiloRole.All)}";
+            yield return $"{Section}:Roles: '{role}' is not a role; choose from {string.Join(", ", SiloRole.All)}";
+        if (RoleList.Count == 0) yield return $"{Section}:Roles is empty; choose from {string.Join(", ", SiloRole.All)}";
         if (DeviceList.Count == 0) yield return $"{Section}:Devices is empty; name at least one, such as cpu or cuda:0";
         foreach (string device in DeviceList.Where(d => !DeviceEngines.IsDevice(d)))
-            yield return $"{Section}:Devices: '{device}' is no device; cpu, cuda and cuda:N (N from 0) are";
+            yield return $"{Section}:Devices: '{device}' is not a device; choose cpu, cuda or cuda:N (N from 0)";
         if ((Clustering == ClusteringKind.PostgreSql || Store == StoreKind.PostgreSql) && ConnectionProblem() is { } problem)
             yield return $"{Section}:ConnectionString {problem}; PostgreSql needs one such as Host=db;Database=spade;Username=spade";
         if (SiloAddress is { } address && !IPAddress.TryParse(address, out _))
             yield return $"{(Address is null ? PodIp : $"{Section}:Address")} is '{address}', which is not an IP address such as "
-                + $"10.0.0.7; names are not looked up";
+                + $"10.0.0.7; names are not resolved";
         if (TlsFolder is null && !Insecure && !IsLoopback)
             yield return $"{Section}:TlsFolder is missing: this silo can be reached from other machines; name the folder of its "
                 + $"certificate, or set {Section}:Insecure=true if the network is trusted";
         if (SiloName.Contains('@')) yield return $"{Section}:Name '{SiloName}' must not hold '@'";
     }
 
-    /// <summary>With localhost clustering silos listen on loopback; else on the address where they are reached.</summary>
+    /// <summary>With localhost clustering silos listen on loopback, otherwise on their own address.</summary>
     private bool IsLoopback => Clustering == ClusteringKind.Localhost
         || (IPAddress.TryParse(SiloAddress, out var address) && IPAddress.IsLoopback(address));
 
@@ -180,8 +179,8 @@ public sealed class SiloOptions
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
-            // Its message names the word, never a value: there may be a password among them.
-            return $"is not one that PostgreSQL's driver understands ({e.Message.ReplaceLineEndings(" ")})";
+            // The message names the keyword, never a value, which may be a password.
+            return $"is not valid for PostgreSQL's driver ({e.Message.ReplaceLineEndings(" ")})";
         }
     }
 }

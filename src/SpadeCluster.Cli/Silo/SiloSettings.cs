@@ -12,8 +12,8 @@ using SpadeCluster.Server;
 namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
-/// What is wrong with the settings below "Spade", one sentence each, before anything is made of them: binding skips names it does
-/// not know, and stops at the first value it cannot read with an exception for programmers.
+/// Finds the problems of the settings below "Spade", one sentence each. Binding alone would ignore unknown names, and stop at the first
+/// invalid value with an exception for programmers.
 /// </summary>
 internal static class SiloSettings
 {
@@ -21,7 +21,7 @@ internal static class SiloSettings
         [("Cluster", typeof(GalleryOptions)), ("Extractor", typeof(ExtractorOptions)), ("Admission", typeof(AdmissionOptions)),
             ("Grpc", typeof(GrpcOptions)), ("OnnxRuntime", typeof(OnnxRuntimeOptions)), ("Http", typeof(ServerOptions))];
 
-    /// <summary>Properties that a silo sets itself.</summary>
+    /// <summary>Properties that must not be set because a silo sets them.</summary>
     private static readonly Dictionary<string, string> Overruled = new(StringComparer.OrdinalIgnoreCase)
     {
         ["Spade:OnnxRuntime:Device"] = "Spade:Devices says where extractors run",
@@ -31,7 +31,7 @@ internal static class SiloSettings
         ["Spade:Http:Database"] = "Spade:ConnectionString says it",
     };
 
-    /// <summary>No time here is longer; a bare number would be read as so many days.</summary>
+    /// <summary>Longest allowed time; a plain number would be read as days.</summary>
     private static readonly TimeSpan LongestTime = TimeSpan.FromHours(1);
 
     public static IReadOnlyList<string> Problems(IConfiguration configuration)
@@ -39,7 +39,7 @@ internal static class SiloSettings
         var root = configuration.GetSection(SiloOptions.Section);
         var problems = Sections.SelectMany(s => Problems(root.GetSection(s.Name), s.Type, []))
             .Concat(Problems(root, typeof(SiloOptions), Sections)).ToList();
-        // What values mean together: only where each can be read.
+        // Combinations are checked only if each value is valid.
         return problems.Count > 0 ? problems : [.. (root.Get<SiloOptions>() ?? new()).Problems()];
     }
 
@@ -53,7 +53,7 @@ internal static class SiloSettings
             else if (!known.TryGetValue(setting.Key, out var property))
             {
                 var names = known.Keys.Order(StringComparer.Ordinal).Where(k => !Overruled.ContainsKey($"{section.Path}:{k}"));
-                yield return $"{setting.Path} is no setting; {section.Path} has {string.Join(", ", names)}";
+                yield return $"{setting.Path} is not a setting; {section.Path} has {string.Join(", ", names)}";
             }
             else if (Problem(setting, property) is { } problem) yield return $"{setting.Path} {problem}";
         }
@@ -69,7 +69,7 @@ internal static class SiloSettings
         object? value;
         try
         {
-            // As the binder does.
+            // Converted in the same way as by the binder.
             value = type == typeof(string) ? text : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or OverflowException or NotSupportedException)
@@ -88,7 +88,7 @@ internal static class SiloSettings
         type == typeof(TimeSpan) ? "a time such as 00:00:05" : type == typeof(bool) ? "true or false" : type.IsEnum
         ? string.Join(" or ", Enum.GetNames(type)) : "a whole number";
 
-    /// <summary>The attribute keeps bounds of 64 bits as double.</summary>
+    /// <summary>The attribute stores 64-bit bounds as double.</summary>
     private static string Name(RangeAttribute range)
         => range.Maximum is double and >= long.MaxValue
         ? string.Create(CultureInfo.InvariantCulture, $"at least {range.Minimum:0}")

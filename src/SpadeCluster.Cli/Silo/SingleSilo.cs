@@ -3,24 +3,24 @@ using SpadeCluster.Storage;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>A cluster of one silo in the server's own process: the engine of 'spade serve'.</summary>
+/// <summary>The engine of 'spade serve': a cluster of one silo in the server's process.</summary>
 internal static class SingleSilo
 {
     /// <param name="store">The galleries.</param>
     /// <param name="model">Folder of the model for new categories; null: the default model.</param>
     /// <param name="device">Where models run.</param>
     /// <param name="threads">Threads for one image; 0: all processors.</param>
-    /// <param name="memory">Bytes that all open galleries may take together.</param>
+    /// <param name="memory">Memory limit of all open galleries together, in bytes.</param>
     public static void AddSingleSilo(this WebApplicationBuilder builder, GalleryStore store, string? model, string device, int threads,
         long memory)
     {
         var (services, logging) = (builder.Services, builder.Logging);
-        // Extractors work side by side as far as processors go; a GPU works for all images in turn.
+        // As many extractors as processors can serve; a GPU has one for all images.
         int extractors = threads == 0 || !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase)
             ? 1 : Math.Max(1, Environment.ProcessorCount / threads);
         services.Configure<SiloOptions>(o =>
             (o.DefaultModel, o.Devices, o.Threads) = (model, string.Join(',', Enumerable.Repeat(device, extractors)), threads));
-        // Half of the memory at most for one gallery: the next version's thresholds can be learnt beside the one that scores.
+        // At most half of the memory for one gallery, so that the thresholds of the next version can be learned while this one scores.
         long smallest = 1L << 20;
         services.Configure<GalleryOptions>(o =>
             (o.Memory, o.ShardMemory, o.Threads) = (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads));

@@ -6,9 +6,9 @@ using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>OpenTelemetry, exported where the standard variable OTEL_EXPORTER_OTLP_ENDPOINT says; not at all where it is not set.</summary>
+/// <summary>OpenTelemetry, exported to the address in the standard variable OTEL_EXPORTER_OTLP_ENDPOINT, if that is set.</summary>
 /// <param name="service">Name of the service.</param>
-/// <param name="instance">Which of several; null: there is one.</param>
+/// <param name="instance">Name of the instance; null: there is only one.</param>
 internal sealed class Telemetry(string service, string? instance, IConfiguration configuration) : IHostedService, IDisposable
 {
     private static readonly string[] Meters =
@@ -29,7 +29,7 @@ internal sealed class Telemetry(string service, string? instance, IConfiguration
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Sends what has gathered.</summary>
+    /// <summary>Sends the remaining data.</summary>
     public void Dispose()
     {
         _metrics?.Dispose();

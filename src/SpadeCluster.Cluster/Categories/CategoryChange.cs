@@ -3,14 +3,14 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Categories;
 
-/// <summary>One change of a category, as it is asked for.</summary>
+/// <summary>A requested change of a category.</summary>
 [GenerateSerializer, Alias("spade.change"), Immutable]
 public abstract record CategoryChange
 {
-    /// <param name="service">The gallery service, on behalf of who asked.</param>
-    /// <param name="category">What is changed.</param>
-    /// <param name="job">Takes progress; gives images.</param>
-    /// <returns>The version that is current then; null: there is none.</returns>
+    /// <param name="service">The gallery service of the change's author.</param>
+    /// <param name="category">The category's name.</param>
+    /// <param name="job">Receives progress and provides images.</param>
+    /// <returns>The version that is current afterwards; null: there is none.</returns>
     internal abstract Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job);
 }
 

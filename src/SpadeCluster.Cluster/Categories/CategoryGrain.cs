@@ -8,25 +8,25 @@ using SpadeCluster.Cluster.Placement;
 namespace SpadeCluster.Cluster.Categories;
 
 /// <summary>
-/// Reentrant, because its calls only begin, follow and feed jobs; the jobs run on the thread pool, one after the other. The
-/// gallery store stays the only truth: nothing is kept here that is not there, and its lock protects where two activations
-/// (a partition) or another program (the command line) change the same category.
+/// Reentrant, because its calls only begin, follow and feed jobs; the jobs run on the thread pool, one after the other. All state is in the
+/// gallery store, whose lock protects the category if two activations (in a network partition) or another program (the command line) change
+/// it.
 /// </summary>
 [Reentrant, PreferLocalPlacement, OnSiloWith(SiloRole.Gateway), CollectionAgeLimit(Minutes = 10)]
 internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryServices services, ILocalSiloDetails here,
     TimeProvider clock, ILogger<CategoryGrain> logger) : Grain, ICategoryGrain
 {
-    /// <summary>How long a call waits for something new.</summary>
+    /// <summary>How long a call waits for a change.</summary>
     public static readonly TimeSpan PollTime = TimeSpan.FromSeconds(2);
 
-    /// <summary>A change whose caller has not been heard of for so long is given up: its gateway is gone.</summary>
+    /// <summary>A change is cancelled when its caller has not called for this time, because its gateway is then lost.</summary>
     public static readonly TimeSpan LapseTime = TimeSpan.FromSeconds(10);
 
-    // How often the store is asked whether somebody else has written to it: once for the whole cluster.
+    // How often the store is checked for changes by other programs; once for the whole cluster.
     private static readonly TimeSpan LookTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstLockWait = TimeSpan.FromMilliseconds(50), LongestLockWait = TimeSpan.FromSeconds(1);
 
-    // Everything but the jobs' inside is touched on the grain's scheduler only.
+    // All fields are used on the grain's scheduler only; jobs are safe for concurrent calls.
     private readonly Dictionary<Guid, ChangeJob> _jobs = [];
     private readonly SemaphoreSlim _turn = new(1);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,7 +43,7 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         foreach (var job in _jobs.Values) job.Cancel();
-        // The last job gives its turn back when it has let go of the store's lock.
+        // The last job releases its turn after it has released the store's lock.
         await _turn.WaitAsync(cancellationToken);
     }
 
@@ -85,8 +85,8 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
 
     private ChangeJob Job(Guid job) => _jobs.GetValueOrDefault(job)
         ?? throw new SpadeException(SpadeError.Unavailable,
-            $"the change of category '{Category}' was lost with the silo it ran on; the current version is what it was or has the whole "
-            + $"change; repeat it");
+            $"the change of category '{Category}' was lost with its silo; it was either published as a whole or not at all; "
+            + $"repeat it");
 
     private async Task RunAsync(ChangeJob job)
     {
@@ -117,8 +117,8 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
         => Task.Run(() => job.Change.ApplyAsync(services.Local(job.Author, (_, stop) => LockAsync(job, stop)), Category, job),
             job.Stopping);
 
-    /// <summary>Takes the store's lock for a change. Where another writer holds it - another program, or a process that is just
-    /// dying - the change waits, as long as its caller does.</summary>
+    /// <summary>Takes the store's lock for a change. If another writer holds it (another program, or a process that is being terminated),
+    /// the change waits as long as its caller does.</summary>
     private async ValueTask<IDisposable> LockAsync(ChangeJob job, CancellationToken cancellationToken)
     {
         for (var wait = FirstLockWait; ; wait = wait * 2 < LongestLockWait ? wait * 2 : LongestLockWait)
@@ -151,7 +151,7 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
         if (await store.ReadCurrentVersionAsync(Category, cancellationToken) is { } current) Publish(current);
     }
 
-    /// <summary>Versions only ascend; whoever waits for a new one is told.</summary>
+    /// <summary>Versions only increase. Ends the waiting of callers for a new version.</summary>
     private void Publish(int version)
     {
         if (version <= _version) return;

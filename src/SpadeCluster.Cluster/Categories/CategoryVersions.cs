@@ -3,7 +3,7 @@ using SpadeCluster.Cluster.Resilience;
 
 namespace SpadeCluster.Cluster.Categories;
 
-/// <summary>Current versions as the categories' grains tell them.</summary>
+/// <summary>Watches current versions through the categories' grains.</summary>
 internal sealed class CategoryVersions(IGrainFactory grains, GrainCalls calls) : IVersionWatch
 {
     public async ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default)

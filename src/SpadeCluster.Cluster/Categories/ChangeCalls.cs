@@ -4,15 +4,15 @@ using SpadeCluster.Cluster.Scoring;
 
 namespace SpadeCluster.Cluster.Categories;
 
-/// <summary>The caller's side of changes: begins them at the category's grain and follows them to their end.</summary>
+/// <summary>The caller's side of changes: begins a change at the category's grain and follows it to its end.</summary>
 internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string author)
 {
     private static readonly ChangeProgress Begun = new(ChangeState.Waiting, 0, 0);
 
-    /// <param name="images">What an addition adds, heeding its enumerator's token; null for every other change.</param>
-    /// <param name="added">Gets what became of each image.</param>
-    /// <param name="done">Gets how many normals a calibration has scored.</param>
-    /// <returns>The version that is current then; 0: there is none.</returns>
+    /// <param name="images">The images of an addition; null for every other change.</param>
+    /// <param name="added">Receives the outcome of each image.</param>
+    /// <param name="done">Receives the number of normals that a calibration has scored.</param>
+    /// <returns>The version that is current afterwards; 0: there is none.</returns>
     public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
         IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
     {
@@ -24,7 +24,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
         {
             var silo = await calls.CallAsync(_ => grain.BeginAsync(job, change, author), stop.Token);
             if (images is not null) sending = SendAsync(grain, job, silo, images, added, started.Task, stop);
-            // Following is also the sign of life of this gateway, however slowly its client sends images.
+            // Following also tells the grain that this gateway is alive, while its client sends images slowly.
             for (var seen = Begun; ;)
             {
                 var progress = await calls.CallAsync(_ => grain.FollowAsync(job, seen, stop.Token), stop.Token);
@@ -33,7 +33,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
                 seen = progress;
                 if (seen.State != ChangeState.Done) continue;
                 await sending;
-                // The next image that comes through here is scored by what was changed.
+                // From now on this gateway scores images with the new version.
                 if (seen.Version > 0) await grains.GetGrain<ICoordinatorGrain>(category).AdvanceAsync(seen.Version, stop.Token);
                 return seen.Version;
             }
@@ -43,13 +43,13 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
             await stop.CancelAsync();
             grain.CancelAsync(job).Ignore();
             await sending.ContinueWith(_ => { }, TaskScheduler.Default);
-            // The sender's failure - the client's stream broke - is why following it ended.
+            // If sending failed, for example because the client's stream broke, that is the cause.
             if (sending.IsFaulted && e is OperationCanceledException) await sending;
             throw;
         }
     }
 
-    /// <summary>Sends images one by one, each when the one before it is durable.</summary>
+    /// <summary>Sends the images one by one, each after the one before it is durable.</summary>
     private async Task SendAsync(ICategoryGrain grain, Guid job, SiloAddress silo, IAsyncEnumerable<ImageSource> images,
         IProgress<AddOutcome>? added, Task started, CancellationTokenSource stop)
     {

@@ -6,14 +6,14 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Cluster.Categories;
 
 /// <summary>
-/// A change in the queue of its category, at work, or ended: what its caller can learn of it, and the images it still gets.
-/// Safe for concurrent calls: the change runs on the thread pool, its caller's calls on the grain's scheduler.
+/// A change that waits, runs or has ended: its progress, and the images that its caller sends. Safe for concurrent calls: the change runs
+/// on the thread pool, its caller's calls on the grain's scheduler.
 /// </summary>
 internal sealed class ChangeJob(string author, CategoryChange change, TimeProvider clock) : IProgress<AddOutcome>, IProgress<int>
 {
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
-    // One image at a time: the next one is sent when the one before it is durable.
+    // Holds one image at most: the next one is sent after the one before it is durable.
     private readonly Channel<Given> _images = Channel.CreateUnbounded<Given>(new UnboundedChannelOptions { SingleReader = true });
     private ChangeProgress _progress = new(ChangeState.Waiting, 0, 0);
     private TaskCompletionSource _changed = New();
@@ -21,13 +21,13 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
     private Given? _current;
     private long _lastAsked = clock.GetTimestamp();
 
-    /// <summary>Who asked for it, for the record.</summary>
+    /// <summary>The author of the change, for the history.</summary>
     public string Author => author;
     public CategoryChange Change => change;
     public CancellationToken Stopping => _stop.Token;
     public bool IsEnded { get { lock (_lock) return _progress.State == ChangeState.Done || _failure is not null; } }
 
-    /// <summary>Since its caller was last heard of.</summary>
+    /// <summary>Time since its caller's last call.</summary>
     public TimeSpan Unasked => clock.GetElapsedTime(Interlocked.Read(ref _lastAsked));
 
     public async Task<ChangeProgress> FollowAsync(ChangeProgress seen, TimeSpan wait, CancellationToken cancellationToken)
@@ -80,7 +80,7 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
         }
     }
 
-    /// <summary>One image is done; it is the current one, for the service takes them one by one.</summary>
+    /// <summary>The outcome of the current image; the service takes images one by one.</summary>
     public void Report(AddOutcome value) => _current?.Outcome.TrySetResult(value);
 
     public void Report(int value) => Set(new ChangeProgress(ChangeState.Running, value, 0));
@@ -95,11 +95,11 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
 
     public void Fail(Exception e)
     {
-        // Not as it is: a timeout of a database must not pass for one of a silo.
+        // Wrapped, so that the caller does not take a database's timeout for a silo's.
         if (e is not SpadeException) e = new InvalidOperationException($"the change failed: {e.Message}");
         var failure = Stopping.IsCancellationRequested
             ? new SpadeException(SpadeError.Unavailable,
-                "the change was given up before it was done; the current version is what it was; repeat the change", e) : e;
+                "the change was cancelled before it was done; the current version is unchanged; repeat the change", e) : e;
         _images.Writer.TryComplete();
         _current?.Outcome.TrySetException(failure);
         while (_images.Reader.TryRead(out var left)) left.Outcome.TrySetException(failure);

@@ -40,8 +40,8 @@ internal sealed class ClientGalleries(IGrainFactory grains, GrainCalls calls) : 
 
     public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
         => throw new SpadeException(SpadeError.FailedPrecondition,
-            "this server is outside the cluster: a gateway of the cluster, or 'spade gallery export' where the galleries are, writes "
-            + "snapshots");
+            "this server is outside the cluster and writes no snapshots: use a gateway of the cluster, or 'spade gallery export' with "
+            + "access to the galleries");
 
     private async ValueTask<T> CallAsync<T>(Func<IGalleryReaderGrain, Task<T>> read, CancellationToken cancellationToken)
         => await calls.CallAsync(_ => read(Gateway), cancellationToken);

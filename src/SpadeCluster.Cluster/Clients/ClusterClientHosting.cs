@@ -12,14 +12,13 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Clients;
 
-/// <summary>Makes an Orleans client a server's way into a SpadeCluster: it holds no grain, no gallery and no model.</summary>
+/// <summary>Adds the services with which a server outside a cluster uses it as an Orleans client, without grains, galleries and models of
+/// its own.</summary>
 public static class ClusterClientHosting
 {
-    private static readonly TimeSpan FirstConnection = TimeSpan.FromSeconds(30), BetweenAttempts = TimeSpan.FromMilliseconds(500);
-
-    /// <param name="gateways">Orleans gateways of the cluster, HOST:PORT each.</param>
-    /// <param name="clusterId">The cluster's name, as its silos have it.</param>
-    /// <exception cref="SpadeException">InvalidArgument: an address is none.</exception>
+    /// <param name="gateways">Orleans gateways of the cluster, each HOST:PORT.</param>
+    /// <param name="clusterId">The cluster's name, as set on its silos.</param>
+    /// <exception cref="SpadeException">InvalidArgument: an address is not HOST:PORT.</exception>
     public static IClientBuilder AddSpadeClusterClient(this IClientBuilder client, IReadOnlyList<string> gateways, string clusterId)
     {
         var addresses = gateways.Select(GatewayAddresses.Parse).ToList();
@@ -38,14 +37,7 @@ public static class ClusterClientHosting
         services.AddSingleton(s => s.GetRequiredService<ClientGalleries>().Manifests);
         services.AddSingleton<IVersionWatch, CategoryVersions>();
         services.AddSingleton<IScoringService, ClusterScoringService>();
-        long start = TimeProvider.System.GetTimestamp();
-        // Server and cluster are often started together.
-        client.UseConnectionRetryFilter(async (_, stop) =>
-        {
-            if (TimeProvider.System.GetElapsedTime(start) > FirstConnection) return false;
-            await Task.Delay(BetweenAttempts, stop);
-            return true;
-        });
+        client.UseConnectionRetryFilter<FirstConnection>();
         return client;
     }
 }

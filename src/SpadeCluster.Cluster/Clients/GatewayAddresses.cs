@@ -6,8 +6,8 @@ using Orleans.Messaging;
 
 namespace SpadeCluster.Cluster.Clients;
 
-/// <summary>The gateways that a client was told, HOST:PORT each. Names are looked up again and again: behind one name there may be
-/// other machines by then, as behind a headless service of Kubernetes.</summary>
+/// <summary>The configured gateways of a client, each HOST:PORT. Names are resolved repeatedly, because the machines behind a name may
+/// change, as with a headless service of Kubernetes.</summary>
 internal sealed partial class GatewayAddresses(IReadOnlyList<DnsEndPoint> gateways, ILogger<GatewayAddresses> logger) : IGatewayListProvider
 {
     public TimeSpan MaxStaleness { get; } = TimeSpan.FromSeconds(10);
@@ -41,9 +41,10 @@ internal sealed partial class GatewayAddresses(IReadOnlyList<DnsEndPoint> gatewa
         if (colon > 0 && Uri.CheckHostName(text[..colon]) is UriHostNameType.Dns or UriHostNameType.IPv4
             && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) && port > 0)
             return new DnsEndPoint(text[..colon], port, AddressFamily.InterNetwork);
-        throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is no gateway's address; it is HOST:PORT, such as 10.0.0.7:30000");
+        throw new SpadeException(SpadeError.InvalidArgument,
+            $"'{text}' is not a gateway's address, which is HOST:PORT, such as 10.0.0.7:30000");
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Gateway {Host} is not known: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The name of gateway {Host} cannot be resolved: {Reason}")]
     private partial void LogUnknown(string host, string reason);
 }

@@ -2,12 +2,13 @@ using Microsoft.AspNetCore.Connections;
 
 namespace SpadeCluster.Cluster.Clients;
 
-/// <summary>Tells when a connection to a gateway ends. Orleans does not: calls that the gateway had wait for their timeout.</summary>
+/// <summary>Reports the end of a connection to a gateway. Without it, calls on that gateway would wait for their timeout in
+/// Orleans.</summary>
 internal sealed class GatewayLoss
 {
     private TaskCompletionSource _next = New();
 
-    /// <summary>Completes when a connection ends from now on.</summary>
+    /// <summary>Completes at the next end of a connection.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
 
     /// <summary>Middleware of all connections.</summary>

@@ -3,9 +3,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Cluster.Extraction;
 
 /// <summary>
-/// Bounds how many images this silo decodes at a time: one per processor. A file of a few hundred kilobytes may become hundreds
-/// of megabytes of pixels (<see cref="IImagePreparer"/>'s limits bound one image); prepared, it is 150 KB again. So many images
-/// in work take little, whatever they are, and more decoders than processors would not be faster.
+/// Limits this silo to decoding one image per processor at a time. A file of a few hundred kilobytes may have hundreds of megabytes of
+/// pixels (<see cref="IImagePreparer"/>'s limits bound one image), but only 150 KB after preparation. So the limit bounds memory, and more
+/// decoders than processors would not be faster.
 /// </summary>
 internal sealed class BoundedDecoding(IImagePreparers preparers)
 {
@@ -26,7 +26,7 @@ internal sealed class BoundedDecoding(IImagePreparers preparers)
         }
     }
 
-    /// <summary>The same for additions, of which few run at a time: a thread of each waits.</summary>
+    /// <summary>The same for additions. They block a thread while they wait, which is acceptable because few run at a time.</summary>
     public IImagePreparer For(string preprocessing) => new Preparer(preparers.For(preprocessing), _slots);
 
     private sealed class Preparer(IImagePreparer inner, SemaphoreSlim slots) : IImagePreparer

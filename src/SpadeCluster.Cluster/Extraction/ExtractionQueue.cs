@@ -7,8 +7,8 @@ using SpadeCluster.Telemetry;
 namespace SpadeCluster.Cluster.Extraction;
 
 /// <summary>
-/// What waits for one device: a bounded queue and one loop on the thread pool that computes whatever has gathered, up to a
-/// batch, together. An image's features do not depend on its batch, so batching changes latency and nothing else.
+/// The queue of one device: bounded, with a loop on the thread pool that computes waiting images together, up to a batch. An image's
+/// features do not depend on its batch, so batching affects latency only.
 /// </summary>
 internal sealed class ExtractionQueue : IAsyncDisposable
 {
@@ -43,7 +43,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
         return job.Result.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Takes no more and finishes what waits.</summary>
+    /// <summary>Refuses further images and finishes the waiting ones.</summary>
     public async ValueTask DisposeAsync()
     {
         _jobs.Writer.TryComplete();
@@ -57,7 +57,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
         while (held is not null || await _jobs.Reader.WaitToReadAsync())
         {
             await GatherAsync(batch, held);
-            // A batch is of one model: the first job of another one opens the next batch.
+            // A batch has one model: the first job of another model begins the next batch.
             held = batch.Find(j => j.Extractor != batch[0].Extractor);
             if (held is not null) batch.Remove(held);
             await ComputeAsync(batch);
@@ -73,7 +73,7 @@ internal sealed class ExtractionQueue : IAsyncDisposable
         {
             if (_jobs.Reader.TryRead(out var job))
             {
-                // Nobody waits for it any more: not worth computing.
+                // Its caller has given up.
                 if (!job.Cancellation.IsCancellationRequested) batch.Add(job);
                 else job.Result.TrySetCanceled(job.Cancellation);
                 continue;

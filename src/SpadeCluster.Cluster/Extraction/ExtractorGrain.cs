@@ -9,8 +9,8 @@ using SpadeCluster.Cluster.Telemetry;
 namespace SpadeCluster.Cluster.Extraction;
 
 /// <summary>
-/// Adapts <see cref="IFeatureExtractor"/>. Keyed by silo and slot, not a stateless worker: those stay on the caller's silo,
-/// which need not have a device. Extraction runs on the thread pool; the grain's scheduler only passes messages on.
+/// Adapts <see cref="IFeatureExtractor"/>. Its key names silo and slot. It is not a stateless worker, because those run on the caller's
+/// silo, which may have no device. Extraction runs on the thread pool, not on the grain's scheduler.
 /// </summary>
 [Reentrant, OnSiloWith(SiloRole.Extractor)]
 internal sealed class ExtractorGrain : Grain, IExtractorGrain
@@ -21,12 +21,12 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     private readonly PyramidLeases _leases;
     private readonly TimeSpan _leaseTime;
 
-    // Only the grain's scheduler touches it.
+    // Used on the grain's scheduler only.
     private int _inWork;
 
     public ExtractorGrain(IServiceProvider services, IOptions<ExtractorOptions> options, TimeProvider clock)
     {
-        // Asked for here, not in the signature: silos without the role build their grain types without having devices.
+        // Not a constructor parameter, because silos without the role have no devices.
         _devices = services.GetRequiredService<IDeviceEngines>();
         _engines = _devices.On(GrainKeys.ParseSlot(this.GetPrimaryKeyString()));
         _queue = new ExtractionQueue(options.Value, clock);

@@ -6,12 +6,12 @@ using SpadeCluster.Cluster.Resilience;
 
 namespace SpadeCluster.Cluster.Extraction;
 
-/// <summary>All extractor slots of the cluster, as a gateway uses them: the least busy first.</summary>
+/// <summary>All extractor slots of the cluster; a gateway uses the least busy one.</summary>
 internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeProvider clock)
 {
-    /// <summary>Images a slot of this silo may have more than the least busy other one. With one, an image waits for at most
-    /// about one extraction longer than elsewhere, and sending it costs part of that. With more, other devices would idle
-    /// when all clients come through one gateway.</summary>
+    /// <summary>How many more images a slot of this silo may have than the least busy other one. With one, an image waits at most about one
+    /// extraction longer than elsewhere, and sending it would cost part of that. With more, other devices would idle if all clients used
+    /// one gateway.</summary>
     internal const int OwnLead = 1;
 
     private readonly ConcurrentDictionary<string, SlotLoad> _loads = new(StringComparer.Ordinal);
@@ -35,7 +35,7 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
                 }
                 catch (SpadeException e) when (e.Error is SpadeError.ResourceExhausted or SpadeError.Unavailable)
                 {
-                    // Full, or without its device: the next slot may do it.
+                    // Its queue is full or its device lost: try the next slot.
                     refused = e;
                 }
             }
@@ -60,8 +60,8 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
 
     private SlotLoad Load(ExtractorSlot slot) => _loads.GetOrAdd(slot.Key, static (_, clock) => new SlotLoad(clock), clock);
 
-    /// <summary>An image that would have to wait is worth the question where it would not; with less to do, the gateway asks
-    /// nobody.</summary>
+    /// <summary>Asks the slots for their load if an image would have to wait on a slot of this gateway; otherwise that is not worth a
+    /// call.</summary>
     private Task AskAsync(ExtractorSlot[] slots)
         => slots.Length > 1 && Array.Exists(slots, s => Load(s).Own > OwnLead)
         ? Task.WhenAll(slots.Select(s => Load(s).AskAsync(Grain(s).CountInWorkAsync))) : Task.CompletedTask;
@@ -69,8 +69,9 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
     private IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots)
         => InOrder(slots, Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => Load(s).InWork);
 
-    /// <summary>Least busy first, and a slot of this silo before others: to it the image, 150 KB and more, need not be sent.</summary>
-    /// <param name="turn">Where to begin among equals, another one each time.</param>
+    /// <summary>Least busy first, and a slot of this silo before others, because the image (150 KB or more) need not be sent to
+    /// it.</summary>
+    /// <param name="turn">The first of equally busy slots; changes with every call.</param>
     internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere,
         Func<ExtractorSlot, int> inWork)
         => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length])
@@ -94,10 +95,10 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
     }
 }
 
-/// <summary>One device of the cluster: its grain's key and its silo.</summary>
+/// <summary>A device slot of the cluster: its grain's key and its silo.</summary>
 internal readonly record struct ExtractorSlot(string Key, SiloAddress Silo);
 
-/// <summary>An image's features: the pooled one here, the pyramid here or still with its extractor.</summary>
+/// <summary>An image's features: the pooled feature, and the pyramid, which may still be at its extractor.</summary>
 internal sealed class Extracted(ExtractorPool pool, ExtractorSlot slot, ExtractRequest request, ExtractReply reply)
 {
     private FeaturePyramid? _pyramid = reply.Pyramid;
@@ -105,7 +106,7 @@ internal sealed class Extracted(ExtractorPool pool, ExtractorSlot slot, ExtractR
 
     public float[] Pooled { get; } = MemoryMarshal.Cast<byte, float>(reply.Pooled).ToArray();
 
-    /// <summary>The pyramid; extracted again, once, where the lease is gone or its silo is lost.</summary>
+    /// <summary>The pyramid; extracted again, once, if the lease has expired or its silo is lost.</summary>
     public async ValueTask<FeaturePyramid> PyramidAsync(CancellationToken cancellationToken)
     {
         _fetched = true;
@@ -113,7 +114,7 @@ internal sealed class Extracted(ExtractorPool pool, ExtractorSlot slot, ExtractR
             ?? (await pool.ExtractAsync(request with { WithPyramid = true }, cancellationToken))._pyramid!;
     }
 
-    /// <summary>Gives the lease back where nobody fetched the pyramid.</summary>
+    /// <summary>Releases the lease if the pyramid was not fetched.</summary>
     public Task ReleaseAsync() => _fetched ? Task.CompletedTask : pool.Grain(slot).ReleaseAsync(reply.Lease);
 
     private async Task<FeaturePyramid?> TakeAsync(CancellationToken cancellationToken)

@@ -2,7 +2,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Cluster.Extraction;
 
-/// <summary>Decoding and geometry at the gateway, which has no model at hand.</summary>
+/// <summary>Decoding and preparation on gateways, which have no models.</summary>
 public interface IImagePreparers
 {
     /// <param name="preprocessing">A gallery's <see cref="IImagePreparer.Description"/>.</param>

@@ -3,8 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Cluster.Extraction;
 
 /// <summary>
-/// Pyramids that wait to be fetched, within a byte budget and for a short time. A lease may vanish at any moment; whoever
-/// comes too late has the image extracted again. Safe for concurrent calls.
+/// Pyramids that wait to be fetched, within a memory budget and for a short time. A lease may be dropped at any time; the image is then
+/// extracted again. Safe for concurrent calls.
 /// </summary>
 internal sealed class PyramidLeases(long budget, TimeSpan time, TimeProvider clock)
 {
@@ -29,7 +29,7 @@ internal sealed class PyramidLeases(long budget, TimeSpan time, TimeProvider clo
         return lease.Id;
     }
 
-    /// <summary>The pyramid, once.</summary>
+    /// <summary>Removes and returns the pyramid; null if the lease was dropped.</summary>
     public FeaturePyramid? Take(Guid id)
     {
         lock (_lock)
@@ -41,7 +41,7 @@ internal sealed class PyramidLeases(long budget, TimeSpan time, TimeProvider clo
         }
     }
 
-    /// <summary>Drops what has expired.</summary>
+    /// <summary>Drops the expired leases.</summary>
     public void Expire()
     {
         lock (_lock) Sweep();

@@ -1,19 +1,18 @@
 namespace SpadeCluster.Cluster.Extraction;
 
 /// <summary>
-/// How busy one slot is, as a gateway knows it: its own images there, counted, and those of other gateways, as the slot said
-/// when it was last asked. Without the latter two busy gateways would each take the other's device for idle, and send each
-/// other half of their images.
+/// A gateway's estimate of the load of a slot: the number of its own images there, plus that of other gateways by the slot's last answer.
+/// Without the latter, two busy gateways would each take the other's device for idle and send half of their images to it.
 /// </summary>
 internal sealed class SlotLoad(TimeProvider clock)
 {
-    /// <summary>How long an answer is good enough not to ask again.</summary>
+    /// <summary>How long a slot is not asked again after an answer.</summary>
     internal static readonly TimeSpan Fresh = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How long an answer counts. Who has little to do does not ask, and should not go by what was once.</summary>
+    /// <summary>How long an answer is used. A gateway with few images does not ask, and must not use an old answer.</summary>
     internal static readonly TimeSpan Memory = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long an image waits for an answer, which comes in about a millisecond from a slot that is well.</summary>
+    /// <summary>How long an image waits for an answer, which usually takes about a millisecond.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _lock = new();
@@ -21,10 +20,10 @@ internal sealed class SlotLoad(TimeProvider clock)
     private long _asked, _answered;
     private Task? _ask;
 
-    /// <summary>This gateway's images there.</summary>
+    /// <summary>Number of this gateway's images there.</summary>
     public int Own => Volatile.Read(ref _own);
 
-    /// <summary>Everybody's.</summary>
+    /// <summary>Number of all gateways' images there.</summary>
     public int InWork
     {
         get
@@ -37,15 +36,16 @@ internal sealed class SlotLoad(TimeProvider clock)
 
     public void End() => Interlocked.Decrement(ref _own);
 
-    /// <summary>Completes when it is known how busy the slot is, or was a moment ago; at the latest when patience ends.</summary>
-    /// <param name="question">All images that the slot has in work. One question at a time, whoever waits for its answer.</param>
+    /// <summary>Completes when a recent answer is known, or after <see cref="Patience"/>.</summary>
+    /// <param name="question">Asks the slot for all its images in work; called once at a time, for all images that wait for the
+    /// answer.</param>
     public Task AskAsync(Func<Task<int>> question)
     {
         lock (_lock)
         {
             if (_ask is null || (_ask.IsCompleted && clock.GetElapsedTime(_answered) >= Fresh))
                 (_asked, _ask) = (clock.GetTimestamp(), LearnAsync(question));
-            // A slot that does not answer is waited for once, not by every image.
+            // Images do not each wait for a slot that does not answer.
             var left = Patience - clock.GetElapsedTime(_asked);
             return _ask.IsCompleted || left <= TimeSpan.Zero ? Task.CompletedTask : Task.WhenAny(_ask, Task.Delay(left, clock));
         }
@@ -60,7 +60,7 @@ internal sealed class SlotLoad(TimeProvider clock)
         }
         catch (Exception)
         {
-            // Whatever it is, the calls that carry images will meet it, and say it.
+            // The calls with images will fail in the same way and report it.
         }
         lock (_lock) (_others, _answered) = (Math.Max(0, inWork - Own), clock.GetTimestamp());
     }

@@ -3,13 +3,13 @@ using SpadeCluster.Cluster.Extraction;
 
 namespace SpadeCluster.Cluster.Galleries;
 
-/// <summary>The cluster's extractors as a gateway's gallery service sees them: one engine like any other.</summary>
+/// <summary>The cluster's extractors as an engine for a gateway's gallery service.</summary>
 internal sealed class ClusterEngines(ExtractorPool pool, BoundedDecoding decoding) : IFeatureEngines
 {
     private DefaultEngine? _default;
 
-    /// <summary>Asks an extractor silo, once, when the first new category is created; the rare blocking call keeps the
-    /// interface simple for everyone else.</summary>
+    /// <summary>Asks an extractor silo once, when the first category is created. It blocks, which keeps the interface simple for all other
+    /// callers.</summary>
     public FeatureEngine Default
     {
         get

@@ -5,8 +5,8 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Galleries;
 
-/// <summary>Changes go to the category's grain.</summary>
-/// <param name="reading">In a silo, the store's reader.</param>
+/// <summary>A gallery service that sends changes to the category's grain.</summary>
+/// <param name="reading">Reads galleries; in a silo, from the store.</param>
 internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
 {
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,

@@ -8,8 +8,8 @@ using SpadeCluster.Cluster.Shards;
 namespace SpadeCluster.Cluster.Galleries;
 
 /// <summary>
-/// Core's gallery service in a cluster, its features computed by the extractor silos and its calibrations searched by the
-/// gallery silos. At a gateway, every change goes to the category's grain; the grain applies it with <see cref="Local"/>.
+/// Gallery services in a cluster: extractor silos compute the features, gallery silos search for calibrations. Changes go to the category's
+/// grain, which applies them with <see cref="Local"/>.
 /// </summary>
 internal sealed class ClusterGalleryServices(
     IGalleryStore store, ClusterEngines engines, ShardCoordinators coordinators, IGrainFactory grains, GrainCalls calls,
@@ -18,8 +18,8 @@ internal sealed class ClusterGalleryServices(
     public IGalleryService For(string author) =>
         new ClusterGalleryService(Local(author), new ChangeCalls(grains, calls, author), manifests);
 
-    /// <summary>The service that writes to the store itself.</summary>
-    /// <param name="wait">How it takes a category's writer lock.</param>
+    /// <summary>A service that writes to the store.</summary>
+    /// <param name="wait">Takes a category's writer lock; null: fails while another writer holds it.</param>
     public GalleryService Local(string author, Func<string, CancellationToken, ValueTask<IDisposable>>? wait = null)
         => new(store, engines, author, options.Value.Threads, clock, thumbnails?.Encode, options.Value.Shards, OpenAsync)
         {
@@ -31,5 +31,5 @@ internal sealed class ClusterGalleryServices(
         => new(manifest, coordinators.For(manifest), await store.PinAsync(manifest.Category, manifest.Version, cancellationToken));
 }
 
-/// <summary>How the small picture kept with each normal is made.</summary>
+/// <summary>Makes the thumbnail of a normal, PNG; see <see cref="GalleryService"/>.</summary>
 public sealed record ThumbnailEncoder(Func<RgbImage, byte[]?> Encode);

@@ -7,7 +7,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Galleries;
 
-/// <summary>What this silo tells an operator: the models of the cluster, and its own extractors and memory.</summary>
+/// <summary>The models of the cluster, and this silo's extractors and gallery memory.</summary>
 internal sealed class EngineStatus(ExtractorPool pool, SiloProfile profile, ShardCache shards, IServiceProvider services) : IEngineStatus
 {
     public async ValueTask<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken = default)

@@ -8,7 +8,7 @@ namespace SpadeCluster.Cluster.Galleries;
 [StatelessWorker(1), Reentrant]
 internal sealed class GalleryReaderGrain(ClusterGalleryServices services, ExtractorPool extractors) : Grain, IGalleryReaderGrain
 {
-    // It changes nothing, so it acts for nobody.
+    // Only for reading, so there is no author.
     private readonly GalleryService _galleries = services.Local("");
 
     public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken) =>

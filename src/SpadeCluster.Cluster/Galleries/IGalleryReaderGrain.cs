@@ -10,7 +10,7 @@ public interface IGalleryReaderGrain : IGrainWithIntegerKey
     [Alias("list")]
     Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken);
 
-    /// <returns>Without the usual distances, which only searching needs.</returns>
+    /// <returns>Without the usual distances, which only a search needs.</returns>
     [Alias("get")]
     Task<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken);
 

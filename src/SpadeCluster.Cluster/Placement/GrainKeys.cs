@@ -4,13 +4,13 @@ using SpadeCluster.Cluster.Shards;
 namespace SpadeCluster.Cluster.Placement;
 
 /// <summary>
-/// Keys of grains that belong on a certain silo end in "@silo": the caller chooses the silo, the placement filter obeys.
-/// When that silo is gone, callers choose another one, which is another grain. So replicas of a shard are on different
-/// silos and extractor grains on their device by construction.
+/// Keys of grains that belong on a certain silo end in "@silo": the caller chooses the silo, and the placement filter follows the key. If
+/// that silo is lost, callers choose another one, which is another grain. So replicas of a shard are always on different silos, and
+/// extractor grains on the silo of their device.
 /// </summary>
 internal static class GrainKeys
 {
-    /// <summary>category/shard.count@silo; category names hold neither '/' nor '@'.</summary>
+    /// <summary>category/shard.count@silo; category names contain neither '/' nor '@'.</summary>
     public static string Shard(string category, int shard, int count, string silo)
         => string.Create(CultureInfo.InvariantCulture, $"{category}/{shard}.{count}@{silo}");
 
@@ -26,6 +26,6 @@ internal static class GrainKeys
 
     public static int ParseSlot(string key) => int.Parse(key[..key.IndexOf('@')], CultureInfo.InvariantCulture);
 
-    /// <summary>The silo a key names, or null for keys that leave it open.</summary>
+    /// <summary>The silo in a key; null if it names none.</summary>
     public static string? SiloOf(string key) => key.IndexOf('@') is >= 0 and int at ? key[(at + 1)..] : null;
 }

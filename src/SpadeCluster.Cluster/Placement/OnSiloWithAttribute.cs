@@ -6,7 +6,7 @@ using Orleans.Runtime.Placement;
 namespace SpadeCluster.Cluster.Placement;
 
 /// <summary>
-/// Places a grain only on silos with a role and, where its key names a silo, only there. (Orleans' own metadata filter
+/// Places a grain only on silos with a role and, if its key names a silo, only there. (Orleans' own metadata filter
 /// compares with the caller's silo, which cannot say "on a silo with a GPU".)
 /// </summary>
 [AttributeUsage(AttributeTargets.Class)]
@@ -33,7 +33,7 @@ internal sealed class OnSiloWithDirector(IServiceProvider services) : IPlacement
     public IEnumerable<SiloAddress> Filter(PlacementFilterStrategy filterStrategy, PlacementTarget target, IEnumerable<SiloAddress> silos)
     {
         string? named = GrainKeys.SiloOf(target.GrainIdentity.Key.ToString()!);
-        // Resolved late: the directory's parts are made after placement is.
+        // Resolved here, because placement is created before the services of the directory.
         var eligible = services.GetRequiredService<ISiloDirectory>().With(((OnSiloWithStrategy)filterStrategy).Role)
             .Where(s => named is null || s.Name == named).Select(s => s.Address).ToHashSet();
         return silos.Where(eligible.Contains);

@@ -2,10 +2,10 @@ using Orleans.Runtime.MembershipService.SiloMetadata;
 
 namespace SpadeCluster.Cluster.Placement;
 
-/// <summary>An active silo and what it does.</summary>
+/// <summary>An active silo and its profile.</summary>
 public sealed record KnownSilo(SiloAddress Address, string Name, SiloProfile Profile);
 
-/// <summary>The cluster's active silos, as this silo sees them now.</summary>
+/// <summary>The cluster's active silos, as this silo knows them.</summary>
 public interface ISiloDirectory
 {
     /// <summary>Active silos with a role, ascending by name.</summary>
@@ -22,7 +22,7 @@ internal sealed class SiloDirectory(IClusterMembershipService membership, ISiloM
 
 internal static class SiloDirectoryExtensions
 {
-    /// <exception cref="SpadeException">Unavailable, naming the role, where no silo has it.</exception>
+    /// <exception cref="SpadeException">Unavailable: no silo has the role.</exception>
     public static IReadOnlyList<KnownSilo> Require(this ISiloDirectory silos, string role)
         => silos.With(role) is { Count: > 0 } found ? found
             : throw new SpadeException(SpadeError.Unavailable, $"no silo with role '{role}' is up: start one, or wait until it has joined");

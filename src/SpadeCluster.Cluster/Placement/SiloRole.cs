@@ -1,15 +1,15 @@
 namespace SpadeCluster.Cluster.Placement;
 
-/// <summary>What a silo does. A silo may have several roles; the roles stand in its metadata.</summary>
+/// <summary>Roles of silos. A silo may have several.</summary>
 public static class SiloRole
 {
-    /// <summary>Answers clients: decodes, gates, merges. Holds no features.</summary>
+    /// <summary>Serves clients: decodes images, applies the gate and merges results.</summary>
     public const string Gateway = "gateway";
 
-    /// <summary>Holds gallery shards, and writes galleries.</summary>
+    /// <summary>Holds and searches gallery shards.</summary>
     public const string Gallery = "gallery";
 
-    /// <summary>Turns images into features, on as many device slots as it has.</summary>
+    /// <summary>Computes features of images on its device slots.</summary>
     public const string Extractor = "extractor";
 
     public static IReadOnlyList<string> All { get; } = [Gateway, Gallery, Extractor];

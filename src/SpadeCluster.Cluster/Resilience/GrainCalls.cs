@@ -5,9 +5,8 @@ using SpadeCluster.Cluster.Telemetry;
 namespace SpadeCluster.Cluster.Resilience;
 
 /// <summary>
-/// Calls to grains that outlive the loss of a silo: an attempt that failed because its silo is gone is repeated, until the caller's
-/// deadline; every call here is idempotent. Answers of the called code - a <see cref="SpadeException"/> above all - are passed on as
-/// they are.
+/// Calls to grains that survive the loss of a silo: an attempt that failed because its silo is lost is repeated until the caller's
+/// deadline. Every call must be idempotent. Exceptions of the called code, such as <see cref="SpadeException"/>, are passed on.
 /// </summary>
 /// <param name="lost">Null in a process that is no silo.</param>
 /// <param name="here">Null in a process that is no silo.</param>
@@ -17,7 +16,7 @@ internal sealed partial class GrainCalls(ILogger<GrainCalls> logger, TimeProvide
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromSeconds(1);
 
-    /// <param name="call">One attempt; it gets the attempt's number, from 0.</param>
+    /// <param name="call">One attempt; it receives the attempt's number, from 0.</param>
     public async Task<T> CallAsync<T>(Func<int, Task<T>> call, CancellationToken cancellationToken)
     {
         var wait = FirstWait;
@@ -33,7 +32,7 @@ internal sealed partial class GrainCalls(ILogger<GrainCalls> logger, TimeProvide
                 LogRetry(attempt, e.Message);
                 ClusterMetrics.Retries.Add(1);
             }
-            // Half fixed, half random: many callers that lost the same silo should not come back in step.
+            // Half fixed, half random, so that callers that lost the same silo do not repeat their calls at the same time.
             await Task.Delay(wait / 2 + wait / 2 * Random.Shared.NextDouble(), clock, cancellationToken);
             wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
         }
@@ -49,15 +48,16 @@ internal sealed partial class GrainCalls(ILogger<GrainCalls> logger, TimeProvide
     /// <summary>Whether it is this silo.</summary>
     public bool IsHere(SiloAddress silo) => silo.Equals(here?.SiloAddress);
 
-    /// <summary>Counts payload sent to another silo, or that came from it. Within a silo nothing is sent: references are passed.</summary>
+    /// <summary>Counts payload sent to or received from another silo. Within a silo, objects are passed by reference and not
+    /// counted.</summary>
     public void CountSent(SiloAddress silo, string kind, long bytes)
     {
         if (!IsHere(silo)) ClusterMetrics.CountSent(kind, bytes);
     }
 
-    /// <summary>Whether a failure is about reaching a silo rather than about what was asked of it.</summary>
-    /// <remarks>Orleans' own failures are all of that kind, "no active nodes are compatible" too: the chosen silo left
-    /// between choosing and placing.</remarks>
+    /// <summary>Whether a call failed because a silo was not reached, not because of the call's content.</summary>
+    /// <remarks>All Orleans exceptions are of this kind, including "no active nodes are compatible": the silo left after it was
+    /// chosen.</remarks>
     public static bool IsLostSilo(Exception e) => e is OrleansException or TimeoutException;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A silo did not answer (attempt {Attempt}): {Reason}")]

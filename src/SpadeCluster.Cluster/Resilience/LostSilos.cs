@@ -7,19 +7,18 @@ using SpadeCluster.Cluster.Placement;
 namespace SpadeCluster.Cluster.Resilience;
 
 /// <summary>
-/// Silos that this one could not reach a moment ago. The cluster agrees on a loss after several probes; a process that
-/// was killed refuses connections at once. Callers go to another silo meanwhile, and calls that the lost silo
-/// had taken are not waited for. Every call is idempotent, so a false alarm costs work and nothing else.
-/// <para>Where the machine is there and the port is shut, the process is gone for certain, since a silo listens as long as it
-/// is one: the cluster is told, without waiting for probes. That matters beyond the calls to it, because every silo keeps a
-/// part of the directory that says where grains are.</para>
+/// Silos that this silo could not reach recently. The cluster needs several probes to agree on a loss, but a killed process refuses
+/// connections at once. Until then callers use another silo, and do not wait for the lost silo's calls. Every call is idempotent, so a
+/// false alarm only costs work.
+/// <para>If the machine answers and the port is closed, the process has ended, since a silo always listens. The silo is then declared dead
+/// without waiting for probes. This also affects calls to other silos, because each silo keeps a part of Orleans' grain directory.</para>
 /// </summary>
 internal sealed partial class LostSilos : IDisposable
 {
-    /// <summary>How long a silo is avoided after a failure; until then the membership has decided, or it is back.</summary>
+    /// <summary>How long a silo is avoided after a failure; by then the membership has decided, or the silo answers again.</summary>
     private static readonly TimeSpan AvoidTime = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BetweenChecks = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<SiloAddress, Entry> _entries = new();
     private readonly CancellationTokenSource _stop = new();
@@ -34,7 +33,7 @@ internal sealed partial class LostSilos : IDisposable
         Task.Run(FollowMembershipAsync).Ignore();
     }
 
-    /// <summary>Silos not avoided; all of them where nothing else is left.</summary>
+    /// <summary>The silos that are not avoided; all silos if all are avoided.</summary>
     public IReadOnlyList<KnownSilo> Without(IReadOnlyList<KnownSilo> silos)
     {
         if (_entries.IsEmpty) return silos;
@@ -42,10 +41,10 @@ internal sealed partial class LostSilos : IDisposable
         return others.Length > 0 ? others : silos;
     }
 
-    /// <summary>Completes when a silo is found lost from now on.</summary>
+    /// <summary>Completes when the silo is next found lost.</summary>
     public Task WhenLost(SiloAddress silo) => EntryOf(silo).Lost.Task;
 
-    /// <summary>A call to a silo failed: others are preferred for a while, and the silo is looked after.</summary>
+    /// <summary>A call to a silo failed: other silos are preferred for a while, and this one is checked.</summary>
     public void Avoid(SiloAddress silo)
     {
         var entry = EntryOf(silo);
@@ -54,7 +53,7 @@ internal sealed partial class LostSilos : IDisposable
         if (Interlocked.Exchange(ref entry.Checking, 1) == 0) CheckAsync(silo, entry).Ignore();
     }
 
-    /// <summary>Looks after all members: some connection has just ended.</summary>
+    /// <summary>Checks all members, because a connection has ended.</summary>
     public void CheckAll()
     {
         foreach (var member in _membership.CurrentSnapshot.Members.Values.Where(m =>
@@ -65,13 +64,14 @@ internal sealed partial class LostSilos : IDisposable
         }
     }
 
-    /// <summary>Declares a silo dead whose port is shut, twice. (Where this one's own is, silos are not connected by TCP.)</summary>
+    /// <summary>Declares a silo dead if its port is closed twice. (If this silo's own port is closed, silos are not connected by
+    /// TCP.)</summary>
     private async Task CheckAsync(SiloAddress silo, Entry entry)
     {
         try
         {
             if (!await IsShutAsync(silo.Endpoint) || await IsShutAsync(_self.Endpoint)) return;
-            await Task.Delay(BetweenLooks, _clock, _stop.Token);
+            await Task.Delay(BetweenChecks, _clock, _stop.Token);
             if (!await IsShutAsync(silo.Endpoint) || _membership.CurrentSnapshot.GetSiloStatus(silo) != SiloStatus.Active) return;
             LogShut(silo);
             Avoid(silo);
@@ -83,7 +83,7 @@ internal sealed partial class LostSilos : IDisposable
         }
     }
 
-    /// <summary>Whether connections are refused. No answer at all is not that: the network may be what is lost.</summary>
+    /// <summary>Whether connections are refused. No answer does not count, because the network may be down.</summary>
     private async Task<bool> IsShutAsync(IPEndPoint endpoint)
     {
         using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -104,7 +104,7 @@ internal sealed partial class LostSilos : IDisposable
 
     public void Dispose() => _stop.Cancel();
 
-    /// <summary>A silo that the cluster has agreed on is lost too; it is never back under the same address and generation.</summary>
+    /// <summary>Silos that the cluster declared dead are lost; they never come back with the same address and generation.</summary>
     private async Task FollowMembershipAsync()
     {
         await foreach (var snapshot in _membership.MembershipUpdates.WithCancellation(_stop.Token))
@@ -117,7 +117,7 @@ internal sealed partial class LostSilos : IDisposable
 
     private Entry EntryOf(SiloAddress silo) => _entries.GetOrAdd(silo, _ => new Entry());
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Silo {Silo} is an active member but its port is shut: its process is gone")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Silo {Silo} is an active member but its port is closed: its process has ended")]
     private partial void LogShut(SiloAddress silo);
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -2,16 +2,16 @@ using SpadeCluster.Cluster.Placement;
 
 namespace SpadeCluster.Cluster.Resilience;
 
-/// <summary>Calls to grains on silos that the caller chooses by their role: <see cref="GrainCalls"/> that avoid lost silos.</summary>
+/// <summary>Calls to grains on silos with a role. They are repeated like <see cref="GrainCalls"/> and avoid lost silos.</summary>
 internal sealed class SiloCalls(ISiloDirectory silos, LostSilos lost, GrainCalls calls)
 {
     /// <param name="role">Role of the silos that can answer.</param>
-    /// <param name="call">One attempt. It gets the silos with the role, and the attempt's number to choose by.</param>
+    /// <param name="call">One attempt. It receives the silos with the role and the attempt's number, and chooses a silo.</param>
     /// <exception cref="SpadeException">Unavailable: no silo has the role.</exception>
     public Task<T> CallAsync<T>(string role, Func<IReadOnlyList<KnownSilo>, int, Task<T>> call, CancellationToken cancellationToken)
         => calls.CallAsync(attempt => call(lost.Without(silos.Require(role)), attempt), cancellationToken);
 
-    /// <summary>A call to a grain on a certain silo, given up when that silo is found lost.</summary>
+    /// <summary>A call to a grain on a certain silo; fails when that silo is found lost.</summary>
     public async Task<T> OnAsync<T>(SiloAddress silo, Func<Task<T>> call)
     {
         var gone = lost.WhenLost(silo);
@@ -29,7 +29,7 @@ internal sealed class SiloCalls(ISiloDirectory silos, LostSilos lost, GrainCalls
         throw new SiloUnavailableException("the silo was lost while it had the call");
     }
 
-    /// <summary>Whether it is this silo.</summary>
+    /// <summary>Whether <paramref name="silo"/> is this silo.</summary>
     public bool IsHere(SiloAddress silo) => calls.IsHere(silo);
 
     /// <inheritdoc cref="GrainCalls.CountSent"/>

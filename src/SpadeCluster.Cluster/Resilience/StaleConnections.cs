@@ -7,24 +7,23 @@ using Microsoft.Extensions.Hosting;
 namespace SpadeCluster.Cluster.Resilience;
 
 /// <summary>
-/// Closes connections to a lost silo's endpoint the moment the cluster knows that it is lost. Orleans does so ten seconds
-/// later; if the silo's process has been restarted at the same endpoint meanwhile (a container in its pod), what was
-/// opened for the old silo has become the connection to the new one, and closing it then silently loses every request and
-/// answer on it: their callers waited for the response timeout, 30 s. At the moment of the news nothing of the new silo is
-/// on it yet.
-/// <para>And a connection that ends, on either side, is the first sign of a loss: the members are looked after at once.</para>
+/// Closes connections to a silo's endpoint as soon as the cluster has declared that silo dead. Orleans does so ten seconds later. If the
+/// silo's process has been restarted at the same endpoint by then (a container in its pod), the old connection has become the one to the
+/// new process, and closing it loses all its requests and answers: callers wait for the response timeout, 30 s. At the time of the
+/// declaration the connection carries nothing of the new process yet.
+/// <para>The end of a connection, on either side, is the first sign of a loss, so all members are then checked.</para>
 /// </summary>
 internal sealed class StaleConnections(IClusterMembershipService membership, LostSilos lost) : BackgroundService
 {
-    // Made before the membership is: the connections' options are part of what it is made of.
+    // Static, because the options of connections are created before the membership service.
     private static readonly ConcurrentDictionary<ConnectionContext, EndPoint> Open = new(ReferenceEqualityComparer.Instance);
 
-    // Looking whether a port is open is a connection too, for whom it is made to; it ends at once, and is no sign of anything.
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    // A check of a port is a short connection for the silo that is checked; its end is no sign of a loss.
+    private static readonly TimeSpan PortCheck = TimeSpan.FromSeconds(1);
 
     private static event Action? Ended;
 
-    /// <summary>Middleware of all connections: tells when one ends.</summary>
+    /// <summary>Middleware of all connections: reports the end of each.</summary>
     public static void Watch(IConnectionBuilder connections) => connections.Use(next => async connection =>
     {
         long start = Stopwatch.GetTimestamp();
@@ -34,11 +33,11 @@ internal sealed class StaleConnections(IClusterMembershipService membership, Los
         }
         finally
         {
-            if (Stopwatch.GetElapsedTime(start) > Look) Ended?.Invoke();
+            if (Stopwatch.GetElapsedTime(start) > PortCheck) Ended?.Invoke();
         }
     });
 
-    /// <summary>Middleware of outgoing connections: keeps count of them.</summary>
+    /// <summary>Middleware of outgoing connections: keeps a list of them.</summary>
     public static void Track(IConnectionBuilder connections) => connections.Use(next => async connection =>
     {
         if (connection.RemoteEndPoint is { } remote) Open[connection] = remote;

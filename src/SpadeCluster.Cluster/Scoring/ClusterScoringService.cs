@@ -6,7 +6,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Scoring;
 
-/// <summary>Scoring by the category's coordinator: in this process where it is a gateway, else behind one.</summary>
+/// <summary>Scores through the category's coordinator, in this process if it is a gateway, otherwise on a gateway.</summary>
 internal sealed class ClusterScoringService(IGrainFactory grains, GrainCalls calls, ManifestCache manifests) : IScoringService
 {
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)

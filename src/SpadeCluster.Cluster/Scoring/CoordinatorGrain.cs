@@ -10,10 +10,10 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Cluster.Scoring;
 
 /// <summary>
-/// Core's <see cref="ScoringCoordinator"/> over the cluster's shards, and the version it scores by. The category's grain tells
-/// which one is current, so that no image has to ask the store; <see cref="ScoringVersions"/> keeps to one with thresholds. One
-/// worker per silo, reentrant: images run on the thread pool, side by side, and the grain's scheduler only hands them over.
-/// (One, because Orleans delivers a call's cancellation to any worker.)
+/// Runs Core's <see cref="ScoringCoordinator"/> over the cluster's shards, with the version to score with. The category's grain reports the
+/// current version, so that images need no call to the store; <see cref="ScoringVersions"/> chooses the newest one with thresholds. Images
+/// run in parallel on the thread pool. One reentrant worker per silo, because with several Orleans may deliver a call's cancellation to the
+/// wrong one.
 /// </summary>
 [StatelessWorker(1), Reentrant, CollectionAgeLimit(Minutes = 10)]
 internal sealed class CoordinatorGrain(
@@ -45,7 +45,7 @@ internal sealed class CoordinatorGrain(
         }
         catch (SpadeException e) when (e.Error == SpadeError.NotFound)
         {
-            // Nothing to coordinate: names that clients make up leave no grain behind.
+            // A name without a category must not leave an activation.
             DeactivateOnIdle();
             throw;
         }
@@ -60,7 +60,7 @@ internal sealed class CoordinatorGrain(
         }
         catch (VersionGoneException)
         {
-            // The next image asks the store.
+            // The next image reads the version from the store.
             _known = null;
         }
     }
@@ -78,7 +78,7 @@ internal sealed class CoordinatorGrain(
             }
             catch (VersionGoneException e) when (attempt < VersionAttempts)
             {
-                // Compacted away between choosing it here and loading it there: choose again, from what the store has.
+                // The version was compacted away after it was chosen: choose again from the store.
                 activity?.AddEvent(new ActivityEvent(e.Message));
                 scoring.Forget(Category);
                 _known = null;
@@ -90,10 +90,10 @@ internal sealed class CoordinatorGrain(
         => await store.ReadCurrentVersionAsync(CategoryName.Check(Category), cancellationToken)
             ?? throw new SpadeException(SpadeError.NotFound, $"no category '{Category}'; 'spade gallery list' shows what there is");
 
-    /// <summary>The version that images are scored by while a version is the current one.</summary>
+    /// <summary>The version to score with while <paramref name="current"/> is the current one.</summary>
     private async ValueTask<GalleryManifest> ChooseAsync(int current, CancellationToken cancellationToken)
     {
-        // The current one in any case: that it is damaged is to be an error, not a reason to score by an older one.
+        // The current version is read in any case: if it is damaged, that is an error, not a reason to use an older version.
         var manifest = await manifests.GetAsync(Category, current, cancellationToken);
         return manifest.Calibration is not null ? manifest
             : await manifests.GetAsync(Category, await scoring.ChooseAsync(Category, current, cancellationToken), cancellationToken);
@@ -107,7 +107,7 @@ internal sealed class CoordinatorGrain(
 
         var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
         var extracted = new Extracted[prepared.Tiles.Count];
-        // Side by side, but no more than a device takes at once: a large photograph shall not fill the extractors' queues.
+        // In parallel, but few at a time, so that a large photograph does not fill the extractors' queues.
         await Parallel.ForEachAsync(Enumerable.Range(0, extracted.Length),
             new ParallelOptions { MaxDegreeOfParallelism = TilesAtOnce, CancellationToken = cancellationToken },
             async (tile, stop) => extracted[tile] = await extractors.ExtractAsync(new ExtractRequest(manifest.Model, manifest.Preprocessing,
@@ -128,8 +128,8 @@ internal sealed class CoordinatorGrain(
         }
     }
 
-    /// <summary>Follows the category's version. What is known holds as long as the category's grain is heard of; without it,
-    /// every image asks the store.</summary>
+    /// <summary>Watches the category's version. The known version holds as long as the category's grain answers; otherwise every image
+    /// reads the version from the store.</summary>
     private async Task WatchAsync()
     {
         int? seen = null;
@@ -144,14 +144,14 @@ internal sealed class CoordinatorGrain(
             }
             catch (Exception)
             {
-                // No such category, or its grain cannot be reached: what the next image meets says so.
+                // No such category, or its grain cannot be reached; scoring the next image reports that.
                 _known = null;
                 await Task.Delay(CategoryGrain.PollTime, clock, _stop.Token);
             }
         }
     }
 
-    /// <summary>Versions only ascend: what was published while an older manifest was read stays known.</summary>
+    /// <summary>Versions only increase: a newer version that was learned in the meantime is kept.</summary>
     private void Learn(int current, GalleryManifest manifest, long until)
     {
         lock (_lock)
@@ -168,7 +168,7 @@ internal sealed class CoordinatorGrain(
     }
 
     /// <param name="Current">The current version.</param>
-    /// <param name="Manifest">The version that images are scored by.</param>
-    /// <param name="Until">How long that holds.</param>
+    /// <param name="Manifest">The version to score with.</param>
+    /// <param name="Until">Timestamp until which this holds.</param>
     private sealed record Known(int Current, GalleryManifest Manifest, long Until);
 }

@@ -6,8 +6,8 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Cluster.Scoring;
 
 /// <summary>
-/// Scores a category's images (key: category). One worker on every gateway: a gateway asks its own, by reference; a client
-/// outside the cluster asks that of the gateway it is connected to.
+/// Scores a category's images (key: category). One worker on every gateway: a gateway calls its own, without copying; a client outside the
+/// cluster calls that of the gateway it is connected to.
 /// </summary>
 [Alias("spade.ICoordinatorGrain")]
 public interface ICoordinatorGrain : IGrainWithStringKey
@@ -16,7 +16,7 @@ public interface ICoordinatorGrain : IGrainWithStringKey
     [Alias("score"), ResponseTimeout("00:05:00")]
     Task<CoordinatedScore> ScoreAsync([Immutable] ImageFile image, CancellationToken cancellationToken);
 
-    /// <summary>Returns when it knows of this version or a later one, and scores accordingly.</summary>
+    /// <summary>Makes the coordinator score with this version or a later one from now on.</summary>
     [Alias("advance")]
     Task AdvanceAsync(int version, CancellationToken cancellationToken);
 }
@@ -24,7 +24,7 @@ public interface ICoordinatorGrain : IGrainWithStringKey
 /// <param name="Id">The photograph's id.</param>
 /// <param name="Prepared">The photograph, prepared.</param>
 /// <param name="Version">The gallery version that scored it.</param>
-/// <param name="Result">Sent to another process, it loses its calibration, which is the version's.</param>
+/// <param name="Result">Without its calibration if it comes from another process; the version has it.</param>
 [GenerateSerializer, Alias("spade.coordinated-score"), Immutable]
 public sealed record CoordinatedScore(
     [property: Id(0)] ImageId Id, [property: Id(1)] PreparedImage Prepared, [property: Id(2)] int Version,

@@ -6,8 +6,8 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Serialization;
 
-// How Core's types travel between silos. Core knows nothing of Orleans, so its types are carried by these. Arrays of
-// numbers travel as bytes: one block copy instead of a variable-length integer per element.
+// Serialises Core's types, because Core does not depend on Orleans. Arrays of numbers are sent as bytes: one block copy instead of a
+// variable-length integer per element.
 
 [GenerateSerializer, Alias("spade.image-id"), Immutable]
 internal struct ImageIdSurrogate

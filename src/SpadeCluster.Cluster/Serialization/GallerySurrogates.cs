@@ -4,14 +4,14 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Serialization;
 
-/// <summary>What is read seldom travels as JSON: one schema less to keep in step with Core's types.</summary>
+/// <summary>Types that are sent rarely are serialised as JSON, which needs no second schema.</summary>
 [GenerateSerializer, Alias("spade.json"), Immutable]
 internal struct JsonSurrogate
 {
     [Id(0)] public byte[] Json;
 }
 
-/// <summary>A manifest without its usual distances, which are many megabytes and which only searching needs.</summary>
+/// <summary>A manifest without its usual distances, which are many megabytes and needed for searches only.</summary>
 [RegisterConverter]
 internal sealed class ManifestConverter : IConverter<GalleryManifest, JsonSurrogate>
 {

@@ -17,7 +17,7 @@ internal struct PreparedImageSurrogate
     [Id(3)] public int[] Geometry;
 }
 
-/// <summary>Without its tiles: they have been searched.</summary>
+/// <summary>Without its tiles, which are not needed after the search.</summary>
 [RegisterConverter]
 internal sealed class PreparedImageConverter : IConverter<PreparedImage, PreparedImageSurrogate>
 {
@@ -53,7 +53,7 @@ internal struct ScoreResultSurrogate
     [Id(5)] public int MapWidth;
     [Id(6)] public TileSurrogate[] Tiles;
 
-    /// <summary>Pixels that decide the map's score, and the values of <see cref="TileFrame"/>, in its order.</summary>
+    /// <summary>Number of pixels that the map's score refers to, then the values of <see cref="TileFrame"/> in its order.</summary>
     [Id(7)] public int[] Frame;
 
     /// <summary>Eight values per region, in the order of <see cref="AnomalyRegion"/>.</summary>
@@ -63,7 +63,7 @@ internal struct ScoreResultSurrogate
     [Id(9)] public double[] Times;
 }
 
-/// <summary>What was matched for one tile, and the tiles of normals it was matched with, in the order of the matches' images.</summary>
+/// <summary>The matches of one tile, and the tiles of normals in the order of the matches' positions.</summary>
 [GenerateSerializer, Alias("spade.tile-matches"), Immutable]
 internal struct TileSurrogate
 {
@@ -72,7 +72,7 @@ internal struct TileSurrogate
     [Id(2)] public int[] Tiles;
 }
 
-/// <summary>A result without its calibration: that is the gallery version's.</summary>
+/// <summary>A result without its calibration, which the gallery version has.</summary>
 [RegisterConverter]
 internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResultSurrogate>
 {

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cluster.Serialization;
 
-/// <summary>Expected failures cross silos with their kind and their sentence; what lies behind them stays in the log.</summary>
+/// <summary>Expected failures are sent with kind and message, without the inner exception.</summary>
 [GenerateSerializer, Alias("spade.error"), Immutable]
 internal struct SpadeExceptionSurrogate
 {

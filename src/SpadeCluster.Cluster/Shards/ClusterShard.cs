@@ -7,7 +7,7 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>A shard somewhere in the cluster, as the coordinator sees it.</summary>
+/// <summary>A shard in the cluster, as used by the coordinator.</summary>
 internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int replicas, string category, int version, int shard, int count)
     : IGalleryShard
 {
@@ -38,19 +38,13 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
         return answer.Maps;
     }
 
-    public Task LoadAsync(CancellationToken cancellationToken = default) => CallAsync(async (g, _) =>
-    {
-        await g.LoadAsync(version, cancellationToken);
-        return true;
-    }, cancellationToken);
-
     private Task<T> CallAsync<T>(Func<IGalleryShardGrain, SiloAddress, Task<T>> call, CancellationToken cancellationToken)
     {
         int start = Random.Shared.Next(replicas);
         return calls.CallAsync(SiloRole.Gallery, (silos, attempt) =>
         {
             var ranked = ShardPlacement.Rank(category, shard, silos);
-            // Any replica will do; the attempts after a failure go round them.
+            // Any replica can answer; repeated attempts use the next one.
             var silo = ranked[(start + attempt) % Math.Min(replicas, ranked.Count)];
             return calls.OnAsync(silo.Address, () =>
                 call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name)), silo.Address));

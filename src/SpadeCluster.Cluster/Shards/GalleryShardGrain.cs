@@ -7,8 +7,7 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>Adapts <see cref="GalleryShard"/>. Reentrant: calls only read, and the searches run on the thread pool, off the grain's
-/// scheduler.</summary>
+/// <summary>Adapts <see cref="GalleryShard"/>. Reentrant, because calls only read; searches run on the thread pool.</summary>
 [Reentrant, OnSiloWith(SiloRole.Gallery)]
 internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShardGrain
 {
@@ -31,9 +30,6 @@ internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShar
         return new ShardMatches(await Task.Run(() =>
             shard.MatchAsync(query, picks.ToPicks(), options, cancellationToken).AsTask(), cancellationToken));
     }
-
-    public async Task LoadAsync(int version, CancellationToken cancellationToken) =>
-        (await shards.RentAsync(Key, version, cancellationToken)).Dispose();
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {

@@ -5,8 +5,8 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>
-/// One shard of a category on one silo (key: see GrainKeys.Shard). It reads what it needs from the gallery store itself; no
-/// gallery travels between silos. Calls are idempotent, and each names the version it is about.
+/// One shard of a category on one silo (key: see GrainKeys.Shard). It reads its images from the gallery store, so that no gallery is sent
+/// between silos. Calls are idempotent, and each names a version.
 /// </summary>
 [Alias("spade.IGalleryShardGrain")]
 public interface IGalleryShardGrain : IGrainWithStringKey
@@ -20,10 +20,6 @@ public interface IGalleryShardGrain : IGrainWithStringKey
     [Alias("match")]
     Task<ShardMatches> MatchAsync(int version, [Immutable] FeaturePyramid query, [Immutable] ShardPicks picks, PixelSearchOptions options,
         CancellationToken cancellationToken);
-
-    /// <summary>Loads a version before anyone asks for it.</summary>
-    [Alias("load")]
-    Task LoadAsync(int version, CancellationToken cancellationToken);
 }
 
 /// <summary>Images and their distances, nearest first.</summary>

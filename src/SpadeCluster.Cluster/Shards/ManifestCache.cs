@@ -3,15 +3,15 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>The manifests this process read last, two per category - the current one, and the one that scores images until that is
-/// calibrated: eight shards of a category parse one once. Safe for concurrent calls.</summary>
+/// <summary>The manifests that this process read last, so that the shards of a category parse each once. It keeps two per category: the
+/// current version, and the one that scores images until the current one has thresholds. Safe for concurrent calls.</summary>
 /// <param name="read">Reads a version of a category, or throws NotFound.</param>
 internal sealed class ManifestCache(Func<string, int, CancellationToken, ValueTask<GalleryManifest>> read)
 {
     private const int Kept = 2;
     private readonly ConcurrentDictionary<string, GalleryManifest[]> _read = new(StringComparer.Ordinal);
 
-    /// <exception cref="VersionGoneException">It has been compacted away.</exception>
+    /// <exception cref="VersionGoneException">The version has been compacted away.</exception>
     public async ValueTask<GalleryManifest> GetAsync(string category, int version, CancellationToken cancellationToken = default)
     {
         if (_read.TryGetValue(category, out var known) && Array.Find(known, m => m.Version == version) is { } found) return found;
@@ -28,7 +28,7 @@ internal sealed class ManifestCache(Func<string, int, CancellationToken, ValueTa
     }
 }
 
-/// <summary>A query asks for a version that a shard cannot load any more; it is asked again with the current one.</summary>
+/// <summary>The version has been compacted away; the caller tries again with the current version.</summary>
 [GenerateSerializer, Alias("spade.version-gone")]
 internal sealed class VersionGoneException(string category, int version)
     : Exception($"version {version} of category '{category}' has been compacted away");

@@ -4,10 +4,10 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>
-/// The gallery shards that this silo holds, as far as memory goes: together they take at most the budget at any moment, those that
-/// are being opened and closed included. A shard that needs room closes those that nobody uses, the least recently used first, and
-/// waits where those in use leave none. A closed shard is opened again by its next search; results are the same. Of each shard two
-/// versions stay: the one that images are scored with, and the next one while its thresholds are learnt. Safe for concurrent calls.
+/// The gallery shards that this silo keeps in memory, within a budget that includes shards that are being opened or closed. To open a
+/// shard, unused ones are closed, the least recently used first; if that is not enough, the search waits. A closed shard is opened again by
+/// its next search; results are the same. Two versions of each shard are kept: the one that images are scored with, and the next one while
+/// its thresholds are learned. Safe for concurrent calls.
 /// </summary>
 internal sealed class ShardCache
 {
@@ -21,10 +21,11 @@ internal sealed class ShardCache
     private readonly Lock _lock = new();
     private readonly Dictionary<(ShardKey Key, int Version), Entry> _entries = [];
 
-    /// <summary>Shards that nobody uses, least recently used first.</summary>
+    /// <summary>Shards not in use, least recently used first.</summary>
     private readonly LinkedList<Entry> _idle = new();
 
-    /// <summary>Searches that wait for room, in order of arrival: else a large shard would wait as long as small ones are busy.</summary>
+    /// <summary>Searches that wait for memory, in order of arrival, so that a large shard does not wait until all small ones are
+    /// idle.</summary>
     private readonly Queue<Waiting> _waiting = new();
     private long _bytes, _closing, _opened, _uses;
 
@@ -37,8 +38,8 @@ internal sealed class ShardCache
         get { lock (_lock) return new GalleryMemory(_entries.Keys.Select(k => k.Key.Category).Distinct().Count(), _bytes, _opened); }
     }
 
-    /// <summary>One shard of one version; dispose it after use.</summary>
-    /// <exception cref="VersionGoneException">It has been compacted away.</exception>
+    /// <summary>A shard of a version, for the caller to dispose after use.</summary>
+    /// <exception cref="VersionGoneException">The version has been compacted away.</exception>
     /// <exception cref="SpadeException">InvalidArgument: the budget is too small for it. As
     /// <see cref="GalleryShard.LoadAsync"/>.</exception>
     public async ValueTask<ShardLease> RentAsync(ShardKey key, int version, CancellationToken cancellationToken)
@@ -50,7 +51,7 @@ internal sealed class ShardCache
         entry ??= await OpenAsync(key, version, cancellationToken);
         try
         {
-            // A caller that gives up does not stop the opening: others may wait for it too.
+            // A caller that gives up does not stop the opening, because others may wait for it too.
             return new ShardLease(await entry.Opening.WaitAsync(cancellationToken), () => Leave(entry));
         }
         catch
@@ -60,7 +61,7 @@ internal sealed class ShardCache
         }
     }
 
-    /// <summary>Closes every version of a shard; those in use when their last user leaves.</summary>
+    /// <summary>Closes every version of a shard; versions in use are closed after use.</summary>
     public void Forget(ShardKey key)
     {
         lock (_lock)
@@ -91,7 +92,7 @@ internal sealed class ShardCache
             return await waiting.Admitted.Task;
     }
 
-    /// <summary>Lets in those waiting, in order, until one finds no room. Under the lock.</summary>
+    /// <summary>Admits waiting searches in order while there is memory. Called under the lock.</summary>
     private void Admit()
     {
         while (_waiting.TryPeek(out var next))
@@ -105,23 +106,23 @@ internal sealed class ShardCache
         }
     }
 
-    /// <summary>The shard asked for, perhaps being opened only now; null: there is no room yet. Under the lock.</summary>
+    /// <summary>The requested shard, whose opening may have just begun; null: not enough memory yet. Called under the lock.</summary>
     private Entry? Find(Waiting asked)
     {
         if (_entries.TryGetValue((asked.Key, asked.Manifest.Version), out var known)) return Use(known);
-        // Before the new version takes its memory.
+        // Old versions are closed before the new one takes its memory.
         var versions = _entries.Values.Where(e => e.Key == asked.Key).OrderBy(e => e.Used).ToList();
         foreach (var old in versions.Take(versions.Count - KeptVersions + 1)) Retire(old);
 
         long lacking = _bytes - _closing + asked.Bytes - _memory;
-        // Where all that is idle would not do, nothing is closed in vain.
+        // If closing all idle shards is not enough, none is closed.
         if (lacking > _idle.Sum(e => e.Bytes)) return null;
         for (; lacking > 0; lacking -= Retire(_idle.First!.Value)) { }
         if (_bytes + asked.Bytes > _memory) return null;
 
         _bytes += asked.Bytes;
         _opened++;
-        // Two users: the one that asks, and the opening itself, so that it is not closed before it is open.
+        // Two users: the caller, and the opening itself, so that the shard is not closed while it is being opened.
         var entry = new Entry(asked.Key, asked.Manifest.Version, asked.Bytes) { Users = 2, Used = ++_uses };
         _entries.Add((entry.Key, entry.Version), entry);
         entry.Opening = Task.Run(() => LoadAsync(entry, asked));
@@ -169,17 +170,17 @@ internal sealed class ShardCache
         }
     }
 
-    /// <summary>Under the lock.</summary>
+    /// <summary>Called under the lock.</summary>
     private void Left(Entry entry)
     {
         if (--entry.Users > 0) return;
-        // One that could not be opened is forgotten, so that the next search tries again.
+        // A shard that could not be opened is removed, so that the next search tries again.
         if (entry.Shard is null) Retire(entry);
         else if (!entry.Retired) _idle.AddLast(entry);
         if (entry.Retired) Close(entry);
     }
 
-    /// <summary>Takes a shard out; it is closed now if nobody uses it, else when its last user leaves. Under the lock.</summary>
+    /// <summary>Removes a shard; it is closed now, or after its last use. Called under the lock.</summary>
     /// <returns>Its bytes.</returns>
     private long Retire(Entry entry)
     {
@@ -189,7 +190,8 @@ internal sealed class ShardCache
         return entry.Bytes;
     }
 
-    /// <summary>Its bytes are free when it is closed, which may ask a database to let go of the version. Under the lock.</summary>
+    /// <summary>Closes a shard on the thread pool, because unpinning may call a database; its memory is free afterwards. Called under the
+    /// lock.</summary>
     private void Close(Entry entry)
     {
         _closing += entry.Bytes;
@@ -214,16 +216,16 @@ internal sealed class ShardCache
         }).Ignore();
     }
 
-    /// <summary>The level data of a closed shard is the garbage collector's, which would let as much again pile up before it looks.
-    /// Several that are closed for a large one are collected together.</summary>
-    /// <param name="seen">Collections when the shard was closed: a later one has done it.</param>
+    /// <summary>Frees the level data of closed shards now: the garbage collector would wait until as much memory again is used. One
+    /// collection serves several closed shards.</summary>
+    /// <param name="seen">Number of collections when the shard was closed: if there was one since, none is needed.</param>
     private static void Collect(int seen)
     {
         lock (Collecting)
             if (GC.CollectionCount(GC.MaxGeneration) == seen) GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
     }
 
-    /// <summary>A shard and its users. Touched under the lock.</summary>
+    /// <summary>A shard and its users. Used under the lock.</summary>
     private sealed class Entry(ShardKey key, int version, long bytes)
     {
         public ShardKey Key => key;
@@ -231,10 +233,10 @@ internal sealed class ShardCache
         public long Bytes => bytes;
         public int Users { get; set; }
 
-        /// <summary>Ascending with every use.</summary>
+        /// <summary>Number of the last use; increases with every use.</summary>
         public long Used { get; set; }
 
-        /// <summary>Whether it is to be closed when nobody uses it.</summary>
+        /// <summary>Whether to close it after its last use.</summary>
         public bool Retired { get; set; }
         public Task<GalleryShard> Opening { get; set; } = null!;
         public volatile GalleryShard? Shard;
@@ -250,7 +252,7 @@ internal sealed class ShardCache
 /// <summary>A shard of a category's gallery, divided into <paramref name="Count"/> shards.</summary>
 internal readonly record struct ShardKey(string Category, int Shard, int Count);
 
-/// <summary>A shard while it is used; it is not closed meanwhile.</summary>
+/// <summary>A shard in use, which is not closed until this is disposed.</summary>
 internal readonly struct ShardLease(GalleryShard shard, Action leave) : IDisposable
 {
     public GalleryShard Shard => shard;

@@ -6,7 +6,7 @@ using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>Core's coordinator over a gallery version's shards, wherever they are.</summary>
+/// <summary>Creates Core's coordinator for the shards of a gallery version in the cluster.</summary>
 internal sealed class ShardCoordinators(IGrainFactory grains, SiloCalls calls, IOptions<GalleryOptions> options)
 {
     public ScoringCoordinator For(GalleryManifest manifest)

@@ -4,8 +4,8 @@ using SpadeCluster.Cluster.Placement;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>Rendezvous hashing of shards onto silos: replica r of a shard lives on the r-th silo of its ranking. A silo that
-/// comes or goes moves only the shards it takes or leaves.</summary>
+/// <summary>Rendezvous hashing of shards onto silos: replica r of a shard is on the r-th silo of its ranking. If a silo is added or
+/// removed, only the shards on it move.</summary>
 internal static class ShardPlacement
 {
     public static IReadOnlyList<KnownSilo> Rank(string category, int shard, IReadOnlyList<KnownSilo> silos)

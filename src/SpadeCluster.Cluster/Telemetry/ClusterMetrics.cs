@@ -5,7 +5,7 @@ using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Cluster.Telemetry;
 
-/// <summary>What the grains of this process measure; Orleans and ASP.NET Core have their own metrics beside these.</summary>
+/// <summary>Metrics of the grains of this process, in addition to those of Orleans and ASP.NET Core.</summary>
 internal static class ClusterMetrics
 {
     private static readonly Meter Meter = new(SpadeMeter.Name);

@@ -13,7 +13,7 @@ internal sealed class GalleryMemoryMetrics : IHostedService, IDisposable
     public GalleryMemoryMetrics(ShardCache shards)
     {
         _meter.CreateObservableGauge("spade.galleries.open", () => shards.State.Categories, "{gallery}");
-        _meter.CreateObservableGauge("spade.galleries.memory", () => shards.State.Bytes, "By", "Memory that open gallery shards may take");
+        _meter.CreateObservableGauge("spade.galleries.memory", () => shards.State.Bytes, "By", "Memory limit of the open gallery shards");
         _meter.CreateObservableCounter("spade.galleries.opened", () => shards.State.Opened, "{shard}");
     }
 

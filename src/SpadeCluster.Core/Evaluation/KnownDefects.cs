@@ -2,7 +2,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Evaluation;
 
-/// <summary>What a threshold does to known parts.</summary>
+/// <summary>The errors of a threshold on known parts.</summary>
 /// <param name="Threshold">Scores above it are defects.</param>
 /// <param name="Misses">Share of the known defects at or below it.</param>
 /// <param name="FalseRejects">Share of the normals above it, by their leave-one-out scores.</param>
@@ -10,10 +10,10 @@ namespace SpadeCluster.Evaluation;
 /// equally frequent.</param>
 public sealed record ThresholdCost(double Threshold, RateInterval Misses, RateInterval FalseRejects, double Cost);
 
-/// <summary>Thresholds compared by a few defects that are known, beside the normals.</summary>
+/// <summary>Compares thresholds by the normals and a few known defects.</summary>
 public static class KnownDefects
 {
-    /// <summary>Every threshold that separates these scores differently: halfway between two neighbouring ones.</summary>
+    /// <summary>All thresholds that separate these scores differently: each halfway between two neighbouring scores.</summary>
     /// <param name="calibration">Of the version that scored the defects.</param>
     /// <param name="defects">Scores of known defects, at least 1.</param>
     /// <param name="costMiss">What a missed defect costs.</param>
@@ -27,7 +27,7 @@ public static class KnownDefects
         return [.. between.Append(scores[^1]).Prepend(scores[0] / 2).Select(t => At(calibration, defects, t, costMiss, costReject))];
     }
 
-    /// <summary>One threshold's figures.</summary>
+    /// <summary>The figures of one threshold.</summary>
     public static ThresholdCost At(Calibration calibration, IReadOnlyList<double> defects, double threshold, double costMiss,
         double costReject)
     {
@@ -36,8 +36,8 @@ public static class KnownDefects
         return new(threshold, misses, rejects, costMiss * misses.Rate + costReject * rejects.Rate);
     }
 
-    /// <summary>The threshold of least expected cost; of several equal ones in a row, the middle one: it is farthest from
-    /// being wrong.</summary>
+    /// <summary>The threshold of least expected cost; of several equal ones in a row, the middle one, which is farthest from a higher
+    /// cost.</summary>
     public static ThresholdCost Cheapest(IReadOnlyList<ThresholdCost> compared)
     {
         double least = compared.Min(j => j.Cost);

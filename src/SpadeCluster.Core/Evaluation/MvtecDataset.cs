@@ -2,7 +2,7 @@ namespace SpadeCluster.Evaluation;
 
 /// <summary>One test image of a dataset.</summary>
 /// <param name="Path">The image file.</param>
-/// <param name="Kind">Folder it stands in: "good" or a defect's name.</param>
+/// <param name="Kind">Its folder: "good" or a defect's name.</param>
 /// <param name="MaskPath">Ground-truth mask; null for good images and where there is none.</param>
 public sealed record TestImage(string Path, string Kind, string? MaskPath)
 {
@@ -12,7 +12,7 @@ public sealed record TestImage(string Path, string Kind, string? MaskPath)
 /// <summary>One category in MVTec AD's layout: train/good, test/good, test/DEFECT, ground_truth/DEFECT/NAME_mask.png.</summary>
 public sealed record MvtecDataset(string Name, string Root, IReadOnlyList<string> Train, IReadOnlyList<TestImage> Test)
 {
-    private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".pbm", ".tif", ".tiff", ".webp"];
+    private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"];
 
     /// <summary>Image files of a folder in ordinal order of their names.</summary>
     public static IReadOnlyList<string> ImageFiles(string folder)

@@ -1,8 +1,8 @@
 namespace SpadeCluster.Evaluation;
 
 /// <summary>
-/// Labelled scores in descending order, as cumulative counts at each distinct score: every threshold curve is read off
-/// them. Equal scores are one step, so ties count half in the areas, as they should.
+/// Labelled scores in descending order, as cumulative counts at each distinct score, from which all curves are computed. Equal scores are
+/// one step, so that ties count half in the areas.
 /// </summary>
 public sealed class RankedScores
 {

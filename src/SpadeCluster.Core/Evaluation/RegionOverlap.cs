@@ -4,7 +4,7 @@ namespace SpadeCluster.Evaluation;
 
 /// <summary>
 /// Per-region overlap (Bergmann et al. 2020): at each threshold the mean over true regions of the share found, against the
-/// false-positive rate over all pixels outside them. Every region counts the same, however small.
+/// false-positive rate over all pixels outside them. All regions have the same weight, independent of their size.
 /// </summary>
 public static class RegionOverlap
 {

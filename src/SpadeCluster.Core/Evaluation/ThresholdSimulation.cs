@@ -3,9 +3,9 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Evaluation;
 
 /// <summary>One row of the simulation: means over its draws.</summary>
-/// <param name="Normals">Normals a threshold is learnt from.</param>
+/// <param name="Normals">Normals from which a threshold is learned.</param>
 /// <param name="Tails">"light": log-normal scores; "heavy": log scores of Student's t with 3 degrees of freedom.</param>
-/// <param name="Contaminated">Share of the normals that are none: their scores are a defect's.</param>
+/// <param name="Contaminated">Share of the normals that are in fact defects.</param>
 /// <param name="Misses">Share of defects below the threshold.</param>
 /// <param name="FalseRejects">Share of normals above it.</param>
 public sealed record ThresholdSimulationRow(int Normals, string Tails, double Contaminated, ThresholdRule Rule, double Misses,
@@ -15,9 +15,9 @@ public sealed record ThresholdSimulationRow(int Normals, string Tails, double Co
 }
 
 /// <summary>
-/// Compares the threshold rules where the truth is known. A normal's log score is 0.25 Z, Z of variance 1; a defect's is
-/// 0.25 (3.5 + 1.5 Z'),
-/// Z' normal: an AUROC of 0.97. Contaminated normals are drawn as defects. Suspects are set aside as in <see cref="Calibration"/>.
+/// Compares the threshold rules on simulated scores, where the truth is known. A normal's log score is 0.25 Z, Z of variance 1; a defect's
+/// is 0.25 (3.5 + 1.5 Z'), Z' normal: an AUROC of 0.97. Contaminated normals are drawn as defects. Suspects are left out as in <see
+/// cref="Calibration"/>.
 /// </summary>
 public static class ThresholdSimulation
 {
@@ -27,7 +27,7 @@ public static class ThresholdSimulation
     private static readonly double[] Contamination = [0, 0.02, 0.05];
 
     /// <param name="draws">Galleries drawn per row, at least 1.</param>
-    /// <param name="alpha">The rate aimed at.</param>
+    /// <param name="alpha">The target rate.</param>
     public static IReadOnlyList<ThresholdSimulationRow> Run(int draws, double alpha, int seed)
     {
         var rows = new List<ThresholdSimulationRow>();

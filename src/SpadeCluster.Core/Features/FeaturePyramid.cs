@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace SpadeCluster.Features;
 
 /// <summary>
-/// A feature pyramid in its canonical form, float16: what galleries store, silos exchange and searches compare. Query and
-/// gallery are rounded alike, so an image has distance exactly 0 from itself.
+/// A feature pyramid in float16, the form in which galleries store it, silos exchange it and searches compare it. Query and gallery are
+/// rounded in the same way, so an image has distance exactly 0 from itself.
 /// </summary>
 public sealed class FeaturePyramid
 {
@@ -19,8 +19,8 @@ public sealed class FeaturePyramid
     }
 
     /// <summary>Rounds features to float16.</summary>
-    /// <exception cref="SpadeException">InvalidArgument: a value is NaN, infinite or beyond float16's 65504 - such features
-    /// would poison every distance they take part in.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: a value is NaN, infinite or beyond float16's 65504 - such features would make
+    /// every distance wrong.</exception>
     public static FeaturePyramid From(ImageFeatures features)
     {
         var levels = new Half[features.Levels.Count][];
@@ -44,6 +44,6 @@ public sealed class FeaturePyramid
     /// <summary>The array of a level, for a store that fills a discarded pyramid again.</summary>
     internal Half[] LevelArray(int index) => _levels[index];
 
-    /// <summary>The same values as bytes, little-endian: what is written to disk and sent.</summary>
+    /// <summary>The same values as bytes, little-endian, as they are written to disk and sent.</summary>
     public ReadOnlySpan<byte> LevelBytes(int index) => MemoryMarshal.AsBytes<Half>(_levels[index]);
 }

@@ -2,10 +2,10 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Features;
 
-/// <summary>What an operator can learn of the engine behind a server.</summary>
+/// <summary>The state of a server's engine, for operators.</summary>
 public interface IEngineStatus
 {
-    /// <summary>The models that new categories can be built with.</summary>
+    /// <summary>The models with which new categories can be built.</summary>
     /// <exception cref="SpadeException">Unavailable: no extractor answers.</exception>
     ValueTask<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken = default);
 

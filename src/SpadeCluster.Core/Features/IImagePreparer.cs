@@ -1,20 +1,20 @@
 namespace SpadeCluster.Features;
 
 /// <summary>A photograph prepared for a model.</summary>
-/// <param name="Input">The photograph as the model sees it: the model's input, or what its tiles are cut from.</param>
+/// <param name="Input">The resized photograph: the model's input, or the picture from which its tiles are cut.</param>
 /// <param name="Geometry">Where the input's pixels lie in the photograph.</param>
 public sealed record PreparedImage(RgbImage Input, InputGeometry Geometry)
 {
-    /// <summary>How it is cut into tiles; by default it is one.</summary>
+    /// <summary>How it is cut into tiles; by default into one.</summary>
     public TileGrid Tiles { get; init; } = new(Input.Width, Input.Height);
 
-    /// <summary>All of it in the size the model asks for, where the grid has it beside its tiles.</summary>
+    /// <summary>The whole photograph in the model's input size, if the grid includes it.</summary>
     public RgbImage? Whole { get; init; }
 
-    /// <summary>What it covers of the grid.</summary>
+    /// <summary>The part of the grid that it covers.</summary>
     public TileFrame Frame => Tiles.Frame(Geometry.OriginalWidth, Geometry.OriginalHeight);
 
-    /// <summary>One tile, in the size the model asks for.</summary>
+    /// <summary>One tile, in the model's input size.</summary>
     public RgbImage Tile(int tile) => Whole is not null && tile == Tiles.Count - 1 ? Whole : Tiles.Cut(Input, Frame, tile);
 }
 
@@ -27,7 +27,7 @@ public sealed record PreparedImage(RgbImage Input, InputGeometry Geometry)
 /// <param name="Top">First row of the resized photograph that is in the input.</param>
 public sealed record InputGeometry(int OriginalWidth, int OriginalHeight, int ResizedWidth, int ResizedHeight, int Left = 0, int Top = 0)
 {
-    /// <summary>A photograph that is the input as it is.</summary>
+    /// <summary>A photograph that is used as input without any change.</summary>
     public static InputGeometry Same(int width, int height) => new(width, height, width, height);
 
     /// <summary>Where a point of the input lies in the photograph. Coordinates are continuous: pixel (x, y) covers x to x + 1,
@@ -39,7 +39,7 @@ public sealed record InputGeometry(int OriginalWidth, int OriginalHeight, int Re
 /// <summary>Decodes photographs and brings them to a model's input size.</summary>
 public interface IImagePreparer
 {
-    /// <summary>A stable text of the geometry; galleries record it and refuse images prepared another way.</summary>
+    /// <summary>A stable text of the geometry; galleries record it and refuse images that were prepared in another way.</summary>
     string Description { get; }
 
     /// <exception cref="SpadeException">InvalidArgument or ResourceExhausted: not an image, damaged, or too large. The

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SpadeCluster.Features;
 
-/// <summary>The bytes of a camera's pixel; gray of 16 bits is little-endian.</summary>
+/// <summary>The bytes of a camera's pixel; 16-bit gray is little-endian.</summary>
 public enum RawFormat
 {
     Rgb8,
@@ -12,12 +12,12 @@ public enum RawFormat
 }
 
 /// <summary>
-/// A frame as a camera gives it: pixels without a file around them. <see cref="Pack"/> makes it one array that goes wherever an
-/// image file's bytes go: a header of 16 bytes, then the rows without padding. The image id is the hash of that array, so it
-/// covers layout, size and pixels; padding and the order of red and blue do not count.
+/// A camera's frame: pixels without a file format. <see cref="Pack"/> makes one array of it, which is passed on like the bytes of an image
+/// file: a header of 16 bytes, then the rows without padding. The image id is the hash of that array, so it covers layout, size and pixels;
+/// padding and the order of red and blue do not count.
 /// </summary>
-/// <param name="Name">What answers and errors call the image.</param>
-/// <param name="Pixels">Rows from top to bottom. Not copied: leave them as they are until the image is answered.</param>
+/// <param name="Name">The name of the image in answers and errors.</param>
+/// <param name="Pixels">Rows from top to bottom. Not copied: do not change them before the answer has come.</param>
 /// <param name="Stride">Bytes from one row to the next; 0: rows follow each other without padding.</param>
 public sealed record RawImage(string Name, RawFormat Format, int Width, int Height, ReadOnlyMemory<byte> Pixels, int Stride = 0)
 {
@@ -57,7 +57,7 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
 
     public static bool IsPacked(ReadOnlySpan<byte> data) => data.StartsWith(Magic);
 
-    /// <summary>The size that packed bytes claim; not checked.</summary>
+    /// <summary>The size in the header of packed bytes; not checked.</summary>
     public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> packed) => packed.Length < HeaderBytes ? (0, 0)
         : (BinaryPrimitives.ReadInt32LittleEndian(packed[WidthAt..]), BinaryPrimitives.ReadInt32LittleEndian(packed[HeightAt..]));
 

@@ -1,23 +1,23 @@
 namespace SpadeCluster.Features;
 
-/// <summary>Chooses a new category's tiles from the sizes of its photographs. docs/tiles.md tells how the figures were chosen.</summary>
+/// <summary>Chooses a new category's tiles from the sizes of its photographs. docs/tiles.md says how the figures were chosen.</summary>
 public static class TileChoice
 {
-    /// <summary>Tiles a photograph may take, the whole one not counted: what bounds the time for it.</summary>
+    /// <summary>Highest number of tiles of a photograph, without the whole one; it limits the time for a photograph.</summary>
     public const int Budget = 12;
 
-    /// <summary>Pixels of a photograph that may become one of the network's input, along either side.</summary>
+    /// <summary>Highest number of the photograph's pixels, along either side, that become one pixel of the network's input.</summary>
     public const double CoarsestScale = 2.5;
 
-    /// <summary>The share of a tile's shorter side that neighbours share, unless told otherwise.</summary>
+    /// <summary>Default overlap of neighbouring tiles, as a share of a tile's shorter side.</summary>
     public const double Overlap = 1.0 / 7;
 
     /// <summary>
-    /// The grid of least cost: its tiles times the square of how much it stretches the photograph, among those no coarser than
-    /// <see cref="CoarsestScale"/>, and coarser where <paramref name="budget"/> does not suffice.
+    /// The grid of least cost, which is its number of tiles times the square of its stretching of the photograph, among the grids no
+    /// coarser than <see cref="CoarsestScale"/>; coarser ones are taken only if <paramref name="budget"/> does not suffice.
     /// </summary>
-    /// <param name="sizes">Width and height of every photograph; the medians count.</param>
-    /// <param name="budget">Tiles at most.</param>
+    /// <param name="sizes">Width and height of every photograph; their medians are used.</param>
+    /// <param name="budget">Highest number of tiles.</param>
     /// <param name="overlap">Share of a tile's shorter side.</param>
     public static TileGrid Choose(FeatureModel model, IReadOnlyList<(int Width, int Height)> sizes, int budget = Budget,
         double overlap = Overlap)
@@ -40,7 +40,7 @@ public static class TileChoice
         }
     }
 
-    /// <summary>A grid of so many tiles.</summary>
+    /// <summary>A grid of this many columns and rows.</summary>
     /// <param name="overlap">Share of a tile's shorter side; rounded to what the model's cells allow.</param>
     public static TileGrid Of(TileGrid whole, FeatureModel model, int columns, int rows, double overlap = Overlap)
     {

@@ -1,9 +1,9 @@
 namespace SpadeCluster.Features;
 
-/// <summary>What galleries and searches need of one tile.</summary>
+/// <summary>The features of one tile that galleries and searches use.</summary>
 public sealed record TileFeatures(float[] Pooled, FeaturePyramid Pyramid)
 {
-    /// <summary>Tiles that are extracted together: enough for any device, and few enough for any memory.</summary>
+    /// <summary>Tiles that are extracted together: enough to keep a device busy, and few enough for its memory.</summary>
     private const int Batch = 8;
 
     /// <summary>The features of all tiles of a photograph, in their order.</summary>

@@ -4,7 +4,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Features;
 
-/// <summary>The part of a tile grid that a photograph covers, in input pixels: all of it, or with bars at two sides.</summary>
+/// <summary>The part of a tile grid that a photograph covers, in input pixels: all of it, or all but bars at two sides.</summary>
 public readonly record struct TileFrame(int X, int Y, int Width, int Height);
 
 /// <summary>
@@ -14,16 +14,16 @@ public readonly record struct TileFrame(int X, int Y, int Width, int Height);
 /// <param name="TileWidth">The network's input width.</param>
 /// <param name="TileHeight">The network's input height.</param>
 /// <param name="Overlap">Pixels that neighbouring tiles share.</param>
-/// <param name="Letterbox">Whether photographs keep their proportions, centred in the grid; what they leave free is filled with
-/// their mirror image, and is neither scored nor shown. Otherwise they are stretched to the grid.</param>
-/// <param name="Whole">Whether the whole photograph, as large as one tile, is searched beside its tiles, as the last of them: it sees
-/// what is too large for a tile. Their maps are averaged.</param>
+/// <param name="Letterbox">Whether photographs keep their proportions and are centred in the grid; the free bars are filled with their
+/// mirror image, and are neither scored nor shown. Otherwise photographs are stretched to the grid.</param>
+/// <param name="Whole">Whether the whole photograph, resized to one tile, is searched as well, as the last tile: it shows defects that are
+/// too large for a tile. The two maps are averaged.</param>
 public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns = 1, int Rows = 1, int Overlap = 0, bool Letterbox = false,
     bool Whole = false)
 {
     public const int MaxTiles = 400;
 
-    /// <summary>How much the map of the whole photograph counts beside that of its tiles: each by its resolution.</summary>
+    /// <summary>Weight of the whole photograph's map; the tiles' map has the rest. Each counts by its resolution.</summary>
     internal float WholeWeight => Whole ? (float)(1 / (1 + Math.Sqrt(Columns * Rows))) : 0;
 
     /// <summary>Tiles of a photograph, the whole one included.</summary>
@@ -51,7 +51,7 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return grid;
     }
 
-    /// <summary>What a photograph of this size covers.</summary>
+    /// <summary>The part of the grid that a photograph of this size covers.</summary>
     public TileFrame Frame(int width, int height)
     {
         if (!Letterbox || width < 1 || height < 1) return new(0, 0, Width, Height);
@@ -64,14 +64,14 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
     public (int X, int Y) Origin(int tile) =>
         (tile % Columns * (TileWidth - Overlap), tile / Columns * (TileHeight - Overlap));
 
-    /// <summary>The tile whose middle is nearest to a pixel: the one that counts most there.</summary>
+    /// <summary>The tile with the nearest centre to a pixel, which has the highest weight there.</summary>
     public int TileAt(int x, int y)
     {
         int Index(int at, int size, int count) => Math.Clamp((at - Overlap / 2) / Math.Max(1, size - Overlap), 0, count - 1);
         return Index(y, TileHeight, Rows) * Columns + Index(x, TileWidth, Columns);
     }
 
-    /// <summary>Tiles at most so many columns and rows away, ascending, the tile itself included.</summary>
+    /// <summary>Tiles at most <paramref name="reach"/> columns and rows away, ascending, the tile itself included.</summary>
     public IReadOnlyList<int> Near(int tile, int reach)
     {
         if (tile == Columns * Rows) return [tile];
@@ -100,8 +100,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return cut;
     }
 
-    /// <summary>Puts maps of tiles together, the whole photograph's left out. Where tiles overlap, each counts the less the nearer its
-    /// border is, so that no seam shows.</summary>
+    /// <summary>Joins the maps of tiles, without the whole photograph's. Where tiles overlap, a tile's weight decreases towards its
+    /// border, so that no seam is visible.</summary>
     /// <param name="tiles">[tile][y][x], one value per cell.</param>
     /// <returns>[y][x], cells of the whole grid, and their number down and across.</returns>
     public (float[] Cells, int Height, int Width) Blend(IReadOnlyList<float[]> tiles, int gridHeight, int gridWidth)

@@ -3,7 +3,7 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Sum and sum of squares per channel of one image's pyramid level, in float64. They are stored beside the features, so that a
+/// Sum and sum of squares per channel of one image's pyramid level, in float64. They are stored with the features, so that a
 /// version's channel weights are computed without reading pyramids, in the order of image ids.
 /// </summary>
 public sealed record ChannelMoments(double[] Sum, double[] SumOfSquares)

@@ -4,8 +4,8 @@ namespace SpadeCluster.Galleries;
 
 /// <summary>
 /// Weights of squared differences, part of a gallery version: 1 / (C sigma_c^2), where sigma_c is channel c's standard deviation
-/// over the version's normals. The mean weighted squared difference of two unrelated normals is then about 2 for every level,
-/// whatever the units of its channels.
+/// over the version's normals. The mean weighted squared difference of two unrelated normals is then about 2 for every level, for channels
+/// of any unit.
 /// </summary>
 /// <param name="Levels">One array of Channels weights per pyramid level.</param>
 /// <param name="Pooled">One weight per pooled value.</param>
@@ -13,7 +13,7 @@ public sealed record FeatureWeights(IReadOnlyList<float[]> Levels, float[] Poole
 {
     /// <summary>
     /// sigma_c is at least this share of the level's mean sigma. Without a floor, a channel that is constant over the
-    /// normals (colour, on grey parts) would outweigh all others on the first image that is not.
+    /// normals (colour, on grey parts) would outweigh all others on the first image where it is not.
     /// </summary>
     public const double FloorShare = 0.25;
 
@@ -57,7 +57,7 @@ public sealed record FeatureWeights(IReadOnlyList<float[]> Levels, float[] Poole
             sigma[c] = Math.Sqrt(Math.Max(0, squares[c] / n - mean * mean));
         }
         double average = sigma.Average();
-        // If all normals are identical (one image, or copies), the spread is unknown and every channel counts alike.
+        // If all normals are identical (one image, or copies), the spread is unknown and all channels have the same weight.
         if (average < 1e-6) return [.. sigma.Select(_ => 1f / sigma.Length)];
         return [.. sigma.Select(s => (float)(1 / (sigma.Length * Math.Pow(Math.Max(s, FloorShare * average), 2))))];
     }

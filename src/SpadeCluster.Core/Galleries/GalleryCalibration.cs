@@ -2,11 +2,12 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>How a changed gallery gets thresholds again: with the settings that it had, because a change of its images is no change
-/// of its method.</summary>
+/// <summary>Learns the thresholds of a changed gallery again, with the settings that it had: a change of the images must not change the
+/// method.</summary>
 public static class GalleryCalibration
 {
-    /// <returns>The settings of the newest version with thresholds; null: no kept version has any, or there is no such category.</returns>
+    /// <returns>The settings of the newest version with thresholds; null: no kept version has thresholds, or there is no such
+    /// category.</returns>
     public static async ValueTask<ScoringOptions?> ReadSettingsAsync(this IGalleryService galleries, string category,
         CancellationToken cancellationToken = default)
     {
@@ -14,7 +15,7 @@ public static class GalleryCalibration
         return (await galleries.FindScoringVersionAsync(category, cancellationToken))?.Calibration?.Options;
     }
 
-    /// <returns>The version that images are scored with: the newest one with thresholds; null: no kept version has any.</returns>
+    /// <returns>The version that images are scored with: the newest one with thresholds; null: no kept version has thresholds.</returns>
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
     public static async ValueTask<GalleryManifest?> FindScoringVersionAsync(this IGalleryService galleries, string category,
         CancellationToken cancellationToken = default)
@@ -26,8 +27,8 @@ public static class GalleryCalibration
             ? await galleries.GetVersionAsync(category, known.Version, cancellationToken) : null;
     }
 
-    /// <summary>Learns the thresholds of a changed version that needs some: it has none, and more than one image.</summary>
-    /// <param name="settings">Settings of before, or those asked for; null: the defaults.</param>
+    /// <summary>Learns thresholds if the changed version has none and has more than one image.</summary>
+    /// <param name="settings">The previous or the requested settings; null: the defaults.</param>
     public static async ValueTask<GalleryManifest> CalibrateAgainAsync(this IGalleryService galleries, GalleryManifest changed,
         ScoringOptions? settings, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
         => changed.NeedsCalibration()
@@ -35,7 +36,7 @@ public static class GalleryCalibration
 
     public static bool NeedsCalibration(this GalleryManifest version) => version is { Calibration: null, Images.Count: > 1 };
 
-    /// <summary>Settings for a gallery that may hold fewer images than their neighbours.</summary>
+    /// <summary>The settings with no more neighbours than the gallery has images.</summary>
     /// <param name="settings">Null: the defaults.</param>
     public static ScoringOptions FittedTo(this ScoringOptions? settings, int images)
     {

@@ -2,7 +2,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>What changed from one version of a gallery to another.</summary>
+/// <summary>The difference between two versions of a gallery.</summary>
 /// <param name="From">The earlier version.</param>
 /// <param name="To">The later version.</param>
 /// <param name="Added">Images that only the later version has, ascending by id.</param>

@@ -9,8 +9,8 @@ namespace SpadeCluster.Galleries;
 /// <param name="Source">Name of the source file, for people.</param>
 /// <param name="AddedAt">When it was added (UTC).</param>
 /// <param name="AddedBy">Who added it.</param>
-/// <param name="Width">Pixels of the photograph; 0 in galleries that were built before this was kept.</param>
-/// <param name="Height">The same, down.</param>
+/// <param name="Width">Width of the photograph in pixels; 0 in galleries of versions that did not store it.</param>
+/// <param name="Height">Its height in pixels.</param>
 public sealed record GalleryImage(ImageId Id, string Sha256, string Source, DateTimeOffset AddedAt, string AddedBy, int Width = 0,
     int Height = 0);
 
@@ -25,28 +25,27 @@ public sealed record GalleryManifest
     public required DateTimeOffset CreatedAt { get; init; }
     public required string CreatedBy { get; init; }
 
-    /// <summary>What made this version: "add 12 images", "retire 0123...: blurred", "calibrate".</summary>
+    /// <summary>The change that made this version: "add 12 images", "retire 0123...: blurred", "calibrate".</summary>
     public required string Reason { get; init; }
 
     public required FeatureModel Model { get; init; }
 
-    /// <summary>Geometry by which photographs become the model's input, or tiles of its size:
-    /// <see cref="IImagePreparer.Description"/>.</summary>
+    /// <summary>How photographs are resized and cut to the model's input: <see cref="IImagePreparer.Description"/>.</summary>
     public required string Preprocessing { get; init; }
 
     /// <summary>Ascending by id.</summary>
     public required IReadOnlyList<GalleryImage> Images { get; init; }
 
-    /// <summary>Null where the model's squared differences all weigh 1.</summary>
+    /// <summary>Null where all squared differences have weight 1.</summary>
     public FeatureWeights? Weights { get; init; }
 
-    /// <summary>The part of the photographs that is inspected; null: all of them.</summary>
+    /// <summary>The part of the photographs that is inspected; null: the whole photographs.</summary>
     public Region? Region { get; init; }
 
-    /// <summary>Parts in which a cluster holds the gallery, images assigned by <see cref="ShardMap"/>. Changes no score.</summary>
+    /// <summary>Number of shards in a cluster; <see cref="ShardMap"/> assigns the images. It has no effect on scores.</summary>
     public int Shards { get; init; } = 1;
 
-    /// <summary>Images that an engineer said are good though their scores are far outside the others'.</summary>
+    /// <summary>Images that an engineer accepted as good although their scores are far outside the others'.</summary>
     public IReadOnlyList<ImageId> Accepted { get; init; } = [];
 
     /// <summary>Null until calibrated for exactly these images.</summary>

@@ -1,7 +1,8 @@
 namespace SpadeCluster.Galleries;
 
 /// <summary>The memory of the galleries that a process holds.</summary>
-/// <param name="Categories">Categories of which it holds at least one shard.</param>
-/// <param name="Bytes">Bytes that these may take.</param>
-/// <param name="Opened">Shards opened so far: many more than there are shards and versions say that memory is short.</param>
+/// <param name="Categories">Categories with at least one open shard.</param>
+/// <param name="Bytes">Upper limit of their memory.</param>
+/// <param name="Opened">Number of times that a shard was opened: a number far above the number of shards and versions means that memory is
+/// too small.</param>
 public sealed record GalleryMemory(int Categories, long Bytes, long Opened);

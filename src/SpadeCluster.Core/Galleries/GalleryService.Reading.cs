@@ -46,7 +46,7 @@ public sealed partial class GalleryService
     {
         var problems = new List<string>();
         var images = new SortedDictionary<ImageId, FeatureModel>();
-        // Listing trusts no pointer that is damaged, so that the versions behind it are looked at all the same.
+        // Listing does not use the pointer to the current version, so that versions are checked also if the pointer is damaged.
         var versions = await store.ListVersionsAsync(CategoryName.Check(category), cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
         await CheckAsync(async () => await store.ReadCurrentAsync(category, cancellationToken));

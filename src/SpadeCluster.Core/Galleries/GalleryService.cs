@@ -9,15 +9,15 @@ namespace SpadeCluster.Galleries;
 /// Changes and reads galleries. Every change is a new version, published in one step while holding the category's writer
 /// lock; a change that fails leaves the current version as it was.
 /// </summary>
-/// <param name="store">Where galleries live.</param>
-/// <param name="engines">How photographs become features.</param>
-/// <param name="author">Who changes them, for the record.</param>
+/// <param name="store">The galleries.</param>
+/// <param name="engines">The models.</param>
+/// <param name="author">The author of the changes, for the history.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-/// <param name="clock">For the record too: versions are ordered by number, never by time.</param>
-/// <param name="thumbnail">Makes the small picture kept with each normal, PNG, at most <see cref="MaxThumbnailBytes"/>; null:
-/// none is kept.</param>
+/// <param name="clock">For the times in the history; versions are ordered by number, never by time.</param>
+/// <param name="thumbnail">Makes the thumbnail that is kept with each normal, PNG, at most <see cref="MaxThumbnailBytes"/>; null: none is
+/// kept.</param>
 /// <param name="shards">Shards of new categories.</param>
-/// <param name="open">How a version is opened for calibration; null: in this process.</param>
+/// <param name="open">Opens a version for calibration; null: in this process.</param>
 public sealed partial class GalleryService(
     IGalleryStore store, IFeatureEngines engines, string author, int threads = 0, TimeProvider? clock = null,
     Func<RgbImage, byte[]?>? thumbnail = null,
@@ -27,8 +27,8 @@ public sealed partial class GalleryService(
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
-    /// <summary>How the category's writer lock is taken: by default as <see cref="IGalleryStore.LockAsync"/>, which refuses where
-    /// another writer holds it.</summary>
+    /// <summary>Takes the category's writer lock: by default <see cref="IGalleryStore.LockAsync"/>, which fails while another writer holds
+    /// it.</summary>
     public Func<string, CancellationToken, ValueTask<IDisposable>> Lock { get; init; } = store.LockAsync;
 
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
@@ -86,7 +86,7 @@ public sealed partial class GalleryService(
             {
                 return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
             }
-            // Outside the try: a disk that is full is no fault of the image, and ends the batch.
+            // Outside the try: a full disk is not the image's fault, and ends the batch.
             for (int t = 0; t < tiles.Length; t++)
                 await store.WriteImageAsync(category, image.Id.Tile(t), extractor.Model.Digest,
                     StoredFeatures.From(tiles[t].Pooled, tiles[t].Pyramid), tiles[t].Pyramid, t == 0 ? picture : null, cancellationToken);
@@ -146,7 +146,7 @@ public sealed partial class GalleryService(
     {
         CheckReason(reason);
         using var writer = await Lock(CategoryName.Check(category), cancellationToken);
-        // The current version itself is not read: it may be what is damaged.
+        // The current version is not read, because it may be damaged.
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
         var older = await store.ReadVersionAsync(category, version, cancellationToken);
@@ -170,7 +170,7 @@ public sealed partial class GalleryService(
         while (true)
         {
             var current = await GetAsync(category, cancellationToken);
-            // Opened first: waiting for memory, which others' calibrations may have, keeps no writer out.
+            // The gallery is opened before the lock is taken, so that waiting for memory does not block other writers.
             using var gallery = open is null
                 ? await OpenGallery.LoadAsync(store, current, threads: threads, cancellationToken: cancellationToken)
                 : await open(current, cancellationToken);
@@ -235,10 +235,10 @@ public sealed partial class GalleryService(
 
     private static void CheckReason(string reason)
     {
-        if (string.IsNullOrWhiteSpace(reason)) throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record");
-        // Histories are printed on terminals, which such characters can command.
+        if (string.IsNullOrWhiteSpace(reason)) throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the history");
+        // Histories are printed on terminals, which interpret control characters.
         if (reason.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t')))
-            throw new SpadeException(SpadeError.InvalidArgument, "a reason must be text: it holds control characters");
+            throw new SpadeException(SpadeError.InvalidArgument, "a reason must be text: it contains control characters");
     }
 
     private static string Names(IReadOnlyCollection<string> images) =>
@@ -296,8 +296,8 @@ public sealed partial class GalleryService(
         };
     }
 
-    /// <summary>Publishes a version whose images an older one may have had: its thresholds still hold, since they depend on the
-    /// images and the region alone. So a change that undoes a bad one counts at once.</summary>
+    /// <summary>Publishes a version, with the thresholds of an older version of the same images if there is one: thresholds depend on the
+    /// images and the region alone. So a change that is undone has its thresholds again at once.</summary>
     private async ValueTask<GalleryManifest> PublishWithKnownThresholdsAsync(GalleryManifest next, CancellationToken cancellationToken)
     {
         var history = next.Calibration is null ? await HistoryAsync(next.Category, cancellationToken) : [];

@@ -4,10 +4,10 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>Some rows of one gallery version under a byte budget: pooled features in memory, level data paged in.</summary>
+/// <summary>Some rows of one gallery version within a memory budget: pooled features in memory, level data paged in.</summary>
 public sealed class GalleryShard : IGalleryShard, IDisposable
 {
-    /// <summary>Bytes an open gallery may take unless told otherwise.</summary>
+    /// <summary>Default limit of the memory of open galleries, in bytes.</summary>
     public const long DefaultMemory = 2_000_000_000;
 
     private const int TrainingImages = 24;
@@ -29,9 +29,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         => (_store, _manifest, _ids, _rows, _memory, _tiles) = (store, manifest, ids, rows, memory, GalleryTiles.Of(manifest));
 
     /// <param name="ids">The shard's rows, ascending.</param>
-    /// <param name="memory">Bytes the shard may take: the pooled features of its images, as much level data as fits beside
-    /// them, and what a search works in. Less level data than one query needs makes the shard search it in portions; the
-    /// result is the same.</param>
+    /// <param name="memory">Upper limit in bytes of the pooled features, the level data in memory and the working memory of a search. If
+    /// the level data for one query does not fit, it is searched in portions; the result is the same.</param>
     /// <exception cref="SpadeException">InvalidArgument: <paramref name="memory"/> is less than <see cref="LeastMemory"/>.</exception>
     public static async ValueTask<GalleryShard> LoadAsync(IGalleryStore store, GalleryManifest manifest, IEnumerable<ImageId> ids,
         long memory = DefaultMemory, CancellationToken cancellationToken = default)
@@ -43,7 +42,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         int most = mine.Length / rows.Length + 1;
         for (int t = 0; t < rows.Length; t++)
             rows[t] = (new ImageIndex(manifest.Model.PooledLength, manifest.Weights?.Pooled, rows.Length == 1 ? mine.Length : most), []);
-        // In portions: all of them at once, on their way into the index, would take the same memory again.
+        // In portions: reading all of them at once would take the memory of the index twice.
         foreach (var portion in mine.Chunk(256))
         {
             float[][] pooled = await store.ReadPooledAsync(manifest.Category, portion, manifest.Model, cancellationToken);
@@ -57,8 +56,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         return new GalleryShard(store, manifest, mine, rows, memory - PooledBytes(manifest.Model, mine.Length));
     }
 
-    /// <summary>Frees the pooled features, which the garbage collector does not see, and leaves the level data to it; no call
-    /// may be running.</summary>
+    /// <summary>Frees the pooled features, which are outside the managed heap; the garbage collector frees the level data. No call may be
+    /// running.</summary>
     public void Dispose()
     {
         _disposed = true;
@@ -69,7 +68,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
         IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
     {
-        // Its rows are gone: an answer would be empty, and a gallery would seem to hold less than it does.
+        // Without its rows the shard would answer with no neighbours, and the gallery would seem smaller than it is.
         ObjectDisposedException.ThrowIf(_disposed, this);
         var found = new List<Neighbour>();
         foreach (int tile in tiles ?? [.. Enumerable.Range(0, _rows.Length)])
@@ -89,7 +88,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         var (index, pages) = await IndexAsync().WaitAsync(cancellationToken);
         IReadOnlyList<PixelMatches>? merged = null;
-        // Pages at hand first: read in any other order, a portion could push out what the next one needs.
+        // Pages in memory come first: in another order, a portion could drop pages that the next one needs.
         foreach (var portion in picks.OrderByDescending(p => pages.Contains(p.Id)).Chunk(pages.Capacity))
         {
             using var rental = await pages.RentAsync([.. portion.Select(p => p.Id)], cancellationToken);
@@ -101,10 +100,10 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         return merged ?? throw new ArgumentException("nothing to search", nameof(picks));
     }
 
-    /// <summary>Bytes for a shard: all that it can make use of, but no more than its share, unless it cannot be opened with that.</summary>
+    /// <summary>Memory for a shard: all that it can use, at most its share, or more if it cannot be opened with that.</summary>
     /// <param name="images">Rows of the shard.</param>
-    /// <param name="memory">Bytes there are.</param>
-    /// <param name="share">Bytes that one shard shall take at most.</param>
+    /// <param name="memory">All available bytes.</param>
+    /// <param name="share">Highest number of bytes for one shard.</param>
     /// <exception cref="SpadeException">InvalidArgument: it cannot be opened with all of <paramref name="memory"/>.</exception>
     public static long MemoryFor(GalleryManifest manifest, int images, long memory, long share)
     {
@@ -121,7 +120,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
                 + $"{needed / 1e6:0.0} MB: allow more");
     }
 
-    /// <summary>Bytes with which a shard keeps all its images' level data, as <see cref="TrainAsync"/> divides them.</summary>
+    /// <summary>Bytes with which a shard keeps the level data of all its images, as divided by <see cref="TrainAsync"/>.</summary>
     internal static long WholeMemory(FeatureModel model, int images)
     {
         long pages = images * PixelIndex.MostResidentBytes(model.Levels);
@@ -137,14 +136,13 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private static long PyramidBytes(FeatureModel model) => model.Levels.Sum(s => 2L * s.Length);
 
     /// <summary>
-    /// What one search works in, roughly: bounds of the pairs of coarsest cells of some tens of images, and the query, both as
-    /// it came and in the forms the levels are compared in (about eight times a pyramid's bytes); as much again for queries
-    /// that the garbage collector has not come to yet.
+    /// Approximate working memory of one search: bounds of the pairs of coarsest cells for some tens of images, and the query and its
+    /// prepared forms (about eight times a pyramid's bytes); twice, for queries that the garbage collector has not freed yet.
     /// </summary>
     private static long SearchBytes(FeatureModel model) =>
         Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 16 * PyramidBytes(model);
 
-    /// <summary>Trained on first use, once; after a failure (a store that did not answer) the next call tries again.</summary>
+    /// <summary>Trained once, on first use; after a failure (a store that did not answer) the next call tries again.</summary>
     private Task<PagedIndex> IndexAsync()
     {
         lock (_training)
@@ -154,22 +152,21 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         }
     }
 
-    /// <summary>The index learns from some of the shard's own images: what it learns changes the speed of a search, not its
-    /// result.</summary>
+    /// <summary>The index learns from some of the shard's own images: this affects the speed of a search, not its result.</summary>
     private async Task<PagedIndex> TrainAsync()
     {
-        // Some is left for searches, of which several may run at once.
+        // The rest is for searches, of which several may run at once.
         long room = _memory - Math.Max(SearchBytes(_manifest.Model), Math.Min(_memory / 4, SearchMemory));
         int count = (int)Math.Min(Math.Min(_ids.Length, TrainingImages), room / PyramidBytes(_manifest.Model));
         var sample = new FeaturePyramid[count];
         for (int i = 0; i < count; i++)
         {
-            // Who asked for it may have given up, and the gallery been closed since.
+            // The caller may have given up, and the gallery may have been closed.
             ObjectDisposedException.ThrowIf(_disposed, this);
             sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
         }
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels, _manifest.Region?.Cells), sample);
-        // Every image of a model takes the same room.
+        // All images of a model need the same memory.
         int capacity = (int)Math.Clamp(room / index.Pack(sample[0]).ResidentBytes, 1, _ids.Length);
         var discarded = new ConcurrentStack<FeaturePyramid>(sample.Take(capacity));
         return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>

@@ -15,7 +15,7 @@ public sealed record GallerySummary(string Category, int Version, int Images, in
 /// <summary>A normal and its score against the others.</summary>
 public sealed record NormalScoreRow(string ImageId, string Source, double RawScore)
 {
-    /// <returns>Null where there is no calibration, or one that did not keep them.</returns>
+    /// <returns>Null without a calibration, or if it was stored without these scores.</returns>
     public static IReadOnlyList<NormalScoreRow>? Of(GalleryManifest? m)
     {
         if (m?.Calibration is not { Highest.Count: > 0 } c) return null;
@@ -42,7 +42,8 @@ public sealed record RegionRow(string Source, string Digest, double Share);
 public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
 
 /// <summary>A category with its thresholds and images.</summary>
-/// <param name="PromisedFalseRejectRate">What <paramref name="PromisedTheta"/>, the conformal threshold, keeps.</param>
+/// <param name="PromisedFalseRejectRate">The false-reject rate that <paramref name="PromisedTheta"/>, the conformal threshold,
+/// promises.</param>
 /// <param name="EstimatedFalseRejectRate">Of theta, with a 95 % interval.</param>
 /// <param name="HighestNormals">The normals that score highest against the others, highest first.</param>
 public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, double? Tau, double? Theta, double? PromisedFalseRejectRate,

@@ -5,12 +5,12 @@ namespace SpadeCluster.Galleries;
 
 /// <summary>One tile of a normal photograph.</summary>
 /// <param name="Photograph">The photograph's id.</param>
-/// <param name="Tile">Which of its tiles, row by row.</param>
+/// <param name="Tile">Its tile number, row by row.</param>
 public readonly record struct GalleryTile(ImageId Photograph, int Tile);
 
 /// <summary>
-/// The rows of a gallery: every photograph is as many rows as it has tiles. A row's id follows from the photograph's id
-/// (<see cref="ImageId.Tile"/>), so stores and shards hold rows as they hold images, and only the manifest knows photographs.
+/// The rows of a gallery: one for each tile of each photograph. A row's id follows from the photograph's id
+/// (<see cref="ImageId.Tile"/>), so stores and shards treat rows as images, and only the manifest lists photographs.
 /// </summary>
 public sealed class GalleryTiles
 {
@@ -46,10 +46,10 @@ public sealed class GalleryTiles
     /// <summary>Photographs that are one row each.</summary>
     public static GalleryTiles Whole(FeatureModel model) => new(new TileGrid(model.InputWidth, model.InputHeight), []);
 
-    /// <summary>The photograph of a row, and which part of it the row is.</summary>
+    /// <summary>The photograph and the tile number of a row.</summary>
     public GalleryTile this[ImageId row] => _rows is null ? new GalleryTile(row, 0) : _rows[row];
 
-    /// <summary>What a photograph covers of the grid.</summary>
+    /// <summary>The part of the grid that a photograph covers.</summary>
     public TileFrame Frame(ImageId photograph) => _photographs is not null && _photographs.TryGetValue(photograph, out var p)
         ? Grid.Frame(p.Width, p.Height) : new TileFrame(0, 0, Grid.Width, Grid.Height);
 }

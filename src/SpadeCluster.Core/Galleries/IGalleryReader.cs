@@ -1,6 +1,6 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>Reads galleries, in this process or behind a cluster's gateway.</summary>
+/// <summary>Reads galleries, in this process or in a cluster.</summary>
 public interface IGalleryReader
 {
     ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default);
@@ -15,7 +15,7 @@ public interface IGalleryReader
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
     ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>The small picture kept of a normal; null where there is none.</summary>
+    /// <summary>The thumbnail of a normal, PNG; null where there is none.</summary>
     /// <exception cref="SpadeException">NotFound: no such category, or the image is not in its current version.</exception>
     ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default);
 

@@ -2,41 +2,41 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>Changes and reads galleries, in this process or behind a cluster's gateway. Every change is a new version.</summary>
+/// <summary>Changes and reads galleries, in this process or in a cluster. Every change is a new version.</summary>
 public interface IGalleryService : IGalleryReader
 {
     /// <summary>
-    /// Adds normal images, creating the category if need be. A file that cannot be used is reported and the rest goes on;
-    /// the new version appears only when all are durable. Calibration is dropped: it held for the old images.
+    /// Adds normal images, and creates the category if there is none. A file that cannot be used is reported, and the others are added; the
+    /// new version is published when all are durable. It has no calibration: that held for the old images.
     /// </summary>
-    /// <param name="reason">Why, for the record; null: nothing is said.</param>
+    /// <param name="reason">The reason, for the history; may be null.</param>
     /// <returns>The version that is current now: unchanged when nothing was added, null when there is none.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: an empty reason. FailedPrecondition: a writer at work, or the
-    /// gallery's model is not at hand.
-    /// ResourceExhausted: predicted not to fit on the disk, or the disk is full.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: an empty reason. FailedPrecondition: another writer, or the gallery's model is not
+    /// available. ResourceExhausted: the images will not fit on the disk, or the disk is full.</exception>
     ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
         string? reason = null, CancellationToken cancellationToken = default);
 
-    /// <summary>The same for images that arrive one by one; each is asked for when the one before it is durable.</summary>
+    /// <summary>The same for images that arrive one by one; each is read when the one before it is durable.</summary>
     ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null,
         string? reason = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Publishes a version without the given images; their features stay for older versions.</summary>
-    /// <param name="images">Source names or ids; or file names or beginnings of ids, four digits at least, that only one has.</param>
+    /// <summary>Publishes a version without the given images; their features are kept for older versions.</summary>
+    /// <param name="images">Source names or ids; or file names or beginnings of ids (at least four digits) that fit one image only.</param>
     /// <exception cref="SpadeException">NotFound: one of them is not in the current version; nothing is changed.
     /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
     ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default);
 
-    /// <summary>Publishes a version with images that an older version has and the current one lacks: undoes a retirement.</summary>
+    /// <summary>Publishes a version with images that an older version has and the current one lacks: undoes <see
+    /// cref="RetireAsync"/>.</summary>
     /// <param name="images">As for <see cref="RetireAsync"/>, among the retired ones.</param>
     /// <exception cref="SpadeException">NotFound: no kept version has one of them; nothing is changed.
     /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
     ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default);
 
-    /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are again what they
-    /// were, to the bit. Also the way out when the current version is damaged.</summary>
+    /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are the same bits again. It also
+    /// replaces a damaged current version.</summary>
     /// <exception cref="SpadeException">NotFound: no such version. InvalidArgument: no reason is given.</exception>
     ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default);
 
@@ -49,22 +49,22 @@ public interface IGalleryService : IGalleryReader
     ValueTask<GalleryManifest> CalibrateWithinAsync(string category, ScoringOptions options, ThresholdBounds within,
         CancellationToken cancellationToken = default);
 
-    /// <summary>Says of suspects that they are good: they count in the thresholds from now on, which are published as a version.</summary>
-    /// <param name="images">As for <see cref="RetireAsync"/>, among the suspects that wait.</param>
-    /// <exception cref="SpadeException">NotFound: one of them is no suspect that waits; nothing is changed.
+    /// <summary>Marks suspects as good, so that they count in the thresholds, and publishes the new thresholds as a version.</summary>
+    /// <param name="images">As for <see cref="RetireAsync"/>, among the suspects that are not accepted.</param>
+    /// <exception cref="SpadeException">NotFound: one of them is no such suspect; nothing is changed.
     /// InvalidArgument: no image or no reason is given, or a name means several images.</exception>
     ValueTask<GalleryManifest> AcceptAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default);
 
-    /// <summary>Says which part of the photographs is inspected, as a version without thresholds.</summary>
+    /// <summary>Sets the part of the photographs that is inspected, and publishes a version without thresholds.</summary>
     /// <param name="mask">An image of the photographs' proportions, white inside; null: whole photographs.</param>
-    /// <returns>The version that is current now: unchanged where it has this region already.</returns>
+    /// <returns>The version that is current now: unchanged if it has this region already.</returns>
     /// <exception cref="SpadeException">InvalidArgument: no reason, no image, too large a file, or nothing inside.
     /// NotFound: no such category.</exception>
     ValueTask<GalleryManifest> SetRegionAsync(string category, ImageSource? mask, string reason,
         CancellationToken cancellationToken = default);
 
-    /// <summary>Publishes the current version in another number of shards, for clusters. Changes no score; unchanged where
-    /// the gallery has that many already.</summary>
+    /// <summary>Publishes the current version in another number of shards, for clusters. It has no effect on scores; unchanged if the
+    /// gallery has that many already.</summary>
     ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);
 }

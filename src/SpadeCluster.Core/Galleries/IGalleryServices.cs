@@ -1,6 +1,6 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>Gallery services on behalf of someone: every version records who made it.</summary>
+/// <summary>Gallery services for a given author, who is recorded in every version.</summary>
 public interface IGalleryServices
 {
     IGalleryService For(string author);

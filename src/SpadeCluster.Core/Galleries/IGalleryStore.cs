@@ -3,9 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Stores galleries. Image features and manifests are immutable; publishing moves the current version in one step. When a
-/// writing call returns, what it wrote survives a crash. Everything read is checked: damage is an error that names the damaged
-/// piece, never a value.
+/// Stores galleries. Image features and manifests are immutable; publishing changes the current version in one step. When a writing call
+/// returns, its data survives a crash. All data that is read is checked: damage is an error that names the damaged piece.
 /// </summary>
 /// <remarks>Every read may throw <see cref="SpadeException"/>: DataLoss (damaged or missing), FailedPrecondition (written in a
 /// later format or for another model), Unavailable (cannot be read now).</remarks>
@@ -13,7 +12,7 @@ public interface IGalleryStore
 {
     ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>The current version's number, or null if the category does not exist. Cheap enough to ask before every image.</summary>
+    /// <summary>The current version's number, or null if the category does not exist. Cheap enough to be read before every image.</summary>
     ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
 
     /// <summary>The current version, or null if the category does not exist.</summary>
@@ -29,23 +28,23 @@ public interface IGalleryStore
     /// <exception cref="SpadeException">NotFound: no such version.</exception>
     ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default);
 
-    /// <summary>Takes the category's writer lock; dispose to release it. It also ends with the process, even if that is killed.</summary>
+    /// <summary>Takes the category's writer lock; dispose to release it. It also ends when the process ends or is killed.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: another writer holds it.</exception>
     ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>Stores one image's features; does nothing if the id is stored already and whole. The caller holds the lock.</summary>
-    /// <param name="thumbnail">A small picture of it (PNG), or null.</param>
+    /// <summary>Stores one image's features; does nothing if the id is stored already and undamaged. The caller holds the lock.</summary>
+    /// <param name="thumbnail">Its thumbnail (PNG), or null.</param>
     /// <exception cref="SpadeException">ResourceExhausted: the disk is full. Unavailable: cannot be written.</exception>
     ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
         byte[]? thumbnail = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Makes <paramref name="next"/> current. The caller holds the lock.</summary>
+    /// <summary>Makes <paramref name="next"/> the current version. The caller holds the lock.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: its version is not the current one plus 1. DataLoss: it names an
     /// image that is not stored. ResourceExhausted and Unavailable as in <see cref="WriteImageAsync"/>. The current version
     /// is then unchanged.</exception>
     ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default);
 
-    /// <summary>Reads only the pooled features, in the order of <paramref name="ids"/>: enough to open a gallery.</summary>
+    /// <summary>Reads only the pooled features, in the order of <paramref name="ids"/>, which is enough to open a gallery.</summary>
     ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model,
         CancellationToken cancellationToken = default);
 
@@ -55,26 +54,27 @@ public interface IGalleryStore
     ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model,
         CancellationToken cancellationToken = default);
 
-    /// <summary>The same, but reuses memory: pages left to the garbage collector would take twice the budget.</summary>
-    /// <param name="discarded">A pyramid from this store that is no longer used, and may be filled again; or null.</param>
+    /// <summary>The same, but reuses memory: dropped pages that the garbage collector has not freed would take the budget a second
+    /// time.</summary>
+    /// <param name="discarded">A pyramid from this store that is no longer used and may be overwritten; or null.</param>
     ValueTask<FeaturePyramid> ReadPyramidAsync(string category, ImageId id, FeatureModel model, FeaturePyramid? discarded,
         CancellationToken cancellationToken)
         => ReadPyramidAsync(category, id, model, cancellationToken);
 
-    /// <summary>The picture stored with an image (PNG), or null.</summary>
+    /// <summary>The thumbnail of an image (PNG), or null.</summary>
     ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
 
-    /// <summary>Checks the redundant copies of features that make opening faster; results never depend on them.</summary>
+    /// <summary>Checks the redundant copies of features that make opening faster; they have no effect on results.</summary>
     /// <exception cref="SpadeException">DataLoss: damaged.</exception>
     ValueTask CheckCopiesAsync(string category, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
 
     /// <summary>Deletes versions, then every image that no remaining version names. Pinned versions stay. The caller holds
     /// the lock.</summary>
-    /// <exception cref="SpadeException">DataLoss: a remaining version cannot be read, so its images are unknown; nothing is
+    /// <exception cref="SpadeException">DataLoss: a remaining version cannot be read, so the images it needs are unknown; nothing is
     /// deleted.</exception>
     ValueTask<CompactionReport> CompactAsync(string category, IReadOnlyList<int> drop, CancellationToken cancellationToken = default);
 
-    /// <summary>The largest number of bytes one image of this model takes, to predict the size of a gallery.</summary>
+    /// <summary>The largest number of bytes one image of this model takes, for predicting the size of a gallery.</summary>
     long BytesPerImage(FeatureModel model);
 
     /// <summary>Bytes that can still be written, or null if unknown.</summary>

@@ -1,10 +1,10 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>Tells which version of a category is current, and when another one is.</summary>
+/// <summary>Watches the number of a category's current version.</summary>
 public interface IVersionWatch
 {
-    /// <returns>The current version's number as soon as it is another one than <paramref name="seen"/>; now and then
-    /// <paramref name="seen"/> again, which only says that the watch goes on.</returns>
+    /// <returns>The current version's number as soon as it differs from <paramref name="seen"/>; after some time also
+    /// <paramref name="seen"/> itself, after which the caller asks again.</returns>
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
     ValueTask<int> WaitAsync(string category, int? seen, CancellationToken cancellationToken = default);
 }

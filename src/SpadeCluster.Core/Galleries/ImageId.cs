@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// An image's identity: the first 8 bytes of the SHA-256 of its file. It depends on the content alone, so the order of adding
-/// does not matter, and it decides every tie between equal distances.
+/// An image's identity: the first 8 bytes of the SHA-256 of its file. It depends on the content alone, so the order of adding has no
+/// effect. Ties between equal distances go to the lowest id.
 /// </summary>
 public readonly record struct ImageId(ulong Value) : IComparable<ImageId>
 {

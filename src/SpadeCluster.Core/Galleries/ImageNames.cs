@@ -1,6 +1,6 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>Finds the image of a gallery that a person names.</summary>
+/// <summary>Finds the image of a gallery by a name that a person gives.</summary>
 internal static class ImageNames
 {
     private const int ShortestPrefix = 4, Listed = 3;
@@ -23,7 +23,7 @@ internal static class ImageNames
             + $"name the one meant by its id");
     }
 
-    /// <summary>The unambiguous name for the history, where a short one may later fit other images.</summary>
+    /// <summary>The full name for the history, because a short name may fit other images later.</summary>
     public static string InFull(GalleryImage image, string name) =>
         ImageId.TryParse(name, out var id) && id == image.Id ? name : image.Source;
 

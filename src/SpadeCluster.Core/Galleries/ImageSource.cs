@@ -1,12 +1,12 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>An image file from anywhere: its name, for people, and how to read it.</summary>
+/// <summary>An image file: its name, for people, and a function that reads it.</summary>
 public sealed record ImageSource(string Name, Func<CancellationToken, ValueTask<byte[]>> ReadAsync)
 {
     public ImageSource(string name, byte[] file) : this(name, _ => ValueTask.FromResult(file)) { }
 }
 
-/// <summary>What became of one image of a batch: <see cref="Id"/> is set unless it failed.</summary>
+/// <summary>The outcome for one image of a batch; <see cref="Id"/> is set unless it failed.</summary>
 public sealed record AddOutcome(string Source, ImageId? Id, AddStatus Status, string? Problem = null);
 
 public enum AddStatus

@@ -3,21 +3,21 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// One gallery version ready to score: its shards in this process behind a coordinator. While it is open the version is
-/// pinned: whatever is published or compacted meanwhile, this one answers from its own images. Safe for concurrent calls.
+/// One gallery version ready to score: its shards in this process behind a coordinator. While it is open the version is pinned, so that its
+/// images are not compacted away. Safe for concurrent calls.
 /// </summary>
 public sealed class OpenGallery : IDisposable
 {
     private IDisposable[]? _held;
 
-    /// <param name="held">The pin, and what else is disposed with it.</param>
+    /// <param name="held">The pin and other objects to dispose with the gallery.</param>
     public OpenGallery(GalleryManifest manifest, ScoringCoordinator coordinator, params IDisposable[] held) =>
         (Manifest, Coordinator, _held) = (manifest, coordinator, held);
 
     public GalleryManifest Manifest { get; }
     public ScoringCoordinator Coordinator { get; }
 
-    /// <param name="memory">Bytes that all shards together may take.</param>
+    /// <param name="memory">Upper limit of the memory of all shards together, in bytes.</param>
     /// <exception cref="SpadeException">NotFound: the version was compacted away since its manifest was read.</exception>
     public static async ValueTask<OpenGallery> LoadAsync(IGalleryStore store, GalleryManifest manifest, int shards = 1, int threads = 0,
         long memory = GalleryShard.DefaultMemory, CancellationToken cancellationToken = default)
@@ -45,7 +45,7 @@ public sealed class OpenGallery : IDisposable
         }
     }
 
-    /// <summary>Lets go of the version.</summary>
+    /// <summary>Closes the shards and unpins the version.</summary>
     public void Dispose()
     {
         foreach (var held in Interlocked.Exchange(ref _held, null) ?? []) held.Dispose();

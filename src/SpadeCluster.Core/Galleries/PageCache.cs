@@ -1,12 +1,12 @@
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Keeps the level data of as many images as memory allows: at most <paramref name="capacity"/> pages exist at any moment,
-/// including those in use and those being read; the least recently used page makes room. Safe for concurrent calls.
+/// Keeps the level data of images in memory: at most <paramref name="capacity"/> pages exist at any time, including those in use and those
+/// being read; the least recently used page is dropped for a new one. Safe for concurrent calls.
 /// </summary>
 /// <param name="capacity">Pages that may exist, at least 1.</param>
 /// <param name="load">Reads an image's page. Its second argument is a page just dropped, whose memory can be used again
-/// because nothing else holds it, or null.</param>
+/// because nothing else uses it, or null.</param>
 internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, ValueTask<TPage>> load) where TPage : class
 {
     private readonly Lock _lock = new();
@@ -15,7 +15,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
     /// <summary>Entries not in use, least recently used first.</summary>
     private readonly LinkedList<Entry> _idle = new();
 
-    /// <summary>Rentals that wait for room, in order of arrival.</summary>
+    /// <summary>Rentals that wait for pages, in order of arrival.</summary>
     private readonly Queue<(IReadOnlyList<ImageId> Ids, TaskCompletionSource<Entry[]> Admitted)> _waiting = new();
 
     public int Capacity { get; } = capacity;
@@ -26,8 +26,8 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
     }
 
     /// <summary>
-    /// Rents the pages of some images until the rental is disposed. Waits while other rentals leave no room. A rental gets all
-    /// its pages at once or none, so two rentals never wait for each other, unless one caller holds one while it asks for another.
+    /// Rents the pages of some images until the rental is disposed. Waits while other rentals use too many pages. A rental gets all
+    /// its pages at once or none, so two rentals never wait for each other, unless a caller rents while it holds a rental.
     /// </summary>
     /// <param name="ids">Distinct, at most <see cref="Capacity"/>.</param>
     public async ValueTask<Rental> RentAsync(IReadOnlyList<ImageId> ids, CancellationToken cancellationToken = default)
@@ -75,7 +75,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
         }
     }
 
-    /// <summary>Admits waiting rentals in order until one finds no room. Called under the lock.</summary>
+    /// <summary>Admits waiting rentals in order while there are enough pages. Called under the lock.</summary>
     private void Admit()
     {
         while (_waiting.TryPeek(out var next))
@@ -92,7 +92,7 @@ internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, Value
 
     private Entry[] Take(IReadOnlyList<ImageId> ids)
     {
-        // Cached pages are taken first, so that making room for a new page cannot drop one of them.
+        // Cached pages are taken first, so that a new page cannot replace one of them.
         foreach (var id in ids)
             if (_entries.TryGetValue(id, out var entry) && entry.Users++ == 0)
                 _idle.Remove(entry);

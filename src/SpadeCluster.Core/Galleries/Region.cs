@@ -6,7 +6,7 @@ namespace SpadeCluster.Galleries;
 
 /// <summary>
 /// The part of every photograph that is inspected: nothing outside is searched, scored or drawn. The network still sees the whole
-/// photograph, so features at the region's edge, and the gate's pooled feature, take in some of what lies around it.
+/// photograph, so features at the region's edge, and the gate's pooled feature, also depend on its surroundings.
 /// </summary>
 /// <param name="Source">Name of the mask, for people.</param>
 /// <param name="Digest">Hex SHA-256 of <paramref name="Mask"/>.</param>
@@ -14,7 +14,7 @@ namespace SpadeCluster.Galleries;
 /// <param name="CellMask">[y * Width + x] of the finest level: 1 inside.</param>
 public sealed record Region(string Source, string Digest, byte[] Mask, byte[] CellMask)
 {
-    /// <summary>A mask travels with every manifest.</summary>
+    /// <summary>Limited because every manifest contains the mask.</summary>
     public const int MaxMaskBytes = 200_000;
 
     /// <summary>[y * Width + x] of the finest level: which cells are inspected.</summary>
@@ -25,7 +25,7 @@ public sealed record Region(string Source, string Digest, byte[] Mask, byte[] Ce
     [JsonIgnore]
     public double Share => CellMask.Average(c => (double)c);
 
-    /// <summary>The cells at least half of which is white in a mask that is prepared as the photographs are.</summary>
+    /// <summary>The region of a mask, which is resized like the photographs: cells of which at least half is white.</summary>
     /// <exception cref="SpadeException">InvalidArgument: no image, too large a file, or no cell inside.</exception>
     public static Region From(byte[] mask, string source, FeatureModel model, IImagePreparer preparer)
     {

@@ -1,12 +1,12 @@
 namespace SpadeCluster.Galleries;
 
 /// <summary>
-/// Which versions compaction keeps: the newest <paramref name="Versions"/>, and all that were current within the last
-/// <paramref name="Age"/>. Always kept are the current version, the newest version with thresholds (which decides until the
-/// current one is calibrated), and every version that a reader has pinned.
+/// The versions that compaction keeps: the newest <paramref name="Versions"/>, and all that were current within the last
+/// <paramref name="Age"/>. The current version, the newest version with thresholds (used for scoring until the current one is calibrated)
+/// and pinned versions are always kept.
 /// </summary>
 /// <param name="Versions">At least 1.</param>
-/// <param name="Age">Null: no version is kept for its age.</param>
+/// <param name="Age">Null: versions are not kept by age.</param>
 public sealed record Retention(int Versions = 20, TimeSpan? Age = null)
 {
     /// <summary>The versions to drop.</summary>
@@ -19,17 +19,17 @@ public sealed record Retention(int Versions = 20, TimeSpan? Age = null)
             throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep {Versions} versions: keep at least 1, the current one");
         if (Age < TimeSpan.Zero)
             throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep versions of the last {Age}: give an age of zero or more");
-        int deciding = history.LastOrDefault(v => v.Calibrated)?.Version ?? 0;
+        int scoring = history.LastOrDefault(v => v.Calibrated)?.Version ?? 0;
         // A version was current until the next one was made, so the age of that one counts.
         return [.. history.Zip(history.Skip(1)).SkipLast(Versions - 1)
             .Where(v => Age is not { } age || v.First.Problem is not null || v.Second.CreatedAt < now - age).Select(v => v.First.Version)
-            .Where(v => v != deciding)];
+            .Where(v => v != scoring)];
     }
 }
 
-/// <summary>What compaction did.</summary>
+/// <summary>The outcome of a compaction.</summary>
 /// <param name="Dropped">Versions deleted.</param>
-/// <param name="InUse">Versions kept because a reader has pinned them; the next compaction deletes them.</param>
+/// <param name="InUse">Versions kept because a reader has pinned them; a later compaction deletes them.</param>
 /// <param name="Images">Images deleted because no remaining version needs them.</param>
 /// <param name="Bytes">Bytes those images took.</param>
 public sealed record CompactionReport(IReadOnlyList<int> Dropped, IReadOnlyList<int> InUse, int Images, long Bytes);

@@ -77,7 +77,7 @@ internal sealed unsafe class CandidateList
     public void Set(int n, int slot, float sum, int ancestor) =>
         (Slots[n], Sums[n], Ancestors[n], Exact[n]) = (slot, sum, ancestor, float.NaN);
 
-    /// <summary>Enters the children of everything listed in <paramref name="parent"/>; returns how many entries that makes.</summary>
+    /// <summary>Adds the children of all cells listed in <paramref name="parent"/>; returns the number of entries.</summary>
     /// <param name="fan">Quads under one slot of the parent.</param>
     public int SetEntries(CandidateList parent, int fan)
     {
@@ -88,7 +88,7 @@ internal sealed unsafe class CandidateList
         return entries;
     }
 
-    /// <summary>Moves the entries with live lanes to the front (their bounds stay where they are); returns how many.</summary>
+    /// <summary>Moves the entries with live lanes to the front, without their bounds; returns how many there are.</summary>
     public int CompactLive(int entries)
     {
         int n = 0;

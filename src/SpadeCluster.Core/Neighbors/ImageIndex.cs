@@ -28,7 +28,7 @@ public sealed unsafe class ImageIndex : IDisposable
 
     /// <param name="length">Values of a pooled feature.</param>
     /// <param name="weights">Channel weights, positive and finite; null: all 1.</param>
-    /// <param name="rows">How many rows to expect: a block of memory is not larger than they need.</param>
+    /// <param name="rows">Number of rows to expect: a block of memory is not larger than they need.</param>
     /// <exception cref="SpadeException">InvalidArgument: weights of another length, or not positive and finite.</exception>
     public ImageIndex(int length, float[]? weights = null, int rows = int.MaxValue)
     {

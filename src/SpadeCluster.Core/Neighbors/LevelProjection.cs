@@ -4,10 +4,10 @@ namespace SpadeCluster.Neighbors;
 
 /// <summary>
 /// The leading principal directions of a level, for bounding all pairs of one level alone: rows are projected when their
-/// tile comes up and then bounded as rows are (<see cref="CentredRows"/>), in a quarter of the coordinates. With V the
+/// tile is loaded and then bounded as rows are (<see cref="CentredRows"/>), in a quarter of the coordinates. With V the
 /// directions rounded to int16, a' = V'(a + e_a) and |e_a| at most eta |a|: |a' - b'| is at most |V| (|a - b| + eta (|a| + |b|)),
 /// so |a - b|^2 >= keep |a' - b'|^2 - penalty (|a|^2 + |b|^2) with keep = 1 / ((1 + delta) |V|^2), penalty = 2 eta^2 / delta.
-/// V'(a + e_a) is a product of integers, hence exact; |V| is bounded by what V'V differs from 1.
+/// V'(a + e_a) is a product of integers, and therefore exact; |V| is bounded by the difference of V'V from 1.
 /// </summary>
 internal sealed unsafe class LevelProjection
 {
@@ -37,7 +37,7 @@ internal sealed unsafe class LevelProjection
     /// <summary>Coordinates of a projection: whole groups of the root kernel.</summary>
     public int Length { get; }
 
-    /// <summary>What multiplies the product of two factors and the integer product.</summary>
+    /// <summary>Factor of the product of two factors and the integer product.</summary>
     public float Scale => 2 * _keep;
 
     /// <summary>Projects int16 rows; <paramref name="factors"/> are their scales.</summary>

@@ -63,10 +63,10 @@ internal sealed unsafe class LevelSketch
 
     public static int CodeLength(int directions) => (directions + 2) / 2 * 2;
 
-    /// <summary>False when the normals had no variance (or too much for float32) to scale by: then it bounds nothing.</summary>
+    /// <summary>False when the normals had no variance, or too much for float32: the sketch then bounds nothing.</summary>
     public bool Usable { get; }
 
-    /// <summary>What multiplies the integer dot product.</summary>
+    /// <summary>Factor of the integer dot product.</summary>
     public float Scale => 2 * _keep * _queryUnit;
 
     /// <summary>A stored gallery term in distance units.</summary>

@@ -7,8 +7,8 @@ namespace SpadeCluster.Neighbors;
 /// Exact nearest-neighbour search over the pixels of gallery images, the distances of SPADE's equation (3); README.md in this
 /// folder explains how. An index learns means and principal directions from a sample of normals, packs gallery images, and
 /// searches any subset of them.
-/// What it learned only steers how much work a search needs: results are the bits of <see cref="PixelDistance"/>, whatever
-/// the sample, the threads or the split of the gallery. Safe for concurrent use.
+/// What it learned changes only how much work a search needs: results are the bits of <see cref="PixelDistance"/> for any sample, number of
+/// threads and split of the gallery. Safe for concurrent use.
 /// </summary>
 public sealed unsafe class PixelIndex
 {

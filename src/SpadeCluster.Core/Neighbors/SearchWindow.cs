@@ -3,7 +3,7 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// Lets a query cell meet only gallery cells that are no farther from its own position than a radius, in each direction. A pair of
+/// Compares a query cell only with gallery cells that are at most a radius away from its own position, in each direction. A pair of
 /// coarser cells may meet where a pair of their cells on the grid of the result may, so that nothing is lost on the way down.
 /// </summary>
 internal sealed class SearchWindow
@@ -61,7 +61,8 @@ internal sealed class SearchWindow
         return (penalties, met);
     }
 
-    /// <summary>Whether a pair of a gallery tile and a block of query slots of the root may meet, or might.</summary>
+    /// <summary>Whether any pair of a gallery tile and a block of query slots of the root may meet; may also be true where none
+    /// does.</summary>
     public bool MayMeet(int tile, int block)
     {
         var (_, _, rows, columns) = _depths[0];
@@ -69,7 +70,7 @@ internal sealed class SearchWindow
         return a.Top <= b.Bottom + rows && b.Top <= a.Bottom + rows && a.Left <= b.Right + columns && b.Left <= a.Right + columns;
     }
 
-    /// <summary>The boxes around each so many slots of the root; empty slots are outside all of them.</summary>
+    /// <summary>The box around each group of <paramref name="slots"/> slots of the root; empty slots are outside all boxes.</summary>
     private Box[] Boxes(int slots)
     {
         var (y, x, _, _) = _depths[0];

@@ -3,8 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// Levels of which one does not divide the next (say 12x12, 6x6, 4x4): no hierarchy to descend. Per image, all pairs of the
-/// coarser levels are evaluated by the definition, and a finest pair only when their sum is still below its limit.
+/// The search where one level does not divide the next (for example 12x12, 6x6, 4x4), so that there is no hierarchy. Per image, all pairs
+/// of the coarser levels are evaluated by the definition, and a finest pair only when their sum is still below its limit.
 /// </summary>
 internal static unsafe class UnnestedSearch
 {

@@ -3,16 +3,15 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Scoring;
 
-/// <summary>Per pixel of the photograph as the model sees it, how far it is from anything seen on normals (smoothed squared
-/// distance).</summary>
+/// <summary>For every input pixel, the smoothed squared distance to the nearest features of the normals.</summary>
 public sealed class AnomalyMap
 {
-    /// <summary>The share of highest pixels whose mean is the image's score: of the model's input, however many tiles there are, so
-    /// that a small defect on a large part counts as much as one on a small part.</summary>
+    /// <summary>The image's score is the mean of this share of highest pixels. It is a share of one model input for any number of tiles, so
+    /// that a small defect has the same effect on a large part as on a small one.</summary>
     public const double ScoreShare = 0.01;
 
-    /// <param name="pixels">Pixels of one tile, as far as the photograph and the region of interest cover it; null: as many
-    /// as there are values.</param>
+    /// <param name="pixels">Number of pixels of one tile that the photograph and the region of interest cover; null: the number of
+    /// values.</param>
     internal AnomalyMap(int width, int height, float[] values, int? pixels = null)
     {
         (Width, Height, Values, Pixels) = (width, height, values, pixels ?? values.Length);
@@ -28,7 +27,7 @@ public sealed class AnomalyMap
 
     public double Max { get; }
 
-    /// <summary>Pixels of which the score takes a share.</summary>
+    /// <summary>Number of pixels that <see cref="ScoreShare"/> refers to.</summary>
     internal int Pixels { get; }
 
     /// <summary>Mean of the highest 1 % of pixels.</summary>
@@ -44,8 +43,8 @@ public sealed class AnomalyMap
         return From([Sum(matches)], matches[0].Height, matches[0].Width, tiles, tiles.Frame(0, 0), smoothing);
     }
 
-    /// <summary>One map of all tiles: blended, enlarged to the input, cut to what the photograph covers, and smoothed. The whole
-    /// photograph's map is made as that of a photograph without tiles is, enlarged, and averaged with it: each at its own scale.</summary>
+    /// <summary>One map of all tiles: blended, enlarged to the input, cut to the part that the photograph covers, and smoothed. The
+    /// whole photograph's map is enlarged and smoothed at its own scale, then averaged with it.</summary>
     /// <param name="cells">[tile][gridHeight * gridWidth], one value per cell; NaN outside the region of interest, where the
     /// map is 0.</param>
     internal static AnomalyMap From(IReadOnlyList<float[]> cells, int gridHeight, int gridWidth, TileGrid tiles, TileFrame frame,
@@ -101,7 +100,7 @@ public sealed class AnomalyMap
     }
 
     /// <summary>Mean of the highest pixels.</summary>
-    /// <param name="share">Of the pixels of the model's input, above 0.</param>
+    /// <param name="share">Share of <see cref="Pixels"/>, above 0.</param>
     public double MeanOfHighest(double share)
     {
         int count = Math.Min((int)Math.Ceiling(Pixels * share), Values.Length);

@@ -4,8 +4,8 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// Thresholds learnt from normals only. Each normal was scored against the others (leave one out); tau and theta are estimated from
-/// those scores by <see cref="ScoringOptions.Threshold"/>. What the conformal quantile promises is told beside them.
+/// Thresholds learned from normals only. Each normal was scored against the others (leave one out); tau and theta are estimated from those
+/// scores by <see cref="ScoringOptions.Threshold"/>. The conformal quantile's promise is kept with them.
 /// </summary>
 public sealed record Calibration
 {
@@ -14,17 +14,17 @@ public sealed record Calibration
     /// <summary>Gate threshold, in squared pooled distance.</summary>
     public required double Tau { get; init; }
 
-    /// <summary>Score above which an image is a defect. In squared pixel distance, or as multiples of what is usual.</summary>
+    /// <summary>Score above which an image is a defect: a squared pixel distance, or a multiple of the usual distance.</summary>
     public required double Theta { get; init; }
 
-    /// <summary>Score above which an image is reviewed; null: none is.</summary>
+    /// <summary>Score above which an image is to be reviewed; null: there is no review.</summary>
     public double? Review { get; init; }
 
-    /// <summary>Factor that brings a map set against what is usual to the scale of the scores, so that theta serves both.</summary>
+    /// <summary>Factor that brings a map of relative distances to the scale of the scores, so that theta holds for both.</summary>
     public double MapScale { get; init; } = 1;
 
-    /// <summary>The false-reject rate that <see cref="PromisedTheta"/> keeps: Options.Alpha, or 1/(n+1) where n normals are
-    /// too few for it.</summary>
+    /// <summary>The false-reject rate that <see cref="PromisedTheta"/> promises: Options.Alpha, or 1/(n+1) where n normals are too few for
+    /// it.</summary>
     public required double Rate { get; init; }
 
     /// <summary>Gate distance of each normal against the others, ascending.</summary>
@@ -36,7 +36,7 @@ public sealed record Calibration
     /// <summary>Normals far outside the others, highest first. Unless accepted, they are left out of the estimated thresholds.</summary>
     public IReadOnlyList<Suspect> Suspects { get; init; } = [];
 
-    /// <summary>What distances are set against; null: nothing.</summary>
+    /// <summary>The usual distances of the normals; null: distances are not divided by any.</summary>
     public UsualDistances? Usual { get; init; }
 
     /// <summary>The few normals with the highest scores, highest first.</summary>
@@ -58,13 +58,13 @@ public sealed record Calibration
         return RateInterval.Of(counted.Count(s => s > threshold), counted.Count);
     }
 
-    /// <summary>The same scores with thresholds anew, after images were accepted.</summary>
-    /// <param name="accepted">Images that an engineer said are good.</param>
+    /// <summary>The same scores with new thresholds, after images were accepted.</summary>
+    /// <param name="accepted">Images that an engineer accepted as good.</param>
     public Calibration Accept(IReadOnlySet<ImageId> accepted)
         => (this with { Suspects = [.. Suspects.Select(s => s with { Accepted = s.Accepted || accepted.Contains(s.Image) })] })
         .Thresholds();
 
-    /// <summary>Theta and the review threshold by the options, from the scores that count.</summary>
+    /// <summary>Computes theta and the review threshold by the options, from the scores that count.</summary>
     internal Calibration Thresholds()
     {
         // The conformal promise holds for all normals or for none.
@@ -75,7 +75,7 @@ public sealed record Calibration
         return this with { Theta = theta, Review = review };
     }
 
-    /// <summary>Scales so that the threshold is 0.5 and the normals' median 0; clipped to 0..1.</summary>
+    /// <summary>Scales a score so that the threshold is 0.5 and the normals' median 0; clipped to 0..1.</summary>
     public double Normalise(double score) => Normalise(score, Theta, Scores);
 
     /// <summary>The gate distance on the same scale, by its own threshold and normals.</summary>

@@ -6,8 +6,8 @@ namespace SpadeCluster.Scoring;
 /// <summary>Learns thresholds from a gallery's own normals, leaving each out in turn.</summary>
 public static class Calibrator
 {
-    /// <summary>Normals of highest score that are told by name.</summary>
-    private const int Told = 3;
+    /// <summary>Number of normals with the highest scores that are listed by name.</summary>
+    private const int Listed = 3;
 
     /// <exception cref="SpadeException">FailedPrecondition: fewer than 2 images.</exception>
     public static async ValueTask<Calibration> RunAsync(IGalleryStore store, OpenGallery gallery, ScoringOptions options,
@@ -21,7 +21,7 @@ public static class Calibrator
         options.Check(n, manifest.Model.Levels.Count);
         if (options.TileReach is null && GalleryTiles.Of(manifest).Grid.Count > 1)
             options = options with { TileReach = await TileAlignment.ReachAsync(store, gallery, cancellationToken) };
-        // Scores of all normals are needed, whatever the gate would have let through.
+        // Thresholds need the scores of all normals, also of those that the gate would not localise.
         var always = options with { GatePolicy = GatePolicy.Always };
         bool normalised = options.Normalised && options.Fusion == Fusion.Concatenated;
         var (gate, scores, maps) = (new double[n], new double[n], new double[n]);
@@ -33,7 +33,7 @@ public static class Calibrator
             var query = await QueryAsync(store, manifest, tiles, id, cancellationToken);
             var result = await gallery.Coordinator.ScoreAsync(query, always, null, exclude: id, cancellationToken);
             (gate[i], scores[i]) = (result.GateDistance, result.Map!.Score);
-            // A map's worth of matches for each normal: what is usual is known only when all were searched.
+            // The matches are kept: the usual distances are known only after all normals were searched.
             if (normalised) found[i] = result.Tiles;
             progress?.Report(i + 1);
         }
@@ -55,7 +55,7 @@ public static class Calibrator
     }
 
     /// <summary>Thresholds from each normal's score against the others, in the order of the manifest.</summary>
-    /// <param name="maps">Scores of the maps, where they are on another scale than the images' scores; null: they are on the same.</param>
+    /// <param name="maps">Scores of the maps, if they are on another scale than the images' scores; else null.</param>
     internal static Calibration Estimate(GalleryManifest manifest, ScoringOptions options, double[] gate, double[] scores, double[]? maps,
         UsualDistances? usual)
     {
@@ -73,7 +73,7 @@ public static class Calibrator
             Options = options,
             Tau = ThresholdEstimate.Of(options.Threshold, gate, options.Alpha),
             Theta = 0,
-            // The same share of normals exceeds theta by their map as by their score.
+            // Chosen so that the same share of normals exceeds theta by their map as by their score.
             MapScale = maps is not null ? ThresholdEstimate.Of(options.Threshold, ascending,
                 options.Alpha) / Math.Max(ThresholdEstimate.Of(options.Threshold, maps, options.Alpha), 1e-12) : 1,
             Rate = ConformalQuantile.Of(ascending, options.Alpha).Rate,
@@ -81,7 +81,7 @@ public static class Calibrator
             Scores = ascending,
             Suspects = suspects,
             Usual = usual,
-            Highest = [.. highest.Take(Told)],
+            Highest = [.. highest.Take(Listed)],
         }.Thresholds();
     }
 

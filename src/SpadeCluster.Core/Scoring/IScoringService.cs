@@ -6,12 +6,12 @@ namespace SpadeCluster.Scoring;
 /// <summary>One scored photograph, and the gallery version that scored it.</summary>
 public sealed record ScoredImage(string Source, ImageId Id, PreparedImage Prepared, GalleryManifest Gallery, ScoreResult Result);
 
-/// <summary>Photographs in, verdicts out, in this process or behind a cluster's gateway. Safe for concurrent calls.</summary>
+/// <summary>Scores photographs, in this process or in a cluster. Safe for concurrent calls.</summary>
 public interface IScoringService
 {
-    /// <summary>Scores a photograph with the category's newest version that has thresholds (<see cref="ScoringVersions"/>) and the
-    /// settings these were learnt with; with the current one, and no verdict, where none has any.</summary>
+    /// <summary>Scores a photograph with the category's newest version that has thresholds (<see cref="ScoringVersions"/>) and the settings
+    /// of those thresholds. If no version has thresholds, scores with the current version and gives no verdict.</summary>
     /// <exception cref="SpadeException">NotFound: no such category. InvalidArgument: not a usable image.
-    /// FailedPrecondition: empty gallery, or its model is not at hand.</exception>
+    /// FailedPrecondition: empty gallery, or its model is not available.</exception>
     ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default);
 }

@@ -8,14 +8,14 @@ public sealed record PhotoPoint(double X, double Y);
 
 /// <summary>The normal pixel that matched a region's peak.</summary>
 /// <param name="Source">The normal's file name.</param>
-/// <param name="Input">Where in the normal, in pixels of it as the model saw it.</param>
+/// <param name="Input">The position in the normal, in input pixels.</param>
 public sealed record RegionEvidence(string ImageId, string Source, PhotoPoint Input, double Distance);
 
 public sealed record ScoredRegion(PhotoBox Box, int InputArea, double Peak, PhotoPoint PeakAt, RegionEvidence? Evidence);
 
 public sealed record NeighbourScore(string ImageId, string Source, double Distance);
 
-/// <summary>One scored image, in anomalib's words where it has them. Distances are squared and raw.</summary>
+/// <summary>One scored image, with anomalib's names for fields that anomalib has. Distances are squared and not scaled.</summary>
 public sealed record ImageScore
 {
     public required string File { get; init; }
@@ -32,13 +32,13 @@ public sealed record ImageScore
     /// <summary>"good", "review" or "defect"; null without calibration.</summary>
     public string? Verdict { get; init; }
 
-    /// <summary>The score that decides, unscaled (<see cref="ScoreResult.Score"/>); null where the gate kept the image from
-    /// the pixel search.</summary>
+    /// <summary>The score that is compared with the thresholds (<see cref="ScoreResult.Score"/>); null if the gate did not localise the
+    /// image.</summary>
     public double? RawScore { get; init; }
     public double? MapMax { get; init; }
     public double? Theta { get; init; }
 
-    /// <summary>Raw scores above this are reviewed; null: none is.</summary>
+    /// <summary>Raw scores above this are to be reviewed; null: there is no review.</summary>
     public double? Review { get; init; }
     public required double GateDistance { get; init; }
     public double? Tau { get; init; }
@@ -52,7 +52,7 @@ public sealed record ImageScore
     public string? PredMask { get; init; }
     public required StageTimes Milliseconds { get; init; }
 
-    /// <summary>What to tell of a scored image; the neighbours listed are those of the gate.</summary>
+    /// <summary>The report of a scored image; its neighbours are those of the gate.</summary>
     public static ImageScore Of(ScoredImage scored)
     {
         int neighbours = (scored.Gallery.Calibration?.Options ?? new ScoringOptions()).GateNeighbours;

@@ -1,8 +1,8 @@
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// Enlarging and smoothing of maps that are NaN outside a region of interest. Values outside weigh nothing (normalised convolution,
-/// Knutsson and Westin 1993), so that a region's edge is as sensitive as its middle. Without NaN, the plain operations.
+/// Enlarging and smoothing of maps that are NaN outside a region of interest. Values outside have no weight (normalised convolution,
+/// Knutsson and Westin 1993), so that a region's edge is as sensitive as its middle. Without NaN these are the plain operations.
 /// </summary>
 internal static class RegionOfInterest
 {
@@ -27,7 +27,7 @@ internal static class RegionOfInterest
         return values;
     }
 
-    /// <summary>Smooths [height][width] in place; what is NaN stays so.</summary>
+    /// <summary>Smooths [height][width] in place; NaN stays NaN.</summary>
     public static void Smooth(float[] values, int height, int width, GaussianFilter smoothing)
     {
         if (Weights(values) is not { } weights)
@@ -42,7 +42,7 @@ internal static class RegionOfInterest
             if (weights[i] > 0) values[i] = smoothed[i] / smoothedWeights[i];
     }
 
-    /// <summary>Makes what is outside 0; returns how many values are inside.</summary>
+    /// <summary>Sets values outside to 0; returns the number of values inside.</summary>
     public static int Close(float[] values)
     {
         int inside = 0;

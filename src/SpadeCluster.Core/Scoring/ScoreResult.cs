@@ -17,12 +17,12 @@ public sealed record StageTimes
 
 /// <summary>Where a pixel found its nearest normal pixel.</summary>
 /// <param name="Image">The normal image.</param>
-/// <param name="X">Column of the matched cell's centre, in pixels of the normal as the model saw it.</param>
+/// <param name="X">Column of the matched cell's centre, in input pixels of the normal.</param>
 /// <param name="Y">The same, down.</param>
 /// <param name="Distance">Squared distance.</param>
 public sealed record PixelEvidence(ImageId Image, double X, double Y, float Distance);
 
-/// <summary>Everything known of one scored image.</summary>
+/// <summary>The result of scoring one image.</summary>
 public sealed record ScoreResult
 {
     /// <summary>Mean squared pooled distance to the nearest normals (eq. 2's d); of an image in tiles, that of its farthest tile.</summary>
@@ -34,11 +34,11 @@ public sealed record ScoreResult
     /// <summary>The normals used, nearest first; of an image in tiles, those of its farthest tile.</summary>
     public required IReadOnlyList<Neighbour> Neighbours { get; init; }
 
-    /// <summary>Null where the gate kept the image from the pixel search.</summary>
+    /// <summary>Null if the gate did not localise the image.</summary>
     public AnomalyMap? Map { get; init; }
 
-    /// <summary>What decides: the mean of the map's highest 1 %, or of the highest 2 % of the map set against what is usual;
-    /// null without a map.</summary>
+    /// <summary>The score that is compared with the thresholds: the mean of the map's highest 1 %, or of the highest 2 % of the map of
+    /// relative distances; null without a map.</summary>
     public double? Score { get; init; }
 
     /// <summary>Connected regions above theta, highest peak first; none for a normal image.</summary>
@@ -46,7 +46,7 @@ public sealed record ScoreResult
 
     public required StageTimes Times { get; init; }
 
-    /// <summary>What each tile matched; empty without a map.</summary>
+    /// <summary>The matches of each tile; empty without a map.</summary>
     internal IReadOnlyList<TileMatches> Tiles { get; init; } = [];
 
     internal GalleryTiles? Gallery { get; init; }
@@ -57,7 +57,7 @@ public sealed record ScoreResult
     public bool? Flagged => Calibration is null ? null : GateDistance > Calibration.Tau;
 
     /// <summary>
-    /// Whether the score exceeds theta. Without a map, because of the gate, it does not. Null without calibration.
+    /// Whether the score exceeds theta; false without a map, null without calibration.
     /// </summary>
     public bool? Anomalous => Calibration is null ? null : Score > Calibration.Theta;
 
@@ -69,7 +69,8 @@ public sealed record ScoreResult
     public double? NormalisedScore => Calibration is null ? null
         : Score is not { } score ? Math.Min(0.5, Calibration.NormaliseGate(GateDistance)) : Calibration.Normalise(score);
 
-    /// <summary>Map values above this are regions: theta, but a defect's highest pixels in any case.</summary>
+    /// <summary>Map values above this form regions: theta, or the map's score where that is lower, so that each defect has a
+    /// region.</summary>
     public double RegionThreshold => Anomalous == true ? Math.Min(Calibration!.Theta, Map!.Score) : double.PositiveInfinity;
 
     /// <summary>The normal pixel that matched input pixel (<paramref name="x"/>, <paramref name="y"/>) best; null without a map.</summary>

@@ -6,7 +6,7 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// One image through a gallery version: gate, fan-out, routing, merge, map, verdict. The shards' answers are merged by
+/// Scores an image against a gallery version: gate, fan-out to shards, merge, map, verdict. The shards' answers are merged by
 /// (distance, row id, y, x), so the result is the same bits for any number of shards. An image in tiles is searched tile by tile;
 /// its map, score and verdict are those of the whole photograph.
 /// </summary>
@@ -22,7 +22,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     private readonly GalleryTiles _tiles = tiles ?? GalleryTiles.Whole(model);
 
     /// <param name="query">The image.</param>
-    /// <param name="options">Settings; those of <paramref name="calibration"/> if the verdict is to mean anything.</param>
+    /// <param name="options">Settings; a verdict is meaningful only with the settings of <paramref name="calibration"/>.</param>
     /// <param name="calibration">Thresholds, or null for scores without a verdict.</param>
     /// <param name="exclude">A gallery image to leave out.</param>
     /// <exception cref="SpadeException">FailedPrecondition: empty gallery, or a policy that needs a calibration.
@@ -116,7 +116,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         }
     }
 
-    /// <summary>Which tile of a photograph the nearest row is, one photograph left out.</summary>
+    /// <summary>The tile number of the nearest row, with one photograph left out.</summary>
     internal async ValueTask<int> NearestTileAsync(ReadOnlyMemory<float> pooled, ImageId exclude, CancellationToken cancellationToken)
     {
         var tiles = _tiles.Grid.Near(0, ScoringOptions.Anywhere);
@@ -124,7 +124,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         return _tiles[answers.SelectMany(a => a).OrderBy(n => n.Distance).ThenBy(n => n.Id).First().Id].Tile;
     }
 
-    /// <summary>Score and map of an image set against what is usual.</summary>
+    /// <summary>Score and map of an image by relative distances (<see cref="UsualDistances"/>).</summary>
     internal (double Score, AnomalyMap Map) Normalise(IReadOnlyList<TileMatches> found, TileFrame frame, UsualDistances usual,
         double mapScale, double sigma, ImageId? exclude)
     {
@@ -143,7 +143,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     private AnomalyMap Enlarge(float[][] grids, PixelMatches cells, TileFrame frame, GaussianFilter smoothing) =>
         AnomalyMap.From(grids, cells.Height, cells.Width, _tiles.Grid, frame, smoothing);
 
-    /// <summary>Tiles side by side share the threads: searches that do not wait for each other use them best.</summary>
+    /// <summary>Runs tiles in parallel: searches that do not wait for each other use the threads best.</summary>
     private Task ForEachTileAsync(Func<int, CancellationToken, Task> work, CancellationToken cancellationToken)
         => _tiles.Grid.Count == 1 ? work(0, cancellationToken)
         : Parallel.ForEachAsync(Enumerable.Range(0, _tiles.Grid.Count),
@@ -158,7 +158,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     {
         GatePolicy.Always => true,
         _ when result.Flagged == true => true,
-        // By content, not by chance: a retried call must decide the same.
+        // By content, not at random: a repeated call must have the same result.
         GatePolicy.GateOrSample => query.Id.Value < options.AuditShare * ulong.MaxValue,
         _ => false,
     };
@@ -173,7 +173,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
     }
 
     /// <param name="Neighbours">The nearest rows, nearest first.</param>
-    /// <param name="Distance">Their mean distance, as many as the gate takes.</param>
+    /// <param name="Distance">Mean distance of as many of them as the gate uses.</param>
     /// <param name="Picks">Rows for the pixel search, and the shards that hold them.</param>
     private sealed record Retrieved(IReadOnlyList<Neighbour> Neighbours, double Distance,
         IReadOnlyList<(GalleryPick Pick, int Shard)> Picks);

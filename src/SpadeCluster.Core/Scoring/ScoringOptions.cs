@@ -10,13 +10,13 @@ public enum GatePolicy
     Always,
     /// <summary>Only images whose gate distance exceeds tau (the paper).</summary>
     Gate,
-    /// <summary>As <see cref="Gate"/>, plus a fixed share of the others, chosen by their content, as an audit of the gate.</summary>
+    /// <summary>As <see cref="Gate"/>, plus a fixed share of the others, chosen by their content, to audit the gate.</summary>
     GateOrSample,
 }
 
 /// <summary>
-/// The method's settings. Thresholds hold for the settings they were calibrated with, so these travel with them. A new instance has
-/// the paper's method, which is also what a manifest means that leaves a setting out; <see cref="Default"/> is what is recommended.
+/// The method's settings. Thresholds hold only for the settings of their calibration, so both are stored together. A new instance is the
+/// paper's method, which also replaces settings that a manifest lacks; <see cref="Default"/> has the recommended settings.
 /// </summary>
 public sealed record ScoringOptions
 {
@@ -24,12 +24,12 @@ public sealed record ScoringOptions
     public static ScoringOptions Default { get; } =
         new() { Normalised = true, Alpha = 0.1, Threshold = ThresholdRule.Robust, ReviewRate = 0.2 };
 
-    /// <summary>Share of highest pixels whose mean is a normalised image's score.</summary>
+    /// <summary>A normalised image's score is the mean of this share of highest pixels.</summary>
     public const double NormalisedShare = 0.02;
 
     public const int DefaultGateNeighbours = 3, DefaultGalleryNeighbours = 50;
 
-    /// <summary>A <see cref="TileReach"/> that compares tiles wherever they are on the part.</summary>
+    /// <summary>A <see cref="TileReach"/> that compares all tiles with each other.</summary>
     public const int Anywhere = TileGrid.MaxTiles;
 
     /// <summary>Nearest normals averaged by the gate (eq. 2's K).</summary>
@@ -43,20 +43,20 @@ public sealed record ScoringOptions
 
     public Fusion Fusion { get; init; } = Fusion.Concatenated;
 
-    /// <summary>How many columns and rows away the tiles of normals may be that a tile is compared with: 0 is the same position on the
-    /// part; null: chosen when thresholds are learnt (<see cref="TileAlignment"/>).</summary>
+    /// <summary>A tile is compared with tiles of normals at most this many columns and rows away: 0 is the same position on the part; null:
+    /// chosen when thresholds are learned (<see cref="TileAlignment"/>).</summary>
     public int? TileReach { get; init; }
 
     /// <summary>Pyramid levels used, 0 the finest; null: all.</summary>
     public IReadOnlyList<int>? Levels { get; init; }
 
-    /// <summary>Gallery pixels count only within this many cells of the finest level, in each direction, of the pixel's own position: for
-    /// parts that always lie alike. Null: anywhere.</summary>
+    /// <summary>A pixel is compared only with gallery pixels at most this many cells of the finest level away, in each direction: for parts
+    /// that are always in the same position. Null: with all.</summary>
     public int? Window { get; init; }
 
     public GatePolicy GatePolicy { get; init; } = GatePolicy.Always;
 
-    /// <summary>Share of unflagged images that <see cref="GatePolicy.GateOrSample"/> localises all the same.</summary>
+    /// <summary>Share of unflagged images that <see cref="GatePolicy.GateOrSample"/> localises as well.</summary>
     public double AuditShare { get; init; } = 0.05;
 
     /// <summary>Target false-reject rate of the thresholds.</summary>
@@ -65,26 +65,25 @@ public sealed record ScoringOptions
     /// <summary>How tau and theta are estimated.</summary>
     public ThresholdRule Threshold { get; init; }
 
-    /// <summary>Theta as a person set it; null: estimated. It holds until it is taken back, whatever images are added.</summary>
+    /// <summary>Theta as a person set it; null: estimated. It holds until it is removed, also when images are added.</summary>
     public double? Theta { get; init; }
 
-    /// <summary>Share of good parts that are at least reviewed, those rejected included; null, or not above alpha: none is
-    /// reviewed.</summary>
+    /// <summary>Share of good parts with the verdict review or defect; null, or not above alpha: there is no review.</summary>
     public double? ReviewRate { get; init; }
 
-    /// <summary>Whether distances are set against what is usual (<see cref="UsualDistances"/>); in
+    /// <summary>Whether distances are divided by the usual distances (<see cref="UsualDistances"/>); in
     /// <see cref="Fusion.Concatenated"/> only.</summary>
     public bool Normalised { get; init; }
 
-    /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map; twice as many where there are tiles, whose
-    /// pixels show less of the part.</summary>
+    /// <summary>Standard deviation, in input pixels, of the Gaussian that smooths the map; doubled for tiles, since a tile's pixel is a
+    /// smaller part of the photograph.</summary>
     public double Sigma { get; init; } = 4;
 
-    /// <summary>The defaults, with fewer gate neighbours where a gallery has not even those.</summary>
+    /// <summary>The defaults, with fewer gate neighbours if the gallery has fewer images.</summary>
     public static ScoringOptions DefaultFor(int images) => Default with { GateNeighbours = Math.Clamp(images, 1, DefaultGateNeighbours) };
 
-    /// <summary>Whether scores under the other settings mean the same, so that thresholds carry over. Who is scored (gate
-    /// policy) and how thresholds are chosen (alpha) do not matter.</summary>
+    /// <summary>Whether both settings give the same scores, so that thresholds hold for both. Which images are localised (gate policy) and
+    /// how thresholds are chosen (alpha) do not matter.</summary>
     public bool ScoresLike(ScoringOptions other)
         => (GateNeighbours, GalleryNeighbours, Kappa, Fusion, Sigma, Normalised, Window)
             == (other.GateNeighbours, other.GalleryNeighbours, other.Kappa, other.Fusion, other.Sigma, other.Normalised, other.Window)

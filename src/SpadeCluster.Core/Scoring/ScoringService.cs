@@ -4,22 +4,36 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Scoring;
 
-/// <summary>Scoring in this process: galleries opened on first use and again when a new version is published.</summary>
-/// <param name="store">Where galleries live.</param>
-/// <param name="engines">How photographs become features.</param>
-/// <param name="options">Overrides the settings galleries were calibrated with; scores without verdicts where they differ.</param>
+/// <summary>
+/// Scoring in this process. A category's gallery is opened by its first image, and again when the version to score with has
+/// changed. Safe for concurrent calls.
+/// </summary>
+/// <param name="store">The galleries.</param>
+/// <param name="engines">The models.</param>
+/// <param name="options">Replaces the settings of the galleries' calibrations; where they differ, there is no verdict.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
-/// <param name="galleries">Those that are open, and the memory they may take; closed with this service. Null: its own.</param>
-public sealed class ScoringService(
-    IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0, OpenGalleries? galleries = null)
-        : IScoringService, IDisposable
+/// <param name="memory">Upper limit of the memory of an open gallery, in bytes.</param>
+public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0,
+    long memory = GalleryShard.DefaultMemory) : IScoringService, IDisposable
 {
-    private readonly OpenGalleries _galleries = galleries ?? new OpenGalleries(store, threads: threads);
+    private readonly Dictionary<string, SharedGallery> _open = new(StringComparer.Ordinal);
     private readonly ScoringVersions _scoringVersions = new(store);
 
     public async ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default)
     {
-        using var gallery = await OpenAsync(category, cancellationToken);
+        var shared = await RentAsync(category, cancellationToken);
+        try
+        {
+            return await ScoreAsync(shared.Opening.Result, source, cancellationToken);
+        }
+        finally
+        {
+            shared.Release();
+        }
+    }
+
+    private async ValueTask<ScoredImage> ScoreAsync(OpenGallery gallery, ImageSource source, CancellationToken cancellationToken)
+    {
         var manifest = gallery.Manifest;
         var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
@@ -39,25 +53,35 @@ public sealed class ScoringService(
             result with { Times = result.Times with { Prepare = prepare, Extract = extract } });
     }
 
-    /// <summary>Lets go of the galleries; images being scored still finish with theirs.</summary>
-    public void Dispose() => _galleries.Dispose();
+    /// <summary>Closes the galleries; images that are being scored still finish.</summary>
+    public void Dispose()
+    {
+        lock (_open)
+        {
+            foreach (var gallery in _open.Values) gallery.Release();
+            _open.Clear();
+        }
+    }
 
-    /// <summary>The version to score with, for the caller to dispose.</summary>
-    private async ValueTask<OpenGallery> OpenAsync(string category, CancellationToken cancellationToken)
+    /// <summary>The gallery to score with, for the caller to release.</summary>
+    private async ValueTask<SharedGallery> RentAsync(string category, CancellationToken cancellationToken)
     {
         int version = await ChooseAsync(CategoryName.Check(category), cancellationToken);
         while (true)
         {
-            if (_galleries.TryRent(category, version) is { } open) return open;
+            var gallery = Rent(category, version);
             try
             {
-                var manifest = await store.ReadCurrentAsync(category, cancellationToken) ?? throw NoCategory(category);
-                if (manifest.Version != version) manifest = await store.ReadVersionAsync(category, version, cancellationToken);
-                return await _galleries.RentAsync(manifest, cancellationToken);
+                // A caller that gives up does not stop the opening, because others may wait for it too.
+                await gallery.Opening.WaitAsync(cancellationToken);
+                return gallery;
             }
-            catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+            catch (Exception e)
             {
-                // Replaced and compacted away between choosing and pinning it; then there is a newer one.
+                Drop(category, gallery);
+                gallery.Release();
+                if (e is not SpadeException { Error: SpadeError.NotFound }) throw;
+                // The version was compacted away between choosing and pinning it, so there is a newer one.
                 _scoringVersions.Forget(category);
                 int newer = await ChooseAsync(category, cancellationToken);
                 if (newer == version) throw;
@@ -65,6 +89,29 @@ public sealed class ScoringService(
             }
         }
     }
+
+    private SharedGallery Rent(string category, int version)
+    {
+        lock (_open)
+        {
+            if (_open.TryGetValue(category, out var known))
+            {
+                if (known.Version >= version) return known.Use();
+                known.Release();
+            }
+            return (_open[category] = new SharedGallery(version, () => LoadAsync(category, version))).Use();
+        }
+    }
+
+    /// <summary>Removes a gallery that could not be opened, so that the next image tries again.</summary>
+    private void Drop(string category, SharedGallery gallery)
+    {
+        lock (_open)
+            if (gallery.Opening.IsFaulted && _open.GetValueOrDefault(category) == gallery && _open.Remove(category)) gallery.Release();
+    }
+
+    private async Task<OpenGallery> LoadAsync(string category, int version) =>
+        await OpenGallery.LoadAsync(store, await store.ReadVersionAsync(category, version), threads: threads, memory: memory);
 
     /// <summary>The version to score with.</summary>
     private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)
@@ -75,4 +122,25 @@ public sealed class ScoringService(
 
     private static SpadeException NoCategory(string category) =>
         new(SpadeError.NotFound, $"no category '{category}'; 'spade gallery list' shows what there is");
+
+    /// <summary>An open gallery, closed when its last user and this service have released it.</summary>
+    private sealed class SharedGallery(int version, Func<Task<OpenGallery>> open)
+    {
+        private int _users = 1;
+        public int Version => version;
+        public Task<OpenGallery> Opening { get; } = Task.Run(open);
+
+        public SharedGallery Use()
+        {
+            Interlocked.Increment(ref _users);
+            return this;
+        }
+
+        public void Release()
+        {
+            if (Interlocked.Decrement(ref _users) > 0) return;
+            Opening.ContinueWith(opened => opened.Result.Dispose(), CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
 }

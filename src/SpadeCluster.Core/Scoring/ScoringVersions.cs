@@ -4,20 +4,20 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// A changed gallery counts once it has thresholds. Until then images are scored by the newest version that has
-/// some, so that a line is never without verdicts; a category that never had any is scored by its current version, without
-/// them. Safe for concurrent calls.
+/// Chooses the version that images are scored with: the newest one with thresholds, so that a line has verdicts also while the thresholds
+/// of a changed gallery are being learned. A category that never had thresholds is scored with its current version, without verdicts. Safe
+/// for concurrent calls.
 /// </summary>
 public sealed class ScoringVersions(IGalleryStore store)
 {
     private readonly ConcurrentDictionary<string, (int Current, int Chosen)> _chosen = new(StringComparer.Ordinal);
 
-    /// <summary>The version to score by while <paramref name="current"/> is the current one. Versions only grow, so what is
-    /// chosen does too.</summary>
+    /// <summary>The version to score with while <paramref name="current"/> is the current one. It never decreases, because versions do
+    /// not.</summary>
     public async ValueTask<int> ChooseAsync(string category, int current, CancellationToken cancellationToken = default)
     {
         if (_chosen.TryGetValue(category, out var known) && known.Current == current) return known.Chosen;
-        // A version never changes, so they are read once for each one that is published.
+        // Versions never change, so they are read once for each published version.
         int chosen = current;
         foreach (int version in (await store.ListVersionsAsync(category, cancellationToken)).Where(v => v <= current).Reverse())
         {
@@ -29,7 +29,7 @@ public sealed class ScoringVersions(IGalleryStore store)
         return chosen;
     }
 
-    /// <summary>Looks again the next time: what was chosen has been compacted away.</summary>
+    /// <summary>Makes the next call choose again, because the chosen version was compacted away.</summary>
     public void Forget(string category) => _chosen.TryRemove(category, out _);
 
     private async ValueTask<bool> IsCalibratedAsync(string category, int version, CancellationToken cancellationToken)

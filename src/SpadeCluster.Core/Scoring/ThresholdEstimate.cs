@@ -9,13 +9,13 @@ public static class ThresholdEstimate
     /// <summary>Share of the scores that count as their tail.</summary>
     private const double TailShare = 0.2;
 
-    /// <summary>Normals that repeat one photograph have no spread at all; a thousandth keeps thresholds above their median.</summary>
+    /// <summary>Copies of one photograph have no spread; a thousandth keeps the thresholds above their median.</summary>
     private const double LeastDeviation = 1e-3;
     private const double LeastScore = 1e-12;
 
     /// <param name="ascending">Scores of the normals, at least 1, none negative; for <see cref="ThresholdRule.Tail"/>
     /// without suspects.</param>
-    /// <param name="alpha">The rate aimed at, between 0 and 1.</param>
+    /// <param name="alpha">The target rate, between 0 and 1.</param>
     public static double Of(ThresholdRule rule, IReadOnlyList<double> ascending, double alpha) => rule switch
     {
         ThresholdRule.Robust => Robust(ascending, NormalQuantile.Of(1 - alpha)),
@@ -26,7 +26,8 @@ public static class ThresholdEstimate
     /// <summary>Scores above this are suspect: far outside the others.</summary>
     public static double SuspectLimit(IReadOnlyList<double> ascending) => Robust(ascending, SuspectDeviations);
 
-    /// <summary>Median and 1.4826 median absolute deviations of the log scores, so that half of the normals may be odd.</summary>
+    /// <summary>By median and 1.4826 median absolute deviations of the log scores, which up to half of the normals can be outliers without
+    /// spoiling.</summary>
     private static double Robust(IReadOnlyList<double> ascending, double deviations)
     {
         double[] logs = [.. ascending.Select(s => Math.Log(Math.Max(s, LeastScore)))];

@@ -3,13 +3,13 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// Finds out whether parts lie alike in their photographs. Each tile of a normal looks for the nearest tile of any other normal,
-/// wherever on the part. Where most find it at their own position, tiles are compared with that position only: a defect must not be
-/// excused by what is right elsewhere. Where they find it anywhere, as on a texture, they are compared with everything.
+/// Finds out whether parts are always in the same position. For each tile of a normal, the nearest tile of all other normals is searched.
+/// If it is at the same position for most tiles, tiles are compared with that position only, so that a defect does not match what is normal
+/// in another position. Otherwise, for example on a texture, tiles are compared with all positions.
 /// </summary>
 public static class TileAlignment
 {
-    private const double Most = 0.5;
+    private const double Majority = 0.5;
     private const int Photographs = 50;
 
     /// <returns>A <see cref="ScoringOptions.TileReach"/>: 0, 1 or <see cref="ScoringOptions.Anywhere"/>.</returns>
@@ -31,6 +31,7 @@ public static class TileAlignment
                 all++;
             }
         }
-        return same > Most * all ? 0 : near > Most * all && grid.Near(0, 1).Count < grid.Columns * grid.Rows ? 1 : ScoringOptions.Anywhere;
+        return same > Majority * all ? 0 : near > Majority * all && grid.Near(0, 1).Count < grid.Columns * grid.Rows
+            ? 1 : ScoringOptions.Anywhere;
     }
 }

@@ -5,13 +5,13 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Scoring;
 
 /// <summary>
-/// What is usual among a version's normals: each gallery pixel's distance to the other normals, its image left out. A distance
-/// of 5 is much where 1 is usual, and nothing where 5 is. README.md in this folder tells how the shares were chosen.
+/// The usual distance at each gallery pixel: its distance to the other normals of the version. A distance of 5 is high where 1 is usual,
+/// and normal where 5 is usual; scores divide distances by the usual ones. README.md in this folder says how the shares were chosen.
 /// </summary>
 public sealed class UsualDistances
 {
-    /// <summary>How much the matched gallery pixel's own distance, and the mean distance at the same position, count in what is usual;
-    /// the rest is the mean over all positions, which keeps flat background from being rated by its noise.</summary>
+    /// <summary>Weights of the matched gallery pixel's own distance and of the mean distance at the same position; the rest is the mean
+    /// over all positions, which keeps the noise of a flat background from being amplified.</summary>
     public const double LocalShare = 0.1, PositionShare = 0.5;
 
     private readonly Lazy<double[][]> _sums;
@@ -34,7 +34,7 @@ public sealed class UsualDistances
     /// <param name="distances">[tile * images + image][y * width + x], leave-one-out; NaN outside the region of interest.</param>
     public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances)
     {
-        // Outside a region of interest there are no distances.
+        // Distances outside a region of interest are NaN.
         double overall = Math.Max(distances.Average(d => d.Where(v => !float.IsNaN(v)).Average(v => (double)v)), 1e-12);
         var local = new Half[distances.Count * height * width];
         int at = 0;
@@ -51,14 +51,14 @@ public sealed class UsualDistances
     }
 
     /// <summary>
-    /// Distances of one image as multiples of what is usual. First for the score, which compares images: set against matched
-    /// pixel and position. Then for the map, which compares pixels of one image: against the matched pixel alone, in units of distance.
-    /// Computed after the search, from the matches alone, so shards do not matter.
+    /// Distances of one image divided by the usual ones. For the score, which compares images, by those of the matched pixel and of the
+    /// position; for the map, which compares pixels of one image, by those of the matched pixel alone, in units of distance. Computed after
+    /// the search from the matches alone, so the number of shards does not matter.
     /// </summary>
     /// <param name="matches">On the finest grid, kappa distances a cell.</param>
     /// <param name="found">Tiles of normals at the matches' positions.</param>
-    /// <param name="tile">Which tile of its photograph was searched.</param>
-    /// <param name="exclude">A normal left out of what is usual, as it is left out of the gallery; null: none.</param>
+    /// <param name="tile">The number of the tile that was searched.</param>
+    /// <param name="exclude">A normal that is left out of the usual distances, as it is left out of the gallery; null: none.</param>
     public (float[] Score, float[] Map) Normalise(PixelMatches matches, IReadOnlyList<GalleryTile> found, int tile, ImageId? exclude)
     {
         int cells = Height * Width;

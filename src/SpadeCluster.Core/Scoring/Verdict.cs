@@ -1,6 +1,6 @@
 namespace SpadeCluster.Scoring;
 
-/// <summary>What is to happen to a part.</summary>
+/// <summary>What to do with a part.</summary>
 public enum Verdict
 {
     /// <summary>It passes.</summary>

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace SpadeCluster.Telemetry;
 
-/// <summary>The name of all SpadeCluster's metrics and traces, and what every host measures of an image.</summary>
+/// <summary>The name of all SpadeCluster's metrics and traces, and the measurements of an image that all hosts share.</summary>
 public static class SpadeMeter
 {
     public const string Name = "SpadeCluster";

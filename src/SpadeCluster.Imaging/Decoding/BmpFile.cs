@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>What is checked of a BMP file beside ImageSharp, which repeats a row where a truncated file lacks some.</summary>
+/// <summary>Checks of BMP files that ImageSharp does not make: it repeats a row where a truncated file lacks rows.</summary>
 internal static class BmpFile
 {
     private const int FileHeaderBytes = 14, CoreHeaderBytes = 12, Uncompressed = 0, BitFields = 3;
@@ -20,7 +20,7 @@ internal static class BmpFile
         limits.CheckSize(width, height);
         bool known = compression == Uncompressed ? bits is 1 or 4 or 8 or 24 or 32
             : compression == BitFields && bits == 32 && IsByte(Int(data, 54)) && IsByte(Int(data, 58)) && IsByte(Int(data, 62));
-        // Run lengths too: ImageSharp leaves black what they do not cover.
+        // Run lengths are refused too: ImageSharp leaves pixels black that they do not cover.
         if (!known)
             throw DecodeError.Because($"BMP with {bits} bits a pixel and compression {compression} is not supported; save it with 24 bits");
         long rowBytes = ((width * bits) + 31) / 32 * 4;
@@ -29,7 +29,7 @@ internal static class BmpFile
 
     private static bool IsByte(int mask) => mask is 0xFF or 0xFF00 or 0xFF0000 or unchecked((int)0xFF000000);
 
-    private static SpadeException Truncated() => DecodeError.Because("the BMP file is truncated: its pixels lie beyond its end");
+    private static SpadeException Truncated() => DecodeError.Because("the BMP file is truncated: it ends before its last pixel");
 
     private static int Int(ReadOnlySpan<byte> data, int at) => BinaryPrimitives.ReadInt32LittleEndian(data[at..]);
 

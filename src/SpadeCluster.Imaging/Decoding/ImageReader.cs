@@ -3,21 +3,21 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// Reads photographs: image files by their first bytes, never by their extension, and a camera's packed pixels
-/// (<see cref="RawImage.Pack"/>). Errors name the file. Pixels are taken as stored: see README.md in this folder.
+/// Reads photographs: image files, recognised by their first bytes and not by their extension, and a camera's packed pixels
+/// (<see cref="RawImage.Pack"/>). Errors name the file. Pixels are used as stored: see README.md in this folder.
 /// </summary>
 public sealed class ImageReader
 {
-    /// <summary>Eleven million pixels, whose decoding takes far longer than the collector.</summary>
+    /// <summary>The bytes of eleven million pixels; decoding them takes far longer than a garbage collection.</summary>
     private const int LargeBytes = 32 << 20;
 
-    // Since the last collection, by any reader.
+    // Bytes decoded since the last collection, by all readers.
     private static bool _wasLarge;
 
     public static ImageReader Default { get; } = new();
 
     /// <summary>Decodes a file's bytes.</summary>
-    /// <param name="name">What errors call the file: a path, or a name the client gave.</param>
+    /// <param name="name">The file's name in errors: a path, or a name from the client.</param>
     /// <exception cref="SpadeException">InvalidArgument: not an image, damaged, unsupported. ResourceExhausted: over
     /// <paramref name="limits"/>.</exception>
     public RgbImage Decode(ReadOnlySpan<byte> data, string name, ImageLimits? limits = null)
@@ -40,8 +40,8 @@ public sealed class ImageReader
         }
     }
 
-    /// <summary>The size a file's header claims, without decoding the rest.</summary>
-    /// <exception cref="SpadeException">As <see cref="Decode"/>, as far as the header shows it.</exception>
+    /// <summary>The size in a file's header, without decoding the rest.</summary>
+    /// <exception cref="SpadeException">As <see cref="Decode"/>, for problems of the header.</exception>
     public static (int Width, int Height) ReadSize(ReadOnlySpan<byte> data, string name)
     {
         try
@@ -62,8 +62,8 @@ public sealed class ImageReader
     }
 
     /// <summary>
-    /// Lets the collector run before the image after a large one, and does not wait for it: to the collector a hundred megabytes
-    /// that were used once are no reason to run, so that a stream of such images would leave many behind before one is freed.
+    /// Starts a garbage collection before the image after a large one, without waiting for it. By itself the collector would not run for a
+    /// hundred megabytes, so a stream of such images would use the memory of many before one is freed.
     /// </summary>
     private static void CollectLarge()
     {

@@ -13,12 +13,12 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// Decodes PNG, JPEG, BMP, TIFF and WebP with ImageSharp, whose configuration knows no other format, and PNM. What ImageSharp 2.1.13 leaves
-/// unsaid (a file that is not whole) or reads wrongly is refused first: see README.md in this folder.
+/// Decodes PNG, JPEG, BMP, TIFF and WebP with ImageSharp, with no other format registered, and PNM. Files that ImageSharp 2.1.13 reads
+/// wrongly or only in part without an error are refused first: see README.md in this folder.
 /// </summary>
 internal static class ImageSharpDecoder
 {
-    /// <summary>Of any one buffer, for each pixel of the limit: a TIFF strip of 16-bit RGBA that holds the whole image.</summary>
+    /// <summary>Largest buffer per pixel of the limit: a TIFF strip of 16-bit RGBA with the whole image.</summary>
     private const int BytesPerPixel = 8;
 
     private static readonly PngDecoder Png = new() { IgnoreMetadata = true };
@@ -62,7 +62,7 @@ internal static class ImageSharpDecoder
     }
 
     /// <summary>The size in a file's header.</summary>
-    /// <exception cref="SpadeException">InvalidArgument: not an image, or no header that can be read.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: not an image, or an unreadable header.</exception>
     public static unsafe (int Width, int Height) ReadSize(ReadOnlySpan<byte> data)
     {
         if (PnmFile.IsPnm(data)) return PnmFile.ReadSize(data);
@@ -79,7 +79,7 @@ internal static class ImageSharpDecoder
                 return (info.Width, info.Height);
             }
         }
-        // As in Load: not only documented exceptions.
+        // As in Load: undocumented exceptions too.
         catch (Exception e)
         {
             throw DecodeError.Because($"the file's header is damaged ({e.GetType().Name})", e);
@@ -135,7 +135,7 @@ internal static class ImageSharpDecoder
             throw new SpadeException(SpadeError.ResourceExhausted,
                 $"the image takes more memory than the limit of {limits.MaxPixels:N0} pixels allows; scale it down or raise the limit", e);
         }
-        // On damaged files ImageSharp throws exceptions that it does not document: index out of range, end of stream...
+        // For damaged files ImageSharp throws undocumented exceptions too: index out of range, end of stream...
         catch (Exception e) when (e is not SpadeException)
         {
             string reason = e is ImageFormatException or NotSupportedException ? e.Message.ReplaceLineEndings(" ") : e.GetType().Name;

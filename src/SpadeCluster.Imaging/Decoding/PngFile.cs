@@ -6,9 +6,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// What is checked of a PNG file beside ImageSharp, which takes a file that ends early, or whose compressed rows do, as one that
-/// ends black, stops at an empty chunk of pixels, and reads past a palette
-/// that is no multiple of three bytes. Checksums of header, palette and data are ImageSharp's.
+/// Checks of PNG files that ImageSharp does not make: it leaves the rest black if a file or its compressed rows end early, stops at an
+/// empty chunk of pixels, and reads beyond a palette that is not a multiple of three bytes. It checks the checksums of header, palette and
+/// data.
 /// </summary>
 /// <param name="HasAlpha">An alpha channel, or transparent colours.</param>
 internal readonly record struct PngFile(int Width, int Height, int Depth, int Color, bool HasAlpha)
@@ -22,7 +22,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
 
     public static bool IsPng(ReadOnlySpan<byte> data) => data.StartsWith(Signature);
 
-    /// <summary>Walks over the chunks; nothing is inflated.</summary>
+    /// <summary>Reads the chunks without inflating them.</summary>
     /// <exception cref="SpadeException">InvalidArgument: truncated, damaged, not supported. ResourceExhausted: over the limits.</exception>
     public static PngFile Check(ReadOnlySpan<byte> data, ImageLimits limits)
     {
@@ -41,10 +41,10 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
                 throw DecodeError.Because("PNG with a transparent colour of 16 bits is not supported; save it with an alpha channel");
             else if (type == "tRNS") png = png!.Value with { HasAlpha = true };
             else if (type == "IDAT" && (chunk.IsEmpty || (compressed > 0 && last != type)))
-                throw DecodeError.Because("PNG with empty or scattered chunks of pixels is not supported; save it anew");
+                throw DecodeError.Because("PNG with empty or scattered chunks of pixels is not supported; save it again");
             else if (type == "IDAT") compressed += chunk.Length;
             else if (type == "IEND") break;
-            // A capital first letter marks a chunk that a decoder must know.
+            // A capital first letter marks a critical chunk.
             else if (char.IsAsciiLetterUpper(type[0]) && type != "PLTE")
                 throw DecodeError.Because($"the PNG file has an unknown critical chunk '{type}'");
             (at, last) = (at + 12 + chunk.Length, type);
@@ -54,8 +54,8 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         return png.Value;
     }
 
-    /// <summary>Refuses a file whose data holds fewer rows than its header claims: ImageSharp leaves these black, so only an image
-    /// that ends black needs the count.</summary>
+    /// <summary>Refuses a file with fewer rows than its header says. ImageSharp leaves the missing rows black, so this is checked only for
+    /// an image that ends black.</summary>
     public void CheckRows(ReadOnlySpan<byte> data, RgbImage image)
     {
         if (image.Pixels.AsSpan(3 * Width * (Height - 1)).ContainsAnyExcept((byte)0)) return;
@@ -78,7 +78,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
                 if (read == 0) throw DecodeError.Because("the PNG file's data is incomplete: it ends before the last row");
                 left -= read;
             }
-            if (rows.ReadByte() >= 0) throw DecodeError.Because("the PNG file has more data than its size takes");
+            if (rows.ReadByte() >= 0) throw DecodeError.Because("the PNG file has more data than its size needs");
         }
         catch (InvalidDataException e)
         {
@@ -86,7 +86,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         }
     }
 
-    /// <summary>Bytes of all rows, each with one for its filter.</summary>
+    /// <summary>Bytes of all rows, each with a filter byte.</summary>
     private long InflatedBytes => Height * (1 + (((long)Width * Depth * Samples) + 7) / 8);
 
     private int Samples => Color switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
@@ -106,7 +106,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
         };
         if (!known || interlacing > 1)
             throw DecodeError.Because($"there is no PNG of colour type {color} with {depth} bits and interlacing {interlacing}");
-        // ImageSharp 2.1.13 never returns from one that lacks data.
+        // ImageSharp 2.1.13 never returns if such a file lacks data.
         if (interlacing == 1) throw DecodeError.Because("interlaced PNG is not supported; save it without interlacing");
         return new PngFile((int)width, (int)height, depth, color, (color & AlphaFlag) != 0);
     }

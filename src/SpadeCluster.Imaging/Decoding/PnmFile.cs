@@ -3,8 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// P5 and P6 files: raw pixels behind a header of text, which go the way of a camera's frames. ImageSharp 2.1.13 does not read
-/// them: it takes the first pixels for white space or a comment where they look like it, which is one photograph in fifty.
+/// P5 and P6 files: a text header and raw pixels, which are handled like a camera's frames. They are not read by ImageSharp 2.1.13, which
+/// takes first pixels that look like white space or a comment as such, in one photograph of fifty.
 /// </summary>
 internal static class PnmFile
 {
@@ -15,7 +15,7 @@ internal static class PnmFile
     public static RgbImage Read(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (data[1] is not ((byte)'5' or (byte)'6'))
-            throw DecodeError.Because($"PNM of the kind P{(char)data[1]} is not supported; save it as P5 or P6, or as PNG");
+            throw DecodeError.Because($"PNM of kind P{(char)data[1]} is not supported; save it as P5 or P6, or as PNG");
         int at = 2;
         long width = Number(data, ref at), height = Number(data, ref at), max = Number(data, ref at);
         limits.CheckSize(width, height);
@@ -23,7 +23,7 @@ internal static class PnmFile
         at++;
         long needed = width * height * (data[1] == '6' ? 3 : 1), there = Math.Max(0, data.Length - at);
         if (there < needed)
-            throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels take {needed:N0} bytes, it has {there:N0}");
+            throw DecodeError.Because($"the PNM file is truncated: {width}x{height} pixels need {needed:N0} bytes, but it has {there:N0}");
         return RawImage.ToRgb(data[1] == '6' ? RawFormat.Rgb8 : RawFormat.Gray8, (int)width, (int)height, data.Slice(at, (int)needed));
     }
 
@@ -35,7 +35,7 @@ internal static class PnmFile
         return ((int)Math.Min(width, int.MaxValue), (int)Math.Min(height, int.MaxValue));
     }
 
-    /// <summary>The next number, behind white space and comments from # to the end of the line.</summary>
+    /// <summary>The next number after white space and comments, which are from # to the end of the line.</summary>
     private static long Number(ReadOnlySpan<byte> data, ref int at)
     {
         for (; at < data.Length && IsSpaceOrComment(data[at]); at++)

@@ -3,9 +3,8 @@ using System.Buffers.Binary;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// What is checked of a TIFF file's directories beside ImageSharp, which fills what an uncompressed file lacks with black, copies
-/// every value of every page however often a file repeats them, and whose fax and JPEG readers are not to be trusted with files
-/// from outside. Classic TIFF, both byte orders.
+/// Checks of TIFF directories that ImageSharp does not make: it fills the missing part of an uncompressed file with black, copies all
+/// values of all pages also if a file repeats them without limit, and its fax and JPEG readers are unsafe. Classic TIFF, both byte orders.
 /// </summary>
 internal readonly ref struct TiffFile
 {
@@ -25,7 +24,7 @@ internal readonly ref struct TiffFile
         (_first, _count) = (directory + 2, Number(directory, 2));
     }
 
-    /// <summary>A fourth channel, or grey with a second.</summary>
+    /// <summary>A fourth channel, or a second one with grey.</summary>
     public bool HasAlpha => Find(ExtraSamples) >= 0;
 
     public static bool IsTiff(ReadOnlySpan<byte> data) => data.StartsWith("II*\0"u8) || data.StartsWith("MM\0*"u8);
@@ -42,7 +41,7 @@ internal readonly ref struct TiffFile
         return page;
     }
 
-    /// <summary>The values of all pages together must not be more than the file: those of an honest file lie in it side by side.</summary>
+    /// <summary>The values of all pages together must not exceed the file's size, because in a valid file they do not overlap.</summary>
     private static void CheckDirectories(ReadOnlySpan<byte> data, long start)
     {
         long bytes = 0;
@@ -52,7 +51,8 @@ internal readonly ref struct TiffFile
             bytes += page._count * EntryBytes;
             for (long i = 0; i < page._count; i++)
                 if (page.ValueBytes(page._first + (i * EntryBytes)) is var length and > 4) bytes += length;
-            if (bytes > data.Length) throw DecodeError.Because("the TIFF file is damaged: its directories claim more than the file holds");
+            if (bytes > data.Length)
+                throw DecodeError.Because("the TIFF file is damaged: its directories refer to more than the file contains");
             long next = page.Number(page._first + (page._count * EntryBytes), 4);
             if (next != 0 && next <= at) throw DecodeError.Because("the TIFF file is damaged: its directories point backwards");
             at = next;
@@ -66,7 +66,8 @@ internal readonly ref struct TiffFile
         limits.CheckSize(width, height);
         long compression = First(Compression, 1);
         if (compression is not (1 or 5 or 8 or 32773 or 32946) || First(PhotometricInterpretation, 1) > 3)
-            throw DecodeError.Because("of TIFF, only grey, RGB and palette is supported, plain, LZW, Deflate or PackBits; save it as PNG");
+            throw DecodeError.Because(
+                "only grey, RGB and palette TIFF is supported, uncompressed, LZW, Deflate or PackBits; save it as PNG");
         if (Find(BitsPerSample) < 0 || samples is < 1 or > MaxChannels || depth is < 1 or > 32)
             throw DecodeError.Because($"TIFF with {samples} channels of {depth} bits is not supported; save it with 8 or 16 bits");
         long offsets = Find(StripOffsets), lengths = Find(StripByteCounts);
@@ -74,9 +75,9 @@ internal readonly ref struct TiffFile
 
         long planes = First(PlanarConfiguration, 1) == 2 ? samples : 1, rowBytes = ((width * depth * samples / planes) + 7) / 8;
         long rows = First(RowsPerStrip, height), strips = rows < 1 ? 0 : (height + rows - 1) / rows;
-        // ImageSharp calculates the size of a strip in 32 bits.
+        // ImageSharp computes the size of a strip in 32 bits.
         if (strips == 0 || rows > int.MaxValue / rowBytes)
-            throw DecodeError.Because($"the TIFF file is damaged: it claims strips of {rows} rows");
+            throw DecodeError.Because($"the TIFF file is damaged: it has strips of {rows} rows");
         if (strips * planes != Values(offsets) || strips * planes != Values(lengths)) throw Truncated();
         for (long i = 0; i < strips * planes; i++)
         {
@@ -88,7 +89,7 @@ internal readonly ref struct TiffFile
 
     private long First(int tag, long otherwise) => Find(tag) is >= 0 and var entry ? Value(entry, 0) : otherwise;
 
-    /// <returns>Where the entry stands; -1: there is none.</returns>
+    /// <returns>Offset of the entry; -1: there is none.</returns>
     private long Find(int tag)
     {
         for (long entry = _first; entry < _first + (_count * EntryBytes); entry += EntryBytes)
@@ -101,7 +102,7 @@ internal readonly ref struct TiffFile
     private long ValueBytes(long entry)
         => Values(entry) * Number(entry + 2, 2) switch { 1 or 2 or 6 or 7 => 1, 3 or 8 => 2, 5 or 10 or 12 or 16 or 17 or 18 => 8, _ => 4 };
 
-    /// <summary>Value <paramref name="index"/> of an entry: in the entry itself where all fit, else where it points.</summary>
+    /// <summary>Value <paramref name="index"/> of an entry: in the entry itself if all values fit, otherwise at its offset.</summary>
     private long Value(long entry, long index)
     {
         int width = Number(entry + 2, 2) switch
@@ -109,7 +110,7 @@ internal readonly ref struct TiffFile
             1 => 1,
             3 => 2,
             4 => 4,
-            var kind => throw DecodeError.Because($"the TIFF file's directory has values of type {kind} where whole numbers belong"),
+            var kind => throw DecodeError.Because($"the TIFF file's directory has values of type {kind} instead of whole numbers"),
         };
         long start = ValueBytes(entry) <= 4 ? entry + 8 : Number(entry + 8, 4);
         return Number(start + (index * width), width);
@@ -128,5 +129,5 @@ internal readonly ref struct TiffFile
     }
 
     private static SpadeException Truncated()
-        => DecodeError.Because("the TIFF file is damaged or truncated: its directory or pixels lie beyond its end");
+        => DecodeError.Because("the TIFF file is damaged or truncated: its directory or pixels are beyond its end");
 }

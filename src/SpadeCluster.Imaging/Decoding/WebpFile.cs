@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>What is checked of a WebP file beside ImageSharp, which leaves what a truncated file lacks black.</summary>
+/// <summary>Checks of WebP files that ImageSharp does not make: it leaves the missing part of a truncated file black.</summary>
 internal static class WebpFile
 {
     private const int HeaderBytes = 12;
@@ -10,13 +10,13 @@ internal static class WebpFile
     public static bool IsWebp(ReadOnlySpan<byte> data)
         => data.Length >= HeaderBytes && data.StartsWith("RIFF"u8) && data[8..].StartsWith("WEBP"u8);
 
-    /// <summary>The file's length, and that of every chunk in it.</summary>
+    /// <summary>Checks the length of the file and of every chunk.</summary>
     /// <exception cref="SpadeException">InvalidArgument: truncated.</exception>
     public static void Check(ReadOnlySpan<byte> data)
     {
         long end = 8L + BinaryPrimitives.ReadUInt32LittleEndian(data[4..]);
         if (end > data.Length)
-            throw DecodeError.Because($"the WebP file is truncated: {end:N0} bytes according to its header, it has {data.Length:N0}");
+            throw DecodeError.Because($"the WebP file is truncated: {end:N0} bytes by its header, but it has {data.Length:N0}");
         for (long at = HeaderBytes; at < end;)
         {
             if (end - at < 8) throw Overlong();
@@ -26,5 +26,5 @@ internal static class WebpFile
         }
     }
 
-    private static SpadeException Overlong() => DecodeError.Because("the WebP file is damaged: one of its chunks reaches beyond its end");
+    private static SpadeException Overlong() => DecodeError.Because("the WebP file is damaged: one of its chunks extends beyond its end");
 }

@@ -12,7 +12,8 @@ public static class BoxMask
     {
         if (Numbers(photo, 'x', 2) is not [var width and >= 1, var height and >= 1]
             || (long)width * height > ImageLimits.Default.MaxPixels)
-            throw new SpadeException(SpadeError.InvalidArgument, $"'{photo}' is no photograph's size: write WIDTHxHEIGHT, as 1920x1080");
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"'{photo}' is not a photograph's size: write WIDTHxHEIGHT, such as 1920x1080");
         return Encode(box, width, height);
     }
 
@@ -21,9 +22,9 @@ public static class BoxMask
     {
         if (Numbers(box, ',', 4) is not [var x, var y, var w and >= 1, var h and >= 1])
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"'{box}' is no box: write x,y,width,height in pixels of the photograph, as 40,60,300,200");
+                $"'{box}' is not a box: write x,y,width,height in pixels of the photograph, such as 40,60,300,200");
         if ((long)x + w > width || (long)y + h > height)
-            throw new SpadeException(SpadeError.InvalidArgument, $"the box {box} does not lie in a photograph of {width}x{height} pixels");
+            throw new SpadeException(SpadeError.InvalidArgument, $"the box {box} is not inside a photograph of {width}x{height} pixels");
         var grey = new byte[width * height];
         for (int row = y; row < y + h; row++) grey.AsSpan(row * width + x, w).Fill(255);
         using var png = new MemoryStream();
@@ -31,7 +32,7 @@ public static class BoxMask
         return png.ToArray();
     }
 
-    /// <summary>Whether a text is meant as a box, not as a file.</summary>
+    /// <summary>Whether a text has the form of a box, not of a file name.</summary>
     public static bool IsBox(string text) => Numbers(text, ',', 4) is not null;
 
     private static int[]? Numbers(string text, char separator, int count)

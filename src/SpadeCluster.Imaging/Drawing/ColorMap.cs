@@ -1,8 +1,8 @@
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// Colours for values from 0 to 1. Both maps grow lighter all the way, so that they read alike in every kind of colour vision
-/// and in grey print.
+/// Colours for values from 0 to 1. Both maps become lighter from 0 to 1, so that they are readable with every kind of colour vision and in
+/// grey print.
 /// </summary>
 public sealed class ColorMap
 {
@@ -28,6 +28,6 @@ public sealed class ColorMap
         new(0, 34, 78), new(28, 52, 110), new(66, 78, 108), new(96, 102, 112), new(125, 124, 120),
         new(156, 148, 118), new(188, 174, 108), new(222, 203, 90), new(254, 232, 56));
 
-    /// <summary>The colour of a value; values outside 0 to 1 and NaN take the nearer end (NaN: 0).</summary>
+    /// <summary>The colour of a value; values outside 0 to 1 are clipped, and NaN counts as 0.</summary>
     public Rgb this[float value] => _table[(int)(Math.Clamp(float.IsNaN(value) ? 0 : value, 0, 1) * 255 + 0.5f)];
 }

@@ -2,7 +2,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>Pictures of results. Every method leaves its input as it is and returns a new image.</summary>
+/// <summary>Pictures of results. Every method returns a new image and does not change its input.</summary>
 public static class Overlay
 {
     /// <summary>Colours a map.</summary>

@@ -20,7 +20,7 @@ public static class PngEncoder
         Write<L8>(stream, grey, width, height, PngColorType.Grayscale);
     }
 
-    /// <summary>A mask as MVTec's data sets store it: grey, 255 where true.</summary>
+    /// <summary>A mask as in MVTec's data sets: grey, 255 where true.</summary>
     public static void WriteMask(Stream stream, ReadOnlySpan<bool> mask, int width, int height)
     {
         var grey = new byte[mask.Length];

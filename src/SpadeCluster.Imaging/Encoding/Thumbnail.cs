@@ -2,12 +2,12 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>Small pictures for people, as PNG.</summary>
+/// <summary>Makes thumbnails, PNG.</summary>
 public static class Thumbnail
 {
     private static readonly int[] Sides = [128, 96, 72, 54, 40, 28, 16];
 
-    /// <summary>The image with its longer side as large as the bytes allow, 128 pixels at most; null where not even 16 fit.</summary>
+    /// <summary>The image with a longer side as large as the bytes allow, at most 128 pixels; null if even 16 pixels do not fit.</summary>
     public static byte[]? Encode(RgbImage image, int maxBytes)
     {
         foreach (int side in Sides)

@@ -5,9 +5,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// How a photograph becomes a model's input. Its text form is stable, for manifests: "stretch 224x224", "letterbox 224x224" (its
-/// proportions kept) or "shorter-side 256 crop 224x224" (width x height). After one of the first two, " tiles 3x2 overlap 32" says
-/// that the photograph is resized to three by two such inputs, which share 32 pixels.
+/// The geometry by which a photograph becomes a model's input. Manifests keep its text form, which must stay stable: "stretch 224x224",
+/// "letterbox 224x224" (keeps proportions) or "shorter-side 256 crop 224x224" (width x height). After the first two, " tiles 3x2 overlap
+/// 32" means that the photograph is resized to three by two such inputs, which overlap by 32 pixels.
 /// </summary>
 public sealed partial record Preprocessing
 {
@@ -36,23 +36,24 @@ public sealed partial record Preprocessing
     /// <summary>The model's input height in pixels.</summary>
     public int Height { get; }
 
-    /// <summary>The tiles a photograph is cut into; one, unless the text says otherwise.</summary>
+    /// <summary>The tiles of a photograph; one by default.</summary>
     public TileGrid Tiles { get; }
 
-    /// <summary>What the image's shorter side is resized to before its centre is cut out; null: the whole image is stretched.</summary>
+    /// <summary>The size of the image's shorter side before its centre is cut out; null: the whole image is used.</summary>
     public int? ShorterSide { get; }
 
     /// <summary>The paper's protocol: shorter side 256, centre 224x224.</summary>
     public static Preprocessing Paper { get; } = ShorterSideCrop(256, 224, 224);
 
-    /// <summary>The whole image resized to the input size, whatever its proportions.</summary>
+    /// <summary>The whole image stretched to the input size.</summary>
     public static Preprocessing Stretch(int width, int height) => new(width, height, null);
 
     /// <summary>The whole photograph on a grid of tiles.</summary>
     public static Preprocessing Of(TileGrid tiles) =>
         new(tiles.TileWidth, tiles.TileHeight, null, tiles.Columns, tiles.Rows, tiles.Overlap, tiles.Letterbox, tiles.Whole);
 
-    /// <summary>The shorter side resized, proportions kept, and the centre cut out: torchvision's Resize and CenterCrop.</summary>
+    /// <summary>The image resized by its shorter side with its proportions, and its centre cut out: torchvision's Resize and
+    /// CenterCrop.</summary>
     public static Preprocessing ShorterSideCrop(int shorterSide, int width, int height) => new(width, height, shorterSide);
 
     /// <exception cref="SpadeException">InvalidArgument: not one of the forms.</exception>
@@ -63,8 +64,8 @@ public sealed partial record Preprocessing
             int.TryParse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : otherwise;
         if (!match.Success)
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"'{text}' is no preprocessing; write 'stretch 224x224', 'letterbox 224x224', either of them with ' tiles 3x2 overlap 32' "
-                + "behind it, or 'shorter-side 256 crop 224x224'");
+                $"'{text}' is not a preprocessing; write 'stretch 224x224', 'letterbox 224x224', either of them followed by ' tiles 3x2 "
+                + $"overlap 32', or 'shorter-side 256 crop 224x224'");
         return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null, Number("c", 1), Number("r", 1), Number("o"),
             match.Groups["l"].Success, match.Groups["a"].Success);
     }
@@ -73,7 +74,7 @@ public sealed partial record Preprocessing
         : $"{(Tiles.Letterbox ? "letterbox" : "stretch")} {Width}x{Height}"
         + (Tiles.Count == 1 ? "" : $" tiles {Tiles.Columns}x{Tiles.Rows} overlap {Tiles.Overlap}{(Tiles.Whole ? " and whole" : "")}");
 
-    /// <summary>The photograph as the model sees it: its input, or what tiles are cut from.</summary>
+    /// <summary>The resized photograph: the model's input, or the picture from which tiles are cut.</summary>
     public RgbImage Apply(RgbImage image)
     {
         var (width, height, crop) = Plan(image.Width, image.Height);
@@ -81,7 +82,7 @@ public sealed partial record Preprocessing
         return crop.Width == width && crop.Height == height ? resized : Resampler.Crop(resized, crop);
     }
 
-    /// <summary>The same way for a mask, by nearest neighbour: true where its first channel is above 127; [y][x].</summary>
+    /// <summary>The same for a mask, by nearest neighbour: true where its first channel is above 127; [y][x].</summary>
     public bool[] ApplyToMask(RgbImage mask)
     {
         var (width, height, crop) = Plan(mask.Width, mask.Height);
@@ -92,7 +93,7 @@ public sealed partial record Preprocessing
         return result;
     }
 
-    /// <summary>Where the input's pixels lie in a photograph of a size.</summary>
+    /// <summary>The position of the input's pixels in a photograph of this size.</summary>
     public InputGeometry Geometry(int width, int height)
     {
         var (resizedWidth, resizedHeight, crop) = Plan(width, height);
@@ -102,7 +103,7 @@ public sealed partial record Preprocessing
     /// <summary>The smallest box of original pixels that covers a box of input pixels.</summary>
     public PixelBox ToOriginal(PixelBox box, int originalWidth, int originalHeight)
     {
-        // The tolerance keeps a border that is whole but for rounding from taking one pixel more.
+        // The tolerance prevents an extra pixel where a border is a whole number except for rounding.
         const double Tolerance = 1e-9;
         var geometry = Geometry(originalWidth, originalHeight);
         var (left, top) = geometry.ToOriginal(box.X, box.Y);

@@ -5,17 +5,17 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>The two passes of the triangle filter. All kernels compute the same integers: no choice changes a bit.</summary>
+/// <summary>The two passes of the triangle filter. All kernels compute the same integers.</summary>
 public static partial class Resampler
 {
     private const int Half = 1 << (TriangleKernel.FractionBits - 1);
 
-    /// <summary>How wide the passes compute; tests run them all.</summary>
+    /// <summary>Vector width of the passes; tests run all.</summary>
     internal enum Kernel
     {
         /// <summary>The reference.</summary>
         Scalar,
-        /// <summary>128 bits, which every machine has: across, a pixel's channels are all there is to do at once.</summary>
+        /// <summary>128 bits, which every machine has. Horizontally only the channels of a pixel can be computed together.</summary>
         Vector128,
         /// <summary>What <see cref="Resize"/> uses.</summary>
         Best = Vector128,
@@ -75,7 +75,7 @@ public static partial class Resampler
     /// <summary>As <see cref="SumPixels"/>: lanes 0 to 2 hold red, green, blue, lane 3 the next pixel's red, unused.</summary>
     private static void SumPixelsVector(ReadOnlySpan<byte> from, ReadOnlySpan<int> taps, Span<byte> pixel)
     {
-        // Reading four bytes a pixel would pass the buffer's end at the image's very last pixel.
+        // Reading four bytes per pixel would exceed the buffer at the last pixel of the image.
         int safe = Math.Min(taps.Length, (from.Length - 4) / 3 + 1);
         if (safe < taps.Length)
         {
@@ -116,8 +116,8 @@ public static partial class Resampler
         }
     }
 
-    /// <summary>As <see cref="SumRows"/>, 16 bytes at a time, widened to four vectors of 32-bit sums. Returns how many bytes
-    /// are done.</summary>
+    /// <summary>As <see cref="SumRows"/>, 16 bytes at a time, widened to four vectors of 32-bit sums. Returns the number of bytes
+    /// computed.</summary>
     private static int SumRowsVector(ReadOnlySpan<byte> from, ReadOnlySpan<int> taps, Span<byte> row)
     {
         int i = 0;
@@ -137,7 +137,7 @@ public static partial class Resampler
         return i;
     }
 
-    /// <summary>As <see cref="ToByte"/>. No sum is negative: no weight is.</summary>
+    /// <summary>As <see cref="ToByte"/>. No sum is negative, because no weight is.</summary>
     private static Vector128<uint> ToBytes(Vector128<int> sums) =>
         Vector128.Min(sums >> TriangleKernel.FractionBits, Vector128.Create(255)).AsUInt32();
 

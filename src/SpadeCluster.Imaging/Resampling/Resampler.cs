@@ -2,11 +2,11 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>Changes of size, equal to Pillow's to the bit, so that published results can be reproduced.</summary>
+/// <summary>Resizing with exactly the results of Pillow, so that published results can be reproduced.</summary>
 public static partial class Resampler
 {
     /// <summary>Resizes with an antialiased triangle filter (area-correct when shrinking, bilinear when enlarging): Pillow's
-    /// <c>resize((width, height), Image.BILINEAR)</c>. Across first, then down, rounding to 8 bits in between.</summary>
+    /// <c>resize((width, height), Image.BILINEAR)</c>. Horizontally first, then vertically, with rounding to 8 bits in between.</summary>
     public static RgbImage Resize(RgbImage image, int width, int height)
     {
         var across = image.Width == width ? image : ResizeAcross(image, width, Kernel.Best);
@@ -42,12 +42,12 @@ public static partial class Resampler
         return result;
     }
 
-    /// <summary>Each pixel becomes a square of <paramref name="factor"/> pixels: to look at small patches.</summary>
+    /// <summary>Enlarges each pixel to a square of <paramref name="factor"/> pixels, for viewing small patches.</summary>
     public static RgbImage Enlarge(RgbImage image, int factor) => ResizeNearest(image, image.Width * factor, image.Height * factor);
 
     private static int[] NearestPositions(int from, int to)
     {
-        // Pillow adds up the step; multiplying would differ by a pixel where rounding errors meet a border.
+        // Pillow adds up the step; multiplying would differ by a pixel where rounding errors matter.
         double step = (double)from / to, at = step * 0.5;
         var positions = new int[to];
         for (int i = 0; i < to; i++, at += step)

@@ -2,12 +2,12 @@ namespace SpadeCluster.Imaging;
 
 /// <summary>
 /// The weights that turn <c>from</c> samples of a line into <c>to</c>: a triangle as wide as the larger of the two sample
-/// distances, so that shrinking averages all it covers and enlarging interpolates linearly. Fixed point with 22 fractional
+/// distances, so that shrinking averages all covered samples and enlarging interpolates linearly. Fixed point with 22 fractional
 /// bits and Pillow's rounding: Image.resize(..., Image.BILINEAR), bit for bit.
 /// </summary>
 internal sealed class TriangleKernel
 {
-    /// <summary>32 bits less 8 for the sample and 2 against overflow.</summary>
+    /// <summary>32 bits minus 8 for the sample and 2 against overflow.</summary>
     public const int FractionBits = 32 - 8 - 2;
 
     public TriangleKernel(int from, int to)
@@ -37,7 +37,7 @@ internal sealed class TriangleKernel
     /// <summary>The first input sample of each output sample.</summary>
     public int[] First { get; }
 
-    /// <summary>How many input samples each output sample takes.</summary>
+    /// <summary>Number of input samples of each output sample.</summary>
     public int[] Count { get; }
 
     /// <summary>[output][tap].</summary>

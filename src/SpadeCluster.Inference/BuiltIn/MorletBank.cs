@@ -3,8 +3,8 @@ using System.Numerics;
 namespace SpadeCluster.Inference.BuiltIn;
 
 /// <summary>
-/// Oriented band-pass filters: Morlet wavelets psi = g (e^(i xi u) - beta), g an elongated Gaussian, u the coordinate along
-/// the orientation, beta such that the filter ignores constant brightness (Bruna and Mallat 2013).
+/// Oriented band-pass filters: Morlet wavelets psi = g (e^(i xi u) - beta), where g is an elongated Gaussian, u the coordinate along the
+/// orientation, and beta such that the filter ignores constant brightness (Bruna and Mallat 2013).
 /// </summary>
 internal static class MorletBank
 {

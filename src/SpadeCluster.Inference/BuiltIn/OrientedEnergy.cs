@@ -1,9 +1,9 @@
 namespace SpadeCluster.Inference.BuiltIn;
 
-/// <summary>The built-in model without any trained weight: made by code, the same bytes on every machine.</summary>
+/// <summary>The built-in model without trained weights. Code generates it, with the same bytes on every machine.</summary>
 internal static class OrientedEnergy
 {
-    /// <summary>The number changes whenever the features do.</summary>
+    /// <summary>The number changes when the features change.</summary>
     public const string Name = "oriented-energy-1";
 
     /// <summary>Building the network takes milliseconds.</summary>

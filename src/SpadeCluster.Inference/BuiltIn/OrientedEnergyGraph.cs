@@ -3,9 +3,9 @@ using SpadeCluster.Inference.Onnx;
 namespace SpadeCluster.Inference.BuiltIn;
 
 /// <summary>
-/// The default network, without any trained weight: at five octaves of the image, the local energy of luminance and two
-/// opponent colours in four orientations, luminance relative to its surroundings (so lighting drift matters less), and
-/// bright and dark blobs; collected on three grids. All borders are reflected: zero padding would respond to the frame.
+/// A network without trained weights. At five octaves of the image it computes the local energy of luminance and two opponent colours in
+/// four orientations, luminance relative to its surroundings (to reduce the effect of lighting drift), and bright and dark blobs, on three
+/// grids. All borders are reflected, because zero padding would respond to the image border.
 /// </summary>
 internal sealed class OrientedEnergyGraph
 {
@@ -44,7 +44,7 @@ internal sealed class OrientedEnergyGraph
         return _graph.Build();
     }
 
-    /// <summary>Zero mean and unit contrast over the whole image, all channels together: colours keep their balance.</summary>
+    /// <summary>Zero mean and unit contrast over the whole image, for all channels together, so that colours keep their balance.</summary>
     private string Standardise(string x)
     {
         string centred = Op("Sub", "centred", x, _graph.Reduce("ReduceMean", x, "mean", [1, 2, 3]));
@@ -109,7 +109,7 @@ internal sealed class OrientedEnergyGraph
 
     private string Smooth(string x, string name, int channels) => Blur(x, name, channels, Binomial3);
 
-    /// <summary>A separable blur of every channel by itself, columns first, with reflected borders.</summary>
+    /// <summary>A separable blur of each channel, columns first, with reflected borders.</summary>
     private string Blur(string x, string name, int channels, float[] taps, int stride = 1)
     {
         float[] weights = [.. Enumerable.Repeat(taps, channels).SelectMany(t => t)];

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>Batch normalisation at inference is y = x * scale + shift per channel, and so is part of the convolution before it.</summary>
+/// <summary>Batch normalisation at inference is y = x * scale + shift per channel, so the convolution before it can include it.</summary>
 internal static class BatchNormalisation
 {
     public static (float[] Scale, float[] Shift) Affine(float[] gamma, float[] beta, float[] mean, float[] variance, float epsilon)

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>Where a graph builder takes named weights from.</summary>
+/// <summary>Named weights for a graph builder.</summary>
 internal interface IWeights
 {
     /// <exception cref="SpadeException">InvalidArgument: no such tensor, or one of another shape.</exception>

@@ -5,10 +5,10 @@ namespace SpadeCluster.Inference.Import;
 /// <summary>Turns published weights (safetensors, PyTorch's .pth) into a model folder.</summary>
 public static class ModelImport
 {
-    /// <summary>The names <see cref="Run"/> knows.</summary>
+    /// <summary>The architectures that <see cref="Run"/> supports.</summary>
     public static IReadOnlyList<string> Architectures { get; } = [.. ResNetArchitecture.All.Select(a => a.Name)];
 
-    /// <summary>What torchvision 0.14 and later download, without the extension.</summary>
+    /// <summary>The files that torchvision 0.14 and later download, without the extension.</summary>
     internal static readonly string[] Published =
     [
         "resnet18-f37072fd", "resnet34-b627a593", "resnet50-0676ba61", "resnet50-11ad3fa6", "resnet101-63fe2227", "resnet101-cd907fc2",
@@ -16,9 +16,9 @@ public static class ModelImport
     ];
 
     /// <summary>Reads weights, folds batch normalisation, writes model.onnx and model.json to <paramref name="outDirectory"/>.</summary>
-    /// <param name="licence">What the weights' publisher allows; kept in the manifest.</param>
-    /// <param name="aggregate">See <see cref="ModelManifest.Aggregate"/>; above 1, levels are scaled too, where the architecture's scales
-    /// are known.</param>
+    /// <param name="licence">The licence of the weights; kept in the manifest.</param>
+    /// <param name="aggregate">See <see cref="ModelManifest.Aggregate"/>; above 1, levels are also scaled, if the architecture's scales are
+    /// known.</param>
     /// <param name="replace">Whether another model in that folder may be replaced.</param>
     /// <exception cref="SpadeException">InvalidArgument: unknown architecture, or a file that is damaged or lacks a tensor.
     /// NotFound: no such file. FailedPrecondition: the folder holds something else.</exception>
@@ -41,8 +41,8 @@ public static class ModelImport
         return model;
     }
 
-    /// <summary>What file this is: PyTorch publishes ARCHITECTURE-DIGITS.pth, the digits being the first of the file's
-    /// SHA-256. A file of such a name must keep the promise; one of another name is recognised.</summary>
+    /// <summary>Identifies a file: PyTorch publishes ARCHITECTURE-DIGITS.pth, where DIGITS are the first digits of the file's SHA-256. If a
+    /// file has such a name, its digits are checked; otherwise a published file is recognised by its SHA-256.</summary>
     private static string Identify(string architecture, string path)
     {
         string digest;
@@ -53,7 +53,7 @@ public static class ModelImport
             string digits = stem[(architecture.Length + 1)..];
             if (digits.Length == 8 && digits.All(char.IsAsciiHexDigitLower) && !digest.StartsWith(digits, StringComparison.Ordinal))
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    $"{path} has the SHA-256 {digest}, which does not begin with {digits} as its name promises; download it again, or " +
+                    $"{path} has the SHA-256 {digest}, which does not begin with {digits} as its name says; download it again, or " +
                     $"rename it if it is another file");
         }
         string published = Published.FirstOrDefault(p => p == $"{architecture}-{digest[..8]}") is { } known ? $"published as {known}.pth"

@@ -6,17 +6,17 @@ namespace SpadeCluster.Inference.Import;
 /// <summary>A type or function that a pickle names. It is only a name: nothing is looked up or called.</summary>
 internal sealed record PickleGlobal(string Name);
 
-/// <summary>What PyTorch calls a storage: a run of values that tensors look at.</summary>
+/// <summary>PyTorch's storage: an array of values that tensors refer to.</summary>
 internal sealed record TorchStorage(string Type, string Key, long Count);
 
 /// <summary>A tensor's view of its storage; offset and strides count values.</summary>
 internal sealed record TorchTensor(TorchStorage Storage, long Offset, long[] Shape, long[] Strides);
 
 /// <summary>
-/// Reads the part of Python's pickle format (protocol 2 and later, as torch.save writes them) that a dictionary of tensors
-/// takes. A pickle is a program for a stack machine that may name any Python function and call it; this reader knows no
-/// functions but the handful of <see cref="Allowed"/>, which it carries out itself as plain data. Everything else, operation or
-/// name, is refused. Values: null, bool, long, double, string, object[] (tuple), List, Dictionary, and the records above.
+/// Reads the part of Python's pickle format (protocol 2 and later, as torch.save writes them) that a dictionary of tensors needs. A pickle
+/// is a program for a stack machine that may call any Python function by its name; this reader supports only the names in <see
+/// cref="Allowed"/> and replaces their calls by plain data. All other operations and names are refused. Values: null, bool, long, double,
+/// string, object[] (tuple), List, Dictionary, and the records above.
 /// </summary>
 internal sealed class PickleReader(Stream stream, string source, long limit = PickleReader.LargestPickle)
 {
@@ -39,8 +39,9 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
     private readonly Dictionary<long, object?> _memo = [];
     private long _left = limit;
 
-    /// <summary>Runs one pickle to its end, which leaves the stream behind it.</summary>
-    /// <exception cref="SpadeException">InvalidArgument: damaged, or it asks for what a dictionary of tensors does not need.</exception>
+    /// <summary>Reads one pickle; the stream is then at its end.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: damaged, or with operations that a dictionary of tensors does not
+    /// need.</exception>
     public object? Read()
     {
         while (true)
@@ -84,7 +85,7 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
                 case 0x93: { object?[] names = Pop(2); Push(Global(names[0] as string, names[1] as string)); break; }
                 case 'Q': Push(Storage(Pop())); break;
                 case 'R': { object?[] call = Pop(2); Push(Reduce(call[0], call[1])); break; }
-                case 'b': Pop(); break; // attributes of an object, such as a state dict's _metadata: of no use here
+                case 'b': Pop(); break; // attributes of an object, such as a state dict's _metadata: not needed here
                 default: throw Bad($"uses pickle operation 0x{op:x2}, which a dictionary of tensors does not need{StateDict}");
             }
         }
@@ -94,8 +95,8 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
 
     private object Reduce(object? function, object? arguments)
     {
-        string name = (function as PickleGlobal)?.Name ?? throw Bad("calls what is no function");
-        if (!Allowed.Contains(name)) throw Bad($"wants to call the Python function '{name}'; only dictionaries of tensors are read, and " +
+        string name = (function as PickleGlobal)?.Name ?? throw Bad("calls an object that is not a function");
+        if (!Allowed.Contains(name)) throw Bad($"calls the Python function '{name}'; only dictionaries of tensors are read, and " +
             $"nothing in the file is run{StateDict}");
         object?[] given = arguments as object?[] ?? throw Bad("calls a function without arguments");
         switch (name)
@@ -146,7 +147,7 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
     }
 
     private object? Recall(long index) => _memo.TryGetValue(index, out object? value) ? value
-        : throw Bad("refers to what it has not stored");
+        : throw Bad("refers to a value that it has not stored");
 
     private void Push(object? value) => _stack.Add(value);
 
@@ -154,7 +155,7 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
 
     private object?[] Pop(int count)
     {
-        if (_stack.Count < count) throw Bad("ends what it did not begin");
+        if (_stack.Count < count) throw Bad("closes a list that it did not open");
         object?[] values = [.. _stack[^count..]];
         _stack.RemoveRange(_stack.Count - count, count);
         return values;
@@ -163,14 +164,14 @@ internal sealed class PickleReader(Stream stream, string source, long limit = Pi
     private object?[] PopToMark()
     {
         int mark = _stack.LastIndexOf(Mark);
-        object?[] values = mark >= 0 ? Pop(_stack.Count - mark - 1) : throw Bad("ends what it did not begin");
+        object?[] values = mark >= 0 ? Pop(_stack.Count - mark - 1) : throw Bad("closes a list that it did not open");
         Pop();
         return values;
     }
 
-    private object? Top() => _stack.Count > 0 ? _stack[^1] : throw Bad("stores what is not there");
+    private object? Top() => _stack.Count > 0 ? _stack[^1] : throw Bad("stores a value from an empty stack");
 
-    private T Peek<T>() => Top() is T value ? value : throw Bad("adds to what cannot hold it");
+    private T Peek<T>() => Top() is T value ? value : throw Bad("adds a value to an object that is not a container");
 
     private string Line()
     {

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>He initialisation (uniform); batch normalisation that keeps values near 1 through many residual additions.</summary>
+/// <summary>He initialisation (uniform), and batch normalisation that keeps values near 1 over many residual additions.</summary>
 internal sealed class RandomWeights(int seed) : IWeights
 {
     private readonly Random _random = new(seed);

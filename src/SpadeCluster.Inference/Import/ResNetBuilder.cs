@@ -2,7 +2,7 @@ using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>Writes a residual network, batch normalisation folded, as an ONNX graph with the outputs layer1, layer2,
+/// <summary>Writes a residual network with folded batch normalisation as an ONNX graph with the outputs layer1, layer2,
 /// layer3 and, where there is a fourth stage, pooled (its spatial mean).</summary>
 internal sealed class ResNetBuilder
 {
@@ -34,7 +34,7 @@ internal sealed class ResNetBuilder
     private byte[] Network()
     {
         string x = ConvBn("image", "conv1", "bn1", StemChannels, 7, 2, bias: _architecture.CaffeStyle, relu: true);
-        // Caffe's ceil mode on an even size: the same count of windows, but all padding at the bottom and right.
+        // Caffe's ceil mode on an even size: the same count of windows, but all padding is at the bottom and right.
         x = _graph.MaxPool(x, "maxpool", 3, 2, _architecture.CaffeStyle ? [0, 0, 0, 0] : [1, 1, 1, 1], ceil: _architecture.CaffeStyle);
         _size = (_size + 1) / 2;
         for (int stage = 0; stage < _architecture.Blocks.Length; stage++)
@@ -78,7 +78,7 @@ internal sealed class ResNetBuilder
         return _graph.Node("Relu", output, [_graph.Node("Add", $"{name}.add", [y, x])]);
     }
 
-    /// <summary>Convolution, batch normalisation folded in, and perhaps Relu.</summary>
+    /// <summary>Convolution with folded batch normalisation, and optionally Relu.</summary>
     private string ConvBn(string x, string conv, string bn, int outChannels, int kernel, int stride, bool bias = false, bool relu = false)
     {
         float[] weights = _weights.Get($"{conv}.weight", outChannels, _channels, kernel, kernel);

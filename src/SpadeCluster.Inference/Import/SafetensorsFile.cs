@@ -7,7 +7,7 @@ namespace SpadeCluster.Inference.Import;
 
 /// <summary>
 /// A safetensors file: 8 bytes of header length, a JSON header {name: {dtype, shape, data_offsets}}, then the data.
-/// Everything the header claims is checked against the file before any of it is used.
+/// All values of the header are checked against the file before they are used.
 /// </summary>
 internal sealed class SafetensorsFile : IWeights, IDisposable
 {
@@ -78,7 +78,7 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
         ReadAt(prefix, 0);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > LargestHeader
-            || (long)length > size - 8) throw Bad($"is not a safetensors file: it claims a header of {length} bytes");
+            || (long)length > size - 8) throw Bad($"is not a safetensors file: its header would have {length} bytes");
         var header = new byte[length];
         ReadAt(header, 8);
         long dataSize = size - 8 - (long)length;
@@ -108,7 +108,7 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
         long[] dims = [.. property.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64())];
         long[] offsets = [.. property.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
         if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataSize)
-            throw Bad($"tensor '{property.Name}' claims the bytes {string.Join(" to ", offsets)} of {dataSize}; the file is truncated " +
+            throw Bad($"tensor '{property.Name}' refers to bytes {string.Join(" to ", offsets)} of {dataSize}; the file is truncated " +
                 $"or damaged");
         int width = dtype switch
         {
@@ -119,7 +119,7 @@ internal sealed class SafetensorsFile : IWeights, IDisposable
             or "U8" or "BOOL" => 1,
             _ => 0
         };
-        if (width == 0) return new(dtype, [], offsets[0], offsets[1]); // an unknown type matters only to who asks for it
+        if (width == 0) return new(dtype, [], offsets[0], offsets[1]); // an unknown type is an error only if the tensor is read
         long bytes = width;
         foreach (long d in dims)
             if (d is < 0 or > int.MaxValue

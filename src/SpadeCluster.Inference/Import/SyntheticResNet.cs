@@ -1,7 +1,7 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>Residual networks with seeded random weights: the shape and cost of the published ones for measuring speed,
-/// without their weights.</summary>
+/// <summary>Residual networks with seeded random weights, for measuring speed without the published weights: shape and cost are the
+/// same.</summary>
 public static class SyntheticResNet
 {
     /// <summary>Wide-ResNet50-2, 224x224, in memory (about 275 MB of weights).</summary>

@@ -7,7 +7,7 @@ namespace SpadeCluster.Inference.Import;
 /// <summary>
 /// A state dict written by torch.save. Two formats: a zip archive with the structure in data.pkl and each storage in data/KEY
 /// (PyTorch 1.6 and later), and before that four pickles - magic number, version, system, structure -, a pickled list of keys,
-/// then each storage as its count and values. No code in the file is run; see <see cref="PickleReader"/>.
+/// then each storage as its count and values. No code in the file is executed; see <see cref="PickleReader"/>.
 /// </summary>
 internal sealed class TorchFile : IWeights, IDisposable
 {
@@ -103,7 +103,7 @@ internal sealed class TorchFile : IWeights, IDisposable
     {
         var buffered = new BufferedStream(_file, 1 << 16);
         object? Next() => new PickleReader(buffered, _path).Read();
-        Next(); // the magic number, by which WeightsFile knew this file
+        Next(); // the magic number, by which WeightsFile recognised this file
         if (Next() is not Version) throw Bad($"is of an unknown version of torch.save's format; {Version} is supported");
         if (Next() is not Dictionary<string, object?> system
             || system.GetValueOrDefault("little_endian") is not true) throw Bad("has big-endian values, which are not supported");
@@ -154,7 +154,7 @@ internal sealed class TorchFile : IWeights, IDisposable
 
     private byte[] ReadEntry(ZipArchiveEntry entry, long most)
     {
-        // Entries may be compressed: no more memory than the file claims of weights, and those are bounded by its shapes.
+        // Entries may be compressed: memory is limited to the size of the weights, which the shapes of the tensors limit.
         if (most > Array.MaxLength) throw Bad($"has an impossibly large storage '{entry.Name}'");
         var bytes = new byte[Math.Min(entry.Length, most)];
         using var stream = entry.Open();

@@ -1,9 +1,9 @@
 namespace SpadeCluster.Inference.Import;
 
-/// <summary>Weights as they are published: safetensors, or PyTorch's .pth in either of its formats. The content tells which.</summary>
+/// <summary>Published weights: safetensors, or PyTorch's .pth in either of its formats. The format is recognised by the content.</summary>
 internal static class WeightsFile
 {
-    /// <summary>How every older .pth begins: protocol 2, then torch.save's magic number.</summary>
+    /// <summary>The first bytes of every older .pth: protocol 2, then torch.save's magic number.</summary>
     private static readonly byte[] OlderTorch =
         [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
 
@@ -16,7 +16,7 @@ internal static class WeightsFile
         using (var file = OpenRead(path)) read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
         bool torch = head.AsSpan(0, read).SequenceEqual(OlderTorch) || head.AsSpan(0, read).StartsWith("PK\x3\x4"u8);
         if (torch) return new TorchFile(path);
-        // Behind its length, the header of safetensors begins as JSON does.
+        // The header of safetensors is JSON after a length of 8 bytes.
         if (read <= 8 || head[8] != '{')
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{path} holds no weights that can be read: it begins neither as safetensors nor as torch.save's zip archive or older " +
@@ -32,7 +32,7 @@ internal static class WeightsFile
         return read == 4 && head.SequenceEqual("PK\x3\x4"u8);
     }
 
-    /// <exception cref="SpadeException">NotFound, or InvalidArgument where it cannot be opened.</exception>
+    /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: it cannot be opened.</exception>
     internal static FileStream OpenRead(string path)
     {
         try

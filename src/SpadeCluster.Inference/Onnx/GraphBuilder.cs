@@ -3,7 +3,7 @@ using Google.Protobuf;
 
 namespace SpadeCluster.Inference.Onnx;
 
-/// <summary>Writes an ONNX graph (operator set 13) node by node. Values are known by their names.</summary>
+/// <summary>Writes an ONNX graph (operator set 13) node by node. Values are identified by their names.</summary>
 internal sealed class GraphBuilder
 {
     private const int Opset = 13, IrVersion = 7, FloatType = 1, Int64Type = 7;
@@ -63,7 +63,7 @@ internal sealed class GraphBuilder
         return name;
     }
 
-    /// <summary>A scalar constant under a name of its own.</summary>
+    /// <summary>A scalar constant with a unique name.</summary>
     public string Scalar(float value) => Constant($"constant{++_constants}", [1], [value]);
 
     public void Output(string name, params int[] shape) => _graph.Output.Add(ValueInfo(name, "N", shape));

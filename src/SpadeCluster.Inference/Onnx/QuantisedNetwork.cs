@@ -4,10 +4,10 @@ using Google.Protobuf;
 namespace SpadeCluster.Inference.Onnx;
 
 /// <summary>
-/// A network with its convolutions in 8-bit integers, in ONNX's own terms: every tensor that a convolution, an addition or a
-/// maximum reads goes through QuantizeLinear and DequantizeLinear (u8, one scale a tensor), weights are stored as s8 with a
-/// scale for each output channel. A runtime fuses these pairs into integer kernels. Levels and the pooled feature leave as float32
-/// sums that were never rounded to 8 bits.
+/// A network with its convolutions in 8-bit integers, expressed by ONNX operators: every tensor that a convolution, an addition or a
+/// maximum reads passes QuantizeLinear and DequantizeLinear (u8, one scale per tensor), and weights are stored as s8 with a scale for each
+/// output channel. A runtime fuses these pairs into integer kernels. Levels and the pooled feature are float32 sums that were not rounded
+/// to 8 bits.
 /// </summary>
 internal sealed class QuantisedNetwork
 {
@@ -30,10 +30,10 @@ internal sealed class QuantisedNetwork
             $"{model.Source} has no convolution with constant weights: int8 would change nothing");
     }
 
-    /// <summary>The tensors that are to be quantised, whose ranges <see cref="Quantise"/> wants.</summary>
+    /// <summary>The tensors to be quantised; <see cref="Quantise"/> needs their ranges.</summary>
     public IReadOnlyList<string> Read { get; }
 
-    /// <summary>The float network with <see cref="Read"/> as its outputs, for seeing their ranges.</summary>
+    /// <summary>The float network with <see cref="Read"/> as its outputs, for measuring their ranges.</summary>
     public byte[] Observed()
     {
         var proto = _proto.Clone();
@@ -76,14 +76,14 @@ internal sealed class QuantisedNetwork
         node.OpType == "Conv" && _weights.ContainsKey(node.Input[1])
             && (node.Input.Count < 3 || node.Input[2].Length == 0 || _weights.ContainsKey(node.Input[2]));
 
-    /// <summary>What a node reads that is to be 8 bits; its first inputs.</summary>
+    /// <summary>The inputs of a node that are quantised; they are its first inputs.</summary>
     private IEnumerable<string> Activations(NodeProto node) =>
         node.OpType == "MaxPool" || IsQuantised(node) ? node.Input.Take(1)
         : node.OpType == "Add" && !node.Input.Any(_weights.ContainsKey) ? node.Input.Take(2) : [];
 
     private static string Dequantised(string name) => $"{name}.float";
 
-    /// <summary>name to 8 bits and back; returns the scale. 0 is exact: pads and Relu's floor must be.</summary>
+    /// <summary>Quantises a tensor and converts it back; returns the scale. 0 must stay exact for padding and Relu.</summary>
     private static float AddPair(GraphProto graph, string name, (float Low, float High) range)
     {
         float low = Math.Min(range.Low, 0), high = Math.Max(range.High, 0), scale = Math.Max((high - low) / 255, float.Epsilon * (1 << 20));
@@ -125,7 +125,7 @@ internal sealed class QuantisedNetwork
         }
         node.Input[1] = AddConstant<sbyte>(graph, $"{node.Output[0]}.weights.int8", Int8, [.. tensor.Dims], whole, scales);
         if (node.Input.Count < 3 || node.Input[2].Length == 0) return;
-        // A convolution's sums have the scale input * weights: so must the bias that starts them.
+        // A convolution's sums, and therefore its bias, have the scale input * weights.
         float[] sums = [.. scales.Select(s => s * inputScale)];
         int[] bias = [.. Values(_weights[node.Input[2]]).Select((b, o)
             => (int)Math.Clamp(Math.Round(b / (double)sums[o]), int.MinValue, int.MaxValue))];

@@ -5,8 +5,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Inference.Onnx;
 
 /// <summary>
-/// A model's network rewritten for ONNX Runtime: a float32 image [N, 3, H, W] in; the levels out as [N, H, W, C], the order in
-/// which galleries keep them, and the pooled feature as [N, C] float32. Nodes that no output needs are dropped.
+/// A model's network rewritten for ONNX Runtime. Its input is a float32 image [N, 3, H, W]; its outputs are the levels as [N, H, W, C],
+/// which is the order in galleries, and the pooled feature as [N, C] float32. Nodes that no output needs are removed.
 /// </summary>
 /// <param name="Bytes">The rewritten ONNX model.</param>
 /// <param name="Levels">Names of the level outputs, finest first.</param>
@@ -99,11 +99,11 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         return true;
     }
 
-    /// <summary>Keeps the nodes that the wanted values depend on. Left alone where a node holds a graph of its own, which may
-    /// read any value.</summary>
+    /// <summary>Keeps the nodes that the wanted values depend on. Does nothing if a node contains a graph, because that may read any
+    /// value.</summary>
     private static void Prune(GraphProto graph, string[] wanted)
     {
-        const int Graphs = 10; // not in our part of the format
+        const int Graphs = 10; // not in onnx.proto of this project
         if (graph.Node.Any(n => n.Attribute.Any(a => (int)a.Type is (int)AttributeProto.Types.AttributeType.Graph or Graphs))) return;
         var needed = wanted.ToHashSet();
         for (int i = graph.Node.Count - 1; i >= 0; i--) // topological order, backwards
@@ -113,12 +113,12 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
             if (!needed.Contains(graph.Initializer[i].Name)) graph.Initializer.RemoveAt(i);
     }
 
-    /// <summary>Checks the image input against the manifest and makes it float32; true where it takes one image only.</summary>
+    /// <summary>Checks the image input against the manifest and makes it float32; true if it takes one image only.</summary>
     private static bool AdaptInput(GraphProto graph, ModelManifest manifest, string source, out string name)
     {
         var initialized = graph.Initializer.Select(t => t.Name).ToHashSet();
         var read = graph.Node.SelectMany(n => n.Input).ToHashSet();
-        // old files list weights as inputs too
+        // Old files list weights as inputs too.
         var inputs = graph.Input.Where(i => !initialized.Contains(i.Name) && read.Contains(i.Name)).ToList();
         if (inputs.Count != 1) throw Bad($"{source} has {inputs.Count} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); one " +
             $"image input is expected");

@@ -8,8 +8,8 @@ using SpadeCluster.Inference.Onnx;
 namespace SpadeCluster.Inference.OnnxRuntime;
 
 /// <summary>
-/// One ONNX Runtime session with its buffers, bound once for every batch size: a run allocates nothing. The bindings of all
-/// batch sizes share the same memory, each over as many images as it takes. Not for concurrent calls.
+/// An ONNX Runtime session with buffers that are bound once for every batch size, so that a run allocates nothing. The bindings of all
+/// batch sizes share the same memory. Not for concurrent calls.
 /// </summary>
 internal sealed class BoundSession : IDisposable
 {
@@ -29,12 +29,12 @@ internal sealed class BoundSession : IDisposable
 
     static BoundSession()
     {
-        // Before the first session: its start would otherwise write warnings about this machine's devices to the console.
+        // Set before the first session, which would otherwise write warnings about this machine's devices to the console.
         var options = new EnvironmentCreationOptions { logId = "spade", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         OrtEnv.CreateInstanceWithOptions(ref options).DisableTelemetryEvents();
     }
 
-    /// <summary>A session by itself, on the CPU, as quiet as the bound ones.</summary>
+    /// <summary>A CPU session without bound buffers.</summary>
     public static InferenceSession Plain(byte[] network) => new(network);
 
     /// <exception cref="SpadeException">See <see cref="OrtFailure"/> and <see cref="RuntimeNetwork.Of"/>.</exception>
@@ -69,7 +69,7 @@ internal sealed class BoundSession : IDisposable
         }
     }
 
-    /// <summary>The most images a run takes.</summary>
+    /// <summary>Highest number of images per run.</summary>
     public int Batch { get; }
 
     public IReadOnlyList<LevelShape> Shapes { get; }
@@ -78,7 +78,7 @@ internal sealed class BoundSession : IDisposable
 
     internal Action? BeforeRun { get; set; }
 
-    /// <summary>Where image <paramref name="index"/> of the next run goes: [3][height][width], normalised.</summary>
+    /// <summary>The input for image <paramref name="index"/> of the next run: [3][height][width], normalised.</summary>
     public Span<float> Input(int index) => Values<float>(_input, index, _inputLength);
 
     /// <exception cref="SpadeException">The device failed.</exception>
@@ -100,7 +100,7 @@ internal sealed class BoundSession : IDisposable
         }
         finally
         {
-            registration.Unregister(); // waits for a callback under way, so that the next line has the last word
+            registration.Unregister(); // waits for a running callback, so that the next line is executed last
             if (cancellation.IsCancellationRequested) _run.Terminate = false;
         }
     }
@@ -118,7 +118,7 @@ internal sealed class BoundSession : IDisposable
     {
         foreach (var binding in _bindings) binding?.Dispose();
         foreach (var value in _bound) value.Dispose();
-        _session?.Dispose(); // null: it could not be made
+        _session?.Dispose(); // null: the session could not be created
         _run.Dispose();
     }
 
@@ -132,7 +132,7 @@ internal sealed class BoundSession : IDisposable
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
-        // Its threads spin for work between operators, and would go on after the run, while the pixel search needs the processors.
+        // Its threads spin between operators, and would continue after the run, when the pixel search needs the processors.
         settings.AddSessionConfigEntry("session.force_spinning_stop", "1");
         if (device.Cuda is not { } id) return settings;
         if (!OrtEnv.Instance().GetAvailableProviders().Contains(CudaProvider))
@@ -144,7 +144,7 @@ internal sealed class BoundSession : IDisposable
         var values = new Dictionary<string, string>
         {
             ["device_id"] = $"{id}",
-            ["arena_extend_strategy"] = "kSameAsRequested", // grow by what is asked for, not by powers of two: two models may share a GPU
+            ["arena_extend_strategy"] = "kSameAsRequested", // not powers of two, because two models may share a GPU
             ["cudnn_conv_algo_search"] = options.CudnnSearch.ToString().ToUpperInvariant(),
             ["cudnn_conv_use_max_workspace"] = options.CudnnMaxWorkspace ? "1" : "0",
             ["do_copy_in_default_stream"] = "1",
@@ -165,7 +165,7 @@ internal sealed class BoundSession : IDisposable
         }
     }
 
-    /// <summary>Whether the CPU can load a network: what a device then fails at is not the network's fault.</summary>
+    /// <summary>Whether the CPU can load a network; if so, a failure on another device is the device's.</summary>
     private static bool Loads(byte[] network)
     {
         try
@@ -179,7 +179,8 @@ internal sealed class BoundSession : IDisposable
         }
     }
 
-    /// <summary>Loading takes the weights about three times over for a moment: rewritten, as the session's own, and packed.</summary>
+    /// <summary>While loading there are about three copies of the weights: the rewritten network's, the session's and the packed
+    /// ones.</summary>
     private static void CheckMemory(InferenceModel model, OnnxRuntimeDevice device)
     {
         long needed = 3L * model.Network.Length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -189,7 +190,7 @@ internal sealed class BoundSession : IDisposable
                 $"of memory and this process may use {available:N0}");
     }
 
-    /// <summary>One run of a black image, for the shapes; exported models rarely state them all.</summary>
+    /// <summary>Runs a black image to find the shapes; exported models rarely state them all.</summary>
     private (IReadOnlyList<LevelShape> Shapes, int PooledLength) Probe(int height, int width)
     {
         var input = Over(_input, TensorElementType.Float, 1, [3, height, width]);
@@ -229,8 +230,8 @@ internal sealed class BoundSession : IDisposable
     private static Span<T> Values<T>(Memory<byte> buffer, int index, int length) where T : unmanaged
         => MemoryMarshal.Cast<byte, T>(buffer.Span).Slice(index * length, length);
 
-    /// <summary>Pinned memory, aligned to a cache line: ONNX Runtime's vector sums begin at the first aligned value, so that the
-    /// last bit of a mean depends on where its input begins.</summary>
+    /// <summary>Pinned memory, aligned to a cache line: ONNX Runtime's vector sums start at the first aligned value, so the last bit of a
+    /// mean depends on the alignment of its input.</summary>
     private static unsafe Memory<byte> Buffer(long length)
     {
         const int Line = 64;

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Inference.OnnxRuntime;
 
-/// <summary>Pixels to a network's input, (pixel - mean) / scale, by table: each byte has one value.</summary>
+/// <summary>Converts pixels to a network's input, (pixel - mean) / scale, by a table with one value per byte.</summary>
 internal sealed class InputNormalisation
 {
     private readonly float[][] _table = new float[3][]; // [network channel][byte]

@@ -5,17 +5,17 @@ using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.OnnxRuntime;
 
-/// <summary>Turns a float32 model into one that computes in 8-bit integers: a quarter of the size, and several times as fast
-/// on processors with integer dot products. Another model with a digest of its own: galleries are built anew.</summary>
+/// <summary>Converts a float32 model to 8-bit integers: a quarter of the size, and several times as fast on processors with integer dot
+/// products. The result is another model with its own digest, so galleries have to be built again.</summary>
 public static class Int8Conversion
 {
-    /// <summary>Runs the network on normals and gives each tensor the range of values that was seen there.</summary>
-    /// <param name="normals">Photographs of normal products, prepared to the model's input size: tens are enough.</param>
+    /// <summary>Runs the network on normals and gives each tensor the range of its values.</summary>
+    /// <param name="normals">Photographs of normal parts in the model's input size; some tens are enough.</param>
     /// <exception cref="SpadeException">InvalidArgument: no convolutions, an older operator set, nothing to calibrate with.</exception>
     public static InferenceModel Run(InferenceModel model, IReadOnlyList<RgbImage> normals, CancellationToken cancellationToken = default)
     {
-        if (normals.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "int8 needs normals to see the range of values on");
-        RuntimeNetwork.Of(model, halfLevels: false); // all its checks
+        if (normals.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "int8 needs normals, to measure the range of values");
+        RuntimeNetwork.Of(model, halfLevels: false); // for its checks
         var network = new QuantisedNetwork(model);
         byte[] bytes = network.Quantise(Ranges(model, network, normals, cancellationToken));
         var manifest = model.Manifest with

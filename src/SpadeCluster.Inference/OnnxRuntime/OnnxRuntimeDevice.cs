@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace SpadeCluster.Inference.OnnxRuntime;
 
-/// <summary>Where a session runs: the CPU, or one CUDA device.</summary>
+/// <summary>The device of a session: the CPU or a CUDA device.</summary>
 /// <param name="Cuda">The CUDA device's number; null for the CPU.</param>
 public readonly record struct OnnxRuntimeDevice(int? Cuda)
 {
@@ -16,7 +16,7 @@ public readonly record struct OnnxRuntimeDevice(int? Cuda)
         "cuda" => new(0),
         _ when text.StartsWith("cuda:", StringComparison.Ordinal)
             && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => new(id),
-        _ => throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is no device; cpu, cuda and cuda:N (N from 0) are"),
+        _ => throw new SpadeException(SpadeError.InvalidArgument, $"'{text}' is not a device; choose cpu, cuda or cuda:N (N from 0)"),
     };
 
     public string Provider => Cuda is null ? "CPU" : "CUDA";

@@ -3,9 +3,9 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Inference.OnnxRuntime;
 
 /// <summary>
-/// Runs a model's network with ONNX Runtime on the CPU or a CUDA device. Concurrent calls take turns, run by run. A device
-/// that is lost or out of memory makes the extractor unhealthy: that call and every later one fails with the reason, until
-/// the owner disposes it and makes another - or, where configured, it goes on with the CPU and says so.
+/// Runs a model's network with ONNX Runtime on the CPU or a CUDA device. Concurrent calls run one after the other. A device that is lost or
+/// out of memory makes the extractor unhealthy: that call and every later one fails with the reason, until the owner opens a new extractor.
+/// If configured, it continues on the CPU instead and reports that.
 /// </summary>
 public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 {
@@ -64,11 +64,11 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 
     public ExtractorHealth Health => _health;
 
-    /// <summary>For tests: called in place of ONNX Runtime's own work before each run; may throw what a failing device would.</summary>
+    /// <summary>For tests: called before each run; may throw the exceptions of a failing device.</summary>
     internal Action? BeforeRun { set => _session.BeforeRun = value; }
 
     /// <summary>Computes while the caller waits; see <see cref="IFeatureExtractor"/>.</summary>
-    /// <exception cref="SpadeException">InvalidArgument: an image has not the model's input size. Unavailable or
+    /// <exception cref="SpadeException">InvalidArgument: an image does not have the model's input size. Unavailable or
     /// ResourceExhausted: the device failed now or before; see <see cref="Health"/>.</exception>
     public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
         CancellationToken cancellationToken = default)
@@ -105,7 +105,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         _session.Dispose();
     }
 
-    /// <summary>One run from image <paramref name="first"/> on; returns how many images it took.</summary>
+    /// <summary>One run, starting with image <paramref name="first"/>; returns the number of images it took.</summary>
     private int Extract(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, int first, CancellationToken cancellation)
     {
         if (_health.Problem is { } problem) throw new SpadeException(SpadeError.Unavailable, problem);
@@ -117,7 +117,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         }
         catch (SpadeException e) when (MayFallBack(e))
         {
-            _health = _health with { Problem = e.Message }; // stays if the CPU fails too
+            _health = _health with { Problem = e.Message }; // kept if the CPU fails too
             var lost = _session;
             _session = new BoundSession(_model, _options, OnnxRuntimeDevice.Cpu);
             lost.Dispose();
@@ -134,10 +134,10 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         return count;
     }
 
-    /// <summary>See <see cref="OnnxRuntimeOptions.Batch"/>. What lies in the padding does not matter, only that it is there.</summary>
+    /// <summary>See <see cref="OnnxRuntimeOptions.Batch"/>. The content of the padding has no effect.</summary>
     private int Size(int images) => _device.Cuda is null ? images : _session.Batch;
 
-    /// <summary>A grey ramp through the largest batch: takes the memory that a full batch takes, and shows bad weights.</summary>
+    /// <summary>Runs a full batch of a grey ramp, which allocates all memory and shows invalid weights.</summary>
     private void WarmUp()
     {
         var image = new RgbImage(Model.InputWidth, Model.InputHeight);

@@ -5,9 +5,10 @@ namespace SpadeCluster.Inference.OnnxRuntime;
 /// <summary>How cuDNN chooses a convolution's algorithm.</summary>
 public enum CudnnSearch
 {
-    /// <summary>By cuDNN's rules: the same choice at every start, so the same bits.</summary>
+    /// <summary>By cuDNN's heuristics: the same choice at every start, and therefore the same bits.</summary>
     Heuristic,
-    /// <summary>By timing all at the warm-up: fastest, but another start may choose another algorithm and round differently.</summary>
+    /// <summary>By measuring all at the warm-up: fastest, but the next start may choose another algorithm, which rounds
+    /// differently.</summary>
     Exhaustive,
     /// <summary>One fixed algorithm, which needs little memory.</summary>
     Default,
@@ -18,32 +19,31 @@ public sealed record OnnxRuntimeOptions
 {
     public OnnxRuntimeDevice Device { get; init; }
 
-    /// <summary>CPU threads an image may use; 0 for one per processor this process may use.</summary>
+    /// <summary>CPU threads of a run; 0: one per processor.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Images per run. On the CPU a run takes as many as there are, up to this. On CUDA every run takes exactly this
-    /// many, the last one padded with black images: cuDNN chooses its algorithms by shape, and an image's features may not
-    /// depend on the batch it came in. 1 suits single photographs, 8 to 32 a busy GPU. A silo's CPU devices take their
-    /// queue's Spade:Extractor:MaxBatch where this is not set.</summary>
+    /// <summary>Images per run. On the CPU a run has up to this many images. On CUDA every run has exactly this many, the last one padded
+    /// with black images: cuDNN chooses its algorithms by shape, and an image's features must not depend on its batch. 1 suits single
+    /// photographs, 8 to 32 a busy GPU. A silo's CPU devices use Spade:Extractor:MaxBatch if this is not set.</summary>
     [Range(1, 1024)]
     public int Batch { get; init; } = 1;
 
-    /// <summary>Levels leave the session as float16: half the copying, and the same pyramid, since galleries round to
-    /// float16 anyway.</summary>
+    /// <summary>The session's levels are float16: half the copying, and the same pyramid, because galleries round to float16.</summary>
     public bool HalfLevels { get; init; }
 
-    /// <summary>Bytes of GPU memory the session may take; null: what the device has.</summary>
+    /// <summary>Limit of the session's GPU memory in bytes; null: no limit.</summary>
     [Range(1L, long.MaxValue)]
     public long? GpuMemoryLimit { get; init; }
 
     public CudnnSearch CudnnSearch { get; init; } = CudnnSearch.Heuristic;
 
-    /// <summary>Lets cuDNN use as much workspace as its fastest algorithm wants.</summary>
+    /// <summary>Lets cuDNN use as much workspace as its fastest algorithm needs.</summary>
     public bool CudnnMaxWorkspace { get; init; } = true;
 
-    /// <summary>Tensor cores on float32 rounded to 10 bits: faster, but features differ by about 1e-3 from every other host's.</summary>
+    /// <summary>Tensor cores on float32 rounded to 10 bits: faster, but features differ by about 1e-3 from those of other hosts.</summary>
     public bool AllowTf32 { get; init; }
 
-    /// <summary>Go on with the CPU where CUDA is missing or fails, and say so in the health; else such a failure is an error.</summary>
+    /// <summary>Continue on the CPU if CUDA is missing or fails, and report it in the health; otherwise such a failure is an
+    /// error.</summary>
     public bool FallBackToCpu { get; init; }
 }

@@ -7,7 +7,7 @@ namespace SpadeCluster.Storage.Files;
 /// One category's folder:
 /// <code>
 /// CURRENT                 which version is current
-/// LOCK                    held by the writer; the system releases it when the process ends, however it ends
+/// LOCK                    held by the writer; the system releases it when the process ends for any reason
 /// versions/000001.json    manifests, immutable; a reader that has pinned one holds a shared lock on it
 /// images/ab/ab12...spade  one segment per normal image, immutable
 /// FRONTS                  copies of the prefixes (header, pooled feature) of the current version's segments, for fast opening

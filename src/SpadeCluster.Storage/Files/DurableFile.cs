@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SpadeCluster.Storage.Files;
 
-/// <summary>Writes files so that each is either whole and durable or not there.</summary>
+/// <summary>Writes files that are either complete and durable or do not exist.</summary>
 internal static partial class DurableFile
 {
     /// <summary>
@@ -10,7 +10,7 @@ internal static partial class DurableFile
     /// the folder (without which the rename itself may be lost).
     /// </summary>
     /// <param name="path">The file; its folder is there and durable.</param>
-    /// <param name="temporary">Where to write it first, on the same file system.</param>
+    /// <param name="temporary">The file to write first, on the same file system.</param>
     /// <exception cref="SpadeException">ResourceExhausted: disk full. Unavailable: the folder cannot be written.</exception>
     public static void Write(string path, string temporary, Action<Stream> write)
     {
@@ -60,7 +60,7 @@ internal static partial class DurableFile
         }
     }
 
-    /// <summary>Makes the names in a folder durable: what was created, renamed or deleted there.</summary>
+    /// <summary>Makes the names in a folder durable, after files in it were created, renamed or deleted.</summary>
     /// <exception cref="IOException">It could not be flushed.</exception>
     public static void SyncFolder(string path)
     {
@@ -84,7 +84,7 @@ internal static partial class DurableFile
         const int WindowsDiskFull = unchecked((int)0x80070070);
         return e.HResult is FileTooBig or NoSpace or Quota or WindowsDiskFull
             ? new SpadeException(SpadeError.ResourceExhausted,
-                $"the disk is full: '{path}' could not be written; free some space and try again, what was there before is intact", e)
+                $"the disk is full: '{path}' could not be written; free some space and try again; the previous file is unchanged", e)
             : new SpadeException(SpadeError.Unavailable, $"'{path}' could not be written: {e.Message}", e);
     }
 

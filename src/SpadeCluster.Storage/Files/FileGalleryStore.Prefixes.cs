@@ -4,7 +4,7 @@ namespace SpadeCluster.Storage.Files;
 
 /// <summary>
 /// The file FRONTS holds copies of the prefixes of the current version's segments (<see cref="PrefixFile"/>). Only the writer
-/// replaces it, when it publishes a version with other images; readers of any version use the copies that are there.
+/// replaces it, when it publishes a version with other images; readers of any version use its copies.
 /// </summary>
 public sealed partial class FileGalleryStore
 {
@@ -33,8 +33,8 @@ public sealed partial class FileGalleryStore
         var folder = Folder(category);
         int length = PrefixLength(next.Model);
         ImageId[] ids = [.. GalleryTiles.Of(next).Ids];
-        // Only copies of images of the version before are taken over: their segments cannot have changed. Any other copy may
-        // be left from a failed attempt, and its segment may have been written again since.
+        // Only copies of images of the previous version are reused: their segments cannot have changed. Any other copy may come from a
+        // failed attempt, and its segment may have been rewritten since then.
         var known = before is null ? [] : GalleryTiles.Of(before).Ids.ToHashSet();
         using var old = TryOpenPrefixes(folder.Prefixes, length);
         var buffer = new byte[length];
@@ -43,7 +43,7 @@ public sealed partial class FileGalleryStore
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (TryReadCopy(id, buffer)) return buffer;
-            // Copied without a check: if the segment is damaged, so is its copy, and verify finds both.
+            // Copied unchecked: if the segment is damaged, its copy is too, and verify finds both.
             using var segment = Open(category, id);
             segment.Read(0, buffer);
             return buffer;

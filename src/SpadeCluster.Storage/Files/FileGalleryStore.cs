@@ -5,8 +5,8 @@ namespace SpadeCluster.Storage.Files;
 
 /// <summary>
 /// Galleries in a folder, one <see cref="CategoryFolder"/> per category. Segments are durable before a manifest names them,
-/// and a manifest before CURRENT does, so CURRENT names a whole version whenever a writer stops. Locks are the system's
-/// (flock) and end with their process; on network file systems that ignore flock, run only one writer.
+/// and a manifest before CURRENT does, so CURRENT names a complete version at any time. Locks are the system's (flock) and end with their
+/// process; on network file systems that ignore flock, run only one writer.
 /// </summary>
 public sealed partial class FileGalleryStore(string root) : GalleryStore
 {
@@ -118,7 +118,7 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
     internal override async ValueTask ReadPrefixesAsync(string category, IReadOnlyList<ImageId> ids, int length,
         Action<int, ReadOnlyMemory<byte>, long> received, CancellationToken cancellationToken)
     {
-        // On pool threads: each small read waits for the disk, and the caller's thread may be a grain's, which must not.
+        // On pool threads: each small read waits for the disk, and a grain's thread must not wait.
         int workers = Math.Min(Environment.ProcessorCount, ids.Count);
         await Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(() =>
         {

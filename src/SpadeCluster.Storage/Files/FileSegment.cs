@@ -11,7 +11,7 @@ internal sealed class FileSegment : ISegmentSource
 
     public FileSegment(string path)
     {
-        // Deletion is allowed meanwhile: compaction only deletes what no pinned version needs.
+        // The open file may be deleted: compaction deletes only segments that no pinned version needs.
         (_path, _file) = (path, File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
         Length = RandomAccess.GetLength(_file);
     }

@@ -7,7 +7,7 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Format;
 
 /// <summary>
-/// A version's manifest as a file: one line "SPADE-GALLERY 1 HASH", HASH being the hex SHA-256 of what follows, then JSON.
+/// A version's manifest as a file: one line "SPADE-GALLERY 1 HASH", where HASH is the hex SHA-256 of the rest, then JSON.
 /// </summary>
 internal static class ManifestFile
 {
@@ -20,7 +20,8 @@ internal static class ManifestFile
     }
 
     /// <param name="where">Names the manifest in errors.</param>
-    /// <exception cref="SpadeException">DataLoss: damaged, or another's. FailedPrecondition: another format.</exception>
+    /// <exception cref="SpadeException">DataLoss: damaged, or of another category or version. FailedPrecondition: another
+    /// format.</exception>
     public static GalleryManifest Parse(byte[] file, string category, int version, string where)
     {
         int end = file.AsSpan().IndexOf((byte)'\n');
@@ -47,7 +48,7 @@ internal static class ManifestFile
 
     private static SpadeException Damaged(string where)
         => new(SpadeError.DataLoss,
-            $"{where} is damaged: its checksum does not hold; restore it from a backup, or roll back to another version");
+            $"{where} is damaged: its checksum is wrong; restore it from a backup, or roll back to another version");
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,

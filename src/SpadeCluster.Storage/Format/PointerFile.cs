@@ -4,7 +4,8 @@ using System.Text;
 
 namespace SpadeCluster.Storage.Format;
 
-/// <summary>Which version is current: the line "SPADE-CURRENT 1 VERSION HASH", HASH being the hex SHA-256 of what is before it.</summary>
+/// <summary>Which version is current: the line "SPADE-CURRENT 1 VERSION HASH", where HASH is the hex SHA-256 of the text before
+/// it.</summary>
 internal static class PointerFile
 {
     private const string Signature = "SPADE-CURRENT 1 ";
@@ -15,7 +16,7 @@ internal static class PointerFile
         return Encoding.ASCII.GetBytes($"{line}{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(line)))}\n");
     }
 
-    /// <returns>The version, or null where this is not a whole pointer.</returns>
+    /// <returns>The version, or null if the file is damaged.</returns>
     public static int? Parse(ReadOnlySpan<byte> file)
     {
         string[] words = Encoding.ASCII.GetString(file[..Math.Min(file.Length, 128)]).Split(' ');

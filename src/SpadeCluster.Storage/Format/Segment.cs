@@ -10,12 +10,12 @@ internal interface ISegmentSource : IDisposable
     /// <summary>Bytes of the segment.</summary>
     long Length { get; }
 
-    /// <summary>Fills <paramref name="destination"/> as far as the segment reaches.</summary>
+    /// <summary>Fills <paramref name="destination"/>, up to the end of the segment.</summary>
     /// <returns>Bytes read.</returns>
     ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken);
 }
 
-/// <summary>Everything stored of one normal image, as one block of bytes laid out as <see cref="SegmentHeader"/> says.</summary>
+/// <summary>The stored data of one normal image as one block of bytes; <see cref="SegmentHeader"/> describes the layout.</summary>
 internal static class Segment
 {
     /// <summary>Bytes of the largest possible segment of a model.</summary>
@@ -71,9 +71,9 @@ internal static class Segment
         return bytes;
     }
 
-    /// <param name="paged">Whether the result is a page of a <c>PageCache</c>, filled again and again. Pages are allocated in
-    /// the pinned heap: in the large-object heap they would count as live data and let the collector postpone collections.</param>
-    /// <param name="discarded">A pyramid nobody uses any more, whose memory is used again; or null.</param>
+    /// <param name="paged">Whether the result is a page of a <c>PageCache</c>, filled repeatedly. Pages are allocated in the pinned heap:
+    /// in the large-object heap they would count as live data and make the garbage collector postpone collections.</param>
+    /// <param name="discarded">A pyramid that is no longer used and may be overwritten; or null.</param>
     public static async ValueTask<FeaturePyramid> ReadPyramidAsync(ISegmentSource source, SegmentHeader header, FeatureModel model,
         bool paged, FeaturePyramid? discarded, CancellationToken cancellationToken)
     {

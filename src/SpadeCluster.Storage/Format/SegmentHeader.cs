@@ -7,7 +7,7 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Format;
 
 /// <summary>
-/// The header of a segment. A segment is everything stored of one normal image; little-endian, immutable:
+/// The header of a segment, which is the stored data of one normal image; little-endian, immutable:
 /// <code>
 /// 0    8  "SPADEIMG"
 /// 8    4  format version, 1
@@ -64,14 +64,14 @@ internal sealed class SegmentHeader
         SHA256.HashData(segment[..(header - Hash)], segment[(header - Hash)..]);
     }
 
-    /// <param name="start">The first bytes of the segment: the whole header, or less if the segment is cut off.</param>
+    /// <param name="start">The first bytes of the segment: the whole header, or less if the segment is truncated.</param>
     /// <param name="length">Bytes of the whole segment; null if not known.</param>
     /// <param name="where">Names the segment in errors.</param>
-    /// <exception cref="SpadeException">DataLoss: damaged, or another image's. FailedPrecondition: other format or model.</exception>
+    /// <exception cref="SpadeException">DataLoss: damaged, or of another image. FailedPrecondition: other format or model.</exception>
     public static SegmentHeader Parse(ReadOnlySpan<byte> start, long? length, ImageId id, FeatureModel model, string where)
     {
         int parts = FirstLevel + model.Levels.Count, size = LengthFor(parts);
-        if (start.Length < size || !start[..8].SequenceEqual(Magic)) throw Damaged(where, "its header is cut off or is not a segment's");
+        if (start.Length < size || !start[..8].SequenceEqual(Magic)) throw Damaged(where, "its header is truncated or is not a segment's");
         var header = start[..size];
         int format = BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
         if (format != FormatVersion)
@@ -79,7 +79,7 @@ internal sealed class SegmentHeader
                 $"{where} has format {format}, this program reads {FormatVersion}: use the program that wrote it, or restore it from a "
                 + $"backup if it is damaged");
         if (!SHA256.HashData(header[..^Hash]).AsSpan().SequenceEqual(header[^Hash..]))
-            throw Damaged(where, "the checksum of its header does not hold");
+            throw Damaged(where, "the checksum of its header is wrong");
         if (BinaryPrimitives.ReadUInt64LittleEndian(header[16..]) != id.Value)
             throw Damaged(where, $"it holds image {new ImageId(BinaryPrimitives.ReadUInt64LittleEndian(header[16..]))}");
         string digest = Encoding.ASCII.GetString(header.Slice(24, Digest)).TrimEnd();
@@ -111,7 +111,7 @@ internal sealed class SegmentHeader
         Span<byte> hash = stackalloc byte[Hash];
         SHA256.HashData(bytes, hash);
         if (!hash.SequenceEqual(_bytes.AsSpan(TableAt + Row * part + 8, Hash)))
-            throw Damaged(_where, $"the checksum of its {Name(part)} does not hold");
+            throw Damaged(_where, $"the checksum of its {Name(part)} is wrong");
     }
 
     public static int LengthFor(int parts) => TableAt + Row * parts + Hash;

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace SpadeCluster.Storage.Postgres;
 
-/// <summary>An advisory lock and the session that holds it. The server releases it when the session ends, however it ends.</summary>
+/// <summary>An advisory lock and the session that holds it. The server releases it when the session ends for any reason.</summary>
 internal sealed class AdvisoryLock : IDisposable
 {
     private readonly NpgsqlConnection _connection;
@@ -10,7 +10,7 @@ internal sealed class AdvisoryLock : IDisposable
 
     private AdvisoryLock(NpgsqlConnection connection, string release) => (_connection, _release) = (connection, release);
 
-    /// <param name="shared">Whether other sessions may hold it too, if they share it as well.</param>
+    /// <param name="shared">Whether other sessions may hold it too, if they also share it.</param>
     /// <param name="wait">How long to wait: the server takes a moment to end the session of a killed process.</param>
     /// <returns>Null if another session holds it.</returns>
     public static async ValueTask<AdvisoryLock?> TryTakeAsync(NpgsqlDataSource database, long key, bool shared, TimeSpan wait,
@@ -41,13 +41,13 @@ internal sealed class AdvisoryLock : IDisposable
     {
         try
         {
-            // Released here: the pool resets a returned connection only when it is used again.
+            // Released explicitly: the pool resets a returned connection only when it is used again.
             using var command = _connection.Command(_release);
             command.ExecuteNonQuery();
         }
         catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
         {
-            // The session is gone, and the lock with it.
+            // The session has ended, and so has the lock.
         }
         _connection.Dispose();
     }

@@ -9,7 +9,7 @@ namespace SpadeCluster.Storage.Postgres;
 /// </summary>
 internal static class Migration
 {
-    /// <exception cref="SpadeException">FailedPrecondition: a later program's schema.</exception>
+    /// <exception cref="SpadeException">FailedPrecondition: the schema of a later program.</exception>
     public static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         var assembly = typeof(Migration).Assembly;
@@ -21,14 +21,14 @@ internal static class Migration
         // A user who may only read can still use a schema that is up to date.
         if (await DoneAsync() == newest) return;
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        // One process at a time, or two would create the same tables.
+        // One process at a time, so that two do not create the same tables.
         await connection.ExecuteAsync("select pg_advisory_xact_lock($1)", cancellationToken, AdvisoryKey.Of("migration"));
         await connection.ExecuteAsync("create table if not exists spade_migration (version int primary key, applied_at timestamptz not "
             + "null default now())", cancellationToken);
         int done = await DoneAsync();
         if (done > newest)
             throw new SpadeException(SpadeError.FailedPrecondition,
-                $"the database's gallery schema is version {done}, this program knows {newest}: use a newer one");
+                $"the database's gallery schema is version {done}, but this program supports {newest}: use a newer program");
         foreach (var (version, name) in scripts.Where(s => s.Key > done).OrderBy(s => s.Key))
         {
             using var script = new StreamReader(assembly.GetManifestResourceStream(name)!);

@@ -7,10 +7,9 @@ namespace SpadeCluster.Storage.Postgres;
 
 /// <summary>
 /// Galleries in a PostgreSQL database (tables spade_*), for many machines at once. A segment is committed before a manifest
-/// names it; versions are published in one transaction. The writer's lock and pins are advisory locks, each holding one
-/// connection as long as it lasts.
+/// names it; versions are published in one transaction. The writer's lock and pins are advisory locks, each of which holds a connection.
 /// </summary>
-/// <param name="connectionString">As Npgsql takes it: "Host=...;Database=...;Username=...". The user may create tables.</param>
+/// <param name="connectionString">Npgsql's format: "Host=...;Database=...;Username=...". The user needs the right to create tables.</param>
 public sealed class PostgresGalleryStore(string connectionString) : GalleryStore, IDisposable
 {
     private static readonly TimeSpan WriterWait = TimeSpan.FromSeconds(2);
@@ -67,7 +66,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         CancellationToken cancellationToken)
         => InTransactionAsync(category, async connection =>
         {
-            // If the connection that held the writer's lock broke, the lock is gone; these checks hold even then.
+            // The writer's lock is lost if its connection breaks; these checks are valid without it.
             int? current = await CurrentAsync(connection, category, cancellationToken);
             if (current != after) throw Overtaken(category, next[0].Version, current);
             var stored = (await ColumnAsync<long>(
@@ -219,12 +218,12 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     {
         PostgresErrorCodes.DiskFull =>
             new SpadeException(SpadeError.ResourceExhausted,
-                $"the database's disk is full ({What(e)}); free some space and try again, what was there before is intact", e),
+                $"the database's disk is full ({What(e)}); free some space and try again; the stored data is unchanged", e),
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege
             => new SpadeException(SpadeError.Unavailable,
-                $"the gallery database may not be written ({What(e)}); use one that may, or a user who may, what was there before is "
-                + $"intact", e),
-        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database does not answer as it should: {What(e)}", e),
+                $"the gallery database cannot be written ({What(e)}); use another database or another user; the stored data is "
+                + $"unchanged", e),
+        _ => new SpadeException(SpadeError.Unavailable, $"the gallery database failed: {What(e)}", e),
     };
 
     private static string What(NpgsqlException e) =>
@@ -256,7 +255,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         }
     }
 
-    /// <summary>Runs one change of a category at a time: compaction must not delete what a publish has just checked.</summary>
+    /// <summary>Runs one change of a category at a time: compaction must not delete images that a publish has just checked.</summary>
     private async ValueTask InTransactionAsync(string category, Func<NpgsqlConnection, ValueTask<int>> work,
         CancellationToken cancellationToken)
         => await RunAsync(async connection =>
@@ -309,8 +308,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             when (e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege)
         {
             throw new SpadeException(SpadeError.FailedPrecondition,
-                $"the gallery tables are missing or an earlier program's, and may not be made here ({e.MessageText}): run 'spade "
-                + $"gallery list' once as a user who may", e);
+                $"the gallery tables are missing or of an earlier program, and this user may not create them ({e.MessageText}): run 'spade "
+                + $"gallery list' once as a user with the right to create tables", e);
         }
         catch (NpgsqlException e)
         {

@@ -23,7 +23,7 @@ internal static class Sql
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>The first value of the first row; default where there is none or it is null.</returns>
+    /// <returns>The first value of the first row; default if there is no row or it is null.</returns>
     public static async ValueTask<T?> ScalarAsync<T>(this NpgsqlConnection connection, string text, CancellationToken cancellationToken,
         params object[] values)
     {
@@ -32,7 +32,7 @@ internal static class Sql
     }
 }
 
-/// <summary>Keys of PostgreSQL's advisory locks, which are plain numbers shared by all that use a database.</summary>
+/// <summary>Keys of PostgreSQL's advisory locks, which are plain numbers shared by all programs that use a database.</summary>
 internal static class AdvisoryKey
 {
     public static long Of(string what) =>

@@ -13,7 +13,7 @@ namespace SpadeCluster.Storage.Snapshots;
 /// CATEGORY/images/ab/ab12..spade  every segment they name
 /// CATEGORY/SHA256SUMS             of all the files above, as sha256sum writes it; the last entry
 /// </code>
-/// It is the file store's own layout: unpacked into an empty gallery folder it is that category.
+/// It has the layout of the file store: unpacked into an empty gallery folder it is that category.
 /// </summary>
 public static class Snapshot
 {
@@ -22,8 +22,8 @@ public static class Snapshot
 
     /// <summary>Exports a category with all kept versions and checks every byte. Writers may continue meanwhile.</summary>
     /// <returns>Versions and images in the file.</returns>
-    /// <exception cref="SpadeException">NotFound: no such category. DataLoss: it is damaged; <paramref name="path"/> is then
-    /// as it was. ResourceExhausted and Unavailable: it could not be written.</exception>
+    /// <exception cref="SpadeException">NotFound: no such category. DataLoss: it is damaged; <paramref name="path"/> is then unchanged.
+    /// ResourceExhausted and Unavailable: it could not be written.</exception>
     public static async Task<(int Versions, int Images)> ExportAsync(GalleryStore store, string category, string path,
         CancellationToken cancellationToken = default)
     {
@@ -62,8 +62,8 @@ public static class Snapshot
     }
 
     /// <summary>
-    /// Imports a snapshot as a new category. The category appears in the last step, after everything was checked; what a
-    /// failed import has written is deleted.
+    /// Imports a snapshot as a new category. The category is published in the last step, after everything was checked; a failed import
+    /// deletes what it wrote.
     /// </summary>
     /// <returns>The current version.</returns>
     /// <exception cref="SpadeException">InvalidArgument: not a snapshot. DataLoss: damaged or incomplete.
@@ -95,7 +95,7 @@ public static class Snapshot
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
         {
-            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is not a gallery snapshot, or not a whole one: {e.Message}", e);
+            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is not a gallery snapshot, or not a complete one: {e.Message}", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -140,7 +140,7 @@ public static class Snapshot
             }
             else throw Not(path);
         }
-        throw new SpadeException(SpadeError.DataLoss, $"'{path}' is cut off: its {Sums} is missing");
+        throw new SpadeException(SpadeError.DataLoss, $"'{path}' is truncated: its {Sums} is missing");
     }
 
     internal static SpadeException Not(string path) =>

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace SpadeCluster.Storage.Snapshots;
 
-/// <summary>Reads a category's files from a tar, keeping their sums.</summary>
+/// <summary>Reads a category's files from a tar and computes their sums.</summary>
 internal sealed class SnapshotReader(Stream stream, string path) : IAsyncDisposable
 {
     private readonly TarReader _tar = new(stream, leaveOpen: true);
@@ -11,7 +11,7 @@ internal sealed class SnapshotReader(Stream stream, string path) : IAsyncDisposa
 
     /// <returns>The next file, or null at the end.</returns>
     /// <exception cref="SpadeException">InvalidArgument: an entry that no snapshot has.</exception>
-    /// <exception cref="IOException">Cut off, or not a tar file. <see cref="FormatException"/> and
+    /// <exception cref="IOException">Truncated, or not a tar file. <see cref="FormatException"/> and
     /// <see cref="InvalidDataException"/> mean the same.</exception>
     public async ValueTask<(string Category, string Name, byte[] Content)?> ReadAsync(CancellationToken cancellationToken)
     {
@@ -29,11 +29,11 @@ internal sealed class SnapshotReader(Stream stream, string path) : IAsyncDisposa
         return (entry.Name[..slash], name, content);
     }
 
-    /// <exception cref="SpadeException">DataLoss: the files read so far are not those that were written.</exception>
+    /// <exception cref="SpadeException">DataLoss: the files that were read differ from those that were written.</exception>
     public void CheckSums(byte[] listed)
     {
         if (Encoding.ASCII.GetString(listed) != _sums.ToString())
-            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is damaged: its {Snapshot.Sums} does not fit its files");
+            throw new SpadeException(SpadeError.DataLoss, $"'{path}' is damaged: its {Snapshot.Sums} does not match its files");
     }
 
     public ValueTask DisposeAsync() => _tar.DisposeAsync();

@@ -13,7 +13,7 @@ internal sealed class SnapshotWriter(Stream stream, string category) : IDisposab
     public void Add(string name, byte[] content)
     {
         _sums.Append(SumLine(name, content));
-        // The same content makes the same file: no time, no user.
+        // Without time and user, so that the same content makes the same file.
         _tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, $"{category}/{name}")
         {
             DataStream = new MemoryStream(content),

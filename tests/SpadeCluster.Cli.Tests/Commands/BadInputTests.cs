@@ -85,7 +85,7 @@ public class BadInputTests : WorkFolder
         Directory.CreateDirectory(At("empty"));
         var (exit, _, error) = await Spade.RunAsync("gallery", "add", "c", At("empty"), "--gallery", At("galleries"));
         Assert.Equal(4, exit);
-        Assert.Contains("holds no image files", error, StringComparison.Ordinal);
+        Assert.Contains("contains no image files", error, StringComparison.Ordinal);
 
         (exit, _, error) = await Spade.RunAsync("gallery", "add", "c", At("none.png"), "--gallery", At("galleries"));
         Assert.Equal(3, exit);

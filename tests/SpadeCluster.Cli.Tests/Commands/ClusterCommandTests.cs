@@ -38,7 +38,7 @@ public class ClusterCommandTests : WorkFolder
     [InlineData(3, "keeps galleries in a folder", "--gallery", "Host=db;Database=spade")]
     [InlineData(3, "keeps galleries in a folder", "--gallery", "postgres://db/spade")]
     [InlineData(4, "no model folder", "--model", "nowhere")]
-    [InlineData(4, "no cluster is up", "--down")]
+    [InlineData(4, "no cluster is running", "--down")]
     public async Task What_cannot_be_is_said_before_anything_starts(int code, string says, params string[] options)
     {
         var (exit, _, error) = await Spade.InAsync(Root, ["cluster", "up", .. options]);

@@ -47,7 +47,7 @@ public class DeviceTests : WorkFolder
     }
 
     [Theory]
-    [InlineData(3, "'gpu' is no device", "gpu")]
+    [InlineData(3, "'gpu' is not a device", "gpu")]
     [InlineData(5, "device cuda:63 cannot be used", "cuda:63")]
     public async Task A_device_that_cannot_be_had_is_one_sentence(int code, string says, string device)
     {

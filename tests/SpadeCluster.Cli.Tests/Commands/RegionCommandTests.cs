@@ -45,8 +45,8 @@ public class RegionCommandTests : WorkFolder
     }
 
     [Theory]
-    [InlineData("10,10,300,20", "does not lie in a photograph of 256x192")]
-    [InlineData("10,10,0,20", "is no box")]
+    [InlineData("10,10,300,20", "is not inside a photograph of 256x192")]
+    [InlineData("10,10,0,20", "is not a box")]
     public async Task A_wrong_box_is_refused_before_anything_is_added(string box, string sentence)
     {
         Write(At("a.png"), 1, null);

@@ -21,9 +21,9 @@ public sealed class SiloSettingsTests
     [InlineData("Spade:ConnectionString is missing", "Clustering", "PostgreSql", "Insecure", "true")]
     [InlineData("Spade:TlsFolder is missing", "Clustering", "PostgreSql", "ConnectionString", Database, "Address", "10.0.0.7")]
     [InlineData("Spade:ConnectionString cannot be read from", "Store", "PostgreSql", "ConnectionStringFile", "/nowhere/connection")]
-    [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Clustering", "PostgreSql", "ConnectionString",
+    [InlineData("Spade:ConnectionString is not valid for PostgreSQL's driver", "Clustering", "PostgreSql", "ConnectionString",
         "rubbish", "Insecure", "true")]
-    [InlineData("Spade:ConnectionString is not one that PostgreSQL's driver understands", "Store", "PostgreSql", "ConnectionString",
+    [InlineData("Spade:ConnectionString is not valid for PostgreSQL's driver", "Store", "PostgreSql", "ConnectionString",
         "Host=db;Prot=5432")]
     [InlineData("Spade:ConnectionString names no Host", "Store", "PostgreSql", "ConnectionString", "Database=spade")]
     [InlineData("Spade:OnnxRuntime:Batch is 0; it takes 1 to 1024", "OnnxRuntime:Batch", "0", "Devices", "cpu")]
@@ -34,9 +34,9 @@ public sealed class SiloSettingsTests
     [InlineData("Spade:ProbeInterval is -00:00:05; it takes 00:00:00.1000000 to 00:10:00", "ProbeInterval", "-00:00:05")]
     [InlineData("Spade:DrainTime is 20, which is 20.00:00:00; it takes 00:00:00 to 01:00:00", "DrainTime", "20")]
     [InlineData("Spade:Admission:RetryAfter is 'soon', which is not a time such as 00:00:05", "Admission:RetryAfter", "soon")]
-    [InlineData("Spade:Rolles is no setting; Spade has Address, ClusterId,", "Rolles", "gallery")]
-    [InlineData("Spade:RoleList is no setting", "RoleList", "gallery")]
-    [InlineData("Spade:Extractor:MaxBatches is no setting; Spade:Extractor has BatchWait, LeaseBytes,", "Extractor:MaxBatches", "4")]
+    [InlineData("Spade:Rolles is not a setting; Spade has Address, ClusterId,", "Rolles", "gallery")]
+    [InlineData("Spade:RoleList is not a setting", "RoleList", "gallery")]
+    [InlineData("Spade:Extractor:MaxBatches is not a setting; Spade:Extractor has BatchWait, LeaseBytes,", "Extractor:MaxBatches", "4")]
     [InlineData("Spade:Extractor:MaxBatch is 0; it takes 1 to 1024", "Extractor:MaxBatch", "0")]
     [InlineData("Spade:Cluster:ShardMemory is 5; it takes at least 1048576", "Cluster:ShardMemory", "5")]
     [InlineData("Spade:Http:Urls must not be set: Spade:HttpUrls says it", "Http:Urls:0", "http://127.0.0.1:5")]

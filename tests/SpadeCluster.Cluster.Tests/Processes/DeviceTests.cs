@@ -55,7 +55,7 @@ public sealed class DeviceTests
 
     [Theory]
     [InlineData("cuda:63", 5, "cuda:63")]
-    [InlineData("cuda:0,tpu", 2, "'tpu' is no device")]
+    [InlineData("cuda:0,tpu", 2, "'tpu' is not a device")]
     [InlineData(" , ", 2, "Devices is empty")]
     public async Task A_device_that_cannot_be_had_ends_the_start_with_a_sentence(string devices, int exit, string says)
     {

@@ -13,7 +13,7 @@ public sealed class SiloProcessTests
         var e = await Assert.ThrowsAsync<SpadeException>(() => silo.WaitReadyAsync(process, log, default));
         Assert.Equal(SpadeError.Unavailable, e.Error);
         Assert.Contains("ended with exit code 2", e.Message);
-        Assert.Contains("'teapot' is no role", e.Message);
+        Assert.Contains("'teapot' is not a role", e.Message);
         File.Delete(log);
     }
 }

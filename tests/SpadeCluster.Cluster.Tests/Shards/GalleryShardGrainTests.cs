@@ -95,10 +95,11 @@ public sealed class GalleryShardGrainTests : IDisposable
         var silo = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery)[0];
         var grain = silos.Gateway.GetRequiredService<IGrainFactory>()
             .GetGrain<IGalleryShardGrain>(GrainKeys.Shard("plate", 0, 1, silo.Name));
+        byte[] pooled = MemoryMarshal.AsBytes<float>(new float[manifest.Model.PooledLength]).ToArray();
         // Repeated, as by every caller: a silo that has just started may not know the others' roles yet.
         await silos.Gateway.GetRequiredService<SiloCalls>().CallAsync(SiloRole.Gallery, async (_, _) =>
         {
-            await grain.LoadAsync(1, _limit.Token);
+            await grain.NearestAsync(1, pooled, 1, null, null, _limit.Token);
             return true;
         }, _limit.Token);
         Hold();
@@ -106,11 +107,10 @@ public sealed class GalleryShardGrainTests : IDisposable
         // A call that failed would never get there.
         await Task.WhenAny(search, _reached.WaitAsync(_limit.Token)).Unwrap();
 
-        await grain.LoadAsync(2, default);
-        byte[] pooled = MemoryMarshal.AsBytes<float>(new float[manifest.Model.PooledLength]).ToArray();
+        await grain.NearestAsync(2, pooled, 1, null, null, default);
         // Used last, so it stays when there is no room for three; version 1 is dropped, and only the search still has it.
         await grain.NearestAsync(2, pooled, 3, null, null, default);
-        await grain.LoadAsync(3, default);
+        await grain.NearestAsync(3, pooled, 1, null, null, default);
         Assert.Equal((1, 1, 1), (_watched.HeldOf(1), _watched.HeldOf(2), _watched.HeldOf(3)));
         _open.SetResult();
         Assert.Equal(expected.Distances, (await search).Maps[0].Distances);
@@ -118,7 +118,7 @@ public sealed class GalleryShardGrainTests : IDisposable
 
         // What is in use stays, though it is the oldest.
         await grain.NearestAsync(2, pooled, 3, null, null, default);
-        await grain.LoadAsync(4, default);
+        await grain.NearestAsync(4, pooled, 1, null, null, default);
         await _watched.WhenAsync(() => new(_watched.HeldOf(3) == 0), _limit.Token);
         Assert.Equal((1, 1, 1), (_watched.PinsOf(2), _watched.HeldOf(2), _watched.HeldOf(4)));
     }

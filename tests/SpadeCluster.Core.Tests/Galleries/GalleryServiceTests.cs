@@ -261,7 +261,8 @@ public sealed class GalleryServiceTests
         Assert.Equal(["add 2 images: first shift", "add 1 image: new lamp"], (await service.HistoryAsync("c")).Select(v => v.Reason));
         var control = await Assert.ThrowsAsync<SpadeException>(async () =>
             await service.RetireAsync("c", ["1.png"], "\u001b[2Jall is well"));
-        Assert.Equal((SpadeError.InvalidArgument, "a reason must be text: it holds control characters"), (control.Error, control.Message));
+        Assert.Equal((SpadeError.InvalidArgument, "a reason must be text: it contains control characters"),
+            (control.Error, control.Message));
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", ImagesOf(4), reason: " "));
         Assert.Equal((SpadeError.InvalidArgument, 3), (e.Error, (await service.GetAsync("c")).Images.Count));
     }

@@ -18,7 +18,7 @@ public class BadImageTests
         { "PNG with a wrong CRC", WrongCrc(), "damaged or of an unsupported kind" },
         { "PNG with two headers", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Header(4, 4)), "second header" },
         { "PNG with data first", PngBytes.Join(PngBytes.Chunk("IDAT", Black4x4)), "begin with its header" },
-        { "PNG of no size", PngBytes.Join(PngBytes.Header(0, 4)), "empty image" },
+        { "PNG of no size", PngBytes.Join(PngBytes.Header(0, 4)), "image is empty" },
         { "PNG of odd depth", PngBytes.Join(PngBytes.Header(4, 4, depth: 3)), "no PNG of colour type 2 with 3 bits" },
         { "PNG of odd colour", PngBytes.Join(PngBytes.Header(4, 4, color: 5)), "no PNG of colour type 5" },
         { "PNG of odd interlacing", PngBytes.Join(PngBytes.Header(4, 4, interlace: 2)), "interlacing 2" },
@@ -52,7 +52,7 @@ public class BadImageTests
         { "JPEG without its end", GoldenFiles.Bytes("jpeg-444.jpg")[..^1], "end is missing" },
         { "TIFF in BigTIFF", [.. "II+\0"u8, .. new byte[40]], "no known image format" },
         { "WebP cut by a byte", GoldenFiles.Bytes("webp-lossless.webp")[..^1], "truncated" },
-        { "PNM of no size", "P6 0 4 255\n"u8.ToArray(), "empty image" },
+        { "PNM of no size", "P6 0 4 255\n"u8.ToArray(), "image is empty" },
     };
 
     [Theory]
@@ -192,7 +192,7 @@ public class BadImageTests
         writer.Write((ushort)5000);
         for (int i = 0; i < 5000; i++) { writer.Write((ushort)(1000 + i)); writer.Write((ushort)7); writer.Write(50_000); writer.Write(8); }
         writer.Write(new byte[64]);
-        Assert.Contains("more than the file holds",
+        Assert.Contains("more than the file contains",
             Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(file.ToArray(), "bomb")).Message);
     }
 

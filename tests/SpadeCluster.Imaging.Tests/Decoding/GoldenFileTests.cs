@@ -73,7 +73,7 @@ public class GoldenFileTests
         var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(GoldenFiles.Bytes(name), name));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
         Assert.Contains("not supported",
-            e.Message.Replace("only grey, RGB and palette is supported", "not supported", StringComparison.Ordinal),
+            e.Message.Replace("only grey, RGB and palette TIFF is supported", "not supported", StringComparison.Ordinal),
             StringComparison.Ordinal);
         Assert.Contains("save it", e.Message, StringComparison.Ordinal);
     }

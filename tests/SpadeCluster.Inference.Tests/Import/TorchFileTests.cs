@@ -130,9 +130,9 @@ public class TorchFileTests
     [InlineData("cos\nsystem\n)\u0081.", "operation 0x81")]
     [InlineData("c__main__\nNet\n)\u0081.", "save model.state_dict() instead")]
     [InlineData("h\u0005.", "has not stored")]
-    [InlineData("t.", "did not begin")]
+    [InlineData("t.", "did not open")]
     [InlineData("}K\u0001K\u0002s.", "keys are not names")]
-    [InlineData("K\u0001K\u0002a.", "cannot hold")]
+    [InlineData("K\u0001K\u0002a.", "not a container")]
     [InlineData("X\u00ff\u00ff\u00ff\u007f", "structure, or is damaged")]
     [InlineData("(((", "ends too early")]
     public void Nothing_in_a_pickle_is_run(string program, string says)

@@ -49,7 +49,7 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
         var nothing = await Assert.ThrowsAsync<SpadeException>(async () =>
             await _stores.Open(Medium.Postgres, readOnly).ListCategoriesAsync());
         Assert.Equal(SpadeError.FailedPrecondition, nothing.Error);
-        Assert.Contains("a user who may", nothing.Message);
+        Assert.Contains("a user with the right to create tables", nothing.Message);
 
         await Stores.Service(_stores.Open(Medium.Postgres, location)).AddAsync("c", Stores.ImageRange(0, 5));
         var store = _stores.Open(Medium.Postgres, readOnly);
@@ -63,7 +63,7 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
         {
             var e = await Assert.ThrowsAsync<SpadeException>(change);
             Assert.Equal(SpadeError.Unavailable, e.Error);
-            Assert.Contains("may not be written", e.Message);
+            Assert.Contains("cannot be written", e.Message);
         }
         Assert.Equal([1], await store.ListVersionsAsync("c"));
         Assert.Empty(await service.VerifyAsync("c"));

@@ -10,16 +10,16 @@ namespace SpadeCluster.Cli.Commands.Cluster;
 /// <summary>spade cluster up|down: a cluster of processes on this machine, for trying it.</summary>
 internal static class ClusterCommand
 {
-    /// <summary>Spade:DrainTime, as silos have it by default, the time their host adds, and some for a busy machine.</summary>
+    /// <summary>The default of Spade:DrainTime, plus the time that the host adds, plus some time for a busy machine.</summary>
     private static readonly TimeSpan Drain = TimeSpan.FromSeconds(40);
 
-    /// <summary>A new authority comes with every 'up'.</summary>
+    /// <summary>Long, because every 'up' creates a new authority.</summary>
     private static readonly TimeSpan CertificateLifetime = TimeSpan.FromDays(3650);
 
     private const string Connection = "database";
 
     public static Command Create() =>
-        new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback, which talk by TLS, their members, "
+        new("cluster", "A cluster of processes on this machine, for trying it: silos on loopback with TLS; members, "
             + "keys and decisions in a private PostgreSQL.")
         {
             Up(), Down(),
@@ -45,7 +45,7 @@ internal static class ClusterCommand
         var model = new Option<string?>("--model")
         {
             Description =
-            $"Built-in model or model folder for new categories; those beside the folder serve galleries that were built with them. "
+            $"Built-in model or model folder for new categories; other models in its parent folder serve galleries built with them. "
             + $"Default: the built-in models, and those below ./{Engines.ModelsFolder}.",
             HelpName = "MODEL"
         };
@@ -66,9 +66,10 @@ internal static class ClusterCommand
             "Devices of the gateway's extractors, separated by commas: cpu, cuda:N.",
             DefaultValueFactory = _ => "cpu"
         };
-        var down = new Option<bool>("--down") { Description = "Stop it instead: the same as 'spade cluster down'." };
+        var down = new Option<bool>("--down") { Description = "Stop it instead, like 'spade cluster down'." };
         var command = new Command("up",
-            "Start it. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos, shards,
+            "Start the cluster. Example: spade cluster up --silos 4, then spade score --server ADDRESS --category bottle a.png") { silos,
+            shards,
             devices, model, folder, gallery, down };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -76,11 +77,11 @@ internal static class ClusterCommand
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder)), state = Path.Combine(root, "silos.json");
             if (File.Exists(state))
                 throw new SpadeException(SpadeError.FailedPrecondition,
-                    $"a cluster is up already in '{root}': 'spade cluster down' stops it");
+                    $"a cluster is already running in '{root}': 'spade cluster down' stops it");
             if (GalleryLocation.IsDatabase(parsed.GetRequiredValue(gallery)))
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    "'cluster up' keeps galleries in a folder, and has a database of its own: name a folder with --gallery");
-            // Silos would say it too, each in its log.
+                    "'cluster up' keeps galleries in a folder and has its own database: name a folder with --gallery");
+            // Checked here, because silos would report it in their logs only.
             var chosen = ModelSource.Of(parsed.GetValue(model));
             chosen.Open();
             string program = typeof(ClusterCommand).Assembly.Location;
@@ -90,7 +91,7 @@ internal static class ClusterCommand
             var settings = new Dictionary<string, string>
             {
                 ["Spade:Clustering"] = "PostgreSql",
-                // Silos of an earlier time are in the same database.
+                // A new name, because the database also has the silos of earlier runs.
                 ["Spade:ClusterId"] = Guid.NewGuid().ToString("n"),
                 ["Spade:ConnectionStringFile"] = Path.Combine(root, Connection),
                 ["Spade:Galleries"] = Path.GetFullPath(parsed.GetRequiredValue(gallery)),
@@ -118,13 +119,13 @@ internal static class ClusterCommand
             }
             catch
             {
-                // Nothing has begun that could be finished.
+                // There is no work to wait for.
                 await StopAsync(root, TimeSpan.Zero);
                 throw;
             }
             foreach (var (silo, process, log) in running)
                 Console.WriteLine($"{silo.Name,-12} {silo.Roles,-26} process {process.Id}, log {log}");
-            Console.WriteLine($"up; score with: spade score --server 127.0.0.1:{running[0].Silo.GrpcPort} --category NAME IMAGE...");
+            Console.WriteLine($"running; score with: spade score --server 127.0.0.1:{running[0].Silo.GrpcPort} --category NAME IMAGE...");
             Console.WriteLine($"console and HTTP API: {console}");
             Console.WriteLine($"keys: spade key create --database {Path.Combine(parsed.GetRequiredValue(folder), Connection)} --name NAME "
                 + "--role engineer");
@@ -136,7 +137,8 @@ internal static class ClusterCommand
     private static Command Down()
     {
         var folder = Folder();
-        var command = new Command("down", "Stop it: silos finish what they have; galleries, keys and decisions stay.") { folder };
+        var command = new Command("down",
+            "Stop the cluster: silos finish their requests; galleries, keys and decisions are kept.") { folder };
         command.SetAction((parsed, _) => DownAsync(parsed.GetRequiredValue(folder)));
         return command;
     }
@@ -144,29 +146,30 @@ internal static class ClusterCommand
     private static async Task<int> DownAsync(string folder)
     {
         string root = Path.GetFullPath(folder);
-        if (!File.Exists(Path.Combine(root, "silos.json"))) throw new SpadeException(SpadeError.NotFound, $"no cluster is up in '{root}'");
+        if (!File.Exists(Path.Combine(root, "silos.json")))
+            throw new SpadeException(SpadeError.NotFound, $"no cluster is running in '{root}'");
         var (stopped, killed) = await StopAsync(root, Drain);
         Console.WriteLine($"stopped {stopped} "
-            + $"silo(s){(killed > 0 ? $", {killed} of them killed since they took longer than {Drain.TotalSeconds} s," : "")} and the "
+            + $"silo(s){(killed > 0 ? $", {killed} of them killed because they took longer than {Drain.TotalSeconds} s," : "")} and the "
             + $"database");
         return 0;
     }
 
-    /// <summary>As deploy/kubernetes has them: with an extractor of the gateway's own, images stay where they were decoded.</summary>
+    /// <summary>The same roles as in deploy/kubernetes: a gateway with an extractor need not send images to other silos.</summary>
     private static IEnumerable<SiloProcess> Plan(int silos)
         => silos == 1 ? [SiloProcess.New("silo-1", "gateway,gallery,extractor")]
             : [SiloProcess.New("gateway", "gateway,extractor"),
                 .. Enumerable.Range(1, silos - 1).Select(i => SiloProcess.New($"gallery-{i}", "gallery"))];
 
-    /// <param name="patience">How long silos may finish what they have.</param>
+    /// <param name="patience">Time for silos to finish their requests.</param>
     private static async Task<(int Stopped, int Killed)> StopAsync(string root, TimeSpan patience)
     {
         string state = Path.Combine(root, "silos.json");
-        // A process id may have a new owner by now: only what runs the silo is stopped.
+        // A process id may have been reused, so only processes of the program are stopped.
         Process[] silos = [.. (JsonSerializer.Deserialize<int[]>(File.ReadAllText(state)) ?? [])
             .Where(id => File.Exists($"/proc/{id}/cmdline")
                 && File.ReadAllText($"/proc/{id}/cmdline").Contains("spade.dll", StringComparison.Ordinal)).Select(Process.GetProcessById)];
-        // The gateway, which is first, before those that it still needs for what it has.
+        // The gateway is the first; it is stopped before the silos that it needs for its requests.
         int killed = await EndAsync(silos[..Math.Min(1, silos.Length)], patience)
             + await EndAsync(silos[Math.Min(1, silos.Length)..], patience);
         PrivatePostgres.Stop(Path.Combine(root, "postgres"));
@@ -174,7 +177,7 @@ internal static class ClusterCommand
         return (silos.Length, killed);
     }
 
-    /// <returns>How many had to be killed.</returns>
+    /// <returns>The number of silos that had to be killed.</returns>
     private static async Task<int> EndAsync(Process[] silos, TimeSpan patience)
     {
         if (patience > TimeSpan.Zero) foreach (var silo in silos) SiloProcess.Terminate(silo);

@@ -8,22 +8,21 @@ using SpadeCluster.Cli.Silo;
 namespace SpadeCluster.Cli.Commands.Cluster;
 
 /// <summary>
-/// A PostgreSQL server for one cluster: loopback, a free port, a data folder of its own that only its user may enter. Everybody needs
-/// a password (SCRAM), also through the socket; silos come as a user who owns one database and is no superuser.
+/// A PostgreSQL server for one cluster: on loopback and a free port, with a data folder that only its user can read. All connections need a
+/// password (SCRAM), also through the socket; silos use a user who owns one database and is not a superuser.
 /// </summary>
 internal static class PrivatePostgres
 {
     private const string Superuser = "postgres", User = "spade", Database = "spade";
 
-    /// <summary>Where the system keeps its servers, newest first; null: PostgreSQL is not installed.</summary>
+    /// <summary>Folder of the newest installed PostgreSQL; null: PostgreSQL is not installed.</summary>
     public static string? BinFolder { get; } = FindBin();
 
-    /// <summary>PostgreSQL refuses to run as root; then it runs as its own user, where the system has one.</summary>
+    /// <summary>PostgreSQL refuses to run as root; the user to run it as instead.</summary>
     private static string OtherUser => File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal))
         ? "postgres" : "nobody";
 
-    /// <param name="folder">Made where it is not there; nothing else may be in it. A server that was stopped goes on with what it
-    /// has.</param>
+    /// <param name="folder">Created if it does not exist; must contain nothing else. A stopped server keeps its data.</param>
     /// <returns>The connection string, with its password.</returns>
     public static string Start(string folder)
     {
@@ -54,7 +53,7 @@ internal static class PrivatePostgres
         return login.ToString();
     }
 
-    /// <summary>Makes the database and the user who owns it. The superuser's password is then unknown to all.</summary>
+    /// <summary>Creates the database and the user who owns it. Afterwards nobody knows the superuser's password.</summary>
     private static void Prepare(NpgsqlConnectionStringBuilder login)
     {
         var superuser = new NpgsqlConnectionStringBuilder(login.ToString())
@@ -106,7 +105,7 @@ internal static class PrivatePostgres
 
     private static void Run(string program, params string[] arguments)
     {
-        // The server inherits what pg_ctl has open: pipes of ours would never end.
+        // Output goes to a file: the server inherits pg_ctl's open files, so a pipe would never end.
         string command = string.Join(' ', arguments.Prepend(program).Select(a => $"'{a.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
         string log = Path.GetTempFileName();
         using var process = Process.Start(new ProcessStartInfo("/bin/sh",

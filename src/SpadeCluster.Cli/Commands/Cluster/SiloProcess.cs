@@ -8,7 +8,7 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
 {
     private const int LogLines = 40;
 
-    /// <summary>Long enough for a machine whose processors all work for others.</summary>
+    /// <summary>Long enough for a machine with busy processors.</summary>
     private static readonly TimeSpan ReadyTime = TimeSpan.FromMinutes(3);
 
     public static SiloProcess New(string name, string roles) =>
@@ -16,7 +16,7 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
 
     /// <param name="program">spade.dll.</param>
     /// <param name="settings">Further settings, such as Spade:Galleries.</param>
-    /// <param name="log">File that takes its output.</param>
+    /// <param name="log">File for its output.</param>
     public Process Start(string program, IReadOnlyDictionary<string, string> settings, string log)
     {
         var all = new Dictionary<string, string>(settings)
@@ -29,13 +29,13 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
             ["Spade:GrpcPort"] = GrpcPort.ToString(CultureInfo.InvariantCulture),
             ["Spade:HealthPort"] = HealthPort.ToString(CultureInfo.InvariantCulture),
         };
-        // The shell gives its place to the silo, so that the process id is the silo's.
+        // The shell replaces itself by the silo, so that the process id is the silo's.
         var start = new ProcessStartInfo("/bin/sh", ["-c", "exec dotnet \"$0\" silo >>\"$1\" 2>&1 </dev/null", program, log]);
         foreach (var (key, value) in all) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         return Process.Start(start)!;
     }
 
-    /// <summary>SIGTERM: the silo finishes what it has, and leaves the cluster.</summary>
+    /// <summary>Sends SIGTERM: the silo finishes its requests and leaves the cluster.</summary>
     public static void Terminate(Process process)
     {
         using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
@@ -49,7 +49,7 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(ReadyTime);
         var first = await Task.WhenAny(ReadyAsync(limit.Token), process.WaitForExitAsync(limit.Token));
-        // The other one has nothing to wait for any more.
+        // Ends the other wait.
         await limit.CancelAsync();
         cancellationToken.ThrowIfCancellationRequested();
         if (first.IsCompletedSuccessfully && !process.HasExited) return;

@@ -12,7 +12,7 @@ namespace SpadeCluster.Cli.Evaluation.Report;
 /// <summary>One self-contained page: figures, curves, and every test image, the worst mistakes first.</summary>
 internal static class HtmlReport
 {
-    /// <summary>Pixels of an embedded picture's longer side at most.</summary>
+    /// <summary>Highest number of pixels of an embedded picture's longer side.</summary>
     private const int LargestSide = 640;
 
     public static void Write(string path, IReadOnlyList<EvaluatedCategory> categories)
@@ -81,7 +81,7 @@ internal static class HtmlReport
             + "<i class='found'></i> above theta</p>");
     }
 
-    /// <summary>Mistakes by how far they are on the wrong side of the threshold, then the rest by how close it was.</summary>
+    /// <summary>Mistakes first, the largest distance from the threshold first; then the others, the smallest distance first.</summary>
     private static IEnumerable<EvaluatedImage> WorstFirst(EvaluatedCategory category)
         => category.Images.OrderByDescending(i => i.Mistaken)
         .ThenByDescending(i => (i.Test.Anomalous ? -1 : 1) * (i.Score - category.Calibration.Theta));
@@ -125,7 +125,7 @@ internal static class HtmlReport
         => $"<svg viewBox='0 0 {width} {height}'><circle class='mark' cx='{N(x, "0.#")}' cy='{N(y, "0.#")}' "
         + $"r='{N(width / 45.0, "0.#")}'/></svg>";
 
-    /// <summary>A picture within the page; large ones are made smaller, which keeps a page of forty within what a browser opens.</summary>
+    /// <summary>An embedded picture; large ones are reduced, so that a browser can open a page of forty.</summary>
     private static string Png(RgbImage image)
     {
         int longer = Math.Max(image.Width, image.Height);
@@ -137,8 +137,8 @@ internal static class HtmlReport
     private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
     private static string Html(string text) => WebUtility.HtmlEncode(text);
 
-    /// <summary>Each matched normal is embedded once, as a style class, however many images matched it.</summary>
-    /// <param name="index">Recipes may prepare one photograph differently.</param>
+    /// <summary>Embeds each matched normal once, as a style class, for all images that matched it.</summary>
+    /// <param name="index">Number of the section: recipes may prepare the same photograph differently.</param>
     private sealed class NormalPictures(EvaluatedCategory category, int index)
     {
         private readonly Dictionary<ImageId, string> _rules = [];

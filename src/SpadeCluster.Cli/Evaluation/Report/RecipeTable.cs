@@ -4,7 +4,7 @@ using System.Text;
 
 namespace SpadeCluster.Cli.Evaluation.Report;
 
-/// <summary>The recipes beside each other, one row a data set and recipe, each leading to its section of the page.</summary>
+/// <summary>A table of the recipes, one row per data set and recipe, with links to the sections of the page.</summary>
 internal static class RecipeTable
 {
     private static readonly (string Name, Func<CategoryEvaluation, double?> Figure, string Format, bool HigherIsBetter)[] Columns =

@@ -3,7 +3,7 @@ namespace SpadeCluster.Cli.Evaluation.Report;
 /// <summary>The report's style sheet.</summary>
 internal static class Style
 {
-    /// <summary>Colours are from Okabe and Ito's palette, which people with every kind of colour vision can tell apart.</summary>
+    /// <summary>Colours are from Okabe and Ito's palette, which can be distinguished with every kind of colour vision.</summary>
     public const string Css = """
         :root{color-scheme:light dark;--ink:#1a1d21;--paper:#fff;--soft:#f2f4f6;--line:#d5dade;--dim:#5d6770;--good:#0072b2;
             --bad:#d55e00;--truth:#00d5ff;--found:#f0e442}

@@ -32,7 +32,7 @@ internal static class Svg
         return Close(svg, x, y);
     }
 
-    /// <summary>Two histograms over the same bins, equal on a logarithmic scale (distances of defects reach far), and a
+    /// <summary>Two histograms over the same bins, which are equal on a logarithmic scale because distances of defects vary widely, and a
     /// threshold.</summary>
     public static string Histogram(string title, IReadOnlyList<double> good, IReadOnlyList<double> defective, double threshold,
         string thresholdLabel)

@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>Creates Orleans' membership tables where a database has none. Silos that start at once wait for each other.</summary>
+/// <summary>Creates Orleans' membership tables if the database has none. Silos that start at the same time wait for each other.</summary>
 internal static class ClusteringSchema
 {
-    // Any number that nothing else in the database locks by.
+    // Any number that no other program uses for locks in the database.
     private const long AdvisoryLock = 0x5350414445;
 
     /// <exception cref="SpadeException">Unavailable: the database cannot be reached or refuses.</exception>
@@ -28,7 +28,7 @@ internal static class ClusteringSchema
 
             async Task ExecuteAsync(string sql)
             {
-                // Read as it is: what looks like parameters belongs to the queries that are stored.
+                // Without parameters: those in the script belong to the queries that it stores.
                 await using var command = new NpgsqlCommand(sql, connection, transaction) { AllResultTypesAreUnknown = true };
                 await command.ExecuteNonQueryAsync(cancellationToken);
             }

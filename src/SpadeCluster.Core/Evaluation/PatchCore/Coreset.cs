@@ -3,8 +3,8 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Evaluation;
 
 /// <summary>
-/// A share of rows that covers all of them well (Roth et al. 2022, algorithm 1): the row farthest from those already chosen is chosen
-/// next. Distances are those of random projections, which keep them approximately (Johnson and Lindenstrauss 1984).
+/// Chooses a share of rows that covers all rows well (Roth et al. 2022, algorithm 1): next is always the row farthest from those already
+/// chosen. Distances are those of random projections, which keep them approximately (Johnson and Lindenstrauss 1984).
 /// </summary>
 internal static class Coreset
 {

@@ -27,9 +27,9 @@ internal sealed class MemoryBank
         WorkSharing.Run(threads, pyramids.Count, cancellationToken, (_, i) =>
             PatchFeatures.Write(pyramids[i], all.AsSpan(i * perImage, perImage), Length));
         Sources = Coreset.Select(all, Length, coreset, seed, threads, cancellationToken);
-        // In place: a chosen row never moves upwards.
+        // Copying in place is safe: a chosen row never moves to a higher index.
         for (int row = 0; row < Sources.Length; row++) Array.Copy(all, Sources[row] * Length, all, row * Length, Length);
-        // Tiles of four need whole ones: rows of zeros at the end are never offered.
+        // Rows of zeros fill the last tile of four; the search skips them.
         Array.Resize(ref all, Math.Max((Sources.Length + DotProducts.Tile - 1) / DotProducts.Tile * DotProducts.Tile, 1) * Length);
         all.AsSpan(Sources.Length * Length).Clear();
         _rows = all;

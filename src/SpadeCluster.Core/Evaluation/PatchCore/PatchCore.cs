@@ -7,9 +7,9 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Evaluation;
 
 /// <summary>
-/// PatchCore (Roth et al. 2022) on a gallery's features, to compare it with: a patch's score is its distance to the nearest patch of all
-/// normals; the image's is the highest one, reweighted by the neighbourhood of its match (equation 7). Thresholds come from the normals
-/// as SPADE's do.
+/// PatchCore (Roth et al. 2022) on a gallery's features, for comparisons with SPADE: a patch's score is its distance to the nearest patch
+/// of all normals; the image's score is the highest of these, reweighted by the neighbourhood of its match (equation 7). Thresholds come
+/// from the normals, as for SPADE.
 /// </summary>
 public sealed class PatchCore : IScoringService
 {
@@ -30,10 +30,10 @@ public sealed class PatchCore : IScoringService
             = (engine, manifest, pyramids, bank, options, new GaussianFilter(options.Sigma), threads);
 
     /// <param name="manifest">A gallery version in <paramref name="store"/>.</param>
-    /// <param name="options">Smoothing and thresholds; what else they say is SPADE's.</param>
+    /// <param name="options">Smoothing and threshold settings; the others are not used.</param>
     /// <param name="coreset">Share of the normals' patches that is kept, above 0 and up to 1.</param>
     /// <param name="threads">Threads a search may use; 0: all processors.</param>
-    /// <exception cref="SpadeException">ResourceExhausted: more patches than memory can be addressed for. InvalidArgument: a gallery of
+    /// <exception cref="SpadeException">ResourceExhausted: more patches than one array can hold. InvalidArgument: a gallery of
     /// tiles.</exception>
     public static async ValueTask<PatchCore> BuildAsync(IGalleryStore store, IFeatureEngines engines, GalleryManifest manifest,
         ScoringOptions options, double coreset = 1, int seed = 0, int threads = 0, CancellationToken cancellationToken = default)
@@ -65,7 +65,7 @@ public sealed class PatchCore : IScoringService
             (scores[i], maps[i]) = (result.Score!.Value, result.Map!.Max);
             progress?.Report(i + 1);
         }
-        // PatchCore has no gate: its score stands in.
+        // PatchCore has no gate, so the score is also the gate distance.
         return _manifest = _manifest with { Calibration = Calibrator.Estimate(_manifest, _options, [.. scores], scores, maps, null) };
     }
 
@@ -84,7 +84,7 @@ public sealed class PatchCore : IScoringService
     }
 
     /// <param name="excluded">A normal that is left out of the memory bank; -1: none.</param>
-    /// <param name="frame">What the photograph covers of the model's input; null: all of it.</param>
+    /// <param name="frame">The part of the model's input that the photograph covers; null: all of it.</param>
     internal ScoreResult Score(FeaturePyramid pyramid, int excluded, CancellationToken cancellationToken = default, TileFrame? frame = null)
     {
         long start = Stopwatch.GetTimestamp();
@@ -127,11 +127,12 @@ public sealed class PatchCore : IScoringService
 
     private float Distance(ReadOnlySpan<float> patch, int row) => MathF.Sqrt(PixelDistance.Squared(patch, _bank.Row(row), []));
 
-    /// <summary>A match whose own neighbourhood is far from the patch is rare among normals, and says more.</summary>
+    /// <summary>Equation 7: raises the score where the match's own neighbourhood is far from the patch, that is, where the match is
+    /// rare.</summary>
     private double Reweighted(ReadOnlySpan<float> patch, int match, double distance, int excluded)
     {
         double others = 0;
-        // Relative to the match's own exponential, which would overflow.
+        // All exponentials are divided by that of the match, which could overflow.
         foreach (int row in _bank.Neighbourhood(match, Neighbourhood, excluded)) others += Math.Exp(Distance(patch, row) - distance);
         return (1 - 1 / others) * distance;
     }

@@ -5,11 +5,11 @@ namespace SpadeCluster.Evaluation;
 
 /// <summary>
 /// PatchCore's features (Roth et al. 2022, section 3.1): the middle levels, the coarser one enlarged to the finer one's grid, concatenated
-/// per cell. Averaging over 3x3 cells is the model's, so that all recipes compare the same features.
+/// per cell. The model averages over 3x3 cells, so that all recipes use the same features.
 /// </summary>
 internal static class PatchFeatures
 {
-    /// <summary>The levels taken: all but the finest, which is too local; all where there are no more than two.</summary>
+    /// <summary>The levels that are used: all but the finest, which is too local; all if there are at most two.</summary>
     public static IReadOnlyList<LevelShape> Shapes(IReadOnlyList<LevelShape> levels) => [.. levels.Skip(First(levels))];
 
     /// <param name="rows">[cell of the finest level taken][channels of all levels taken, then zeros up to

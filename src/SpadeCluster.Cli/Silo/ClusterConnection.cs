@@ -2,10 +2,10 @@ using SpadeCluster.Cluster.Clients;
 
 namespace SpadeCluster.Cli.Silo;
 
-/// <summary>A server outside the cluster whose grains it calls: the engine of 'spade serve --cluster'.</summary>
-internal static class ClusterFront
+/// <summary>The engine of 'spade serve --cluster': an Orleans client of a cluster.</summary>
+internal static class ClusterConnection
 {
-    /// <param name="tlsFolder">As of a silo; null: the cluster does without TLS.</param>
+    /// <param name="tlsFolder">Folder of certificates, as for a silo; null: the cluster does not use TLS.</param>
     public static void AddClusterClient(this WebApplicationBuilder builder, IReadOnlyList<string> gateways, string clusterId,
         string? tlsFolder = null)
     {
