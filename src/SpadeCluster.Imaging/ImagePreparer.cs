@@ -16,11 +16,10 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
 
     public PreparedImage Prepare(ReadOnlySpan<byte> file, string name)
     {
-        var image = _reader.Decode(file, name);
+        using var image = _reader.Open(file, name, ImageLimits.Default);
         if (Math.Min(image.Width, image.Height) < SmallestSide)
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed");
-        // Keeps no reference to the decoded image, whose pixels (up to 150 MB) would stay in memory until the image is scored.
         var input = Preprocessing.Apply(image);
         return new PreparedImage(input, Preprocessing.Geometry(image.Width, image.Height))
         {

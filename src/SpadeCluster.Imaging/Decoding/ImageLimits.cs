@@ -1,9 +1,9 @@
 namespace SpadeCluster.Imaging;
 
 /// <summary>Limits of a decoder; larger images are refused before memory is allocated for them.</summary>
-/// <param name="MaxPixels">Width times height; the default allows all usual cameras, and at most 150 MB per decoded image.</param>
+/// <param name="MaxPixels">Width times height; the default allows cameras of 150 megapixels, whose images take 450 MB.</param>
 /// <param name="MaxFileBytes">Size of the encoded file.</param>
-public sealed record ImageLimits(long MaxPixels = 50_000_000, long MaxFileBytes = 256L << 20)
+public sealed record ImageLimits(long MaxPixels = 160_000_000, long MaxFileBytes = 256L << 20)
 {
     /// <summary>Pixels per side. ImageSharp computes the bytes of a row, for PNG eight times its bits, in 32 bits.</summary>
     public const int MaxSide = 1 << 20;

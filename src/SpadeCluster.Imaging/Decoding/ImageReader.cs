@@ -22,17 +22,22 @@ public sealed class ImageReader
     /// <paramref name="limits"/>.</exception>
     public RgbImage Decode(ReadOnlySpan<byte> data, string name, ImageLimits? limits = null)
     {
-        limits ??= ImageLimits.Default;
+        CollectLarge();
+        using var rows = Open(data, name, limits ?? ImageLimits.Default);
+        var image = rows.ToImage();
+        if (image.Pixels.Length >= LargeBytes) Volatile.Write(ref _wasLarge, true);
+        return image;
+    }
+
+    /// <summary>As <see cref="Decode"/>, without a copy of the pixels.</summary>
+    internal PixelRows Open(ReadOnlySpan<byte> data, string name, ImageLimits limits)
+    {
         try
         {
             limits.CheckFile(data.Length);
             if (data.IsEmpty)
                 throw DecodeError.Because("the file is empty");
-            CollectLarge();
-            var image = RawImage.IsPacked(data) ? Unpack(data, limits) : ImageSharpDecoder.Decode(data, limits);
-            if (image.Pixels.Length >= LargeBytes)
-                Volatile.Write(ref _wasLarge, true);
-            return image;
+            return RawImage.IsPacked(data) ? PixelRows.Of(Unpack(data, limits)) : ImageSharpDecoder.Decode(data, limits);
         }
         catch (SpadeException e)
         {

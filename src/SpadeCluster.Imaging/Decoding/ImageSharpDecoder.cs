@@ -8,7 +8,6 @@ using SixLabors.ImageSharp.Formats.Webp;
 using SixLabors.ImageSharp.Memory;
 using SixLabors.ImageSharp.Metadata;
 using SixLabors.ImageSharp.PixelFormats;
-using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
@@ -31,14 +30,22 @@ internal static class ImageSharpDecoder
 
     /// <exception cref="SpadeException">InvalidArgument: not an image, damaged, not supported. ResourceExhausted: over
     /// <paramref name="limits"/>.</exception>
-    public static RgbImage Decode(ReadOnlySpan<byte> data, ImageLimits limits)
+    public static PixelRows Decode(ReadOnlySpan<byte> data, ImageLimits limits)
     {
         if (PngFile.IsPng(data))
         {
             var png = PngFile.Check(data, limits);
-            var image = png.HasAlpha ? LoadBlended(Png, data, limits) : Load(Png, data, limits);
-            png.CheckRows(data, image);
-            return image;
+            var rows = png.HasAlpha ? LoadBlended(Png, data, limits) : Load(Png, data, limits);
+            try
+            {
+                png.CheckRows(data, rows);
+            }
+            catch
+            {
+                rows.Dispose();
+                throw;
+            }
+            return rows;
         }
         if (JpegFile.IsJpeg(data))
         {
@@ -57,7 +64,7 @@ internal static class ImageSharpDecoder
             WebpFile.Check(data);
             return LoadBlended(Webp, data, limits);
         }
-        if (PnmFile.IsPnm(data)) return PnmFile.Read(data, limits);
+        if (PnmFile.IsPnm(data)) return PixelRows.Of(PnmFile.Read(data, limits));
         throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
     }
 
@@ -87,32 +94,11 @@ internal static class ImageSharpDecoder
     }
 
     /// <summary>A file without alpha.</summary>
-    private static RgbImage Load(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
-    {
-        using var image = Load<Rgb24>(decoder, data, limits);
-        byte[] pixels = GC.AllocateUninitializedArray<byte>(3 * image.Width * image.Height);
-        image.CopyPixelDataTo(pixels);
-        return new RgbImage(image.Width, image.Height, pixels);
-    }
+    private static PixelRows Load(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
+        => PixelRows.Of(Load<Rgb24>(decoder, data, limits));
 
-    private static RgbImage LoadBlended(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
-    {
-        using var image = Load<Rgba32>(decoder, data, limits);
-        byte[] pixels = GC.AllocateUninitializedArray<byte>(3 * image.Width * image.Height);
-        image.ProcessPixelRows(rows =>
-        {
-            for (int y = 0, at = 0; y < rows.Height; y++)
-                foreach (var p in rows.GetRowSpan(y))
-                {
-                    (pixels[at], pixels[at + 1], pixels[at + 2]) = (Times(p.R, p.A), Times(p.G, p.A), Times(p.B, p.A));
-                    at += 3;
-                }
-        });
-        return new RgbImage(image.Width, image.Height, pixels);
-    }
-
-    /// <summary>value * alpha / 255, rounded to the nearest.</summary>
-    private static byte Times(int value, int alpha) => (byte)(((value * alpha) + 127) / 255);
+    private static PixelRows LoadBlended(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
+        => PixelRows.Of(Load<Rgba32>(decoder, data, limits));
 
     private static unsafe Image<TPixel> Load<TPixel>(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
         where TPixel : unmanaged, IPixel<TPixel>

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
-using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
@@ -56,9 +55,9 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
 
     /// <summary>Refuses a file with fewer rows than its header says. ImageSharp leaves the missing rows black, so this is checked only for
     /// an image that ends black.</summary>
-    public void CheckRows(ReadOnlySpan<byte> data, RgbImage image)
+    public void CheckRows(ReadOnlySpan<byte> data, PixelRows image)
     {
-        if (image.Pixels.AsSpan(3 * Width * (Height - 1)).ContainsAnyExcept((byte)0)) return;
+        if (image.Row(Height - 1).ContainsAnyExcept((byte)0)) return;
         var joined = new MemoryStream();
         for (int at = Signature.Length; ;)
         {

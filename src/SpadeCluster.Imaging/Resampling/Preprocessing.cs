@@ -77,6 +77,12 @@ public sealed partial record Preprocessing
     /// <summary>The resized photograph: the model's input, or the picture from which tiles are cut.</summary>
     public RgbImage Apply(RgbImage image)
     {
+        using var rows = PixelRows.Of(image);
+        return Apply(rows);
+    }
+
+    internal RgbImage Apply(PixelRows image)
+    {
         var (width, height, crop) = Plan(image.Width, image.Height);
         var resized = Resampler.Resize(image, width, height);
         return crop.Width == width && crop.Height == height ? resized : Resampler.Crop(resized, crop);

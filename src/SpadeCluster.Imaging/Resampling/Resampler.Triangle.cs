@@ -17,18 +17,17 @@ public static partial class Resampler
         Scalar,
         /// <summary>128 bits, which every machine has. Horizontally only the channels of a pixel can be computed together.</summary>
         Vector128,
-        /// <summary>What <see cref="Resize"/> uses.</summary>
+        /// <summary>What <see cref="Resize(PixelRows, int, int)"/> uses.</summary>
         Best = Vector128,
     }
 
-    internal static RgbImage ResizeAcross(RgbImage image, int width, Kernel kernel)
+    internal static RgbImage ResizeAcross(PixelRows image, int width, Kernel kernel)
     {
         var weights = new TriangleKernel(image.Width, width);
         var result = new RgbImage(width, image.Height);
-        int rowBytes = 3 * image.Width;
         for (int y = 0; y < image.Height; y++)
         {
-            var source = image.Pixels.AsSpan(y * rowBytes, rowBytes);
+            var source = image.Row(y);
             var target = result.Pixels.AsSpan(3 * y * width, 3 * width);
             for (int x = 0; x < width; x++)
             {

@@ -9,7 +9,13 @@ public static partial class Resampler
     /// <c>resize((width, height), Image.BILINEAR)</c>. Horizontally first, then vertically, with rounding to 8 bits in between.</summary>
     public static RgbImage Resize(RgbImage image, int width, int height)
     {
-        var across = image.Width == width ? image : ResizeAcross(image, width, Kernel.Best);
+        using var rows = PixelRows.Of(image);
+        return Resize(rows, width, height);
+    }
+
+    internal static RgbImage Resize(PixelRows image, int width, int height)
+    {
+        var across = image.Width == width ? image.ToImage() : ResizeAcross(image, width, Kernel.Best);
         return image.Height == height ? across : ResizeDown(across, height, Kernel.Best);
     }
 

@@ -84,7 +84,7 @@ public class BadImageTests
         long before = GC.GetAllocatedBytesForCurrentThread();
         var e = Assert.Throws<SpadeException>(() => ImageReader.Default.Decode(data, name));
         Assert.Equal(SpadeError.ResourceExhausted, e.Error);
-        Assert.Contains("limit of 50,000,000 pixels", e.Message);
+        Assert.Contains("limit of 160,000,000 pixels", e.Message);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
