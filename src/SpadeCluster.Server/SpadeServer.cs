@@ -80,7 +80,9 @@ public static class SpadeServer
             // Cookie keys lie in the server's database, which is its owner's alone.
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)
             // Anybody can make a sign-in fail; FailedSignIns logs as many as a log can hold.
-            .AddFilter("Microsoft.AspNetCore.Authentication.OpenIdConnect", LogLevel.None);
+            .AddFilter("Microsoft.AspNetCore.Authentication.OpenIdConnect", LogLevel.None)
+            // What handlers throw is logged by ErrorInterceptor; the rest are messages that cannot be read, of which anybody can send many.
+            .AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.None);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel, options);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using SpadeCluster.Cli.Silo;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -6,7 +7,8 @@ using Xunit.Abstractions;
 
 namespace SpadeCluster.Cluster.Tests.Processes;
 
-/// <summary>Silos are killed and restarted under load; a retrying client sees no wrong and no missing answer.</summary>
+/// <summary>Silos that talk by mutual TLS are killed and restarted under load; a retrying client sees no wrong and no missing
+/// answer.</summary>
 [Trait("Category", "Long")]
 public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper output) : IClassFixture<FailureTests.Fixture>
 {
@@ -116,6 +118,8 @@ public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper
 
     public sealed class Fixture : IAsyncLifetime
     {
+        private readonly string _certificates = Directory.CreateTempSubdirectory("spade-ca-").FullName;
+
         internal RealSilos Silos { get; private set; } = null!;
         internal StandaloneEngines Engines { get; } = new();
         public IReadOnlyList<string> Names { get; } = ["gateway-1", "gateway-2", "gallery-1", "gallery-2", "extractor"];
@@ -125,7 +129,10 @@ public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper
         public async Task InitializeAsync()
         {
             if (Cli.Commands.Cluster.PrivatePostgres.BinFolder is null) return;
-            Silos = await RealSilos.StartAsync([.. Names.Select(n => (n, n.Split('-')[0]))], new() { ["Spade:Cluster:Shards"] = "3" });
+            using var authority = new ClusterAuthority("ours", TimeSpan.FromDays(1));
+            foreach (string name in Names) authority.Issue(Path.Combine(_certificates, name), name);
+            Silos = await RealSilos.StartAsync([.. Names.Select(n => (n, n.Split('-')[0]))], new() { ["Spade:Cluster:Shards"] = "3" },
+                silo => new() { ["Spade:TlsFolder"] = Path.Combine(_certificates, silo) });
             using var client = Silos.Client();
             await client.AddNormalsAsync("plate", Support.Photos.Normals(8), "tester");
             await client.CalibrateAsync("plate", null, "tester");
@@ -139,6 +146,7 @@ public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper
         {
             if (Silos is not null) await Silos.DisposeAsync();
             Engines.Dispose();
+            Directory.Delete(_certificates, recursive: true);
         }
     }
 }

@@ -1,4 +1,5 @@
 using SpadeCluster.Server.Security;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
@@ -34,6 +35,11 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         catch (SpadeException e)
         {
             throw GrpcStatus.ToRpc(e);
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument,
+                "these bytes are no message of this method: generate the client from spade.v1"));
         }
         catch (OutOfScopeException e)
         {
