@@ -36,8 +36,8 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
         return (text, key);
     }
 
-    /// <summary>A person whom an OpenID Connect provider has signed in, as a key whose secret nobody has. It is as the provider states
-    /// it now, and ends with the longest session unless the person signs in again.</summary>
+    /// <summary>Stores a person who signed in at an OpenID Connect provider as a key that cannot be sent. Name, role and categories are
+    /// those that the provider states now; the key expires after the longest session unless the person signs in again.</summary>
     /// <returns>Null: it was revoked here, which overrides the provider.</returns>
     public async Task<ApiKey?> AdmitAsync(string issuer, string subject, string name, Role role, IReadOnlyList<string> categories)
     {

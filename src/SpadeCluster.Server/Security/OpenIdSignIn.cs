@@ -91,8 +91,8 @@ internal static class OpenIdSignIn
     /// <summary>The provider's name to show.</summary>
     public static string Host(ServerOptions options) => new Uri(options.OpenIdAuthority!).Host;
 
-    /// <summary>What values of the claim allow: <c>spade:ROLE</c>, or <c>spade:ROLE:CATEGORY</c>. The highest role counts, in its own
-    /// categories only.</summary>
+    /// <summary>Role and categories from the claim's values: <c>spade:ROLE</c> or <c>spade:ROLE:CATEGORY</c>. Only the highest role counts,
+    /// for its categories only.</summary>
     /// <returns>Null: no role.</returns>
     /// <exception cref="SpadeException">InvalidArgument: a malformed category name.</exception>
     public static (Role Role, IReadOnlyList<string> Categories)? Allowed(IEnumerable<string> values)
