@@ -93,7 +93,8 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
         await SessionTests.SignInAsync(browser, server.Viewer);
         Assert.Contains($"Version {scoring + 1} is not calibrated: decisions are made by version {scoring}",
             await browser.GetStringAsync("/galleries/other"), StringComparison.Ordinal);
-        Assert.Contains($"not calibrated: scored with version {scoring}", await browser.GetStringAsync("/galleries"), StringComparison.Ordinal);
+        Assert.Contains($"not calibrated: scored with version {scoring}", await browser.GetStringAsync("/galleries"),
+            StringComparison.Ordinal);
         var after = await ApiTests.Json(await client.PostAsJsonAsync("/v1/galleries/other/calibrate", new { }));
         Assert.Equal(details.GetProperty("options").GetRawText(), after.GetProperty("options").GetRawText());
         Assert.Equal($"{scoring + 2}",

@@ -30,7 +30,8 @@ internal static class OpenIdSignIn
     {
         if (options.OpenIdAuthority is not { } authority) return;
         if (!Uri.TryCreate(authority, UriKind.Absolute, out var url) || !(url.Scheme == Uri.UriSchemeHttps || url.IsLoopback))
-            throw Invalid($"'{authority}' is not the address of an OpenID Connect provider: give its issuer, for example https://login.example.com");
+            throw Invalid($"'{authority}' is not the address of an OpenID Connect provider: give its issuer, for example "
+                + "https://login.example.com");
         if (string.IsNullOrWhiteSpace(options.OpenIdClient))
             throw Invalid("the provider needs this server's client id: give it with --oidc-client (Spade:Http:OpenIdClient)");
         if (!anyKey)

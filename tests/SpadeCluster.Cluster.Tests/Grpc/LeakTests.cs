@@ -86,7 +86,8 @@ public sealed class LeakTests(ITestOutputHelper output)
             }
             if (round % 2 == 1) Assert.True(await call.ResponseStream.MoveNext(default));
         }
-        using (var call = new Spade.V1.Galleries.GalleriesClient(gateway.Channel).WatchVersion(new WatchVersionRequest { Category = "plate" }))
+        using (var call = new Spade.V1.Galleries.GalleriesClient(gateway.Channel)
+            .WatchVersion(new WatchVersionRequest { Category = "plate" }))
             Assert.True(await call.ResponseStream.MoveNext(default));
     }
 
