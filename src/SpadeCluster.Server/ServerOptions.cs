@@ -6,12 +6,12 @@ namespace SpadeCluster.Server;
 public enum KeepPictures
 {
     All,
-    /// <summary>Only defects, those to review, and those without a verdict.</summary>
+    /// <summary>Only defects, parts to review, and parts without a verdict.</summary>
     Flagged,
     None,
 }
 
-/// <summary>What a server is started with.</summary>
+/// <summary>Settings of a server.</summary>
 public sealed record ServerOptions
 {
     public const string DefaultUrl = "http://127.0.0.1:5080";
@@ -19,15 +19,15 @@ public sealed record ServerOptions
     /// <summary>Addresses to listen on. Anything but loopback needs TLS or <see cref="Insecure"/>, and a key.</summary>
     public IReadOnlyList<string> Urls { get; init; } = [DefaultUrl];
 
-    /// <summary>Further addresses for gRPC. Without TLS an address speaks one version of HTTP only; https addresses of
-    /// <see cref="Urls"/> take gRPC too.</summary>
+    /// <summary>Further addresses for gRPC. Without TLS an address supports only one version of HTTP; https addresses of <see cref="Urls"/>
+    /// also serve gRPC.</summary>
     public IReadOnlyList<string> GrpcUrls { get; init; } = [];
 
-    /// <summary>Where decisions, keys and the audit log live, but for <see cref="Database"/>.</summary>
+    /// <summary>Folder of decisions, keys and the audit log, unless <see cref="Database"/> is set.</summary>
     public string DataFolder { get; init; } = "server-data";
 
-    /// <summary>A PostgreSQL connection string: decisions, keys and the audit log are kept there, shared with other servers.
-    /// Null: in the file server.db of the folder.</summary>
+    /// <summary>PostgreSQL connection string of the database for decisions, keys and the audit log, which other servers may share. Null:
+    /// the file server.db in the folder.</summary>
     public string? Database { get; init; }
 
     /// <summary>PEM files for https addresses.</summary>
@@ -37,24 +37,24 @@ public sealed record ServerOptions
     /// <summary>Allows plain HTTP beyond loopback: anybody on the network can read keys and photographs.</summary>
     public bool Insecure { get; init; }
 
-    /// <summary>Names by which clients may call the server; a browser that was lured to it by another name is refused.</summary>
+    /// <summary>Further host names that requests may use; others are refused, against DNS rebinding.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
 
-    /// <summary>Addresses or networks of the proxies in front of the server. The X-Forwarded headers of these are believed, and of
-    /// nobody else.</summary>
+    /// <summary>Addresses or networks of the proxies in front of the server. Only their X-Forwarded headers are trusted.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
 
-    /// <summary>Issuer of an OpenID Connect provider where people may sign in to the console, beside keys; null: keys only.</summary>
+    /// <summary>Issuer of an OpenID Connect provider where people may sign in to the console, in addition to keys; null: keys
+    /// only.</summary>
     public string? OpenIdAuthority { get; init; }
 
     /// <summary>The server's client id at the provider, and the file of its secret; null: a public client, which has none.</summary>
     public string? OpenIdClient { get; init; }
     public string? OpenIdSecretFile { get; init; }
 
-    /// <summary>The claim whose values say what a person may do: spade:ROLE, or spade:ROLE:CATEGORY.</summary>
+    /// <summary>The claim whose values give a person's role: spade:ROLE or spade:ROLE:CATEGORY.</summary>
     public string OpenIdClaim { get; init; } = "roles";
 
-    /// <summary>Connections from one address (of IPv6, from one /64), but for configured proxies.</summary>
+    /// <summary>Connections from one address (for IPv6: from one /64 network); configured proxies have no limit.</summary>
     [Range(1, 1_000_000)]
     public int ConnectionsPerAddress { get; init; } = 256;
 
@@ -62,7 +62,8 @@ public sealed record ServerOptions
     [Range(1, 1_000_000)]
     public int MaxConnections { get; init; } = 4096;
 
-    /// <summary>Free bytes below which the disk is told to be nearly full; <see cref="MaxBodyBytes"/>: not ready any more.</summary>
+    /// <summary>Free bytes below which the disk is reported as nearly full; below <see cref="MaxBodyBytes"/> the server is not
+    /// ready.</summary>
     [Range(0L, long.MaxValue)]
     public long DiskHeadroom { get; init; } = 1L << 30;
 
@@ -80,7 +81,8 @@ public sealed record ServerOptions
 
     public KeepPictures Keep { get; init; } = KeepPictures.All;
 
-    /// <summary>Bytes of photographs and maps kept, the newest; decisions themselves stay <see cref="KeepDays"/>.</summary>
+    /// <summary>Limit of the photographs and maps kept, in bytes; the newest are kept. Decisions are kept for <see
+    /// cref="KeepDays"/>.</summary>
     [Range(0L, long.MaxValue)]
     public long KeepBytes { get; init; } = 4L << 30;
 

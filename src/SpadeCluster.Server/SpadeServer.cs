@@ -39,14 +39,14 @@ public static class SpadeServer
 {
     private const string ByHeaderOrCookie = "SpadeServer";
 
-    /// <summary>Certificates are read before there are services.</summary>
+    /// <summary>For reading certificates, before services exist.</summary>
     private static readonly ILogger CertificateLog =
         LoggerFactory.Create(b => b.AddSimpleConsole(o => o.SingleLine = true)).CreateLogger<CertificateFile>();
 
-    /// <summary>Puts a server together; run it, and dispose it when it ends.</summary>
-    /// <param name="engine">Adds what the server is in front of: <see cref="IScoringService"/>, <see cref="IGalleryServices"/>,
+    /// <summary>Creates a server, for the caller to run and dispose.</summary>
+    /// <param name="engine">Adds the engine of the server: <see cref="IScoringService"/>, <see cref="IGalleryServices"/>,
     /// <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
-    /// <exception cref="SpadeException">InvalidArgument: it would listen where it must not. Unavailable: its data folder.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: an unsafe address. Unavailable: the data folder cannot be used.</exception>
     public static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine)
     {
         var database = ServerDatabase.Open(options);
@@ -77,17 +77,17 @@ public static class SpadeServer
             typeof(SpadeServer).Assembly.GetName().Name
         });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
-            // Cookie keys lie in the server's database, which is its owner's alone.
+            // Cookie keys are stored in the server's database, which only its owner can read.
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)
-            // Anybody can make a sign-in fail; FailedSignIns logs as many as a log can hold.
+            // Sign-ins can fail without a key; FailedSignIns logs a bounded number.
             .AddFilter("Microsoft.AspNetCore.Authentication.OpenIdConnect", LogLevel.None)
-            // What handlers throw is logged by ErrorInterceptor; the rest are messages that cannot be read, of which anybody can send many.
+            // ErrorInterceptor logs what handlers throw. The rest are messages that cannot be read, of which a client can send many.
             .AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.None);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel, options);
             var connections = new ConnectionLimit(options.ConnectionsPerAddress, proxies);
-            // Without TLS an address speaks one version of HTTP.
+            // Without TLS an address supports only one version of HTTP.
             foreach (var url in http)
                 Listen(kestrel, url, url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1, connections,
                     certificate);
@@ -97,7 +97,7 @@ public static class SpadeServer
         engine(builder);
 
         var app = builder.Build();
-        // Made now, so that its metrics exist before the first request.
+        // Created now, so that its metrics exist before the first request.
         app.Services.GetRequiredService<ServerMetrics>();
         app.UseProxies(options);
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
@@ -126,7 +126,8 @@ public static class SpadeServer
         return app;
     }
 
-    /// <summary>What a server before this one did not end: first what is taken back, then the thresholds of what stays.</summary>
+    /// <summary>Continues the unfinished work of a previous process: first undoes unfinished feedback, then learns missing
+    /// thresholds.</summary>
     private static async Task ResumeAsync(IServiceProvider services)
     {
         await services.GetRequiredService<FeedbackService>().ResumeAsync();
@@ -136,7 +137,7 @@ public static class SpadeServer
     private static void AddServices(IServiceCollection services, ServerOptions options, ServerDatabase database)
     {
         services.AddSingleton(options).AddSingleton(TimeProvider.System);
-        // By a factory, so that the application disposes it.
+        // Registered by a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
@@ -194,7 +195,7 @@ public static class SpadeServer
         });
     }
 
-    /// <summary>An address that names a category is for keys of that category, whatever the endpoint does.</summary>
+    /// <summary>A path with a category requires a key for that category, for every endpoint.</summary>
     private static bool IsInScope(AuthorizationHandlerContext context)
         => (context.Resource as HttpContext)?.GetRouteValue("category") is not string category || context.User.May(category);
 
@@ -217,7 +218,7 @@ public static class SpadeServer
         void Configure(ListenOptions listen)
         {
             listen.Protocols = protocols;
-            // Before TLS: a handshake costs more than a connection.
+            // Before TLS, because a handshake costs more than a connection.
             listen.Use(connections.Bound);
             if (url.Scheme == Uri.UriSchemeHttps)
                 listen.UseHttps(new TlsHandshakeCallbackOptions
@@ -230,15 +231,14 @@ public static class SpadeServer
         else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Configure);
     }
 
-    /// <summary>A gRPC stream may pause for as long as its client has nothing to send; AdmittedStream bounds the time of
-    /// each image.</summary>
+    /// <summary>No minimum data rate for gRPC streams, which may pause; AdmittedStream limits the time of each image.</summary>
     private static void UseSlowStreams(this IApplicationBuilder app) => app.Use((context, next) =>
     {
         if (context.Request.IsGrpc() && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
         return next(context);
     });
 
-    /// <summary>Requests of programs, which are answered with a status, where a person is led to the sign-in page.</summary>
+    /// <summary>Whether a request is of a program, which gets a status instead of the sign-in page.</summary>
     internal static bool IsApi(this HttpRequest request) =>
         request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2") || request.IsGrpc();
 }

@@ -4,7 +4,7 @@ using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Tests;
 
-/// <summary>The command line as a user meets it: a process, its output and its exit code.</summary>
+/// <summary>Runs the command line as a user does: a process, with its output and exit code.</summary>
 internal static class Spade
 {
     public static string Dll { get; } = Path.Combine(AppContext.BaseDirectory, "spade.dll");

@@ -11,7 +11,7 @@ public sealed class ThumbnailTests
     [InlineData(20, 10, 20_000)]
     public void Fits_into_its_bytes_and_keeps_its_proportions(int width, int height, int maxBytes)
     {
-        // Noise does not compress: the hardest picture there is.
+        // Noise does not compress: the worst case for the size.
         var image = new RgbImage(width, height);
         new Random(1).NextBytes(image.Pixels);
         var png = Thumbnail.Encode(image, maxBytes);

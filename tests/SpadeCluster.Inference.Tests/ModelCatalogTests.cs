@@ -11,7 +11,7 @@ public class ModelCatalogTests
     private static ModelCatalog Catalog(string? model, string folder, List<string>? warnings = null)
         => new(model, folder, _ => new() { Threads = 1 }, (warnings ?? []).Add);
 
-    /// <summary>What a gallery knows of its model, as far as the catalogue looks at it.</summary>
+    /// <summary>The part of a gallery's model binding that the catalogue checks.</summary>
     private static FeatureModel Wanted(string digest) => new("wanted", digest, 16, 16, [], 0, false);
 
     [Fact]

@@ -116,7 +116,7 @@ public class ModelFolderTests
             m with { LevelScales = [1, 1, 0.5f] },
         ];
         Assert.Equal(others.Length + 1, others.Select(o => o.FeatureDigest()).Append(digest).Distinct().Count());
-        // Galleries from before there was an aggregate know this digest.
+        // Galleries made before models had an aggregate are bound to this digest.
         Assert.Equal("d42ee47f3f6756497bed4fb65e2fbf6629294cacfce35e3e6c4e224fe661b84b", digest);
         Assert.Equal(digest, (m with { Name = "other", Licence = "other", Origin = "other", WeightChannels = false }).FeatureDigest());
     }

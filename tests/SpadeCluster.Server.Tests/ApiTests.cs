@@ -183,7 +183,7 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
     }
 
     [Fact]
-    public async Task Of_words_given_at_once_one_stands_and_one_normal_is_added()
+    public async Task Of_simultaneous_feedback_one_is_kept_and_one_normal_is_added()
     {
         using var client = server.Client(server.Engineer);
         long id = (await Json(await client.PostAsync("/v1/score?category=other", ServerFixture.Image(Part.Good(90))))).GetProperty("id")
@@ -193,11 +193,11 @@ public sealed class ApiTests(ServerFixture server) : IClassFixture<ServerFixture
             .Select(i => client.PostAsJsonAsync($"/v1/results/{id}/feedback", new { kind = i % 2 == 0 ? "good" : "defect" })));
         Assert.Equal(1, answers.Count(a => a.StatusCode == HttpStatusCode.OK));
         Assert.Equal(5, answers.Count(a => a.StatusCode == HttpStatusCode.Conflict));
-        var stands = (await Json(await client.GetAsync($"/v1/results/{id}/feedback"))).EnumerateArray().Single();
-        bool good = stands.GetProperty("kind").GetString() == "good";
+        var feedback = (await Json(await client.GetAsync($"/v1/results/{id}/feedback"))).EnumerateArray().Single();
+        bool good = feedback.GetProperty("kind").GetString() == "good";
         Assert.Equal(before + (good ? 1 : 0), await NormalsAsync());
-        Assert.Equal(good, stands.GetProperty("image_id").GetString() is not null);
-        (await client.DeleteAsync($"/v1/results/{id}/feedback/{stands.GetProperty("id").GetInt64()}")).EnsureSuccessStatusCode();
+        Assert.Equal(good, feedback.GetProperty("image_id").GetString() is not null);
+        (await client.DeleteAsync($"/v1/results/{id}/feedback/{feedback.GetProperty("id").GetInt64()}")).EnsureSuccessStatusCode();
         Assert.Equal(before, await NormalsAsync());
 
         async Task<int> NormalsAsync() =>

@@ -131,7 +131,7 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
     {
         var (expected, send) = Table[name];
         Assert.Equal(expected, await send(server));
-        // And the server serves on.
+        // The server still answers.
         Assert.Equal(200, await Post(server, server.Operator, Score, Png()));
     }
 

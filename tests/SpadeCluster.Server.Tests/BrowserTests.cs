@@ -88,7 +88,7 @@ public abstract class BrowserTests : IAsyncLifetime
         await page.SetViewportSizeAsync(1280, 900);
     }
 
-    /// <summary>SPADE_SCREENSHOTS names a folder for people to look at them.</summary>
+    /// <summary>Saves a screenshot into the folder that SPADE_SCREENSHOTS names, if it is set.</summary>
     protected static async Task ShotAsync(IPage page, string name)
     {
         if (Environment.GetEnvironmentVariable("SPADE_SCREENSHOTS") is { Length: > 0 } folder)

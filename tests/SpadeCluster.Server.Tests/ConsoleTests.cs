@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>A person's walk through the console, in a real browser.</summary>
+/// <summary>A person's steps through the console, in a real browser.</summary>
 public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFixture<ServerFixture>
 {
     protected override ServerFixture Server => server;
@@ -12,7 +12,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
     {
         var page = await SignInAsync(server.Operator);
         await Expect(page, "#connection", "connected");
-        // A part comes along while the page is open.
+        // A part is scored while the page is open.
         using var client = server.Client(server.Operator);
         await client.PostAsync("/v1/score?category=discs&line=browser", ServerFixture.Image(Part.Defective(31)));
         var line = page.Locator("[data-line=browser]");
@@ -20,7 +20,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
         await ShotAsync(page, "live");
 
         await line.Locator(".card").First.ClickAsync();
-        // The highest pixel is looked at by itself; then one is clicked.
+        // The page explains the highest pixel without a click; then another pixel is clicked.
         await page.Locator("#pair").WaitForAsync();
         var box = (await page.Locator("#view").BoundingBoxAsync())!;
         await page.Locator("#view").ClickAsync(new() { Position = new() { X = box.Width * 66 / 96, Y = box.Height * 50 / 96 } });
@@ -38,7 +38,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
         await Expect(page, "#feedback", "Defect by operator");
         await page.Locator("[data-undo]").ClickAsync();
         await Expect(page, "#feedback", "taken back by operator");
-        // Changing a gallery is not an operator's.
+        // An operator may not change a gallery.
         await page.GotoAsync("/galleries/discs");
         Assert.Equal(0, await page.Locator("#drop, [data-retire], #calibrate").CountAsync());
     }
@@ -132,7 +132,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
             Assert.Equal(0, await page.Locator("[data-feedback], [data-undo], [data-approve], [data-accept], [data-retire], "
                 + "[data-rollback], #drop, #calibrate, #create")
                 .CountAsync());
-            // Nothing runs out of the page, on a phone either.
+            // Nothing is wider than the page, also on a phone.
             await ShotsAsync(page, $"viewer{address.Replace('/', '-')}");
         }
         Assert.Equal(403, (await page.GotoAsync("/audit"))!.Status);

@@ -9,7 +9,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>What an operator says must not make the line blind: whatever is tried here changes no threshold.</summary>
+/// <summary>An operator's feedback must not make the line miss defects: nothing tried here changes a threshold.</summary>
 public sealed class FeedbackTests(PartsFixture server) : IClassFixture<PartsFixture>
 {
     private FeedbackService Service => server.App.Service<FeedbackService>();
@@ -148,7 +148,7 @@ public sealed class FeedbackTests(PartsFixture server) : IClassFixture<PartsFixt
         }
         var waiting = (await ApiTests.Json(await client.GetAsync("/v1/feedback/waiting?category=parts"))).EnumerateArray()
             .Select(w => w.GetProperty("feedback")).ToArray();
-        // Whatever order the tests ran in: the ones that were added are taken back by whom they are.
+        // Independent of the tests' order: the normals that were added are withdrawn by their id.
         foreach (long id in ids)
         {
             var feedback = (await ApiTests.Json(await client.GetAsync($"/v1/results/{id}/feedback")))[0];
@@ -165,7 +165,7 @@ public sealed class FeedbackTests(PartsFixture server) : IClassFixture<PartsFixt
         using var second = server.Client(server.SecondOperator);
         using var engineer = server.Client(server.Engineer);
         string before = await ThresholdsAsync("parts");
-        // The first that is as usual, and moves nothing too far.
+        // The first one that looks like the normals and changes no threshold too far.
         for (int seed = 700; seed < 760; seed++)
         {
             var (id, verdict) = await JudgeAsync(client, Part.Good(seed));
@@ -201,11 +201,11 @@ public sealed class FeedbackTests(PartsFixture server) : IClassFixture<PartsFixt
         Assert.Equal("added", approved.GetProperty("status").GetString());
         Assert.Contains(approved.GetProperty("image_id").GetString()!,
             await engineer.GetStringAsync("/v1/galleries/discs"), StringComparison.Ordinal);
-        // An operator cannot take back what an engineer approved; and once is enough.
+        // An operator cannot withdraw what an engineer approved, and it can be withdrawn only once.
         Assert.Equal(HttpStatusCode.Forbidden,
             (await client.DeleteAsync($"/v1/results/{yes}/feedback/{approved.GetProperty("id").GetInt64()}")).StatusCode);
         Assert.Equal(HttpStatusCode.Conflict, (await engineer.PostAsJsonAsync(Url(yes, "approve"), new { })).StatusCode);
-        // What an engineer has refused is not said again to better effect.
+        // The same feedback, given again after an engineer refused it, waits too.
         await GiveAsync(client, no, "good");
         await Service.Checks;
         Assert.Equal("waiting", (await ApiTests.Json(await client.GetAsync($"/v1/results/{no}/feedback")))[0].GetProperty("status")
@@ -244,7 +244,7 @@ public sealed class FeedbackTests(PartsFixture server) : IClassFixture<PartsFixt
         return (await ApiTests.Json(await client.GetAsync("/v1/galleries/parts"))).GetProperty("details").GetProperty("theta").GetDouble();
     }
 
-    /// <summary>Every threshold to the bit, and the images that they were learnt from.</summary>
+    /// <summary>Every threshold, exactly, and the images that they were learned from.</summary>
     private async Task<string> ThresholdsAsync(string category)
     {
         using var client = server.Client(server.Viewer);

@@ -32,7 +32,7 @@ public sealed class GalleryMemoryTests : IDisposable
         return GalleryShard.MemoryFor((await _store.ReadCurrentAsync("a"))!, 4, long.MaxValue, long.MaxValue);
     }
 
-    /// <summary>The answers, one photograph a category, on a server with so much memory; and what else is to be seen there.</summary>
+    /// <summary>The answers, one photograph a category, on a server with so much memory; and the memory that it reports.</summary>
     private async Task RunAsync(long memory, Func<HttpClient, ShardCache, Task> use)
     {
         await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, _store, _engines,
@@ -79,7 +79,7 @@ public sealed class GalleryMemoryTests : IDisposable
             }
             Assert.Contains("galleries open", await client.GetStringAsync("/system"), StringComparison.Ordinal);
 
-            // Many at once, while another gallery has its thresholds learnt in what room there is.
+            // Many at once, while another gallery's thresholds are learned in the remaining memory.
             var calibrating = client.PostAsJsonAsync("/v1/galleries/a/calibrate", new { alpha = 0.25 });
             var answers = await Task.WhenAll(Enumerable.Range(0, 24).Select(async i =>
             {
@@ -92,7 +92,7 @@ public sealed class GalleryMemoryTests : IDisposable
             Assert.InRange(open.State.Bytes, one, memory);
         });
 
-        // One that all the memory does not hold is refused in a sentence.
+        // A gallery larger than the whole memory is refused with a sentence.
         await RunAsync(one / 10, async (client, open) =>
         {
             var refused = await client.PostAsync("/v1/score?category=b", ServerFixture.Image(Part.Good(7)));

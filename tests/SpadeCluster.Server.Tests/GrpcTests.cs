@@ -31,7 +31,7 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
         Assert.Equal(StatusCode.PermissionDenied,
             await StatusAsync(() => galleries.RetireAsync(retire, With(server.Operator)).ResponseAsync));
         var retired = await galleries.RetireAsync(retire, With(server.Engineer));
-        // The key says who it was, not the request.
+        // The author is the key's name, not a field of the request.
         Assert.StartsWith("engineer (", retired.CreatedBy, StringComparison.Ordinal);
     }
 

@@ -15,7 +15,7 @@ public sealed class KilledServerTests(OpenServerFixture server) : IClassFixture<
         {
             var (process, address) = await ServerProcess.StartAsync(server.Folder, data);
             using var client = new HttpClient { BaseAddress = new Uri(address) };
-            // Those of the rounds before are still there.
+            // Decisions of earlier rounds are still there.
             foreach (var (id, digest) in acknowledged)
                 Assert.Contains(digest, await client.GetStringAsync($"/v1/results/{id}"), StringComparison.Ordinal);
             int wanted = acknowledged.Count + 12 + 3 * round, seed = 1000 * round;

@@ -22,7 +22,7 @@ public sealed class LiveTests(ServerFixture server) : IClassFixture<ServerFixtur
         using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         using var events = new StreamReader(await answer.Content.ReadAsStreamAsync());
         Assert.Equal([ids[1], ids[3]], [await NextAsync(), await NextAsync()]);
-        // And then what comes.
+        // Then new decisions.
         long next = (await ApiTests.Json(await client.PostAsync("/v1/score?category=discs&line=gap", ServerFixture.Image(Part.Good(9)))))
             .GetProperty("id").GetInt64();
         Assert.Equal(next, await NextAsync());
@@ -53,7 +53,7 @@ public sealed class LiveTests(ServerFixture server) : IClassFixture<ServerFixtur
         for (int i = 0; i < 3; i++)
         {
             clock.Advance(TimeSpan.FromSeconds(15));
-            // Notices may stand between.
+            // Notices may come between.
             string? next;
             while ((next = await events.ReadLineAsync()) != ": still here")
                 Assert.DoesNotContain("decision", next, StringComparison.Ordinal);

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>Skips where there is no wrk.</summary>
+/// <summary>Skipped without wrk.</summary>
 public sealed class WrkFactAttribute : FactAttribute
 {
     public static string? Path { get; } = new[] { "/usr/bin/wrk", "/usr/local/bin/wrk" }.FirstOrDefault(File.Exists);
@@ -21,11 +21,11 @@ public sealed class WrkFactAttribute : FactAttribute
     }
 }
 
-/// <summary>Figures that take minutes and a quiet machine.</summary>
+/// <summary>Measurements that take minutes and need a machine without other work.</summary>
 [Trait("Category", "Long")]
 public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output) : IClassFixture<OpenServerFixture>
 {
-    /// <summary>The engine called directly and the server under wrk, in turns, so that whatever else the machine does hits both.</summary>
+    /// <summary>The engine called directly and the server under wrk, in turns, so that other work of the machine affects both.</summary>
     [WrkFact]
     public async Task The_server_keeps_at_least_nine_tenths_of_the_engines_rate()
     {
@@ -59,7 +59,7 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
         var clock = Stopwatch.StartNew();
         for (double due = 0; clock.Elapsed.TotalSeconds < 30; due -= Math.Log(1 - random.NextDouble()) / (0.8 * rate))
         {
-            // An arrival at its moment, not a guess at how long something takes.
+            // Waits for the arrival's time, not for another task.
             if (TimeSpan.FromSeconds(due) - clock.Elapsed is { Ticks: > 0 } early) await Task.Delay(early);
             waiting.Add(SendAsync(due));
         }
@@ -77,7 +77,8 @@ public sealed class LoadTests(OpenServerFixture server, ITestOutputHelper output
         }
     }
 
-    /// <summary>Twice as many requests as are taken in: the rest gets 429, memory stays, and no acknowledged decision is missing.</summary>
+    /// <summary>Twice as many requests as are taken in: the rest gets 429, memory does not grow, and no acknowledged decision is
+    /// missing.</summary>
     [Fact]
     public async Task Ten_minutes_of_overload_leave_memory_bounded_and_no_decision_lost()
     {

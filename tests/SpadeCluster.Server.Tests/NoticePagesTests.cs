@@ -4,7 +4,7 @@ using SpadeCluster.Server.Decisions;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>What happens on a line, played through a running server, and what the pages say of it.</summary>
+/// <summary>Events of a production line on a running server, and the notices on its pages.</summary>
 public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClassFixture<PartsFixture>
 {
     protected override ServerFixture Server => server;
@@ -17,7 +17,7 @@ public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClass
         var page = await SignInAsync(server.Engineer);
         await Expect(page, "[data-notice='suspects/suspects_waiting']", "2 normals lie far outside the others");
         await page.GotoAsync("/galleries/suspects");
-        await Expect(page, "[data-notice='suspects/suspects_waiting']", "An engineer says");
+        await Expect(page, "[data-notice='suspects/suspects_waiting']", "An engineer accepts or retires each");
         Assert.Equal(2, await page.Locator("[data-suspect]").CountAsync());
         await Expect(page, "[data-suspect] >> nth=0", "times the next");
         Assert.True(await page.Locator("[data-suspect] img").First.EvaluateAsync<bool>(
@@ -37,7 +37,7 @@ public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClass
         var page = await SignInAsync(server.Viewer);
         await Expect(page, "#connection", "connected");
         using var client = server.Client(server.Operator);
-        // As if the lens were out of focus: nothing of a part's own is left.
+        // As if the lens were out of focus: the part's details are lost.
         for (int i = 0; i < 50; i++)
             await ApiTests.Json(await client.PostAsync("/v1/score?category=drifts&line=A", ServerFixture.Image(Part.Copy(i % 16, i))));
         await Expect(page, "[data-notice='drifts/score_drift']", "The last 50 parts that passed score lower than the normals did");
@@ -51,7 +51,7 @@ public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClass
     {
         using var client = server.Client(server.Operator);
         var ids = new Dictionary<string, List<string>> { ["good"] = [], ["review"] = [], ["defect"] = [] };
-        // One part in ten is to be reviewed, and spots from invisible to bright pass through that range.
+        // One part in ten is reviewed; the spots range from invisible to bright, so some fall into that range.
         for (int seed = 0; ids.Values.Any(v => v.Count < 2) && seed < 330; seed++)
         {
             byte[] image = (seed % 3) switch

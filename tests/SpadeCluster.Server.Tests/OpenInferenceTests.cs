@@ -72,31 +72,32 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
                 data = new[] { Convert.ToBase64String(Part.Good(4)) } } }
         };
         var details = (await ApiTests.Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details");
-        int judging = details.GetProperty("gallery").GetProperty("version").GetInt32();
+        int scoring = details.GetProperty("gallery").GetProperty("version").GetInt32();
         (await client.PostAsync("/v1/galleries/other/images?calibrate=false", ServerFixture.Image(Part.Good(200))))
             .EnsureSuccessStatusCode();
 
-        Assert.Equal($"{judging}", (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
-        Assert.Equal($"{judging}",
-            (await ApiTests.Json(await client.PostAsJsonAsync($"/v2/models/other/versions/{judging}/infer", Request())))
+        Assert.Equal($"{scoring}", (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
+        Assert.Equal($"{scoring}",
+            (await ApiTests.Json(await client.PostAsJsonAsync($"/v2/models/other/versions/{scoring}/infer", Request())))
             .GetProperty("model_version").GetString());
-        var newer = await client.PostAsJsonAsync($"/v2/models/other/versions/{judging + 1}/infer", Request());
+        var newer = await client.PostAsJsonAsync($"/v2/models/other/versions/{scoring + 1}/infer", Request());
         Assert.Equal(System.Net.HttpStatusCode.NotFound, newer.StatusCode);
-        Assert.Equal("{\"error\":\"'other' is served in its version " + judging + " only\"}", await newer.Content.ReadAsStringAsync());
+        Assert.Equal("{\"error\":\"'other' is served in version " + scoring + " only\"}", await newer.Content.ReadAsStringAsync());
 
-        // The console says the same, and thresholds are learnt as they were before.
+        // The console says the same, and thresholds are learned with the same options as before.
         using var browser = new HttpClient(new SocketsHttpHandler { CookieContainer = new System.Net.CookieContainer() })
         {
             BaseAddress =
             new Uri(server.Address)
         };
         await SessionTests.SignInAsync(browser, server.Viewer);
-        Assert.Contains($"Version {judging + 1} is not calibrated: decisions are made by version {judging}",
+        Assert.Contains($"Version {scoring + 1} is not calibrated: decisions are made by version {scoring}",
             await browser.GetStringAsync("/galleries/other"), StringComparison.Ordinal);
-        Assert.Contains($"not calibrated: version {judging} judges", await browser.GetStringAsync("/galleries"), StringComparison.Ordinal);
+        Assert.Contains($"not calibrated: scored with version {scoring}", await browser.GetStringAsync("/galleries"),
+            StringComparison.Ordinal);
         var after = await ApiTests.Json(await client.PostAsJsonAsync("/v1/galleries/other/calibrate", new { }));
         Assert.Equal(details.GetProperty("options").GetRawText(), after.GetProperty("options").GetRawText());
-        Assert.Equal($"{judging + 2}",
+        Assert.Equal($"{scoring + 2}",
             (await ApiTests.Json(await client.GetAsync("/v2/models/other"))).GetProperty("versions")[0].GetString());
     }
 

@@ -27,14 +27,14 @@ public sealed class OverloadTests : IDisposable
 
         var held = new List<Task<HttpResponseMessage>> { Send() };
         await engine.Entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        // Two wait in the queue as soon as a fourth is refused; whichever of the three it is.
+        // When a fourth is refused, one is in work and two wait, in any order.
         for (int i = 0; i < 3; i++) held.Add(Send());
         var refused = await Task.WhenAny(held.Skip(1)).WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(HttpStatusCode.TooManyRequests, (await refused).StatusCode);
         Assert.Equal(1, (await refused).Headers.RetryAfter!.Delta!.Value.TotalSeconds);
         engine.Release.SetResult();
         var answers = await Task.WhenAll(held);
-        // The engine refuses the image itself once it is let go: 400 shows that it was reached.
+        // The engine refuses the image when it is released: 400 shows that the engine was reached.
         Assert.Equal(3, answers.Count(a => a.StatusCode == HttpStatusCode.BadRequest));
         Assert.Equal(HttpStatusCode.BadRequest, (await Send()).StatusCode);
     }

@@ -15,7 +15,7 @@ internal static class Part
     /// <summary>With a spot that is hardly brighter than the part: its verdict is 'review' or 'defect', by the spot's grey value.</summary>
     public static byte[] Odd(int seed, int grey) => PngEncoder.Encode(Draw(seed, grey));
 
-    /// <summary>Noise instead of a part, by default in its middle only: nothing is as slow to search as noise.</summary>
+    /// <summary>Noise instead of a part, by default in its middle only: noise is the slowest to search.</summary>
     public static byte[] Noise(int seed, int side = 20)
     {
         var image = Draw(seed, null);

@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>What a client that errs is told: the status, and in one sentence what to change.</summary>
+/// <summary>Answers to bad requests: the status, and one sentence on what to change.</summary>
 public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFixture>
 {
     [Theory]
@@ -25,7 +25,7 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
     [InlineData("POST", "/v1/galleries/discs/calibrate", """{"alfa":0.2}""", 400, "'alfa', which is not known here")]
     [InlineData("POST", "/v1/galleries/discs/calibrate", """{"kappa":3}""", 400, "'kappa', which is not known here")]
     [InlineData("POST", "/v1/galleries/discs/calibrate", """{"options":{"kapa":3}}""", 400, "'kapa', which is not known here")]
-    [InlineData("POST", "/v1/galleries/discs/calibrate", "{", 400, "not the JSON that is expected here")]
+    [InlineData("POST", "/v1/galleries/discs/calibrate", "{", 400, "not the expected JSON")]
     [InlineData("POST", "/v1/results/1/feedback", "{}", 400, "the body lacks 'kind'")]
     [InlineData("POST", "/v1/results/1/feedback", """{"kind":"fine"}""", 400, "'kind' has a value that is not taken here")]
     [InlineData("POST", "/v1/results/1/feedback", """{"kind":0}""", 400, "'kind' has a value that is not taken here")]
@@ -113,13 +113,13 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
     public async Task A_category_whose_current_version_is_damaged_can_be_rolled_back()
     {
         using var client = server.Client(server.Engineer);
-        (await client.PostAsync("/v1/galleries/mended/images?calibrate=false", ServerFixture.Image(Part.Good(1))))
+        (await client.PostAsync("/v1/galleries/restored/images?calibrate=false", ServerFixture.Image(Part.Good(1))))
             .EnsureSuccessStatusCode();
-        await File.WriteAllTextAsync(Path.Combine(server.Folder, "galleries", "mended", "CURRENT"), "torn");
-        Assert.Equal(HttpStatusCode.InternalServerError, (await client.GetAsync("/v1/galleries/mended")).StatusCode);
-        (await client.PostAsJsonAsync("/v1/galleries/mended/rollback", new { version = 1, reason = "torn" })).EnsureSuccessStatusCode();
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/galleries/mended")).StatusCode);
-        Directory.Delete(Path.Combine(server.Folder, "galleries", "mended"), recursive: true);
+        await File.WriteAllTextAsync(Path.Combine(server.Folder, "galleries", "restored", "CURRENT"), "torn");
+        Assert.Equal(HttpStatusCode.InternalServerError, (await client.GetAsync("/v1/galleries/restored")).StatusCode);
+        (await client.PostAsJsonAsync("/v1/galleries/restored/rollback", new { version = 1, reason = "torn" })).EnsureSuccessStatusCode();
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/galleries/restored")).StatusCode);
+        Directory.Delete(Path.Combine(server.Folder, "galleries", "restored"), recursive: true);
     }
 
     private static async Task<string> IsRefusedAsync(HttpResponseMessage answer, int status, string sentence)

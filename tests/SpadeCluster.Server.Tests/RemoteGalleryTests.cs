@@ -106,7 +106,7 @@ public sealed partial class RemoteGalleryTests : IDisposable
         return Path.Combine(_folder, kind, $"{i}.png");
     }
 
-    /// <summary>JSON lines without times, and without who made a version: a server without keys knows "local" only.</summary>
+    /// <summary>JSON lines without times, and without a version's author: a server without keys knows "local" only.</summary>
     private static string Timeless(string json)
         => string.Join('\n', json.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => Times().Replace(line, "")));
 

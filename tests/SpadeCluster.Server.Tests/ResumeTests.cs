@@ -12,7 +12,7 @@ public sealed class ResumeTests : IDisposable
 
     /// <summary>The store as a server leaves it that is killed between a change and the thresholds after it.</summary>
     [Fact]
-    public async Task Thresholds_that_a_killed_server_did_not_learn_are_learnt_by_the_next()
+    public async Task Thresholds_that_a_killed_server_did_not_learn_are_learned_by_the_next()
     {
         var store = new InMemoryGalleryStore();
         GalleryService Galleries(string author) => new(store, _engines, author, 1);
@@ -26,13 +26,13 @@ public sealed class ResumeTests : IDisposable
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        // Answers are the pace.
+        // Continues as fast as answers arrive.
         while (!(await ApiTests.Json(await client.GetAsync("/v1/galleries/changed", limit.Token))).GetProperty("details")
             .GetProperty("gallery").GetProperty("calibrated").GetBoolean())
         { }
         var current = await Galleries("test").GetAsync("changed");
         Assert.Equal((4, 0.3, "ben"), (current.Version, current.Calibration!.Options.Alpha, current.CreatedBy));
-        // What never had thresholds was left so on purpose.
+        // A category that never had thresholds is not calibrated.
         Assert.Null((await Galleries("test").GetAsync("never")).Calibration);
     }
 
@@ -49,7 +49,7 @@ public sealed class ResumeTests : IDisposable
         await using var app = TestServer.Create(new ServerOptions { Urls = ["http://127.0.0.1:0"], DataFolder = _folder }, store, _engines);
         var current = (await store.ReadCurrentAsync("c"))!;
         RecalibrationState? Calibrating() => app.Service<Recalibration>().State(current);
-        // The other one is at it while this one starts.
+        // The other server is calibrating while this one starts.
         using (await store.LockAsync("c"))
         {
             await app.StartAsync();
@@ -63,7 +63,7 @@ public sealed class ResumeTests : IDisposable
                 Calibration = (await store.ReadVersionAsync("c", 2)).Calibration
             });
         }
-        // It waited for its turn, and says nothing of it.
+        // It waited for its turn and reported no problem.
         while (Calibrating() is not null) await Task.Yield();
         Assert.NotNull((await Galleries("test").GetAsync("c")).Calibration);
     }

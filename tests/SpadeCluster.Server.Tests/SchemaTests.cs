@@ -42,7 +42,7 @@ public sealed class SchemaTests : IDisposable
         var e = await Assert.ThrowsAsync<SpadeException>(() =>
             again.WriteAsync(c => c.Execute("INSERT INTO feedback (decision, time, caller, kind, note) VALUES (7, 0, '', 'Good', '')")));
         Assert.Equal(SpadeError.FailedPrecondition, e.Error);
-        // And its audit log is the beginning of a chain.
+        // Its audit log becomes the beginning of the chain.
         var audit = new AuditLog(again, TimeProvider.System);
         await audit.WriteAsync("cid", "add", "plates");
         Assert.Equal(["ann", "bob", "cid"], audit.All().Select(a => a.Caller));

@@ -10,7 +10,7 @@ using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>A real server on a free loopback port, with a calibrated category 'discs', an empty-handed one 'other', and a
+/// <summary>A real server on a free loopback port, with a calibrated category 'discs', an uncalibrated one 'other', and a
 /// key of each kind.</summary>
 public class ServerFixture : IAsyncLifetime
 {

@@ -14,13 +14,13 @@ internal static class ServerProcess
         ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile",
             Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
 
-    /// <param name="folder">Where 'galleries' lies.</param>
+    /// <param name="folder">The folder that contains 'galleries'.</param>
     /// <param name="data">The server's own folder.</param>
     public static Task<(Process Process, string Address)> StartAsync(string folder, string data,
         params (string Name, string Value)[] environment)
         => StartAsync(folder, data, [], environment);
 
-    /// <param name="options">Further ones of 'serve'.</param>
+    /// <param name="options">Further options of 'serve'.</param>
     public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, string[] options,
         params (string Name, string Value)[] environment)
     {

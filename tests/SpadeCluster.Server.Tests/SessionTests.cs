@@ -58,7 +58,7 @@ public sealed class GuessingTests(ServerFixture server) : IClassFixture<ServerFi
     {
         using var client = server.Client("spade_0123456789ab_wrongwrongwrong");
         var statuses = new List<HttpStatusCode>();
-        // The minute may turn over once in between.
+        // A new minute may begin between the two.
         for (int i = 0; i < 50; i++) statuses.Add((await client.GetAsync("/v1/galleries")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, statuses[0]);
         Assert.Contains(HttpStatusCode.TooManyRequests, statuses);
@@ -68,7 +68,7 @@ public sealed class GuessingTests(ServerFixture server) : IClassFixture<ServerFi
 public sealed class OpenServerTests(OpenServerFixture server) : IClassFixture<OpenServerFixture>
 {
     [Fact]
-    public async Task Without_any_key_this_machine_needs_none_and_the_first_key_closes_the_door()
+    public async Task Without_any_key_this_machine_needs_none_and_the_first_key_ends_that()
     {
         using var client = server.Client(null);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/")).StatusCode);
@@ -76,7 +76,7 @@ public sealed class OpenServerTests(OpenServerFixture server) : IClassFixture<Op
         var keys = server.App.Services.GetRequiredService<ApiKeyStore>();
         var (_, first) = await keys.CreateAsync("first", Role.Engineer, []);
         await StaysClosedAsync();
-        // For good: who revokes the last key locks everybody out and lets nobody in.
+        // Permanently: revoking the last key does not open the server again.
         await keys.RevokeAsync(first.Id);
         Assert.False(keys.AnyValid());
         await StaysClosedAsync();

@@ -13,7 +13,7 @@ using SpadeCluster.Storage.Snapshots;
 
 namespace SpadeCluster.Server.Tests;
 
-/// <summary>A server over a cluster of one silo in this process, as 'spade serve' puts it together, with engines of its own.</summary>
+/// <summary>A server over a cluster of one silo in this process, set up like 'spade serve', with the test's engines.</summary>
 internal static class TestServer
 {
     public static WebApplication Create(ServerOptions options, IGalleryStore store, TestEngines engines,
@@ -31,7 +31,7 @@ internal static class TestServer
 
     public static T Service<T>(this WebApplication app) where T : notnull => app.Services.GetRequiredService<T>();
 
-    /// <summary>For stores of which no snapshot can be made.</summary>
+    /// <summary>For stores that do not support snapshots.</summary>
     internal sealed class NoSnapshots : ISnapshots
     {
         public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>

@@ -123,7 +123,7 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         var back = await service.RollBackAsync("c", 2, "damaged");
         Assert.Equal(4, back.Version);
         Assert.Equal(back.Images, (await service.GetAsync("c")).Images);
-        // The damaged one goes with the next compaction.
+        // The next compaction deletes the damaged one.
         await service.CompactAsync("c", new Retention(1));
         Assert.Empty(await service.VerifyAsync("c"));
     }

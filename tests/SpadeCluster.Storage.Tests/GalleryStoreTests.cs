@@ -5,7 +5,7 @@ using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests;
 
-/// <summary>What every durable store promises.</summary>
+/// <summary>The contract of every durable store.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
 {
@@ -105,7 +105,7 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         var service = Stores.Service(store);
         await service.AddAsync("c", Stores.Images(1, 2));
         await service.RetireAsync("c", ["1.png"], "stray");
-        // Another host's network rounds otherwise: version 1 must not notice.
+        // Another host's network rounds differently: version 1 must not change.
         double[] before = await Stores.ScoresAsync(store, "c", 5);
         var model = (await store.ReadCurrentAsync("c"))!.Model;
         var id = ImageId.Of("image 1"u8);

@@ -109,7 +109,7 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
                 await Task.Delay(delay);
                 writer.Kill();
             }
-            // The pipe keeps what was said before the kill; a line that was cut off was not said.
+            // The pipe keeps lines printed before the kill; an incomplete line does not count.
             string rest = await writer.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2));
             lines.AddRange(rest[..(rest.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries));
             Assert.Equal("", await errors);

@@ -7,7 +7,7 @@ using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests;
 
-/// <summary>The copies of segment prefixes: used if they are whole, and never needed.</summary>
+/// <summary>Copies of segment prefixes are used if they are whole; nothing fails without them.</summary>
 [Collection(StoresCollection.Name)]
 public sealed class PrefixTests(PostgresCluster postgres) : IDisposable
 {
@@ -123,7 +123,7 @@ public sealed class PrefixTests(PostgresCluster postgres) : IDisposable
         {
             FaultPoint.Reached = null;
         }
-        // Its segment is lost, and another host, whose network rounds otherwise, tries again.
+        // Its segment is lost, and another host, whose network rounds differently, adds the image again.
         var id = ImageId.Of("image 2"u8);
         File.Delete(Directory.EnumerateFiles(store.Root, $"{id}.spade", SearchOption.AllDirectories).Single());
         var m = (await store.ReadCurrentAsync("c"))!;

@@ -7,7 +7,7 @@ namespace SpadeCluster.Storage.Tests;
 
 /// <summary>
 /// Galleries written by released formats (Released/format-N, see the README there), which every later program must open,
-/// score with the same bits, and go on from.
+/// score with the same bits, and be able to change.
 /// </summary>
 [Collection(StoresCollection.Name)]
 public sealed class ReleasedFormatsTests(PostgresCluster postgres) : IDisposable

@@ -81,14 +81,14 @@ internal static class ServeCommand
         };
         var authority = new Option<string?>("--oidc")
         {
-            Description = "Issuer of an OpenID Connect provider where people may sign in to the console, beside keys.",
+            Description = "Issuer of an OpenID Connect provider where people may sign in to the console, in addition to keys.",
             HelpName = "URL"
         };
         var client = new Option<string?>("--oidc-client") { Description = "This server's client id at the provider.", HelpName = "ID" };
         var secret = new Option<string?>("--oidc-secret") { Description = "File that holds the client's secret.", HelpName = "FILE" };
         var claim = new Option<string>("--oidc-claim")
         {
-            Description = "Claim whose values say what a person may do: spade:ROLE or spade:ROLE:CATEGORY.",
+            Description = "Claim whose values give a person's role: spade:ROLE or spade:ROLE:CATEGORY.",
             HelpName = "NAME",
             DefaultValueFactory = _ => defaults.OpenIdClaim
         };

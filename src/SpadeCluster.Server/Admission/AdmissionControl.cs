@@ -8,16 +8,13 @@ namespace SpadeCluster.Server.Admission;
 /// Bounds the images in work by number and bytes, over HTTP and gRPC together, so that a server under any load has bounded memory
 /// and serves what it admits in bounded time. Safe for concurrent calls.
 /// <para>
-/// HTTP requests and unary calls are refused where there is no room, streams wait. Each kind always has half of the limits
-/// to itself: streams
-/// never take more, unary calls only while no stream waits. So neither keeps the other out.
-/// </para>
+/// At the limits, HTTP requests and unary calls are refused, and streams wait. Each of the two kinds can always have half of the limits:
+/// streams never take more, and unary calls only while no stream waits. </para>
 /// <para>
-/// An image of a stream grows by its chunks. Images that wait for each other's bytes would wait for ever, so one of them at a
-/// time is beside the limit, until it is done: bytes stay below the limit and one image more of each kind.
-/// </para>
+/// An image of a stream grows by its chunks. Unfinished images that wait for each other's bytes would never end, so one at a time may
+/// exceed the limit until it is done: bytes are bounded by the limit plus one image of each kind. </para>
 /// <para>
-/// Of each kind a quarter of places and bytes is kept from any one caller: whatever it sends, and however slowly, others still get in.
+/// One caller can have at most three quarters of the images and bytes of each kind, so that others are still admitted.
 /// </para>
 /// </summary>
 public sealed class AdmissionControl : IDisposable
@@ -27,7 +24,7 @@ public sealed class AdmissionControl : IDisposable
     private readonly Counter<long> _refusals;
     private int _refused;
     private readonly Lock _lock = new();
-    // Chunks before new images: these need what those hold.
+    // Chunks before new images, because only complete images free memory.
     private readonly LinkedList<Waiter> _chunks = [], _images = [];
     private Held _unary, _streams;
     private Place? _over;
@@ -47,9 +44,9 @@ public sealed class AdmissionControl : IDisposable
 
     public int Refused => Volatile.Read(ref _refused);
 
-    /// <summary>Takes a place for the image of an HTTP request or a unary call, or refuses at once.</summary>
-    /// <param name="caller">Whose share it is of; null: nobody's, which is not bounded.</param>
-    /// <exception cref="SpadeException">ResourceExhausted, with when to try again.</exception>
+    /// <summary>Admits the image of an HTTP request or a unary call, or refuses it at once.</summary>
+    /// <param name="caller">The caller whose share it counts for; null: none, without that limit.</param>
+    /// <exception cref="SpadeException">ResourceExhausted, with the time after which to try again.</exception>
     public Place Admit(long bytes, string? caller = null)
     {
         lock (_lock)
@@ -61,7 +58,7 @@ public sealed class AdmissionControl : IDisposable
         { RetryAfter = _options.Value.RetryAfter };
     }
 
-    /// <summary>Takes a place for an image of a stream, waiting its turn.</summary>
+    /// <summary>Admits an image of a stream; waits until that is possible.</summary>
     /// <param name="caller">As for <see cref="Admit"/>.</param>
     public Task<Place> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken, string? caller = null)
     {
@@ -84,7 +81,8 @@ public sealed class AdmissionControl : IDisposable
             && (_unary.Requests == 0 || _unary.Bytes + _streams.Bytes + bytes <= o.MaxBytes));
     }
 
-    /// <summary>The first that waits for anything but its own caller; where none is beside the limit, the first may be.</summary>
+    /// <summary>The first waiting image that is not blocked by its caller's share; if no image exceeds the limit, the first one
+    /// may.</summary>
     private LinkedListNode<Waiter>? NextChunk => _over is null ? _chunks.First : FirstWithinShare(_chunks);
 
     private LinkedListNode<Waiter>? NextImage => FirstWithinShare(_images);
@@ -99,7 +97,7 @@ public sealed class AdmissionControl : IDisposable
 
     private bool WithinShare(bool streamed, string? caller, long bytes, bool grows = false)
     {
-        // The first is always within, so that what is larger than a share is not refused for ever.
+        // A caller's only image is always admitted, so that an image larger than a share is possible.
         if (caller is null || !_callers.TryGetValue((streamed, caller), out var held)) return true;
         var o = _options.Value;
         var (requests, most) = streamed ? (StreamRequests, o.MaxBytes / 2) : (o.MaxRequests, o.MaxBytes);
@@ -156,7 +154,7 @@ public sealed class AdmissionControl : IDisposable
         else _callers.Remove(key);
     }
 
-    /// <param name="leave">Whether the image is done altogether, or only its bytes are.</param>
+    /// <param name="leave">Whether the image is done, or only its bytes are freed.</param>
     private void Release(Place place, bool leave)
     {
         lock (_lock)
@@ -218,19 +216,19 @@ public sealed class AdmissionControl : IDisposable
         public TaskCompletionSource<Place> Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    /// <summary>The place of an image in work; given back when disposed.</summary>
+    /// <summary>An admitted image in work; ends when disposed.</summary>
     public sealed class Place(AdmissionControl control, bool streamed, string? caller) : IDisposable
     {
         internal bool Streamed => streamed;
         internal string? Caller => caller;
 
-        // Null: not taken, or given back.
+        // Null: not admitted yet, or ended.
         internal long? Bytes { get; set; }
 
-        /// <summary>Takes room for a chunk, waiting its turn; streams only.</summary>
+        /// <summary>Admits a chunk of a stream; waits until that is possible.</summary>
         public Task GrowAsync(long bytes, CancellationToken cancellationToken) => control.GrowAsync(this, bytes, cancellationToken);
 
-        /// <summary>Gives back the room but keeps the place, for the next image of the same stream.</summary>
+        /// <summary>Frees the bytes but stays admitted, for the next image of the same stream.</summary>
         public void Empty() => control.Release(this, leave: false);
 
         public void Dispose() => control.Release(this, leave: true);

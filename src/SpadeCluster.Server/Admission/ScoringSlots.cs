@@ -3,9 +3,8 @@ using Microsoft.Extensions.Options;
 namespace SpadeCluster.Server.Admission;
 
 /// <summary>
-/// Bounds the images that are scored at once. An image holds a slot only while it is scored, never while its bytes arrive or its
-/// decision is written. Callers take turns, one image each: what one of them has waiting delays another by one image, however much
-/// it is.
+/// Bounds the number of images that are scored at once. An image holds a slot only while it is scored, not while its bytes arrive or its
+/// decision is written. Callers take turns, one image each, so that a caller with many waiting images delays another one by one image only.
 /// </summary>
 public sealed class ScoringSlots(IOptions<AdmissionOptions> options)
 {
@@ -18,13 +17,13 @@ public sealed class ScoringSlots(IOptions<AdmissionOptions> options)
 
     public int Busy { get { lock (_lock) return Total - _free; } }
 
-    /// <param name="caller">Whose turn it takes.</param>
+    /// <param name="caller">The caller whose turn it uses.</param>
     public async Task<T> RunAsync<T>(string caller, Func<ValueTask<T>> work, CancellationToken cancellationToken)
     {
         await TakeAsync(caller, cancellationToken);
         try
         {
-            // On a pool thread: scoring may compute on the thread that calls it.
+            // Continued on a pool thread, because scoring may compute on the calling thread.
             return await Task.Run(async () => await work(), cancellationToken);
         }
         finally
@@ -50,7 +49,7 @@ public sealed class ScoringSlots(IOptions<AdmissionOptions> options)
             }
             line.Enqueue(turn);
         }
-        // One that gave up stays in its line until its turn comes, and is passed over then.
+        // A cancelled image stays in its queue until its turn comes, and is skipped then.
         await using var _ = cancellationToken.Register(() => turn.TrySetCanceled(cancellationToken));
         await turn.Task;
     }

@@ -7,7 +7,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Console;
 
-/// <summary>The console's pages, and the two files they need.</summary>
+/// <summary>The console's pages and their static files.</summary>
 internal static class ConsoleEndpoints
 {
     private static readonly Asset Css = Asset.Load("console.css", "text/css; charset=utf-8"),
@@ -26,7 +26,7 @@ internal static class ConsoleEndpoints
         app.MapRazorComponents<App>();
     }
 
-    /// <summary>Its content is part of its address, so that browsers may keep it for ever.</summary>
+    /// <summary>The address contains a hash of the content, so that browsers may cache the file without limit.</summary>
     private sealed record Asset(string Url, string Digest, byte[] Content, string Type)
     {
         public static Asset Load(string name, string type)

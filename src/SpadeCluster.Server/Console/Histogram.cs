@@ -3,13 +3,14 @@ using System.Text;
 
 namespace SpadeCluster.Server.Console;
 
-/// <summary>A category's scores as SVG: its normals from calibration, on the axis that the threshold and a decision are drawn on.</summary>
+/// <summary>A histogram of a category's scores as SVG: the normals of the calibration, the threshold and a decision on the same
+/// axis.</summary>
 internal static class Histogram
 {
     public const int Width = 600, Height = 170;
     private const int Bins = 48, Left = 8, Right = 8, Bottom = 24, Top = 22;
 
-    /// <summary>Logarithmic: distances of defects reach far.</summary>
+    /// <summary>Logarithmic, because distances of defects vary widely.</summary>
     public sealed record Axis(double Low, double High)
     {
         public static Axis Of(IEnumerable<double> values)

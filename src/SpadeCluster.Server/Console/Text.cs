@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace SpadeCluster.Server.Console;
 
-/// <summary>Numbers and times as the console writes them.</summary>
+/// <summary>Formats numbers, times and verdicts for the console.</summary>
 internal static class Text
 {
     public static string Number(double? value, string format = "G4") => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
@@ -17,17 +17,17 @@ internal static class Text
 
     public static string Verdict(string? verdict) => verdict ?? "no verdict";
 
-    /// <summary>A shape for each verdict, so that nobody has to tell colours apart.</summary>
+    /// <summary>A shape for each verdict, so that colour is not the only difference.</summary>
     public static string Sign(string? verdict) =>
         verdict switch { "defect" => "\u25B2", "review" => "\u25C6", "good" => "\u25CF", _ => "\u25CB" };
 
-    /// <summary>The class that gives the colour.</summary>
+    /// <summary>The style class with the verdict's colour.</summary>
     public static string VerdictClass(string? verdict) => verdict ?? "none";
 
-    /// <summary>A notice's code as JSON has it.</summary>
+    /// <summary>A notice's code as in JSON.</summary>
     public static string Code(Notices.NoticeCode code) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(code.ToString());
 
-    /// <summary>What was said, and what became of it.</summary>
+    /// <summary>The feedback and its state.</summary>
     public static string Said(Decisions.Feedback feedback) => feedback switch
     {
         { Kind: Decisions.FeedbackKind.Defect } => "Defect",

@@ -2,19 +2,19 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>One decision as it was made and logged.</summary>
+/// <summary>A logged decision.</summary>
 /// <param name="Id">Ascending in the order of the log.</param>
 /// <param name="Line">The production line or camera that sent the photograph.</param>
-/// <param name="Caller">The key it came with.</param>
+/// <param name="Caller">The caller's name and key.</param>
 /// <param name="Digest">Hex SHA-256 of the photograph's file.</param>
 /// <param name="Score">Scores, thresholds, verdict, regions.</param>
 /// <param name="Pictures">Whether photograph and map are kept.</param>
-/// <param name="Feedback">What people said of it; null: nothing.</param>
+/// <param name="Feedback">The feedback on it; null: none.</param>
 public sealed record Decision(
     long Id, DateTimeOffset Time, string Line, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures,
     FeedbackKind? Feedback = null);
 
-/// <summary>Which decisions are asked for; the newest first.</summary>
+/// <summary>A query for decisions, the newest first.</summary>
 /// <param name="Verdict">"good", "review" or "defect"; null: any.</param>
 /// <param name="Before">Only ids below this one: the next page.</param>
 /// <param name="Categories">Null: all.</param>

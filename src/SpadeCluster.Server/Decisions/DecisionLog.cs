@@ -8,10 +8,10 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Every decision, in the order it was made, and as many of their photographs and maps as retention allows.</summary>
+/// <summary>All decisions in order, and their photographs and maps as far as retention allows.</summary>
 public sealed class DecisionLog(ServerDatabase database, ServerOptions options, DecisionFeed feed, TimeProvider clock)
 {
-    /// <summary>Rows dropped in one transaction: no decision waits for more.</summary>
+    /// <summary>Rows deleted in one transaction, which bounds the time that a decision waits for it.</summary>
     private const int DroppedAtOnce = 200;
 
     private const string Columns = """
@@ -20,15 +20,15 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         FROM decisions d LEFT JOIN pictures p ON p.decision = d.id
         """;
 
-    // Only the database's writer touches it; negative: not counted yet.
+    // Used by the database's writer only; negative: not counted yet.
     private long _pictureBytes = -1;
 
-    /// <summary>Logs a decision. The task completes when it is on the disk: only then may it be acknowledged.</summary>
+    /// <summary>Logs a decision. The task completes when it is on the disk; it must not be acknowledged earlier.</summary>
     public async Task<Decision> AppendAsync(ScoredImage scored, byte[] file, string line, string caller)
     {
         var score = ImageScore.Of(scored);
         bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.Verdict != "good");
-        // Packed here, on the request's thread: the writer only writes.
+        // Packed on the request's thread, so that the writer only writes.
         byte[]? map = keep && scored.Result.Map is { } m ? KeptMap.Pack(m) : null, evidence = keep ? KeptEvidence.Pack(scored) : null;
         var decision = new Decision(0, clock.GetUtcNow(), line, caller, Convert.ToHexStringLower(SHA256.HashData(file)),
             scored.Gallery.Preprocessing, score, keep);
@@ -48,7 +48,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
             return row;
         });
         decision = decision with { Id = id };
-        // Of a shared log, SharedFeed tells what every server has written.
+        // For a shared log, SharedFeed reports the decisions of all servers.
         if (options.Database is null) feed.Publish(decision);
         return decision;
     }
@@ -63,7 +63,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         And("d.time < $until", filter.Until);
         And("d.id < $before", filter.Before);
         And("d.id > $after", filter.After);
-        // Category names hold no commas.
+        // Category names contain no commas.
         And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null,
             "$among");
         values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
@@ -81,7 +81,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     public Decision Get(long id) => database.Read(c => c.Query($"SELECT {Columns} WHERE d.id = $id", Row, ("$id", id))).SingleOrDefault()
         ?? throw new SpadeException(SpadeError.NotFound, $"no decision {id}; /v1/results lists them");
 
-    /// <summary>The photograph's file as it was sent.</summary>
+    /// <summary>The photograph's file as sent.</summary>
     /// <exception cref="SpadeException">NotFound: no such decision, or its pictures are not kept.</exception>
     public byte[] Image(long id) => Picture(id, "image");
 
@@ -91,13 +91,13 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     /// <inheritdoc cref="Image"/>
     public KeptEvidence Evidence(long id) => KeptEvidence.Unpack(Picture(id, "evidence"));
 
-    /// <summary>Raw scores of a category's newest decisions, the newest first: what the threshold slider moves over.</summary>
+    /// <summary>Raw scores of a category's newest decisions, the newest first, for the threshold slider.</summary>
     public IReadOnlyList<LoggedScore> Scores(string category, int count) => database.Read(c => c.Query(
         $"SELECT d.raw_score, {Columns} WHERE d.category = $category AND d.raw_score IS NOT NULL ORDER BY d.id DESC LIMIT $count"
             .Replace("d.score,", "NULL,", StringComparison.Ordinal),
         r => new LoggedScore(r.GetInt64(1), r.GetDouble(0), Kind(r.Text(9))), ("$category", category), ("$count", count)));
 
-    /// <summary>The lines that sent photographs of these categories; null: of any.</summary>
+    /// <summary>The lines that sent photographs of these categories; null: of all.</summary>
     public IReadOnlyList<string> Lines(IReadOnlyList<string>? categories) => database.Read(c => c.Query(
         "SELECT DISTINCT line FROM decisions WHERE CAST($among AS TEXT) IS NULL OR instr(',' || $among || ',', ',' || category || ',') "
         + "> 0 ORDER BY line",
@@ -124,7 +124,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         Trim(c);
     }
 
-    /// <summary>Drops what is older, or more, than is to be kept.</summary>
+    /// <summary>Deletes decisions and pictures beyond the limits of retention.</summary>
     public async Task DropOldAsync()
     {
         var oldest = clock.GetUtcNow().AddDays(-options.KeepDays);
@@ -132,21 +132,21 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
             c.Execute("DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE time < $oldest LIMIT $count)", ("$oldest", oldest),
                 ("$count", DroppedAtOnce))) > 0)
         { }
-        // Pictures went with their decisions.
+        // The pictures were deleted with their decisions.
         await database.WriteAsync(_ => _pictureBytes = -1);
         while (await database.WriteAsync(Trim)) { }
     }
 
-    /// <summary>Drops the oldest pictures beyond the budget; freed pages of the file are used again, so it does not grow
-    /// beyond it.</summary>
-    /// <returns>Whether there are more to drop.</returns>
+    /// <summary>Deletes the oldest pictures beyond the limit. Free pages of the file are reused, so the file does not grow
+    /// further.</summary>
+    /// <returns>Whether there are more to delete.</returns>
     private bool Trim(DbConnection c)
     {
         if (_pictureBytes < 0) _pictureBytes = c.Scalar<long>("SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM pictures");
         for (int i = 0; i < DroppedAtOnce; i++)
         {
             if (_pictureBytes <= options.KeepBytes) return false;
-            // The newest stays, however large.
+            // The newest is always kept.
             if (c.Query("DELETE FROM pictures WHERE decision = (SELECT min(decision) FROM pictures) AND decision < (SELECT "
                 + "max(decision) FROM pictures) RETURNING bytes", r => r.GetInt64(0)) is not [var freed])
                 return false;
@@ -157,10 +157,10 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
 
     private static Decision Row(DbDataReader r) => new(
         r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5),
-        // The column: logs of before there were three verdicts have none in the score.
+        // From the column, because scores in old logs have no verdict.
         JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)! with { Verdict = r.Text(9) }, r.GetBoolean(7),
         Kind(r.Text(8)));
 }
 
-/// <summary>A decision's raw score, and what people said of it.</summary>
+/// <summary>A decision's raw score and feedback.</summary>
 public sealed record LoggedScore(long Id, double Score, FeedbackKind? Feedback);

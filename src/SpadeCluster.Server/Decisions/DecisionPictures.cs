@@ -3,10 +3,10 @@ using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Pictures of kept decisions for the console, made when they are looked at.</summary>
+/// <summary>Pictures of kept decisions for the console, made on request.</summary>
 public sealed class DecisionPictures(DecisionLog log)
 {
-    /// <summary>The photograph as the model saw it: every pixel is one of the map.</summary>
+    /// <summary>The model's input: each pixel corresponds to one of the map.</summary>
     public RgbImage Input(Decision decision)
         => new ImagePreparer(Preprocessing.Parse(decision.Preprocessing)).Prepare(log.Image(decision.Id), decision.Score.File).Input;
 
@@ -18,11 +18,11 @@ public sealed class DecisionPictures(DecisionLog log)
         return Overlay.Render([.. map.Values.Select(v => v / scale)], map.Width, map.Height, ColorMap.Inferno);
     }
 
-    /// <summary>The distance that is shown in the brightest colour.</summary>
+    /// <summary>The distance with the brightest colour.</summary>
     public static double Scale(Decision decision, KeptMap map) =>
         Math.Max(1e-12, decision.Score.Theta is { } theta ? 2 * theta : map.Values.Max());
 
-    /// <summary>Outline of what exceeds theta, as SVG path data in map pixels; empty for a normal part.</summary>
+    /// <summary>Outline of the regions above theta, as SVG path data in map pixels; empty for a normal part.</summary>
     public string Outline(Decision decision)
     {
         if (decision.Score is not { PredLabel: true, Theta: { } theta }) return "";

@@ -3,14 +3,14 @@ using Microsoft.Extensions.Logging;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Drops old decisions and pictures: when the server starts, and every hour, whether or not photographs come.</summary>
+/// <summary>Deletes old decisions and pictures when the server starts, and every hour.</summary>
 public sealed partial class DecisionSweep(DecisionLog log, TimeProvider clock, ILogger<DecisionSweep> logger) : IHostedService
 {
     private static readonly TimeSpan Period = TimeSpan.FromHours(1);
 
     private ITimer? _timer;
 
-    /// <summary>The sweep that is under way, or the last one.</summary>
+    /// <summary>The running sweep, or the last one.</summary>
     internal Task Last { get; private set; } = Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -37,6 +37,6 @@ public sealed partial class DecisionSweep(DecisionLog log, TimeProvider clock, I
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "old decisions could not be dropped; the next attempt is in an hour")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "old decisions could not be deleted; the next attempt is in an hour")]
     private partial void LogFailed(Exception exception);
 }

@@ -3,7 +3,7 @@ using System.Threading.Channels;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Tells every listener what is new. One that does not keep up misses the oldest, and never holds up the rest.</summary>
+/// <summary>Sends news to all listeners. A listener that is too slow misses the oldest, and does not delay the others.</summary>
 public abstract class Feed<T>
 {
     private readonly ConcurrentDictionary<Channel<T>, bool> _listeners = new();
@@ -15,7 +15,7 @@ public abstract class Feed<T>
         foreach (var listener in _listeners.Keys) listener.Writer.TryWrite(item);
     }
 
-    /// <summary>Hears everything from now on; dispose to stop.</summary>
+    /// <summary>Listens from now on, until disposed.</summary>
     public Listener Listen()
     {
         var channel = Channel.CreateBounded<T>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropOldest });
@@ -23,7 +23,7 @@ public abstract class Feed<T>
         return new Listener(channel.Reader, () => _listeners.TryRemove(channel, out _));
     }
 
-    /// <summary>One who listens.</summary>
+    /// <summary>A listener.</summary>
     public sealed class Listener(ChannelReader<T> items, Action end) : IDisposable
     {
         public ChannelReader<T> Items => items;
@@ -32,5 +32,5 @@ public abstract class Feed<T>
     }
 }
 
-/// <summary>Decisions as they are made.</summary>
+/// <summary>New decisions.</summary>
 public sealed class DecisionFeed : Feed<Decision>;

@@ -8,7 +8,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Feedback on decisions: given and taken back by operators, approved or refused by engineers where it waits.</summary>
+/// <summary>Feedback on decisions: operators give it and take it back, engineers approve or refuse it if it waits.</summary>
 internal static class FeedbackEndpoints
 {
     public static void MapFeedback(this IEndpointRouteBuilder app)
@@ -21,16 +21,16 @@ internal static class FeedbackEndpoints
             AnswerAsync(s.GiveAsync(ResultEndpoints.Visible(id, c, log), request.Kind, SentImage.Harmless(request.Note, ""), c.User,
                 c.RequestAborted)))
             .RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
-            .WithSummary("'good' asks for the photograph to become a normal: an operator's is checked first, and waits for an engineer "
-            + "where it could make the line blind. 'defect' says that the part is one, whatever the verdict was.");
+            .WithSummary("'good' makes the photograph a normal. An operator's feedback is checked first, and waits for an engineer "
+            + "if it could make the line miss defects. 'defect' records that the part is a defect, with any verdict.");
         feedback.MapDelete("/{feedback:long}", (long id, long feedback, HttpContext c, DecisionLog log, FeedbackService s) =>
             AnswerAsync(s.UndoAsync(ResultEndpoints.Visible(id, c, log), feedback, c.User, c.RequestAborted)))
             .RequireAuthorization(nameof(Role.Operator)).Produces<Feedback>()
-            .WithSummary("Takes feedback back, an operator their own; a normal it added is retired.");
+            .WithSummary("Takes feedback back (operators: their own only); a normal that it added is retired.");
         feedback.MapPost("/{feedback:long}/approve", (long id, long feedback, HttpContext c, DecisionLog log, FeedbackService s) =>
             AnswerAsync(s.ApproveAsync(ResultEndpoints.Visible(id, c, log), feedback, c.User, c.RequestAborted)))
             .RequireAuthorization(nameof(Role.Engineer)).Produces<Feedback>()
-            .WithSummary("The photograph of waiting feedback becomes a normal, and thresholds are learnt anew.");
+            .WithSummary("Approves waiting feedback: the photograph becomes a normal, and thresholds are learned again.");
         feedback.MapPost("/{feedback:long}/refuse",
             (long id, long feedback, RefuseRequest request, HttpContext c, DecisionLog log, FeedbackService s) =>
             AnswerAsync(s.RefuseAsync(ResultEndpoints.Visible(id, c, log), feedback, GalleryEndpoints.Reason(request.Reason), c.User,

@@ -3,7 +3,7 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>The table of feedback. Rows are never overwritten by another word: of each decision one word stands at a time.</summary>
+/// <summary>The table of feedback. Feedback is never overwritten: each decision has at most one valid feedback at a time.</summary>
 public sealed class FeedbackLog(ServerDatabase database)
 {
     private const string Columns =
@@ -12,9 +12,9 @@ public sealed class FeedbackLog(ServerDatabase database)
 
     public IReadOnlyList<Feedback> Of(long decision) => Read("WHERE f.decision = $decision ORDER BY f.id DESC", ("$decision", decision));
 
-    /// <exception cref="SpadeException">NotFound: no such feedback that stands.</exception>
+    /// <exception cref="SpadeException">NotFound: no such valid feedback.</exception>
     public Feedback Standing(long decision, long id) => Of(decision).SingleOrDefault(f => f.Id == id && f.Undone is null)
-        ?? throw new SpadeException(SpadeError.NotFound, $"decision {decision} has no standing feedback {id}");
+        ?? throw new SpadeException(SpadeError.NotFound, $"decision {decision} has no valid feedback {id}");
 
     /// <summary>The oldest first.</summary>
     public IReadOnlyList<Feedback> With(FeedbackStatus status, string? category = null) => Read(
@@ -22,12 +22,12 @@ public sealed class FeedbackLog(ServerDatabase database)
         + "d.category) "
         + "ORDER BY f.id", ("$status", status.ToString()), ("$category", category));
 
-    /// <summary>What was ever said of a photograph in a category, whichever decision it was said of.</summary>
+    /// <summary>All feedback on a photograph in a category, on any decision.</summary>
     public IReadOnlyList<Feedback> OfPhotograph(string category, string digest) => Read(
         "JOIN decisions d ON d.id = f.decision WHERE d.category = $category AND d.digest = $digest",
         ("$category", category), ("$digest", digest));
 
-    /// <exception cref="SpadeException">FailedPrecondition: this decision has standing feedback.</exception>
+    /// <exception cref="SpadeException">FailedPrecondition: this decision has valid feedback.</exception>
     public async Task<Feedback> InsertAsync(Feedback feedback)
     {
         try
@@ -49,8 +49,8 @@ public sealed class FeedbackLog(ServerDatabase database)
         }
     }
 
-    /// <summary>Writes what has become of a word, unless it has been taken back meanwhile or somebody else was faster.</summary>
-    /// <param name="before">The status that it must still have.</param>
+    /// <summary>Writes the state of feedback, unless it was changed by somebody else.</summary>
+    /// <param name="before">The status that it must have before.</param>
     /// <returns>Whether it was written.</returns>
     public Task<bool> UpdateAsync(Feedback after, FeedbackStatus before) => database.WriteAsync(c => c.Execute(
         "UPDATE feedback SET status = $status, why = $why, decided_by = $decided, image_id = $image, undone = $undone, "
@@ -58,7 +58,7 @@ public sealed class FeedbackLog(ServerDatabase database)
         ("$status", after.Status.ToString()), ("$why", after.Why), ("$decided", after.DecidedBy), ("$image", after.ImageId),
         ("$undone", after.Undone), ("$undone_by", after.UndoneBy), ("$id", after.Id), ("$before", before.ToString())) == 1);
 
-    /// <summary>Forgets a word that was never acknowledged.</summary>
+    /// <summary>Deletes feedback that was not acknowledged.</summary>
     public Task DeleteAsync(Feedback feedback)
         => database.WriteAsync(c => c.Execute("DELETE FROM feedback WHERE id = $id", ("$id", feedback.Id)));
 

@@ -8,8 +8,8 @@ using SpadeCluster.Server.Security;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>
-/// What people say of decisions. An engineer's word counts at once. A good part of an operator's is tried first, in the background: what
-/// could make the line blind waits for an engineer. Nothing is overwritten: feedback is taken back, and both stay on record.
+/// Feedback on decisions. An engineer's feedback has effect at once. A good part of an operator is checked first, in the background, and
+/// waits for an engineer if it could make the line miss defects. Nothing is overwritten: feedback can be taken back, and both are recorded.
 /// </summary>
 public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog log, IGalleryServices services, FeedbackTrial trial,
     Recalibration recalibration, AuditLog audit, TimeProvider clock, IHostApplicationLifetime life, ILogger<FeedbackService> logger)
@@ -17,12 +17,13 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
     private readonly SemaphoreSlim _one = new(1);
     private readonly Lock _gate = new();
 
-    /// <summary>Ends with the last check of those given so far.</summary>
+    /// <summary>Completes with the last check of the feedback given so far.</summary>
     internal Task Checks { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Takes feedback. Good: the photograph becomes a normal, if nothing is against it, and thresholds are learnt anew.</summary>
-    /// <exception cref="SpadeException">FailedPrecondition: this decision has standing feedback. NotFound: good, but the
-    /// photograph is no longer kept.</exception>
+    /// <summary>Records feedback. Good: the photograph becomes a normal if no rule is against it, and thresholds are learned
+    /// again.</summary>
+    /// <exception cref="SpadeException">FailedPrecondition: this decision has valid feedback. NotFound: good, but the photograph is no
+    /// longer kept.</exception>
     internal async Task<Feedback> GiveAsync(Decision decision, FeedbackKind kind, string note, ClaimsPrincipal user,
         CancellationToken cancellationToken)
     {
@@ -40,7 +41,7 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
             }
             catch
             {
-                // It was never acknowledged.
+                // It was not acknowledged.
                 await feedbacks.DeleteAsync(feedback);
                 throw;
             }
@@ -52,9 +53,10 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
     }
 
     /// <summary>Takes feedback back; a normal that it added is retired.</summary>
-    /// <exception cref="SpadeException">NotFound: no such feedback that stands. FailedPrecondition: retiring the normal would move a
-    /// threshold too far.</exception>
-    /// <exception cref="OutOfScopeException">An operator may take back their own only, as long as no engineer has approved it.</exception>
+    /// <exception cref="SpadeException">NotFound: no such valid feedback. FailedPrecondition: retiring the normal would change a threshold
+    /// too much.</exception>
+    /// <exception cref="OutOfScopeException">An operator may take back only their own feedback, and only if no engineer has approved
+    /// it.</exception>
     internal async Task<Feedback> UndoAsync(Decision decision, long id, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
         using var turn = await TurnAsync(cancellationToken);
@@ -83,7 +85,7 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
     public IReadOnlyList<WaitingFeedback> Waiting(string? category = null)
         => [.. feedbacks.With(FeedbackStatus.Waiting, category).Select(f => new WaitingFeedback(f, log.Get(f.Decision)))];
 
-    /// <summary>An engineer's yes: the photograph becomes a normal.</summary>
+    /// <summary>Approves feedback: the photograph becomes a normal.</summary>
     /// <exception cref="SpadeException">NotFound: no such feedback, or its photograph is no longer kept. FailedPrecondition: it does not
     /// wait.</exception>
     internal async Task<Feedback> ApproveAsync(Decision decision, long id, ClaimsPrincipal user, CancellationToken cancellationToken)
@@ -97,7 +99,7 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
         return feedback;
     }
 
-    /// <summary>An engineer's no: the word no longer stands.</summary>
+    /// <summary>Refuses feedback, which is then no longer valid.</summary>
     /// <inheritdoc cref="ApproveAsync"/>
     internal async Task<Feedback> RefuseAsync(Decision decision, long id, string reason, ClaimsPrincipal user,
         CancellationToken cancellationToken)
@@ -116,7 +118,7 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
         return refused;
     }
 
-    /// <summary>Goes on with what a server before this one did not check to the end.</summary>
+    /// <summary>Continues the checks that the previous server process did not complete.</summary>
     public async Task ResumeAsync()
     {
         foreach (var feedback in feedbacks.With(FeedbackStatus.Checking))
@@ -157,7 +159,7 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
         }
         catch (OperationCanceledException) when (life.ApplicationStopping.IsCancellationRequested)
         {
-            // The server ends; the next one goes on.
+            // The server stops; the next process continues.
             return;
         }
         catch (Exception e)
@@ -174,7 +176,7 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
             await trial.RemoveAsync(category, image, $"feedback on decision {decision.Id} taken back", feedback.Caller);
     }
 
-    /// <summary>Makes the photograph a normal on an engineer's word.</summary>
+    /// <summary>Makes the photograph a normal for an engineer.</summary>
     private async Task<Feedback> AddAsync(Feedback feedback, Decision decision, byte[] photograph, string caller, FeedbackStatus before,
         CancellationToken cancellationToken)
     {
@@ -197,12 +199,12 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
 
     private Feedback StandsWaiting(long decision, long id) => feedbacks.Standing(decision, id) is { Status: FeedbackStatus.Waiting } waiting
         ? waiting : throw new SpadeException(SpadeError.FailedPrecondition,
-            $"feedback {id} on decision {decision} does not wait for an engineer; /v1/feedback/waiting lists what does");
+            $"feedback {id} on decision {decision} does not wait for an engineer; /v1/feedback/waiting lists the feedback that does");
 
     private static SpadeException Changed(Feedback feedback) => new(SpadeError.FailedPrecondition,
-        $"feedback {feedback.Id} has changed meanwhile: look at it again");
+        $"feedback {feedback.Id} has been changed by somebody else: look at it again");
 
-    /// <summary>One word at a time: a gallery has one writer, and what is being added cannot be taken back yet.</summary>
+    /// <summary>One feedback at a time: a gallery has one writer, and an unfinished addition cannot be taken back.</summary>
     private async Task<IDisposable> TurnAsync(CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken);

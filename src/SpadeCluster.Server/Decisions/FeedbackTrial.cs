@@ -5,14 +5,14 @@ using SpadeCluster.Server.Galleries;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>
-/// Changes of a gallery that operators' feedback asks for. Each is made without thresholds first, so that the version before goes on
-/// scoring; if the thresholds learnt for it stay within bounds they are published, else the change is taken back.
+/// Changes of a gallery by operators' feedback. Each is made without thresholds first, so that images are still scored with the previous
+/// version. If the new thresholds are within bounds they are published, otherwise the change is undone.
 /// </summary>
 public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices services, Recalibration recalibration, ThresholdAnchors anchors)
 {
     /// <summary>Makes a photograph a normal.</summary>
-    /// <param name="said">What was ever said of it.</param>
-    /// <returns>The normal that was added, null: it was one before; or why an engineer has to look first.</returns>
+    /// <param name="said">All feedback on it.</param>
+    /// <returns>The normal that was added (null: it already was one), or the reason why an engineer has to decide.</returns>
     public Task<(string? ImageId, string? Objection)> AddAsync(string category, ImageSource photograph, IReadOnlyList<Feedback> said,
         string caller) => recalibration.TryAloneAsync<(string?, string?)>(category, async stop =>
     {
@@ -35,7 +35,7 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
     });
 
     /// <summary>Retires a normal that feedback added.</summary>
-    /// <exception cref="SpadeException">FailedPrecondition: a threshold would move too far; nothing was changed.</exception>
+    /// <exception cref="SpadeException">FailedPrecondition: a threshold would change too much; nothing was changed.</exception>
     public Task<bool> RemoveAsync(string category, string imageId, string reason, string caller)
         => recalibration.TryAloneAsync(category, async stop =>
         {
@@ -54,8 +54,7 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
             bool Has(GalleryManifest version) => version.Images.Any(i => i.Id.ToString() == imageId);
         });
 
-    /// <summary>Takes back what a server that ended in the middle of it has left: a photograph that no thresholds were
-    /// learnt for.</summary>
+    /// <summary>Undoes an unfinished change of a previous server process: a photograph for which no thresholds were learned.</summary>
     public async Task WithdrawAsync(string category, string imageId, string caller)
     {
         var galleries = services.For(caller);
@@ -66,9 +65,9 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
         if (scoring is not null && now.Calibration is not null) await anchors.KeepAsync(anchors.Of(scoring), now);
     }
 
-    /// <param name="change">Short, and so not cancelled: whether it was made is known when it ends.</param>
+    /// <param name="change">The change; short and not cancelled, so that its outcome is known.</param>
     /// <param name="made">Whether a version has the change.</param>
-    /// <returns>Why the change was taken back; null: it was made.</returns>
+    /// <returns>Why the change was undone; null: it was made.</returns>
     private async Task<string?> ChangeAsync(IGalleryService galleries, GalleryManifest before, Func<Task> change,
         Func<GalleryManifest, bool> made, Func<ValueTask<GalleryManifest>> takeBack, CancellationToken stop)
     {
@@ -81,12 +80,12 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
             else after = await galleries.CalibrateWithinAsync(category, before.Calibration!.Options.FittedTo(after.Images.Count),
                 anchor.Bounds, stop);
             await anchors.KeepAsync(anchor, after);
-            // Another server over the same galleries may have been at work.
-            return made(after) ? null : "somebody else changed the category meanwhile";
+            // Another server with the same galleries may have changed it.
+            return made(after) ? null : "somebody else changed the category at the same time";
         }
         catch (Exception e)
         {
-            // Whatever it was - thresholds that would move, another change, a full disk - the images are again those of before.
+            // For any failure (thresholds out of bounds, another change, a full disk) the images are restored.
             var now = await galleries.GetAsync(category);
             if (made(now)) now = await takeBack();
             if (now.NeedsCalibration()) now = await galleries.CalibrateAgainAsync(now, before.Calibration!.Options);

@@ -5,16 +5,16 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Where every cell of the finest grid found its nearest normal pixel: what a click in the console asks for.</summary>
+/// <summary>The nearest normal pixel of every cell of the finest grid, for clicks in the console.</summary>
 /// <param name="Cells">[y][x].</param>
 public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
 {
-    /// <summary>Null where the gate kept the image from the pixel search.</summary>
+    /// <summary>Null if the gate did not localise the image.</summary>
     public static byte[]? Pack(ScoredImage scored)
     {
         if (scored.Result.Map is not { } map) return null;
         var model = scored.Gallery.Model;
-        // Cells of the whole photograph, however many tiles it has.
+        // Cells of the whole photograph, of all its tiles.
         var grid = new LevelShape(Math.Max(1, map.Height * model.Levels[0].Height / model.InputHeight),
             Math.Max(1, map.Width * model.Levels[0].Width / model.InputWidth), 1);
         var images = new Dictionary<ImageId, ushort>();

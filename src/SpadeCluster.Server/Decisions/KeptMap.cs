@@ -6,8 +6,8 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>
-/// An anomaly map as it is kept: 16-bit steps of its maximum, each as the difference to the one before, deflated. Maps are
-/// smooth, so that this takes a fraction of their floats, and errs by at most 1/131,070 of the maximum.
+/// A stored anomaly map: values in 16-bit steps of the maximum, as differences to the previous value, deflated. Because maps are smooth,
+/// this takes a fraction of their size; the error is at most 1/131,070 of the maximum.
 /// </summary>
 /// <param name="Values">[y][x].</param>
 public sealed record KeptMap(int Width, int Height, float[] Values)

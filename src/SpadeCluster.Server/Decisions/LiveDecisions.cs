@@ -20,7 +20,7 @@ internal static class LiveDecisions
     {
         if (category is not null) context.User.Require(category);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
-        // First listen, then look at what was: nothing falls in between, and what is in both is sent once.
+        // First listen, then read past decisions, so that none is missed; those in both are sent once.
         using var listener = feed.Listen();
         using var noticeListener = noticeFeed.Listen();
         long newest = log.Newest();
@@ -29,7 +29,7 @@ internal static class LiveDecisions
         context.Response.ContentType = "text/event-stream";
         try
         {
-            // At once, so that a browser knows it is connected before the first part comes along, and from where it has seen all.
+            // Sent at once, so that a browser knows that it is connected, and since which decision.
             await WriteAsync("hello", missed.Count > 0 ? missed[0].Id - 1 : newest, "null");
             foreach (var decision in missed) await SendDecisionAsync(decision);
             foreach (var notice in notices.Standing(context.User.Scope()))
@@ -53,7 +53,7 @@ internal static class LiveDecisions
                 }
                 else
                 {
-                    // A comment: browsers ignore it, proxies keep the connection, and one that is gone is noticed.
+                    // A comment, which browsers ignore: proxies keep the connection open, and a lost client is noticed.
                     await WriteTextAsync(": still here\n\n");
                     beat = timer.WaitForNextTickAsync(stop.Token).AsTask();
                 }
@@ -61,7 +61,7 @@ internal static class LiveDecisions
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // The client is gone, or the server ends.
+            // The client has disconnected, or the server stops.
         }
 
         Task<bool> MoreDecisions() => listener.Items.WaitToReadAsync(stop.Token).AsTask();
@@ -79,7 +79,7 @@ internal static class LiveDecisions
 
         Task SendDecisionAsync(Decision d) => WriteAsync("decision", d.Id, JsonSerializer.Serialize(d, ServerJson.Options));
 
-        // Without an id: a browser that comes back names the last decision that it has seen.
+        // Without an id, because a reconnecting browser sends the id of the last decision that it received.
         Task SendNoticeAsync(NoticeEvent n) => IsOfCategory(n.Category)
             ? WriteTextAsync($"event: notice\ndata: {JsonSerializer.Serialize(n, ServerJson.Options)}\n\n") : Task.CompletedTask;
 

@@ -11,16 +11,16 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>/v1/results: past decisions, their pictures and evidence, live ones.</summary>
+/// <summary>/v1/results: past decisions with pictures and evidence, and live decisions.</summary>
 internal static class ResultEndpoints
 {
     public static void MapResults(this IEndpointRouteBuilder app)
     {
         var results = app.MapGroup("/results").RequireAuthorization(nameof(Role.Viewer)).WithTags("results");
         results.MapGet("/", Find).Produces<IReadOnlyList<Decision>>()
-            .WithSummary("Recent decisions, the newest first; 'before' an id gives the next page.");
+            .WithSummary("Recent decisions, the newest first; 'before' with the last id gives the next page.");
         results.MapGet("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream")
-            .WithSummary("Decisions as they are made (server-sent events); Last-Event-ID brings those missed since.");
+            .WithSummary("Decisions as they are made (server-sent events); with Last-Event-ID also those missed since then.");
         results.MapGet("/{id:long}", (long id, HttpContext context, DecisionLog log) =>
             Results.Json(Visible(id, context, log), ServerJson.Options)).Produces<Decision>();
         results.MapGet("/{id:long}/image", (long id, HttpContext context, DecisionLog log) =>
@@ -30,13 +30,13 @@ internal static class ResultEndpoints
         results.MapGet("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-map", () => Png(pictures.Map(Visible(id, context, log)))));
         results.MapGet("/{id:long}/map", Map)
-            .WithSummary("The anomaly map: little-endian float32, [y][x]; X-Width and X-Height give its size.")
+            .WithSummary("The anomaly map: little-endian float32, [y][x]; X-Width and X-Height have its size.")
             .Produces<byte[]>(200, "application/octet-stream");
         results.MapGet("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>()
             .WithSummary("The normal pixel that matched an input pixel best.");
     }
 
-    /// <exception cref="SpadeException">NotFound: no such decision, or not one the caller may know of.</exception>
+    /// <exception cref="SpadeException">NotFound: no such decision, or not visible to the caller.</exception>
     public static Decision Visible(long id, HttpContext context, DecisionLog log)
         => log.Get(id) is var decision && context.User.May(decision.Score.Category)
         ? decision : throw new SpadeException(SpadeError.NotFound, $"no decision {id}; /v1/results lists them");
@@ -79,14 +79,14 @@ internal static class ResultEndpoints
 
     private static IResult Png(RgbImage image) => Results.Bytes(PngEncoder.Encode(image), "image/png");
 
-    /// <summary>Whatever was sent, a browser must not run it: a download, never a page.</summary>
+    /// <summary>Sent as a download, never as a page, because a browser must not execute uploaded content.</summary>
     private static IResult File(HttpContext context, byte[] bytes)
     {
         context.Response.Headers.ContentDisposition = "attachment; filename=\"photograph\"";
         return Results.Bytes(bytes, "application/octet-stream");
     }
 
-    /// <summary>An answer that never changes: a browser that has it need not ask twice.</summary>
+    /// <summary>An answer that never changes, so that browsers may cache it.</summary>
     internal static IResult Immutable(HttpContext context, string tag, Func<IResult> answer)
     {
         string etag = $"\"{tag}\"";
@@ -100,7 +100,7 @@ internal static class ResultEndpoints
         }
         catch
         {
-            // An error is not for ever.
+            // An error must not be cached.
             context.Response.Headers.Remove("ETag");
             context.Response.Headers.CacheControl = "no-store";
             throw;

@@ -3,16 +3,16 @@ using Microsoft.Extensions.Logging;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Tells listeners of the decisions that any server has written to a shared log. Rows appear in the order of their ids, so that
-/// looking for newer ones misses none.</summary>
+/// <summary>Sends listeners the decisions of all servers in a shared log. Rows appear in the order of their ids, so reading those with
+/// higher ids misses none.</summary>
 internal sealed partial class SharedFeed(DecisionLog log, DecisionFeed feed, TimeProvider clock, ILogger<SharedFeed> logger)
     : BackgroundService
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan BetweenReads = TimeSpan.FromMilliseconds(500);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Look, clock);
+        using var timer = new PeriodicTimer(BetweenReads, clock);
         long? seen = null;
         try
         {
@@ -20,7 +20,7 @@ internal sealed partial class SharedFeed(DecisionLog log, DecisionFeed feed, Tim
             {
                 try
                 {
-                    // With nobody listening there is nothing to tell; a new listener asks for what it missed.
+                    // Without listeners nothing is read; a new listener requests the decisions it missed.
                     seen = seen is { } last && feed.Listeners > 0 ? Tell(last) : log.Newest();
                 }
                 catch (SpadeException e)
@@ -31,11 +31,11 @@ internal sealed partial class SharedFeed(DecisionLog log, DecisionFeed feed, Tim
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The server ends.
+            // The server stops.
         }
     }
 
-    /// <returns>The newest decision that was told.</returns>
+    /// <returns>The newest decision that was sent.</returns>
     private long Tell(long last)
     {
         foreach (var decision in log.Find(new DecisionFilter(After: last, Limit: DecisionFilter.MaxLimit)).Reverse())

@@ -4,13 +4,13 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>The thresholds that an engineer last stood for.</summary>
-/// <param name="Since">The gallery version that they came with; versions since then differ by operators' feedback only.</param>
+/// <summary>The thresholds that an engineer last confirmed.</summary>
+/// <param name="Since">The gallery version with them; later versions differ by operators' feedback only.</param>
 public sealed record ThresholdAnchor(int Since, ThresholdBounds Bounds);
 
 /// <summary>
-/// Which thresholds each version is measured against. A version that operators' feedback made keeps the anchor of the version before it,
-/// so that many small moves cannot add up; every other version is its own.
+/// The reference thresholds of each version. A version made by operators' feedback keeps the reference of the previous version, so that
+/// many small changes cannot add up; every other version is its own reference.
 /// </summary>
 public sealed class ThresholdAnchors(ServerDatabase database)
 {
@@ -22,7 +22,7 @@ public sealed class ThresholdAnchors(ServerDatabase database)
         ("$category", version.Category), ("$version", version.Version))).SingleOrDefault()
         ?? new ThresholdAnchor(version.Version, ThresholdBounds.Around(version.Calibration!, GoodPartRule.ThresholdShare));
 
-    /// <summary>Says that a version came from operators' feedback.</summary>
+    /// <summary>Records that a version was made by operators' feedback.</summary>
     public Task KeepAsync(ThresholdAnchor anchor, GalleryManifest version) => database.WriteAsync(c => c.Execute(
         "INSERT INTO anchors (category, version, since, theta, review, tau) VALUES ($category, $version, $since, $theta, $review, $tau) "
         + "ON CONFLICT (category, version) DO UPDATE SET since = $since, theta = $theta, review = $review, tau = $tau",

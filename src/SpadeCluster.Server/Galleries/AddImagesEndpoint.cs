@@ -23,7 +23,7 @@ internal static class AddImagesEndpoint
         using var place = admission.Admit(context.Request, options);
         IReadOnlyList<SentImage> images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         var lines = Channel.CreateUnbounded<object>();
-        // A change that has begun goes on when the client is gone.
+        // A change continues if the client disconnects.
         var work = Task.Run(() => AddAsync(CancellationToken.None), CancellationToken.None);
         try
         {
@@ -64,7 +64,7 @@ internal static class AddImagesEndpoint
 
         void Added()
         {
-            // Thresholds take minutes, and may wait for other categories': the photographs are no longer needed.
+            // Learning thresholds takes minutes and may have to wait; the photographs are no longer needed for it.
             images = [];
             place.Dispose();
         }

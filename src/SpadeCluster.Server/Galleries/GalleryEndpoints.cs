@@ -9,7 +9,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Galleries;
 
-/// <summary>/v1/galleries: categories, their versions and normals, and every change of them.</summary>
+/// <summary>/v1/galleries: categories, their versions and normals, and changes.</summary>
 internal static class GalleryEndpoints
 {
     public static void MapGalleries(this IEndpointRouteBuilder app)
@@ -27,15 +27,16 @@ internal static class GalleryEndpoints
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");
         read.MapGet("/{category}/region", RegionEndpoint.GetAsync).Produces<byte[]>(200, "application/octet-stream")
-            .WithSummary("The mask of the part of the photographs that is inspected, as it was sent.");
+            .WithSummary("The mask of the inspected part of the photographs, as sent.");
         read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
             .Produces<byte[]>(200, "application/x-tar").WithSummary("The category with all kept versions as one tar file; takes Range.");
 
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
         change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*")
             .Produces<string>(200, "application/x-ndjson")
-            .WithSummary("Add normals, creating the category if need be: one line of JSON for each image once it is durable, then the "
-            + "version; thresholds are learnt unless calibrate=false. A reason is for the record.");
+            .WithSummary("Add normals, and create the category if there is none: one line of JSON for each image once it is durable, "
+            + "then the "
+            + "version; thresholds are learned unless calibrate=false. The reason is kept in the history.");
         change.MapPost("/{category}/retire",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
@@ -48,12 +49,12 @@ internal static class GalleryEndpoints
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "accept", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.AcceptAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
-            .WithSummary("Say of suspects - normals far outside the others - that they are good: they count in the thresholds then.");
+            .WithSummary("Accept suspects, which are normals far outside the others, as good, so that they count in the thresholds.");
         change.MapPut("/{category}/region", RegionEndpoint.PutAsync).Accepts<byte[]>(isOptional: true, "image/*").Produces<GallerySummary>()
-            .WithSummary("Say which part of the photographs is inspected: the body is a mask, white inside, of the photographs' "
-            + "proportions; or box=x,y,w,h in pixels and photo=WIDTHxHEIGHT say a box. A reason is for the record.");
+            .WithSummary("Set the part of the photographs that is inspected: the body is a mask, white inside, of the photographs' "
+            + "proportions; or box=x,y,w,h in pixels with photo=WIDTHxHEIGHT. The reason is kept in the history.");
         change.MapDelete("/{category}/region", RegionEndpoint.DeleteAsync).Produces<GallerySummary>()
-            .WithSummary("Inspect whole photographs again. A reason is for the record.");
+            .WithSummary("Inspect whole photographs again. The reason is kept in the history.");
         change.MapPost("/{category}/rollback",
             (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
@@ -62,10 +63,10 @@ internal static class GalleryEndpoints
             (string category, ReshardRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))
                 .Produces<GallerySummary>()
-            .WithSummary("Spread the category over another number of shards, for clusters. Changes no score, and keeps the thresholds.");
+            .WithSummary("Divide the category into another number of shards, for clusters. Scores and thresholds stay the same.");
         change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>()
-            .WithSummary("Learn the thresholds anew. options.theta sets the defect threshold by hand, in the unit of raw scores; 0 has it "
-            + "estimated again, and a review_rate of 0 reviews nothing.");
+            .WithSummary("Learn the thresholds again. options.theta sets the defect threshold by hand, in units of raw scores; 0: it is "
+            + "estimated again. A review_rate of 0: no review.");
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, IGalleryServices services)
@@ -80,7 +81,7 @@ internal static class GalleryEndpoints
             }
             catch (SpadeException e) when (e.Error != SpadeError.Unavailable)
             {
-                // One that cannot be read hides none of the others.
+                // A category that cannot be read does not hide the others.
                 rows.Add(new UnreadableGallery(category, Problems.DetailOf(e, category)));
             }
         }
@@ -99,7 +100,7 @@ internal static class GalleryEndpoints
         if (!ImageId.TryParse(image, out var id))
             throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
         byte[] picture = await For(context, services, category).GetThumbnailAsync(category, id, context.RequestAborted)
-            ?? throw new SpadeException(SpadeError.NotFound, $"no picture is kept of image {id}");
+            ?? throw new SpadeException(SpadeError.NotFound, $"no thumbnail is kept of image {id}");
         return ResultEndpoints.Immutable(context, image, () => Results.Bytes(picture, "image/png"));
     }
 
@@ -132,9 +133,9 @@ internal static class GalleryEndpoints
 
     internal static string Reason(string? reason) =>
         string.IsNullOrWhiteSpace(reason)
-        ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the record") : SentImage.Harmless(reason, "");
+        ? throw new SpadeException(SpadeError.InvalidArgument, "a reason is needed, for the history") : SentImage.Harmless(reason, "");
 
-    /// <summary>The galleries as the caller may change them.</summary>
+    /// <summary>The galleries on behalf of the caller.</summary>
     /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
     internal static IGalleryService For(HttpContext context, IGalleryServices services, string category)
     {

@@ -4,7 +4,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Galleries;
 
-/// <summary>A category of the list that cannot be read, and why.</summary>
+/// <summary>A category that cannot be read, and why.</summary>
 internal sealed record UnreadableGallery(string Category, string Problem);
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
 internal sealed record ImagesRequest(IReadOnlyList<string> Images, string Reason);
@@ -16,9 +16,9 @@ internal sealed record CalibrateLine(int Calibrated, int Of);
 internal sealed record AddedLine(string Category, int? Version, int Added, int Images, bool Calibrated, double? Theta);
 internal sealed record ErrorLine(string Error);
 
-/// <summary>Settings of the method; what is not given stays as the category has it.</summary>
-/// <param name="Theta">Set by hand; 0: estimated again.</param>
-/// <param name="ReviewRate">0: nothing is reviewed.</param>
+/// <summary>Settings of the method; those not given stay unchanged.</summary>
+/// <param name="Theta">Sets theta by hand; 0: estimated again.</param>
+/// <param name="ReviewRate">0: no review.</param>
 internal sealed record GivenOptions(
     int? GateNeighbours = null, int? GalleryNeighbours = null, int? Kappa = null, Fusion? Fusion = null, IReadOnlyList<int>? Levels = null,
     GatePolicy? GatePolicy = null, double? AuditShare = null, double? Alpha = null, double? Sigma = null,

@@ -4,12 +4,12 @@ namespace SpadeCluster.Server.Galleries;
 
 public sealed partial class Recalibration
 {
-    // Changes under way per category, and the signal that one has ended; guarded by _gate.
+    // Running changes per category, and the signal that one has ended; guarded by _gate.
     private readonly Dictionary<string, int> _changing = new(StringComparer.Ordinal);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Announces a change: what is under way in the category is stopped first, and nothing is tried there until the change is
-    /// disposed of.</summary>
+    /// <summary>Announces a change: running work in the category is stopped first, and no trial starts there until the change is
+    /// disposed.</summary>
     public async Task<Change> BeginAsync(string category)
     {
         lock (_gate) _changing[category] = _changing.GetValueOrDefault(category) + 1;
@@ -26,9 +26,9 @@ public sealed partial class Recalibration
         }
     }
 
-    /// <summary>Tries something while nobody changes the category. A change that comes cancels it, and it is tried again after that
-    /// change and its calibration.</summary>
-    /// <param name="attempt">Must leave the category as it was when it is cancelled or fails.</param>
+    /// <summary>Runs a trial while nobody changes the category. A change cancels it; it is then repeated after the change and its
+    /// calibration.</summary>
+    /// <param name="attempt">Must leave the category unchanged if it is cancelled or fails.</param>
     public async Task<T> TryAloneAsync<T>(string category, Func<CancellationToken, Task<T>> attempt)
     {
         while (true)
@@ -54,7 +54,7 @@ public sealed partial class Recalibration
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested && !life.ApplicationStopping.IsCancellationRequested)
             {
-                // A change came first.
+                // A change was announced earlier.
             }
             finally
             {
@@ -78,10 +78,10 @@ public sealed partial class Recalibration
         changed.SetResult();
     }
 
-    /// <summary>A change under way.</summary>
+    /// <summary>An announced change.</summary>
     public sealed class Change(Action end) : IDisposable
     {
-        /// <summary>The settings of the calibration that it stopped; null: none was under way.</summary>
+        /// <summary>The settings of the calibration that it stopped; null: none was running.</summary>
         public ScoringOptions? Stopped { get; internal set; }
 
         public void Dispose() => end();

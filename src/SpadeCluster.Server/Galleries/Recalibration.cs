@@ -6,22 +6,22 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Galleries;
 
-/// <summary>How far the learning of a category's thresholds has come.</summary>
-/// <param name="Problem">Why it ended without thresholds.</param>
+/// <summary>The progress of learning a category's thresholds.</summary>
+/// <param name="Problem">Why it ended without thresholds; null: it did not.</param>
 public sealed record RecalibrationState(int Done, int Of, string? Problem = null);
 
-/// <summary>An addition of normals, as a client asks for it.</summary>
-/// <param name="Caller">Who adds them, for the record.</param>
-/// <param name="Calibrate">Whether thresholds are learnt afterwards.</param>
-/// <param name="Alpha">False-reject rate of the thresholds; null: as before.</param>
+/// <summary>A client's addition of normals.</summary>
+/// <param name="Caller">The author, for the history.</param>
+/// <param name="Calibrate">Whether thresholds are learned afterwards.</param>
+/// <param name="Alpha">False-reject rate of the thresholds; null: unchanged.</param>
 public sealed record Addition(string Category, string Caller, string? Reason = null, bool Calibrate = true, double? Alpha = null);
 
 /// <summary>
-/// Changes of galleries, and the thresholds that they need then: for additions while the client waits, for other changes in the
-/// background. A further change stops a calibration at work, which would hold for the images of before, and it begins anew.
+/// Changes galleries and learns their thresholds again: while the client waits for an addition, in the background for other changes.
+/// Another change stops a running calibration, because its images are no longer current, and a new one is started.
 /// </summary>
 public sealed partial class Recalibration(IGalleryServices services, IHostApplicationLifetime life, ILogger<Recalibration> logger,
-    Security.AuditLog audit)
+    Security.AuditLog audit, TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromSeconds(30);
 
@@ -29,18 +29,18 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
-    /// <summary>Null: nothing is under way, and the current version has thresholds or none were tried. That an attempt failed is
-    /// no news once there are some: another server over the same galleries, or the command line, was faster.</summary>
+    /// <summary>Null: no calibration is running, and the current version has thresholds or no attempt was made. A failed attempt is not
+    /// reported once there are thresholds, which another server or the command line may have learned.</summary>
     public RecalibrationState? State(GalleryManifest current)
         => _states.GetValueOrDefault(current.Category) is { } state && (state.Problem is null || current.Calibration is null)
         ? state : null;
 
-    /// <summary>Adds normals, then learns thresholds with the settings of before.</summary>
-    /// <param name="outcomes">Gets what became of each image.</param>
+    /// <summary>Adds normals, then learns thresholds with the previous settings.</summary>
+    /// <param name="outcomes">Receives the outcome of each image.</param>
     /// <param name="added">Called when the images are no longer needed.</param>
-    /// <param name="calibrated">Gets how many normals have been scored, of how many.</param>
-    /// <param name="cancellationToken">Ends the addition. Thresholds are then learnt in the background.</param>
-    /// <returns>The version that is current then, and how many images were added to it; null: there is none.</returns>
+    /// <param name="calibrated">Receives the number of normals scored so far and in total.</param>
+    /// <param name="cancellationToken">Ends the addition. Thresholds are then learned in the background.</param>
+    /// <returns>The version that is current afterwards, and the number of images added; null: there is no version.</returns>
     public async Task<(GalleryManifest? Version, int Added)> AddAsync(
         Addition addition, IAsyncEnumerable<ImageSource> images, IProgress<AddOutcome> outcomes, Action added,
         IProgress<(int Done, int Of)> calibrated, CancellationToken cancellationToken)
@@ -73,20 +73,20 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
         catch when (stopped is not null || (changed && addition.Calibrate))
         {
-            // What was stopped, or begun, has to be done all the same.
+            // A stopped or unfinished calibration still has to be done.
             Start(category, settings, caller);
             throw;
         }
     }
 
-    /// <summary>Makes a change, then learns thresholds in the background if the change has dropped them.</summary>
-    /// <param name="calibrate">False: the caller sees to the thresholds of a change that succeeds.</param>
+    /// <summary>Makes a change, then learns thresholds in the background if the new version has none.</summary>
+    /// <param name="calibrate">False: the caller learns the thresholds of a successful change.</param>
     public async Task<T> AfterAsync<T>(string category, string caller, Func<ValueTask<T>> change, bool calibrate = true)
     {
         var galleries = services.For(caller);
         using var under = await BeginAsync(category);
         var settings = under.Stopped ?? await SettingsAsync(galleries, category);
-        // After a failed change too: what was stopped has to be done all the same.
+        // After a failed change too, because a stopped calibration still has to be done.
         bool again = calibrate || under.Stopped is not null;
         try
         {
@@ -101,7 +101,8 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
     }
 
-    /// <summary>Goes on where a server before this one ended: thresholds for categories that had some before their last change.</summary>
+    /// <summary>Continues the work of a previous server process: learns thresholds of categories that had some before their last
+    /// change.</summary>
     public async Task ResumeAsync()
     {
         try
@@ -127,12 +128,12 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
         catch (OperationCanceledException)
         {
-            // The server ends again already; the next one goes on.
+            // The server is stopping; the next process continues.
         }
     }
 
-    /// <summary>Stops what is under way and waits until it has let go of the category.</summary>
-    /// <returns>The settings it was using; null: nothing was under way.</returns>
+    /// <summary>Stops a running calibration or trial and waits for its end.</summary>
+    /// <returns>The settings it was using; null: nothing was running.</returns>
     private async Task<ScoringOptions?> StopAsync(string category)
     {
         Run? run;
@@ -154,7 +155,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
         catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
         {
-            // A damaged version must not stop its being rolled back.
+            // A damaged version must not prevent a rollback.
             return null;
         }
     }
@@ -163,7 +164,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     {
         lock (_gate)
         {
-            // Two changes may end at once: one run is enough, since it reads the current version when it begins.
+            // If two changes end at once, one run is enough, because it reads the current version when it starts.
             if (_runs.TryGetValue(category, out var running) && !running.Work.IsCompleted) return;
             var stop = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStopping);
             _states[category] = new RecalibrationState(0, 0);
@@ -185,14 +186,14 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
         catch (Exception e)
         {
-            // The category's page says what it was; the next change, or a person, tries again.
+            // The category's page shows the problem; the next change, or a person, tries again.
             LogFailed(e, category);
             _states[category] = new RecalibrationState(0, 0, e is SpadeException
                 ? e.Message : "an unexpected error; the server's log has it");
         }
     }
 
-    /// <summary>Calibrates the current version; again where the silo that did it was lost.</summary>
+    /// <summary>Calibrates the current version, and repeats that if the silo was lost.</summary>
     private async Task<GalleryManifest> CalibrateAsync(string category, ScoringOptions? settings, string caller, CancellationToken stop)
     {
         var galleries = services.For(caller);
@@ -207,7 +208,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
             catch (SpadeException e) when (e.Error == SpadeError.Unavailable && wait <= LongestWait)
             {
                 LogRepeated(category, e.Message);
-                await Task.Delay(wait, stop);
+                await Task.Delay(wait, clock, stop);
             }
         }
     }
@@ -215,13 +216,13 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
     private Task AuditAsync(string caller, string action, string category, string detail)
         => audit.WriteAsync(caller, action, category, detail);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "the galleries could not be looked through for thresholds that are missing")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the galleries could not be checked for missing thresholds")]
     private partial void LogNotResumed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated")]
     private partial void LogFailed(Exception exception, string category);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated yet, it is tried again: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "category {Category} could not be calibrated yet and is tried again: {Reason}")]
     private partial void LogRepeated(string category, string reason);
 
     private sealed record Run(ScoringOptions? Settings, CancellationTokenSource Stop, Task Work);

@@ -21,7 +21,7 @@ internal static class RegionEndpoint
         ImageSource mask;
         if (box is null)
         {
-            // One byte more than is taken, so that a larger body is refused and not cut off.
+            // One byte more than the limit, so that a larger body is refused and not truncated.
             var body = new byte[Region.MaxMaskBytes + 1];
             int length = await context.Request.Body.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, context.RequestAborted);
             mask = new ImageSource(name ?? "mask", body[..length]);
@@ -29,7 +29,7 @@ internal static class RegionEndpoint
         else
         {
             mask = new ImageSource(box, BoxMask.Encode(box, photo ?? throw new SpadeException(SpadeError.InvalidArgument,
-                "a box is in pixels of photographs: say their size, photo=WIDTHxHEIGHT")));
+                "a box is in pixels of photographs: give their size with photo=WIDTHxHEIGHT")));
         }
         return await SetAsync(category, mask, reason, context, services, audit, recalibration);
     }

@@ -7,8 +7,7 @@ namespace SpadeCluster.Server.Galleries;
 /// <summary>GET /v1/galleries/{category}/snapshot.</summary>
 internal static class SnapshotEndpoint
 {
-    /// <summary>A snapshot is made once for each version and kept beside the log, so that a broken download can go on where
-    /// it broke.</summary>
+    /// <summary>A snapshot is made once for each version and kept in the data folder, so that a broken download can be continued.</summary>
     public static async Task<IResult> GetAsync(string category, HttpContext context, IGalleryServices services, ISnapshots snapshots,
         ServerOptions options)
     {

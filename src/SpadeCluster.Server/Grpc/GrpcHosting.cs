@@ -17,7 +17,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc;
 
-/// <summary>spade.v1 over gRPC, with health and reflection. Needs, from the host: IScoringService, IGalleryServices,
+/// <summary>spade.v1 over gRPC, with health and reflection. The host must provide IScoringService, IGalleryServices and
 /// IVersionWatch.</summary>
 public static class GrpcHosting
 {
@@ -34,7 +34,7 @@ public static class GrpcHosting
         services.AddGrpc(o =>
         {
             o.Interceptors.Add<ErrorInterceptor>();
-            // Their route would take every address of two parts, and with it the answers "wrong method" and "wrong content type".
+            // Their route would match every path of two parts, so that HTTP's answers to wrong methods and content types would be lost.
             o.IgnoreUnknownServices = true;
         });
         services.AddSingleton<IConfigureOptions<global::Grpc.AspNetCore.Server.GrpcServiceOptions>>(s =>
@@ -46,7 +46,7 @@ public static class GrpcHosting
                 o.Services.Map(service, _ => true);
         });
         services.AddGrpcReflection();
-        // What streams that wait have sent must not use up their connection's window, or all other calls on it would wait too.
+        // Larger than a stream's window, so that data of waiting streams does not block other calls on their connection.
         services.Configure<KestrelServerOptions>(o =>
         {
             o.Limits.Http2.InitialStreamWindowSize = StreamWindow;
@@ -55,10 +55,10 @@ public static class GrpcHosting
         return services;
     }
 
-    /// <summary>Every call needs a key, with the role that the same work needs over HTTP; health answers anybody.</summary>
+    /// <summary>Every call needs a key with the same role as over HTTP; health needs none.</summary>
     public static IEndpointRouteBuilder MapSpadeGrpc(this IEndpointRouteBuilder routes)
     {
-        // Kestrel's own limit of a request is less than an image may have; GrpcOptions bounds them instead.
+        // Kestrel's limit of a request is smaller than the largest image; GrpcOptions has the limit.
         var scoring = routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         scoring.AdmitUnaryCalls();
         var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());

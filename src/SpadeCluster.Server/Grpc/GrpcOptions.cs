@@ -5,7 +5,7 @@ namespace SpadeCluster.Server.Grpc;
 /// <summary>Limits of single gRPC calls.</summary>
 public sealed class GrpcOptions
 {
-    /// <summary>Largest image accepted, in bytes, in one message or in chunks.</summary>
+    /// <summary>Largest image in bytes, in one message or in chunks.</summary>
     [Range(1024, 512 << 20)]
     public int MaxImageBytes { get; set; } = 64 << 20;
 
@@ -17,9 +17,9 @@ public sealed class GrpcOptions
     [Range(1, 1_000_000)]
     public int StreamsPerCaller { get; set; } = 128;
 
-    /// <summary>Limit of calls that set no deadline, and of the wait for the next chunk of an image.</summary>
+    /// <summary>Time limit of calls without a deadline, and of the wait for the next chunk of an image.</summary>
     public TimeSpan DefaultDeadline { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>An image, and room for what stands around it in its message.</summary>
+    /// <summary>Largest message: an image and its other fields.</summary>
     internal int MaxMessageBytes => MaxImageBytes + (64 << 10);
 }

@@ -4,16 +4,16 @@ using Microsoft.AspNetCore.Http;
 
 namespace SpadeCluster.Server.Hosting;
 
-/// <summary>What the framework says of a request that it cannot bind, as a sentence for a person: which parameter, and why.</summary>
+/// <summary>Converts the framework's binding errors to a sentence for people: which parameter, and why.</summary>
 internal static partial class BadRequests
 {
     public const string ContentType =
-        "the content type is not one that is taken here: send JSON as application/json, a photograph as image/* or multipart/form-data";
+        "this content type is not supported here: send JSON as application/json, a photograph as image/* or multipart/form-data";
 
     public static string Sentence(BadHttpRequestException e) => e.StatusCode switch
     {
-        StatusCodes.Status413PayloadTooLarge => "the body is larger than this server takes",
-        StatusCodes.Status408RequestTimeout => "the body came too slowly",
+        StatusCodes.Status413PayloadTooLarge => "the body is larger than this server's limit",
+        StatusCodes.Status408RequestTimeout => "the body arrived too slowly",
         StatusCodes.Status415UnsupportedMediaType => ContentType,
         _ when e.InnerException is JsonException json => Sentence(json),
         _ when Missing().Match(e.Message) is { Success: true } m => $"the parameter '{m.Groups[1].Value}' is needed",
@@ -25,10 +25,10 @@ internal static partial class BadRequests
     public static string Sentence(JsonException e)
     {
         if (Unknown().Match(e.Message) is { Success: true } unknown)
-            return $"the body has a member '{unknown.Groups[1].Value}', which is not known here";
+            return $"the body has an unknown member '{unknown.Groups[1].Value}'";
         if (Lacking().Match(e.Message) is { Success: true } lacking) return $"the body lacks {lacking.Groups[1].Value}";
-        if (e.Path is { Length: > 2 } path) return $"the body's member '{path[2..]}' has a value that is not taken here";
-        return $"the body is not the JSON that is expected here (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})";
+        if (e.Path is { Length: > 2 } path) return $"the body's member '{path[2..]}' has an invalid value";
+        return $"the body is not the expected JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})";
     }
 
     [GeneratedRegex("^Required parameter \"\\S+ (\\w+)\" was not provided from ")]

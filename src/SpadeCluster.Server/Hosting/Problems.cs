@@ -16,28 +16,29 @@ internal static class Problems
         SpadeError.InvalidArgument => StatusCodes.Status400BadRequest,
         SpadeError.NotFound => StatusCodes.Status404NotFound,
         SpadeError.FailedPrecondition => StatusCodes.Status409Conflict,
-        // Worth repeating: somebody is busy. Not worth it: this request is too large.
+        // 429: the server is busy, and a repetition may succeed. 413: this request is too large.
         SpadeError.ResourceExhausted when e.RetryAfter is not null => StatusCodes.Status429TooManyRequests,
         SpadeError.ResourceExhausted when e.InnerException is IOException => StatusCodes.Status507InsufficientStorage,
         SpadeError.ResourceExhausted => StatusCodes.Status413PayloadTooLarge,
         SpadeError.Unavailable => StatusCodes.Status503ServiceUnavailable,
-        // DataLoss: nothing that a client can do.
+        // DataLoss: the client can do nothing about it.
         _ => StatusCodes.Status500InternalServerError,
     };
 
-    /// <summary>The sentence that a client may read: what is damaged is named to those who run the server, in its log.</summary>
+    /// <summary>The sentence for a client; details of damage are only in the server's log.</summary>
     public static string DetailOf(SpadeException e, string category = "CATEGORY")
         => e.Error == SpadeError.DataLoss
-        ? $"what is stored of this is damaged; 'spade gallery verify {category}' says what, and so does the server's log" : e.Message;
+        ? $"its stored data is damaged; 'spade gallery verify {category}' and the server's log have the details" : e.Message;
 
     /// <summary>For a request that ended in a bare status.</summary>
     public static Task WriteAsync(HttpContext context) =>
         WriteAsync(context, context.Response.StatusCode, context.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => "there is nothing at this address; /v1/openapi.json says what there is",
-            StatusCodes.Status405MethodNotAllowed => $"this address takes {context.Response.Headers.Allow}, not {context.Request.Method}",
+            StatusCodes.Status404NotFound => "there is nothing at this address; /v1/openapi.json lists the addresses",
+            StatusCodes.Status405MethodNotAllowed =>
+            $"this address supports {context.Response.Headers.Allow}, not {context.Request.Method}",
             StatusCodes.Status415UnsupportedMediaType => BadRequests.ContentType,
-            _ => "the server does not take this request; /v1/openapi.json says what it takes",
+            _ => "the server does not support this request; /v1/openapi.json describes the API",
         });
 
     public static async Task WriteAsync(HttpContext context, int status, string detail, int? retryAfter = null)
@@ -70,7 +71,7 @@ internal static class Problems
     private static string Title(int status) => Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status);
 }
 
-/// <summary>Turns what endpoints throw into answers.</summary>
+/// <summary>Converts exceptions of endpoints to answers.</summary>
 internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
@@ -81,7 +82,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
             OutOfScopeException e => (StatusCodes.Status403Forbidden, e.Message, null),
             BadHttpRequestException e => (e.StatusCode, BadRequests.Sentence(e), null),
             OperationCanceledException when context.RequestAborted.IsCancellationRequested =>
-            (StatusCodes.Status499ClientClosedRequest, "the client is gone", null),
+            (StatusCodes.Status499ClientClosedRequest, "the client has disconnected", null),
             JsonException e => (StatusCodes.Status400BadRequest, BadRequests.Sentence(e), null),
             Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException =>
             (StatusCodes.Status400BadRequest, "this form has expired: load the page again", null),
@@ -95,7 +96,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The client has gone meanwhile: nothing that anybody should find in a log.
+            // The client disconnected meanwhile, which is not worth a log entry.
         }
         return true;
     }

@@ -6,16 +6,16 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Hosting;
 
-/// <summary>How far a server can do its work.</summary>
+/// <summary>Whether a server can work.</summary>
 public enum ReadinessStatus
 {
     Ready,
-    /// <summary>It works, and somebody should look before it does not.</summary>
+    /// <summary>It works, but a person should act before it fails.</summary>
     Degraded,
     Unavailable,
 }
 
-/// <param name="Reasons">One sentence for each thing that is wrong.</param>
+/// <param name="Reasons">One sentence for each problem.</param>
 public sealed record ReadinessReport(ReadinessStatus Status, IReadOnlyList<string> Reasons)
 {
     [JsonIgnore]
@@ -26,8 +26,8 @@ public sealed record ReadinessReport(ReadinessStatus Status, IReadOnlyList<strin
 }
 
 /// <summary>
-/// Whether the galleries can be read, the log can be written, its disk has room for the largest photograph, and no device is lost:
-/// tried, not assumed. Asked for by anybody at any rate, it looks once a second.
+/// Checks by trying: the galleries can be read, the log can be written, its disk has space for the largest photograph, and no device is
+/// lost. At most one check per second, because anybody can request it.
 /// </summary>
 internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine, ServerDatabase database, ServerOptions options,
     TimeProvider clock)
@@ -65,7 +65,7 @@ internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine
     {
         var (wrong, worrying) = (new List<string>(), new List<string>());
         await TryAsync(async () => await galleries.For("health").ListAsync(cancellationToken));
-        // A row, as a decision is one; not nothing, which a full disk takes as well.
+        // Writes a row, as a decision does; an empty write would succeed on a full disk.
         await TryAsync(() => database.WriteAsync(c => c.Execute(
             "INSERT INTO probe (id, time) VALUES (1, $now) ON CONFLICT (id) DO UPDATE SET time = excluded.time",
             ("$now", clock.GetUtcNow()))));
@@ -91,7 +91,7 @@ internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine
         }
     }
 
-    /// <summary>The devices, as often as anybody asks: that costs nothing.</summary>
+    /// <summary>The devices, checked on every request because that costs nothing.</summary>
     private IEnumerable<string> Devices() => engine.Extractors.Where(e => !e.IsHealthy)
         .Select(e => $"{e.Device}: {e.Problem}; start this server again");
 

@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 
 namespace SpadeCluster.Server.Hosting;
 
-/// <summary>The words of the command line's JSON: snake case, enums by name.</summary>
+/// <summary>The same JSON conventions as on the command line: snake case, enums by name.</summary>
 internal static class ServerJson
 {
     public static JsonSerializerOptions Options { get; } = Configure(new JsonSerializerOptions());
 
-    /// <summary>For bodies of requests: what is missing, null or unknown there is an error of the client, never a default.</summary>
+    /// <summary>For bodies of requests: a missing, null or unknown member is an error, never a default.</summary>
     public static void ConfigureRequests(JsonSerializerOptions options)
     {
         Configure(options);
@@ -20,7 +20,7 @@ internal static class ServerJson
     private static JsonSerializerOptions Configure(JsonSerializerOptions options)
     {
         options.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
-        // Sent as JSON and never as a page: quotes and umlauts may stay what they are.
+        // Sent as JSON, never as a page, so quotes and umlauts need no escaping.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
         return options;

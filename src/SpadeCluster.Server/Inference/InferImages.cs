@@ -7,8 +7,8 @@ namespace SpadeCluster.Server.Inference;
 
 /// <summary>
 /// The input tensor <c>image</c>: UINT8 of shape [height, width, 3] or [n, height, width, 3], RGB; or BYTES of shape [n], each
-/// an image file. Values come in JSON (files in base64) or, by the binary extension, as bytes after it (each file with its
-/// length before it, 4 bytes little-endian).
+/// an image file. Values come in JSON (files in base64) or, by the binary extension, as bytes after it (each file after its length, 4 bytes
+/// little-endian).
 /// </summary>
 internal static class InferImages
 {
@@ -48,7 +48,7 @@ internal static class InferImages
                 binary = binary[(4 + (int)length)..];
             }
         }
-        return files.Count == count ? files : throw Invalid($"the shape says {count} files, {files.Count} were sent");
+        return files.Count == count ? files : throw Invalid($"the shape has {count} files, but {files.Count} were sent");
     }
 
     private static List<SentImage> Pixels(InferTensor input, ReadOnlySpan<byte> binary, long count, long height, long width)
@@ -56,7 +56,7 @@ internal static class InferImages
         SpadeCluster.Imaging.ImageLimits.Default.CheckSize(width, height);
         int size = checked((int)(3 * width * height));
         byte[] pixels = input.Data is { } data ? [.. Elements(data).Select(Byte)] : binary.ToArray();
-        if (pixels.LongLength != count * size) throw Invalid($"the shape takes {count * size} values, {pixels.LongLength} were sent");
+        if (pixels.LongLength != count * size) throw Invalid($"the shape has {count * size} values, but {pixels.LongLength} were sent");
         return [.. Enumerable.Range(0, (int)count).Select(i => Frame($"image {i + 1}", pixels.AsMemory(i * size, size)))];
 
         SentImage Frame(string name, ReadOnlyMemory<byte> frame) =>
@@ -67,7 +67,7 @@ internal static class InferImages
             ? value : throw Invalid("UINT8 values are whole numbers from 0 to 255");
     }
 
-    /// <summary>Values of an array, however deeply nested: both are allowed.</summary>
+    /// <summary>Values of a flat or nested array; both are allowed.</summary>
     private static IEnumerable<JsonElement> Elements(JsonElement data)
         => data.ValueKind == JsonValueKind.Array ? data.EnumerateArray().SelectMany(Elements) : [data];
 

@@ -72,8 +72,8 @@ internal static class OpenInferenceEndpoints
         });
     }
 
-    /// <summary>The version that photographs are scored by; another one asked for is refused, never silently replaced. Of a
-    /// category without thresholds the current one: it can be described, but gives no verdict.</summary>
+    /// <summary>The version that photographs are scored with; a request for another version is refused. For a category without thresholds
+    /// it is the current version, which can be described but gives no verdict.</summary>
     private static async Task<GalleryManifest> ReadVersionAsync(string category, int? version, HttpContext context,
         IGalleryServices services)
     {
@@ -82,7 +82,7 @@ internal static class OpenInferenceEndpoints
         var m = await galleries.FindScoringVersionAsync(category, context.RequestAborted)
             ?? await galleries.GetAsync(category, context.RequestAborted);
         return version is null || version == m.Version
-            ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in its version {m.Version} only");
+            ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in version {m.Version} only");
     }
 
     private static async Task InferAsync(string category, int? version, HttpContext context, IGalleryServices services,
@@ -107,12 +107,12 @@ internal static class OpenInferenceEndpoints
         foreach (var image in images)
             scored.Add((await decisions.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]),
                 context.User.CallerName(), cancellation)).Scored);
-        // The cluster may be told to score by the current version whatever it lacks.
+        // The cluster may score with the current version although it has no thresholds.
         if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
         await WriteAsync(context, request, scored, cancellation);
     }
 
-    /// <summary>-1 stands for a side that depends on the photograph.</summary>
+    /// <summary>-1 means that a side depends on the photograph.</summary>
     private static int[] MapShape(GalleryManifest m)
         => TileGrid.Of(m.Model, m.Preprocessing) is var tiles && tiles.Letterbox ? [-1, -1, -1] : [-1, tiles.Height, tiles.Width];
 
@@ -126,7 +126,7 @@ internal static class OpenInferenceEndpoints
     {
         var outputs = new JsonArray();
         var tensors = new MemoryStream();
-        // The map is large: it is sent only when asked for.
+        // The map is large, so it is sent only if requested.
         foreach (var wanted in request.Outputs is { Count: > 0 } some
             ? some : [Plain("anomaly_score"), Plain("verdict"), Plain("is_anomalous")])
         {
@@ -157,7 +157,7 @@ internal static class OpenInferenceEndpoints
             void Add<T>(string datatype, int[] shape, T[] values, bool asBytes) where T : unmanaged
                 => AddOutput(datatype, shape, asBytes ? null : JsonSerializer.SerializeToNode(values), MemoryMarshal.AsBytes<T>(values));
 
-            // Binary strings carry their length in four bytes before them.
+            // Binary strings have their length in four bytes before them.
             void AddWords(string[] words, bool asBytes)
                 => AddOutput("BYTES", [words.Length], asBytes ? null : JsonSerializer.SerializeToNode(words), [.. words.SelectMany(w =>
                     (byte[])[(byte)w.Length, 0, 0, 0, .. Encoding.ASCII.GetBytes(w)])]);

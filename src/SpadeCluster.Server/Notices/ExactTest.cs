@@ -1,6 +1,6 @@
 namespace SpadeCluster.Server.Notices;
 
-/// <summary>Whether two shares are equal: Fisher's exact test (1934), two-sided by doubling the smaller tail.</summary>
+/// <summary>Tests whether two shares are equal: Fisher's exact test (1934), two-sided by doubling the smaller tail.</summary>
 internal static class ExactTest
 {
     /// <summary>The probability, if both shares are equal, of counts as far apart as these or farther: of events among

@@ -5,7 +5,7 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Notices;
 
-/// <summary>Reads what notices are told from: the gallery, and the log's last decisions and feedback.</summary>
+/// <summary>Reads the data for notices: the gallery, and the log's last decisions and feedback.</summary>
 public sealed class FactReader(IGalleryServices services, ServerDatabase database, FeedbackLog feedbacks, ThresholdAnchors anchors,
     TimeProvider clock)
 {
@@ -15,14 +15,14 @@ public sealed class FactReader(IGalleryServices services, ServerDatabase databas
         var galleries = services.For("server");
         var current = await galleries.GetAsync(category, cancellationToken);
         var scoring = await galleries.FindScoringVersionAsync(category, cancellationToken);
-        // Other thresholds are another story: only decisions by those that an engineer last stood for are compared.
+        // Only decisions with the thresholds that an engineer last confirmed are compared.
         var last = scoring?.Calibration is null ? [] : Last(category, anchors.Of(scoring).Since);
         return new CategoryFacts(category, scoring, [.. last.Where(d => d is { Defect: false, Said: false, Score: not null })
             .Select(d => d.Score!.Value)], [.. last.Select(d => d.Defect)], Missed(category),
             Suspects(scoring?.Calibration, current), feedbacks.With(FeedbackStatus.Waiting, category).Count);
     }
 
-    /// <summary>Those that nobody has decided on, also while thresholds are being learnt after that.</summary>
+    /// <summary>The suspects that nobody has decided on, also while thresholds are being learned.</summary>
     private static int Suspects(Calibration? scoring, GalleryManifest current)
         => scoring?.Suspects.Count(s => !s.Accepted && !current.Accepted.Contains(s.Image) && current.Images.Any(i => i.Id == s.Image))
         ?? 0;

@@ -1,30 +1,30 @@
 namespace SpadeCluster.Server.Notices;
 
-/// <summary>What a notice is about; docs/notices.md describes each.</summary>
+/// <summary>The kinds of notices; docs/notices.md describes each.</summary>
 public enum NoticeCode
 {
     /// <summary>No version has thresholds: there are no verdicts.</summary>
     NoThresholds,
-    /// <summary>People called parts defects that pass as good.</summary>
+    /// <summary>Parts that pass as good were reported as defects.</summary>
     MissedDefects,
-    /// <summary>Good parts score otherwise than the normals did when thresholds were learnt.</summary>
+    /// <summary>Good parts have other scores than the normals when thresholds were learned.</summary>
     ScoreDrift,
     /// <summary>The share of defects has changed.</summary>
     DefectRate,
     /// <summary>Normals far outside the others wait for an engineer.</summary>
     SuspectsWaiting,
-    /// <summary>Good parts that operators fed back wait for an engineer.</summary>
+    /// <summary>Operators' feedback on good parts waits for an engineer.</summary>
     FeedbackWaiting,
-    /// <summary>The false-reject rate asked for cannot be promised with so few normals.</summary>
+    /// <summary>The requested false-reject rate cannot be promised with so few normals.</summary>
     TooFewNormals,
 }
 
-/// <summary>Something about a category that a person should act on.</summary>
-/// <param name="Sentence">What is the case.</param>
+/// <summary>A message about a category that requires a person's action.</summary>
+/// <param name="Sentence">The situation.</param>
 /// <param name="Next">What to do about it.</param>
 public sealed record Notice(string Category, NoticeCode Code, string Sentence, string Next);
 
-/// <summary>Whether a notice has come, says something new, or has gone.</summary>
+/// <summary>Whether a notice was raised, changed or cleared.</summary>
 public enum NoticeState
 {
     Raised,
@@ -32,7 +32,7 @@ public enum NoticeState
     Cleared,
 }
 
-/// <summary>A notice that has come, changed or gone: one JSON object, complete in itself, fit to be posted to a webhook.</summary>
+/// <summary>A notice that was raised, changed or cleared: a complete JSON object, for example for a webhook.</summary>
 public sealed record NoticeEvent(NoticeState State, DateTimeOffset Time, string Category, NoticeCode Code, string Sentence, string Next)
 {
     public static NoticeEvent Of(NoticeState state, DateTimeOffset time, Notice n)

@@ -2,25 +2,25 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Notices;
 
-/// <summary>Which notices follow from what is known of a category. docs/notices.md states each rule and its false-alarm rate.</summary>
+/// <summary>The rules for notices. docs/notices.md has each rule and its false-alarm rate.</summary>
 public static class NoticeRules
 {
-    /// <summary>Parts whose scores are compared with the normals'.</summary>
+    /// <summary>Number of parts whose scores are compared with those of the normals.</summary>
     public const int DriftParts = 50;
 
-    /// <summary>Normals below which the comparison says nothing.</summary>
+    /// <summary>With fewer normals no comparison is made.</summary>
     public const int LeastNormals = 8;
 
-    /// <summary>The rank sum's standard deviations that make a drift: two-sided, a probability of 0.001.</summary>
+    /// <summary>Standard deviations of the rank sum that count as a drift: two-sided, a probability of 0.001.</summary>
     public const double DriftDeviations = 3.2905;
 
-    /// <summary>Parts whose defect rate is compared with that of up to <see cref="RateHistory"/> parts before.</summary>
+    /// <summary>Number of parts whose defect rate is compared with that of up to <see cref="RateHistory"/> earlier parts.</summary>
     public const int RateParts = 100, RateHistory = 1000;
 
-    /// <summary>The probability, at an unchanged rate, at which a defect rate is out of its band.</summary>
+    /// <summary>The probability below which a defect rate counts as changed.</summary>
     public const double RateProbability = 0.001;
 
-    /// <summary>Days for which a reported miss is told.</summary>
+    /// <summary>Number of days that a reported miss is shown.</summary>
     public const int MissDays = 7;
 
     public static IReadOnlyList<Notice> Of(CategoryFacts facts)
@@ -34,7 +34,7 @@ public static class NoticeRules
 
     private static Notice? Misses(CategoryFacts facts, Calibration c)
     {
-        // A threshold that has been lowered since catches them.
+        // Without parts that a since lowered threshold finds.
         var missed = facts.Missed.Where(m => m.Score <= (c.Review ?? c.Theta)).ToList();
         if (missed.Count == 0) return null;
         string ids = string.Join(", ", missed.Take(5).Select(m => m.Id)) + (missed.Count > 5 ? " and others" : "");
@@ -47,13 +47,13 @@ public static class NoticeRules
 
     private static Notice? Drift(CategoryFacts facts, Calibration c)
     {
-        // Both without defects: what passed is compared with the normals that would pass.
+        // Both without defects: parts that passed are compared with normals that would pass.
         double[] normals = [.. c.Scores.Where(s => s <= c.Theta)];
         if (normals.Length < LeastNormals || facts.Passed.Count < DriftParts) return null;
         double deviations = RankSumTest.Deviations(normals, [.. facts.Passed.Take(DriftParts)]);
         return Math.Abs(deviations) < DriftDeviations ? null : new(facts.Category, NoticeCode.ScoreDrift,
             $"The last {DriftParts} parts that passed score {(deviations > 0 ? "higher" : "lower")} than the normals did when the "
-            + "thresholds were learnt.",
+            + "thresholds were learned.",
             deviations > 0 ? "Check lighting, focus and position; if the parts are good, add photographs of them to the normals."
                 : "Check lighting and focus: a dark or blurred picture hides defects; if all is well, add photographs of today's parts.");
     }
@@ -76,11 +76,11 @@ public static class NoticeRules
         return waiting == 0 ? null : new(facts.Category, NoticeCode.SuspectsWaiting,
             $"{Count(waiting, "normal")} {(waiting == 1 ? "lies" : "lie")} far outside the others and "
             + $"{(waiting == 1 ? "does" : "do")} not count in the thresholds.",
-            "An engineer says on the category's page of each that it is good, or retires it.");
+            "An engineer accepts or retires each on the category's page.");
     }
 
     private static Notice? Feedback(CategoryFacts facts) => facts.Waiting == 0 ? null : new(facts.Category, NoticeCode.FeedbackWaiting,
-        $"{Count(facts.Waiting, "part")} that operators said {(facts.Waiting == 1 ? "is" : "are")} good "
+        $"{Count(facts.Waiting, "part")} that operators reported as good "
         + $"{(facts.Waiting == 1 ? "waits" : "wait")} for approval.",
         "An engineer approves or refuses each on the category's page.");
 
@@ -89,7 +89,7 @@ public static class NoticeRules
         int needed = (int)Math.Ceiling(1 / c.Options.Alpha - 1 - 1e-9), missing = needed - c.Scores.Count;
         return missing <= 0 ? null : new(facts.Category, NoticeCode.TooFewNormals,
             $"With {c.Scores.Count} normals no threshold can promise {Percent(c.Options.Alpha)} false rejects, only {Percent(c.Rate)}.",
-            $"Add {Count(missing, "photograph")} of good parts, or ask for a higher rate.");
+            $"Add {Count(missing, "photograph")} of good parts, or request a higher rate.");
     }
 
     private static string Percent(double share, double of = 1) => FormattableString.Invariant($"{100 * share / of:0.##} %");

@@ -4,26 +4,26 @@ using SpadeCluster.Server.Decisions;
 
 namespace SpadeCluster.Server.Notices;
 
-/// <summary>The notices that stand, one set per category, and the news of what comes and goes.</summary>
+/// <summary>Keeps the present notices of each category, and reports their changes.</summary>
 public sealed class NoticeService(IGalleryServices services, FactReader facts, NoticeFeed feed, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<string, IReadOnlyList<Notice>> _standing = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _one = new(1);
 
-    /// <summary>As of the last look, by category.</summary>
+    /// <summary>The notices of the last check, by category.</summary>
     /// <param name="categories">Only of these; null: of all.</param>
     public IReadOnlyList<Notice> Standing(IReadOnlyList<string>? categories = null)
         => [.. _standing.Where(s => categories?.Contains(s.Key, StringComparer.Ordinal) ?? true).OrderBy(s => s.Key, StringComparer.Ordinal)
             .SelectMany(s => s.Value)];
 
-    /// <summary>Looks at every category.</summary>
+    /// <summary>Checks every category.</summary>
     public async Task LookAsync(CancellationToken cancellationToken = default)
     {
         var categories = await services.For("server").ListAsync(cancellationToken);
         foreach (string category in categories.Union(_standing.Keys)) await LookAsync(category, cancellationToken);
     }
 
-    /// <summary>Looks at one category now; of one that cannot be read nothing is told.</summary>
+    /// <summary>Checks one category now; a category that cannot be read is skipped.</summary>
     public async Task<IReadOnlyList<Notice>> LookAsync(string category, CancellationToken cancellationToken = default)
     {
         await _one.WaitAsync(cancellationToken);
@@ -61,5 +61,5 @@ public sealed class NoticeService(IGalleryServices services, FactReader facts, N
     private void Publish(NoticeState state, Notice notice) => feed.Publish(NoticeEvent.Of(state, clock.GetUtcNow(), notice));
 }
 
-/// <summary>Notices as they come, change and go.</summary>
+/// <summary>Changes of notices.</summary>
 public sealed class NoticeFeed : Feed<NoticeEvent>;

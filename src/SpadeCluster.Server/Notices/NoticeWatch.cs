@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace SpadeCluster.Server.Notices;
 
-/// <summary>Looks for notices every few seconds, so that pages, metrics and listeners hear of them soon.</summary>
+/// <summary>Checks for notices every few seconds, for pages, metrics and listeners.</summary>
 public sealed partial class NoticeWatch(NoticeService notices, TimeProvider clock, ILogger<NoticeWatch> logger) : BackgroundService
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(15);
@@ -28,10 +28,10 @@ public sealed partial class NoticeWatch(NoticeService notices, TimeProvider cloc
         }
         catch (OperationCanceledException)
         {
-            // The server ends.
+            // The server stops.
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "notices could not be looked for; the next attempt is in some seconds")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "notices could not be checked; the next attempt is in some seconds")]
     private partial void LogFailed(Exception exception);
 }

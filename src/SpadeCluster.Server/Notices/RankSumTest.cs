@@ -1,14 +1,14 @@
 namespace SpadeCluster.Server.Notices;
 
 /// <summary>
-/// Whether two samples come from one distribution: the two-sided rank-sum test of Wilcoxon (1945) and of Mann and Whitney (1947), with
-/// the normal approximation, corrected for ties and continuity. Only the order of the values matters.
+/// Tests whether two samples are from the same distribution: the two-sided rank-sum test of Wilcoxon (1945) and of Mann and Whitney (1947),
+/// with the normal approximation, corrected for ties and continuity. Only the order of the values matters.
 /// </summary>
 internal static class RankSumTest
 {
     /// <param name="known">At least 1 value.</param>
     /// <param name="recent">At least 1 value.</param>
-    /// <returns>How many standard deviations the recent values rank too high; below 0: too low.</returns>
+    /// <returns>By how many standard deviations the recent values rank too high; negative: too low.</returns>
     public static double Deviations(IReadOnlyList<double> known, IReadOnlyList<double> recent)
     {
         double n = known.Count, m = recent.Count, all = n + m, ranks = 0, ties = 0;

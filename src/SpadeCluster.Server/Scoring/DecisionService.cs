@@ -6,7 +6,7 @@ using SpadeCluster.Server.Telemetry;
 
 namespace SpadeCluster.Server.Scoring;
 
-/// <summary>One photograph to one logged decision, over HTTP, the Open Inference Protocol and gRPC alike.</summary>
+/// <summary>Scores a photograph and logs the decision, for HTTP, the Open Inference Protocol and gRPC.</summary>
 internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics)
 {
     /// <summary>Scores and logs. When this returns, the decision is on the disk.</summary>
@@ -16,7 +16,7 @@ internal sealed class DecisionService(IScoringService scoring, ScoringSlots slot
         long start = Stopwatch.GetTimestamp();
         var scored = await slots.RunAsync(caller, () => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
         long made = Stopwatch.GetTimestamp();
-        // The slot is free again. A decision that was made is logged, whether or not the client still waits for it.
+        // The slot is free again. The decision is logged also if the client has disconnected.
         var decision = await log.AppendAsync(scored, image.File, line, caller);
         statistics.Record(decision.Score, Stopwatch.GetElapsedTime(start), Stopwatch.GetElapsedTime(made));
         return (scored, decision);

@@ -13,8 +13,8 @@ internal static class RawPixels
 {
     public const string FormatHeader = "X-Pixel-Format";
 
-    /// <returns>What <see cref="RawImage.Pack"/> makes of the frame.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: unknown format, or another number of bytes than the size takes.
+    /// <returns>The frame packed by <see cref="RawImage.Pack"/>.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: unknown format, or another number of bytes than the size requires.
     /// ResourceExhausted: too many pixels.</exception>
     public static byte[] Pack(IHeaderDictionary headers, string name, byte[] pixels)
     {
@@ -25,7 +25,7 @@ internal static class RawPixels
             "bgr8" => RawFormat.Bgr8,
             "gray8" => RawFormat.Gray8,
             "gray16" => RawFormat.Gray16,
-            _ => throw Invalid($"pixel format '{SentImage.Harmless(text, "")}' is not known: use rgb8, bgr8, gray8 or gray16"),
+            _ => throw Invalid($"pixel format '{SentImage.Harmless(text, "")}' is unknown: use rgb8, bgr8, gray8 or gray16"),
         };
         var (width, height) = (Number(headers, "X-Width"), Number(headers, "X-Height"));
         ImageLimits.Default.CheckSize(width, height);
@@ -34,7 +34,7 @@ internal static class RawPixels
 
     private static int Number(IHeaderDictionary headers, string name)
         => int.TryParse(headers[name].ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value > 0 ? value
-            : throw Invalid($"bare pixels need the header {name}, a whole number above 0");
+            : throw Invalid($"raw pixels need the header {name}, a whole number above 0");
 
     private static SpadeException Invalid(string message) => new(SpadeError.InvalidArgument, message);
 }

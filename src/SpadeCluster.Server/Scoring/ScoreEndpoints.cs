@@ -18,15 +18,15 @@ internal static class ScoreEndpoints
     public static void MapScoring(this IEndpointRouteBuilder app)
     {
         app.MapPost("/score", ScoreOneAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Decision>().WithTags("scoring")
-            .WithSummary("Score one photograph: an image file as the body, bare pixels with X-Pixel-Format headers, or a multipart form.")
+            .WithSummary("Score one photograph: an image file as the body, raw pixels with X-Pixel-Format headers, or a multipart form.")
             .Accepts<IFormFile>("multipart/form-data", "image/*", "application/octet-stream");
         app.MapPost("/score/batch", ScoreManyAsync).RequireAuthorization(nameof(Role.Operator)).WithTags("scoring")
-            .WithSummary("Score many photographs of a multipart form: one line of JSON for each, in their order; a bad file is reported "
-            + "and the rest goes on.")
+            .WithSummary("Score many photographs of a multipart form: one line of JSON for each, in order; a bad file is reported "
+            + "and the others are scored.")
             .Accepts<IFormFileCollection>("multipart/form-data").Produces<string>(200, "application/x-ndjson");
     }
 
-    /// <summary>Rules of lines' names are those of categories'.</summary>
+    /// <summary>Names of lines have the rules of category names.</summary>
     public static string CheckLine(string? line)
     {
         if (string.IsNullOrEmpty(line)) return DefaultLine;
@@ -59,11 +59,11 @@ internal static class ScoreEndpoints
         line = CheckLine(line);
         using var place = admission.Admit(context.Request, options);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
-        // All at once as far as slots go, answered in order.
+        // Scored in parallel as far as slots allow, answered in order.
         var scores = images.Select(i => ScoreAsync(i)).ToArray();
         try
         {
-            // Whatever concerns all images, such as an unknown category, is an error of the request.
+            // A problem of all images, such as an unknown category, is an error of the request.
             if (await scores[0] is SpadeException { Error: SpadeError.NotFound or SpadeError.FailedPrecondition } common) throw common;
             context.Response.ContentType = "application/x-ndjson";
             for (int i = 0; i < scores.Length; i++)

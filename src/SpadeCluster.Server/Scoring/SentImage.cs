@@ -7,9 +7,9 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Server.Scoring;
 
-/// <summary>A photograph as a client sent it.</summary>
-/// <param name="Name">What the client calls it, made harmless.</param>
-/// <param name="File">An image file, or a camera's pixels as <see cref="Features.RawImage.Pack"/> makes them.</param>
+/// <summary>A photograph sent by a client.</summary>
+/// <param name="Name">The client's name for it, without dangerous characters.</param>
+/// <param name="File">An image file, or a camera's pixels packed by <see cref="Features.RawImage.Pack"/>.</param>
 internal sealed record SentImage(string Name, byte[] File)
 {
     private const int MaxNameLength = 120, MaxFields = 16;
@@ -18,7 +18,7 @@ internal sealed record SentImage(string Name, byte[] File)
 
     /// <summary>
     /// Reads the photographs of a request: the parts of a multipart form, or the whole body, an image file or, with
-    /// <c>X-Pixel-Format</c>, bare pixels.
+    /// <c>X-Pixel-Format</c>, raw pixels.
     /// </summary>
     /// <exception cref="SpadeException">InvalidArgument: no photograph, or a body that is none of these.</exception>
     public static async Task<IReadOnlyList<SentImage>> ReadAsync(HttpRequest request, int most, CancellationToken cancellationToken)
@@ -37,7 +37,7 @@ internal sealed record SentImage(string Name, byte[] File)
             ? RawPixels.Pack(request.Headers, name, body) : body)];
     }
 
-    /// <summary>A name without path or control characters, fit for logs, pages and records.</summary>
+    /// <summary>A name without path and control characters, safe for logs, pages and histories.</summary>
     public static string Harmless(string? name, string otherwise)
     {
         var text = new StringBuilder();
@@ -57,7 +57,7 @@ internal sealed record SentImage(string Name, byte[] File)
     {
         string? boundary = HeaderUtilities.RemoveQuotes(type.Boundary).Value;
         if (boundary is not { Length: > 0 and <= 70 })
-            throw new SpadeException(SpadeError.InvalidArgument, "the multipart body names no usable boundary");
+            throw new SpadeException(SpadeError.InvalidArgument, "the multipart body has no valid boundary");
         var form = new MultipartReader(boundary, request.Body) { HeadersCountLimit = MaxFields, HeadersLengthLimit = 8192 };
         var images = new List<SentImage>();
         int parts = 0;
@@ -77,16 +77,16 @@ internal sealed record SentImage(string Name, byte[] File)
         }
         catch (IOException e) when (e is not BadHttpRequestException && e.InnerException is null)
         {
-            throw new SpadeException(SpadeError.InvalidArgument, $"the multipart body is cut short or damaged: {e.Message}", e);
+            throw new SpadeException(SpadeError.InvalidArgument, $"the multipart body is truncated or damaged: {e.Message}", e);
         }
         return images.Count > 0 ? images
             : throw new SpadeException(SpadeError.InvalidArgument,
-                "the form holds no file: send the photograph as a part with a file name, for example curl -F image=@part.png");
+                "the form contains no file: send the photograph as a part with a file name, for example curl -F image=@part.png");
     }
 
     private static async Task<byte[]> ReadAllAsync(Stream stream, long? length, CancellationToken cancellationToken)
     {
-        // Kestrel ends a body at its announced length, so what was announced is all there will be.
+        // Kestrel ends a body at its announced length.
         if (length is { } known)
         {
             byte[] exact = GC.AllocateUninitializedArray<byte>((int)known);
@@ -100,6 +100,6 @@ internal sealed record SentImage(string Name, byte[] File)
 
     private static SpadeException TooMany(int most)
         => new(SpadeError.InvalidArgument, most == 1
-            ? "one photograph a request here; /v1/score/batch takes many"
+            ? "only one photograph per request here; /v1/score/batch accepts many"
             : $"more than {most} photographs in one request: send fewer at once");
 }

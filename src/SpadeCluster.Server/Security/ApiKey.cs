@@ -4,9 +4,9 @@ using System.Text;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>A key as it is kept: never the key itself, only its hash.</summary>
+/// <summary>A stored key, without its secret, of which only a hash is stored.</summary>
 /// <param name="Categories">The categories it is limited to; empty: all.</param>
-/// <param name="Used">When it last opened something, to the minute; null: never.</param>
+/// <param name="Used">When it was last used, to the minute; null: never.</param>
 public sealed record ApiKey(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
     DateTimeOffset? Expires, DateTimeOffset? Revoked, DateTimeOffset? Used = null)
 {
@@ -14,8 +14,8 @@ public sealed record ApiKey(string Id, string Name, Role Role, IReadOnlyList<str
 }
 
 /// <summary>
-/// The text a client sends: <c>spade_ID_SECRET</c>. The secret is 256 random bits, which nobody guesses, so that one round of
-/// SHA-256 keeps it as safe as a slow password hash would.
+/// The text a client sends: <c>spade_ID_SECRET</c>. The secret is 256 random bits, which cannot be guessed, so a single SHA-256 is as safe
+/// as a slow password hash.
 /// </summary>
 public sealed record ApiKeyText(string Id, byte[] Hash)
 {
@@ -29,7 +29,7 @@ public sealed record ApiKeyText(string Id, byte[] Hash)
         return ($"{Prefix}{id}_{secret}", new ApiKeyText(id, HashOf(secret)));
     }
 
-    /// <summary>Null where the text is no key at all.</summary>
+    /// <summary>Null if the text is not a key.</summary>
     public static ApiKeyText? Parse(string text)
     {
         int secret = Prefix.Length + 2 * IdBytes + 1;

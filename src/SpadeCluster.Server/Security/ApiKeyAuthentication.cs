@@ -8,8 +8,7 @@ using SpadeCluster.Server.Hosting;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// Takes the key from <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. Where no key was ever made, a caller on this machine
-/// needs none.
+/// Reads the key from <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. If no key was ever created, a caller on this machine needs none.
 /// </summary>
 internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
     ApiKeyStore keys, FailedSignIns failures)
@@ -17,7 +16,7 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
 {
     public const string SchemeName = "ApiKey";
 
-    /// <summary>The key a request carries, or null.</summary>
+    /// <summary>The key of a request, or null.</summary>
     public static string? KeyOf(HttpRequest request)
     {
         const string Bearer = "Bearer ";
@@ -30,7 +29,7 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
     {
         if (KeyOf(Request) is { } text)
         {
-            // Looked up first: wrong keys from an address do not lock out those who share it.
+            // Checked before the limit, so that wrong keys from an address do not lock out others with the same address.
             if (keys.Find(text) is { } key)
             {
                 keys.NoteUse(key);
@@ -52,10 +51,10 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
                 "too many wrong keys from this address; wait a minute", retryAfter: 60);
         Response.Headers.WWWAuthenticate = "Bearer";
         return Problems.WriteAsync(Context, StatusCodes.Status401Unauthorized,
-            "a valid API key is needed: send 'Authorization: Bearer KEY'; 'spade key create' makes one");
+            "a valid API key is needed: send 'Authorization: Bearer KEY'; 'spade key create' creates one");
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
         => Problems.WriteAsync(Context, StatusCodes.Status403Forbidden,
-            "this key may not do that: its role, or its categories, are others");
+            "this key does not allow that: it has another role or other categories");
 }

@@ -7,7 +7,7 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Keys in the server's database. 'spade key' writes there while the server runs: a revoked key ends at once.</summary>
+/// <summary>Keys in the server's database. 'spade key' writes there while the server runs, so a revoked key ends at once.</summary>
 public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 {
     public const int MaxName = 64;
@@ -15,17 +15,16 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
 
     private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
 
-    /// <returns>The key's text, which is shown this once and kept nowhere.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: no name, a category name that cannot be, or a key that has expired
-    /// already.</exception>
+    /// <returns>The key's text, which is shown only once and not stored.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: no name, an invalid category name, or an expiry in the past.</exception>
     public async Task<(string Text, ApiKey Key)> CreateAsync(string name, Role role, IReadOnlyList<string> categories,
         DateTimeOffset? expires = null)
     {
         if (name.Length is 0 or > MaxName || name.Any(char.IsControl))
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"a key needs a name of 1 to {MaxName} printable characters: who or what will use it");
+                $"a key needs a name of 1 to {MaxName} printable characters, for example the name of its user");
         if (expires <= clock.GetUtcNow())
-            throw new SpadeException(SpadeError.InvalidArgument, $"a key that expired {expires:u} opens nothing: let it expire later");
+            throw new SpadeException(SpadeError.InvalidArgument, $"a key that expired {expires:u} is of no use: let it expire later");
         foreach (string category in categories) CategoryName.Check(category);
         var (text, parsed) = ApiKeyText.Create();
         var key = new ApiKey(parsed.Id, name, role, categories, clock.GetUtcNow(), expires, null);
@@ -37,12 +36,12 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
         return (text, key);
     }
 
-    /// <summary>A person whom an OpenID Connect provider has signed in, as a key whose secret nobody has. It is as the provider states
-    /// it now, and ends with the longest session unless the person signs in again.</summary>
-    /// <returns>Null: it was revoked, which holds whatever the provider says.</returns>
+    /// <summary>Stores a person who signed in at an OpenID Connect provider as a key that cannot be sent. Name, role and categories are
+    /// those that the provider states now; the key expires after the longest session unless the person signs in again.</summary>
+    /// <returns>Null: it was revoked here, which overrides the provider.</returns>
     public async Task<ApiKey?> AdmitAsync(string issuer, string subject, string name, Role role, IReadOnlyList<string> categories)
     {
-        // No id of a key has this form.
+        // Ids of other keys never have this form.
         string id = $"oidc-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer}\n{subject}")))[..32]}";
         var now = clock.GetUtcNow();
         await database.WriteAsync(c =>
@@ -62,32 +61,31 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
         if (ApiKeyText.Parse(text) is not { } parsed) return null;
         var (key, hash) = database.Read(c =>
             c.Query($"SELECT hash, {Columns} WHERE id = $id", r => (Row(r, 1), r.Bytes(0)!), ("$id", parsed.Id))).SingleOrDefault();
-        // Compared in constant time; an unknown id costs the same.
+        // Compared in constant time, also for an unknown id.
         return CryptographicOperations.FixedTimeEquals(hash ?? new byte[parsed.Hash.Length], parsed.Hash) && key.Valid(clock.GetUtcNow())
             ? key : null;
     }
 
-    /// <summary>The key of this id if it is still valid: what a signed-in browser is held against.</summary>
+    /// <summary>The key of this id if it is still valid, for signed-in browsers.</summary>
     public ApiKey? FindById(string id)
         => database.Read(c => c.Query($"SELECT {Columns} WHERE id = $id", r => Row(r, 0), ("$id", id))).SingleOrDefault() is { } key
         && key.Valid(clock.GetUtcNow()) ? key : null;
 
-    /// <summary>Notes that a key opened something; at most one write a minute for each key, which nobody waits for.</summary>
+    /// <summary>Records the use of a key; at most one write per minute and key, without waiting for it.</summary>
     public void NoteUse(ApiKey key)
     {
         var now = clock.GetUtcNow();
         long minute = now.ToUnixTimeSeconds() / 60;
         if (_used.TryGetValue(key.Id, out long last) && last == minute) return;
         _used[key.Id] = minute;
-        // What fails here is no harm: the next minute writes again.
+        // A failure is harmless: the next minute writes again.
         _ = database.WriteAsync(c => c.Execute("UPDATE keys SET used = $now WHERE id = $id", ("$now", now), ("$id", key.Id)))
             .ContinueWith(t => t.Exception, TaskScheduler.Default);
     }
 
     public IReadOnlyList<ApiKey> List() => database.Read(c => c.Query($"SELECT {Columns} ORDER BY created", r => Row(r, 0)));
 
-    /// <summary>Whether a key was ever made: from then on every request needs one, also when the last has been revoked or
-    /// has expired.</summary>
+    /// <summary>Whether a key was ever created: from then on every request needs one, also if all keys are revoked or expired.</summary>
     public bool AnyEver() => database.Read(c => c.Scalar<long>("SELECT count(*) FROM keys")) != 0;
 
     /// <summary>Whether anybody could sign in now.</summary>
@@ -101,7 +99,7 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
     {
         if (await database.WriteAsync(c =>
             c.Execute("UPDATE keys SET revoked = $now WHERE id = $id AND revoked IS NULL", ("$id", id), ("$now", clock.GetUtcNow()))) == 0)
-            throw new SpadeException(SpadeError.NotFound, $"no key '{id}' that could be revoked; 'spade key list' shows them");
+            throw new SpadeException(SpadeError.NotFound, $"no valid key '{id}'; 'spade key list' shows the keys");
     }
 
     private static ApiKey Row(DbDataReader r, int at) => new(

@@ -6,12 +6,12 @@ using SpadeCluster.Server.Storage;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// Makes the audit log tamper-evident: each entry's hash is SHA-256 over the hash of the entry before and the entry itself. Who
-/// changes, removes or inserts an entry has to write every later hash anew, and a hash that was noted elsewhere then differs.
+/// Makes the audit log tamper-evident: each entry's hash is the SHA-256 of the previous entry's hash and the entry itself. Changing,
+/// removing or inserting an entry requires rewriting all later hashes, which then differ from a hash noted elsewhere.
 /// </summary>
 public static class AuditChain
 {
-    /// <summary>What stands before the first entry.</summary>
+    /// <summary>The hash before the first entry.</summary>
     public static byte[] Beginning => new byte[SHA256.HashSizeInBytes];
 
     public static byte[] HashOf(ReadOnlySpan<byte> before, DateTimeOffset time, string caller, string action, string subject, string detail)
@@ -20,8 +20,8 @@ public static class AuditChain
                 detail])]);
 
     /// <summary>Checks entries in their order, the oldest first.</summary>
-    /// <param name="head">A hash that was noted before, in hex; null: none.</param>
-    /// <returns>What is wrong, one sentence; null: nothing.</returns>
+    /// <param name="head">A hash that was noted earlier, in hex; null: none.</param>
+    /// <returns>The problem, one sentence; null: none.</returns>
     public static string? Problem(IEnumerable<AuditEntry> entries, string? head = null)
     {
         byte[] before = Beginning;
@@ -31,15 +31,15 @@ public static class AuditChain
             byte[] hash = HashOf(before, e.Time, e.Caller, e.Action, e.Subject, e.Detail);
             string hex = Convert.ToHexStringLower(hash);
             if (hex != e.Hash)
-                return $"entry {e.Id} of {e.Time:u} does not follow from those before it: it, or one before it, was changed, removed or "
+                return $"entry {e.Id} of {e.Time:u} does not match the previous entries: it, or an earlier one, was changed, removed or "
                     + "inserted";
             found |= string.Equals(hex, head, StringComparison.OrdinalIgnoreCase);
             before = hash;
         }
-        return found ? null : $"no entry has the hash {head}: entries were removed at the end, or the whole log was written anew";
+        return found ? null : $"no entry has the hash {head}: entries were removed at the end, or the whole log was rewritten";
     }
 
-    /// <summary>Hashes entries that were written before there was a chain.</summary>
+    /// <summary>Hashes entries that were written before the chain was introduced.</summary>
     internal static void Seal(DbConnection connection)
     {
         byte[] before = Beginning;

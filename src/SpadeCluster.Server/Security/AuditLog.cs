@@ -3,12 +3,12 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>One change: who did what to which thing.</summary>
+/// <summary>An entry: who did what to which object.</summary>
 /// <param name="Hash">Hex; see <see cref="AuditChain"/>.</param>
 public sealed record AuditEntry(long Id, DateTimeOffset Time, string Caller, string Action, string Subject, string Detail, string Hash);
 
-/// <summary>Who changed what: galleries, feedback, keys, sign-ins. Entries are only ever added, each with the hash of the one
-/// before in its own.</summary>
+/// <summary>The log of changes: galleries, feedback, keys, sign-ins. Entries are only added, and each hash includes the previous
+/// one.</summary>
 public sealed class AuditLog(ServerDatabase database, TimeProvider clock)
 {
     private const int Page = 1000;
@@ -25,14 +25,14 @@ public sealed class AuditLog(ServerDatabase database, TimeProvider clock)
     });
 
     /// <summary>The newest entries first.</summary>
-    /// <param name="limit">The most that are read.</param>
-    /// <param name="categories">Only changes of these, and so none of keys, nor sign-ins; null: all.</param>
+    /// <param name="limit">Highest number of entries.</param>
+    /// <param name="categories">Only changes of these categories, without keys and sign-ins; null: all.</param>
     public IReadOnlyList<AuditEntry> Read(int limit = 200, IReadOnlyList<string>? categories = null) => database.Read(c => c.Query(
         $"SELECT {Columns} WHERE CAST($among AS TEXT) IS NULL OR (instr(',' || $among || ',', ',' || subject || ',') > 0 "
         + "AND action NOT LIKE 'key %' AND action NOT LIKE 'sign %') ORDER BY id DESC LIMIT $limit",
         Row, ("$limit", limit), ("$among", categories is null ? null : string.Join(',', categories))));
 
-    /// <summary>All entries, the oldest first: what is exported, and what the chain is checked over.</summary>
+    /// <summary>All entries, the oldest first, for the export and the check of the chain.</summary>
     public IEnumerable<AuditEntry> All()
     {
         for (long after = 0; ;)

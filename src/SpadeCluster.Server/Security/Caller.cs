@@ -3,12 +3,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Who makes a request, as claims: key id, name, roles, categories.</summary>
+/// <summary>The caller of a request as claims: key id, name, roles, categories.</summary>
 internal static class Caller
 {
     private const string KeyId = "key", Category = "category";
 
-    /// <summary>Somebody at this machine, where no key was ever made.</summary>
+    /// <summary>A caller on this machine, if no key was ever created.</summary>
     public static ApiKey Local { get; } = new("local", "local", Role.Engineer, [], default, null, null);
 
     public static ClaimsPrincipal Principal(ApiKey key, string scheme)
@@ -23,11 +23,11 @@ internal static class Caller
 
     public static string? Id(this ClaimsPrincipal user) => user.FindFirstValue(KeyId);
 
-    /// <summary>For the record: name and key.</summary>
+    /// <summary>Name and key, for histories and logs.</summary>
     public static string CallerName(this ClaimsPrincipal user) =>
         user.Id() is { } id && id != Local.Id ? $"{user.Identity!.Name} ({id})" : user.Identity?.Name ?? "?";
 
-    /// <summary>Whose share of the server's limits a request is of: the key's, else the address's.</summary>
+    /// <summary>The name under which a request counts for the server's limits: the key, or else the address.</summary>
     public static string CallerId(this HttpContext context) =>
         context.User.Id() is { } id ? $"key {id}" : FailedSignIns.Network(context.Connection.RemoteIpAddress);
 
@@ -46,5 +46,5 @@ internal static class Caller
     }
 }
 
-/// <summary>A request for what the caller's key does not cover, by default another category: 403.</summary>
+/// <summary>A request that the caller's key does not allow, by default for another category: 403.</summary>
 internal sealed class OutOfScopeException(string message = "this key is for other categories") : Exception(message);

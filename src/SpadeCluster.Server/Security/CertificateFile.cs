@@ -7,12 +7,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// A certificate and its private key in PEM files, read again when they change, so that it is replaced without a restart. Safe for
-/// concurrent calls.
+/// A certificate and its private key in PEM files, which are read again when they change, without a restart. Safe for concurrent calls.
 /// </summary>
 public sealed partial class CertificateFile
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly string _certificate;
     private readonly string? _key;
@@ -21,18 +20,18 @@ public sealed partial class CertificateFile
     private readonly Lock _gate = new();
     private byte[] _content;
     private SslStreamCertificateContext _current;
-    private long _looked;
+    private long _checked;
 
-    /// <param name="certificate">The server's certificate first, then those that signed it, which clients that know only the root
-    /// need to be sent.</param>
-    /// <param name="key">Its private key; null: it is in the same file.</param>
-    /// <exception cref="SpadeException">InvalidArgument: the files are no certificate with its key.</exception>
+    /// <param name="certificate">The server's certificate first, then the intermediate certificates, which clients with only the root
+    /// need.</param>
+    /// <param name="key">Its private key; null: in the same file.</param>
+    /// <exception cref="SpadeException">InvalidArgument: the files are not a certificate with its key.</exception>
     public CertificateFile(string certificate, string? key, TimeProvider? clock = null, ILogger? logger = null)
     {
         (_certificate, _key, _clock, _logger) = (certificate, key, clock ?? TimeProvider.System, logger ?? NullLogger.Instance);
         try
         {
-            (_content, _current, _looked) = (Content(), Read(), _clock.GetTimestamp());
+            (_content, _current, _checked) = (Content(), Read(), _clock.GetTimestamp());
         }
         catch (Exception e) when (IsUnusable(e))
         {
@@ -42,19 +41,19 @@ public sealed partial class CertificateFile
         }
     }
 
-    /// <summary>The certificate as it is now, with those that are sent beside it. The files are looked at once a second at most;
-    /// while they cannot be used, such as half-way through a replacement, the one before stays.</summary>
+    /// <summary>The present certificate with the intermediate ones. The files are checked at most once a second; if they cannot be used,
+    /// for example during a replacement, the previous certificate is kept.</summary>
     public SslStreamCertificateContext Current
     {
         get
         {
             lock (_gate)
             {
-                if (_clock.GetElapsedTime(_looked) < Look) return _current;
-                _looked = _clock.GetTimestamp();
+                if (_clock.GetElapsedTime(_checked) < CheckInterval) return _current;
+                _checked = _clock.GetTimestamp();
                 try
                 {
-                    // By content: where a folder is exchanged as a whole, as Kubernetes does it, times say nothing.
+                    // Compared by content: times are not reliable if a folder is replaced as a whole, as in Kubernetes.
                     byte[] content = Content();
                     if (content.AsSpan().SequenceEqual(_content)) return _current;
                     (_current, _content) = (Read(), content);
@@ -86,6 +85,6 @@ public sealed partial class CertificateFile
     [LoggerMessage(Level = LogLevel.Information, Message = "'{File}' was replaced; the new certificate is valid until {End:u}")]
     private partial void LogReplaced(string file, DateTime end);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "'{File}' changed and cannot be used; the certificate from before stays")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "'{File}' changed and cannot be used; the previous certificate is kept")]
     private partial void LogUnusable(Exception exception, string file);
 }

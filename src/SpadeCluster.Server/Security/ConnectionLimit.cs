@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Connections;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Bounds the connections of one address, so that it cannot use up those of all: of half-sent requests and slow readers
-/// too, which each hold one. Configured proxies have none of it, since they stand for many.</summary>
+/// <summary>Limits the connections of an address, so that it cannot use all connections of the server, for example by half-sent requests or
+/// slow reading. Configured proxies have no limit, because they serve many callers.</summary>
 internal sealed class ConnectionLimit(int perAddress, IReadOnlyList<IPNetwork> proxies)
 {
     private readonly ConcurrentDictionary<string, int> _open = new(StringComparer.Ordinal);
@@ -28,7 +28,7 @@ internal sealed class ConnectionLimit(int perAddress, IReadOnlyList<IPNetwork> p
         }
         finally
         {
-            // Removed by value, so that one that came meanwhile is not forgotten.
+            // Removed only if the count is still 0, so that a new connection is not lost.
             int left = _open.AddOrUpdate(from, 0, (_, n) => n - 1);
             if (left <= 0) _open.TryRemove(KeyValuePair.Create(from, left));
         }

@@ -4,7 +4,7 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>The keys that cookies and forms are signed with, in the server's database: all gateways of a cluster share them.</summary>
+/// <summary>The signing keys of cookies and forms, in the server's database, so that all gateways of a cluster share them.</summary>
 internal sealed class CookieKeys(ServerDatabase database) : IXmlRepository
 {
     public IReadOnlyCollection<XElement> GetAllElements() =>

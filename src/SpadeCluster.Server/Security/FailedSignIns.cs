@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// Refused sign-ins per address: beyond a few a minute, wrong keys from there are answered with 429, and a valid one still opens. The
-/// first of a minute and the block are logged and audited, for so many addresses a minute: a flood fills neither log.
+/// Counts refused sign-ins per address: beyond a few per minute, further wrong keys get 429; valid keys still work. The first refusal of a
+/// minute and the block are logged and audited, for a limited number of addresses per minute, so that a flood does not fill the logs.
 /// </summary>
 internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, ILogger<FailedSignIns> logger)
 {
@@ -21,8 +21,8 @@ internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, 
     public bool Blocked(IPAddress? address)
         => _failures.TryGetValue(Network(address), out var f) && f.Minute == Minute && f.Count >= PerMinute;
 
-    /// <summary>Counts one. The record is on the disk when the task completes.</summary>
-    /// <param name="what">What was refused, for the records.</param>
+    /// <summary>Counts a refusal. Its audit entry is on the disk when the task completes.</summary>
+    /// <param name="what">What was refused, for the logs.</param>
     public async Task CountAsync(IPAddress? address, string what = "a wrong key")
     {
         long minute = Minute;
@@ -37,7 +37,7 @@ internal sealed partial class FailedSignIns(AuditLog audit, TimeProvider clock, 
             : $"{PerMinute} refused within a minute");
     }
 
-    /// <summary>One customer has one IPv4 address, and a whole /64 of IPv6.</summary>
+    /// <summary>A customer usually has one IPv4 address, or a whole /64 network of IPv6.</summary>
     public static string Network(IPAddress? address)
     {
         if (address is null) return "";

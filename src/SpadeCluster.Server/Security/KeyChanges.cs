@@ -1,11 +1,11 @@
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Makes and revokes keys, each with its entry in the audit log: for the API, the console and the command line.</summary>
+/// <summary>Creates and revokes keys, with entries in the audit log, for the API, the console and the command line.</summary>
 public sealed class KeyChanges(ApiKeyStore keys, AuditLog audit, TimeProvider clock)
 {
-    /// <param name="caller">Who makes it, for the record.</param>
-    /// <returns>The key's text, which is shown this once and kept nowhere.</returns>
-    /// <exception cref="SpadeException">As <see cref="ApiKeyStore.CreateAsync"/>; InvalidArgument: days that are none.</exception>
+    /// <param name="caller">The author, for the audit log.</param>
+    /// <returns>The key's text, which is shown only once and not stored.</returns>
+    /// <exception cref="SpadeException">As <see cref="ApiKeyStore.CreateAsync"/>; InvalidArgument: an invalid number of days.</exception>
     public async Task<(string Text, ApiKey Key)> CreateAsync(KeyRequest request, string caller)
     {
         const double Longest = 36_500;

@@ -5,9 +5,9 @@ using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>A key as the API tells it.</summary>
+/// <summary>A key in the API.</summary>
 /// <param name="Categories">Empty: all.</param>
-/// <param name="Key">The text that a client sends, in the answer that makes the key, and never again.</param>
+/// <param name="Key">The key's text; only in the answer to its creation.</param>
 public sealed record KeyAnswer(string Id, string Name, Role Role, IReadOnlyList<string> Categories, DateTimeOffset Created,
     DateTimeOffset? Expires, DateTimeOffset? Revoked, DateTimeOffset? Used, string? Key = null)
 {
@@ -19,8 +19,8 @@ public sealed record KeyAnswer(string Id, string Name, Role Role, IReadOnlyList<
 /// <param name="Days">Until it expires; null: never.</param>
 public sealed record KeyRequest(string Name, Role Role, IReadOnlyList<string>? Categories = null, double? Days = null);
 
-/// <summary>/v1/keys and the audit log: for engineers whose key covers all categories, since a key that is limited must not make one
-/// that is not.</summary>
+/// <summary>/v1/keys and the audit log: for engineers with a key for all categories, because a limited key must not create an unlimited
+/// one.</summary>
 internal static class KeyEndpoints
 {
     /// <summary>Policy: an engineer for all categories.</summary>
@@ -35,11 +35,11 @@ internal static class KeyEndpoints
         {
             var (text, key) = await changes.CreateAsync(request, context.User.CallerName());
             return Results.Json(KeyAnswer.Of(key, text), ServerJson.Options, statusCode: StatusCodes.Status201Created);
-        }).Produces<KeyAnswer>(StatusCodes.Status201Created).WithSummary("Makes a key; its text is in this answer only.");
+        }).Produces<KeyAnswer>(StatusCodes.Status201Created).WithSummary("Creates a key; its text is only in this answer.");
         keys.MapDelete("/{id}", async (string id, HttpContext context, KeyChanges changes) =>
         {
             await changes.RevokeAsync(id, context.User.CallerName());
             return Results.NoContent();
-        }).Produces(StatusCodes.Status204NoContent).WithSummary("Revokes a key: it ends at once, with all its sessions.");
+        }).Produces(StatusCodes.Status204NoContent).WithSummary("Revokes a key and all its sessions at once.");
     }
 }

@@ -12,9 +12,9 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// Signing in to the console at an OpenID Connect provider, beside keys: code flow with PKCE. A person becomes a key that nobody can
-/// send, with the name, role and categories that the provider states at each sign-in; so sessions, limits, records and revocation are
-/// those of keys.
+/// Signing in to the console at an OpenID Connect provider, in addition to keys: code flow with PKCE. A person becomes a key that cannot be
+/// sent, with the name, role and categories that the provider states at each sign-in; so sessions, limits, audit and revocation work as for
+/// keys.
 /// </summary>
 internal static class OpenIdSignIn
 {
@@ -23,25 +23,26 @@ internal static class OpenIdSignIn
     private const string Scheme = OpenIdConnectDefaults.AuthenticationScheme, Subject = "sub", Prefix = "spade";
     private const int MaxText = 300;
 
-    /// <param name="options">What the server is started with.</param>
+    /// <param name="options">The server's options.</param>
     /// <param name="anyKey">Whether there is a valid key.</param>
-    /// <exception cref="SpadeException">InvalidArgument: the provider cannot be used so.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: the options of the provider are wrong.</exception>
     public static void Check(ServerOptions options, bool anyKey)
     {
         if (options.OpenIdAuthority is not { } authority) return;
         if (!Uri.TryCreate(authority, UriKind.Absolute, out var url) || !(url.Scheme == Uri.UriSchemeHttps || url.IsLoopback))
-            throw Invalid($"'{authority}' is no address of an OpenID Connect provider: write its issuer, as https://login.example.com");
+            throw Invalid($"'{authority}' is not the address of an OpenID Connect provider: give its issuer, for example "
+                + "https://login.example.com");
         if (string.IsNullOrWhiteSpace(options.OpenIdClient))
-            throw Invalid("the provider knows this server by a client id: name it with --oidc-client (Spade:Http:OpenIdClient)");
+            throw Invalid("the provider needs this server's client id: give it with --oidc-client (Spade:Http:OpenIdClient)");
         if (!anyKey)
-            throw Invalid("signing in at a provider needs a key beside it, for programs and for when the provider does not answer: make "
+            throw Invalid("signing in at a provider also needs a key, for programs and in case the provider does not answer: make "
                 + "one with 'spade key create'");
     }
 
     public static void AddOpenId(this AuthenticationBuilder authentication, ServerOptions options)
     {
         if (options.OpenIdAuthority is not { } authority) return;
-        // Read now: a file that is not there is an error of the start.
+        // Read now, so that the server does not start with a missing file.
         string? secret = options.OpenIdSecretFile is { } file ? File.ReadAllText(file).Trim() : null;
         authentication.AddOpenIdConnect(Scheme, oidc =>
         {
@@ -49,7 +50,7 @@ internal static class OpenIdSignIn
             oidc.RequireHttpsMetadata = !new Uri(authority).IsLoopback;
             (oidc.ResponseType, oidc.ResponseMode) = (OpenIdConnectResponseType.Code, OpenIdConnectResponseMode.Query);
             oidc.CallbackPath = Path + "/done";
-            // What is signed out of here stays signed in at the provider, and terminals on a line are shared: it asks each time.
+            // Signing out here does not sign out at the provider, and terminals on a line are shared, so the provider asks each time.
             oidc.Prompt = OpenIdConnectPrompt.Login;
             (oidc.RemoteSignOutPath, oidc.SignedOutCallbackPath) = (default, default);
             oidc.SignInScheme = CookieAuthenticationDefaults.AuthenticationScheme;
@@ -65,7 +66,7 @@ internal static class OpenIdSignIn
         });
     }
 
-    /// <summary>Leads to the provider.</summary>
+    /// <summary>Redirects to the provider.</summary>
     public static void MapOpenIdSignIn(this IEndpointRouteBuilder app, ServerOptions options)
     {
         if (options.OpenIdAuthority is null) return;
@@ -75,7 +76,7 @@ internal static class OpenIdSignIn
             {
                 await context.ChallengeAsync(Scheme, new AuthenticationProperties
                 {
-                    // The session's cookie comes with no request that another site began: a page of this one leads on.
+                    // The browser sends the session's cookie only with requests that start on this site, so a page of this site continues.
                     RedirectUri = $"/sign-in?entered=true&to={Uri.EscapeDataString(SignIn.Local(to))}",
                 });
             }
@@ -88,13 +89,13 @@ internal static class OpenIdSignIn
         }).ExcludeFromDescription();
     }
 
-    /// <summary>The provider's name for people.</summary>
+    /// <summary>The provider's name to show.</summary>
     public static string Host(ServerOptions options) => new Uri(options.OpenIdAuthority!).Host;
 
-    /// <summary>What values of the claim allow: <c>spade:ROLE</c>, or <c>spade:ROLE:CATEGORY</c>. The highest role counts, in its own
-    /// categories only.</summary>
-    /// <returns>Null: nothing.</returns>
-    /// <exception cref="SpadeException">InvalidArgument: a category that cannot be.</exception>
+    /// <summary>Role and categories from the claim's values: <c>spade:ROLE</c> or <c>spade:ROLE:CATEGORY</c>. Only the highest role counts,
+    /// for its categories only.</summary>
+    /// <returns>Null: no role.</returns>
+    /// <exception cref="SpadeException">InvalidArgument: a malformed category name.</exception>
     public static (Role Role, IReadOnlyList<string> Categories)? Allowed(IEnumerable<string> values)
     {
         var granted =
@@ -140,7 +141,7 @@ internal static class OpenIdSignIn
         context.HandleResponse();
     }
 
-    /// <summary>Text of others, fit for logs and records.</summary>
+    /// <summary>Removes characters from external text that are unsafe in logs.</summary>
     private static string Plain(string text, int most) => new([.. text.Where(c => !char.IsControl(c)).Take(most)]);
 
     private static SpadeException Invalid(string message) => new(SpadeError.InvalidArgument, message);

@@ -6,13 +6,13 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Proxies in front of the server: what they say of the caller is believed where they are configured, and only there.</summary>
+/// <summary>Proxies in front of the server: only configured ones are trusted to report the caller.</summary>
 internal static class Proxies
 {
     private static readonly string[] Traces =
         ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Real-IP", "Via"];
 
-    /// <summary>Takes address, scheme and host name of the caller from a configured proxy's X-Forwarded headers.</summary>
+    /// <summary>Reads the caller's address, scheme and host name from a configured proxy's X-Forwarded headers.</summary>
     /// <exception cref="SpadeException">InvalidArgument: one is neither an address nor a network.</exception>
     public static void UseProxies(this IApplicationBuilder app, ServerOptions options)
     {
@@ -20,7 +20,7 @@ internal static class Proxies
         var forwarded = new ForwardedHeadersOptions
         {
             ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
-            // As many as are configured, each a known one.
+            // Any number of proxies, each of which must be configured.
             ForwardLimit = null,
         };
         forwarded.KnownProxies.Clear();
@@ -35,9 +35,10 @@ internal static class Proxies
         IPAddress.TryParse(text, out var one) ? new IPNetwork(one, one.GetAddressBytes().Length * 8)
         : IPNetwork.TryParse(text, out var network) ? network
         : throw new SpadeException(SpadeError.InvalidArgument,
-            $"'{text}' is no proxy's address: write 10.0.0.7, or a network such as 10.0.0.0/24"))];
+            $"'{text}' is not a proxy's address: write 10.0.0.7, or a network such as 10.0.0.0/24"))];
 
-    /// <summary>Whether somebody on this machine calls, directly: what a proxy on this machine passes on comes from elsewhere.</summary>
+    /// <summary>Whether the caller is on this machine and uses no proxy: requests through a proxy on this machine come from
+    /// elsewhere.</summary>
     public static bool IsLocal(HttpContext context)
         => context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
         && !Traces.Any(context.Request.Headers.ContainsKey);

@@ -4,7 +4,7 @@ using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>What every request and every answer has to hold to, whatever it is for.</summary>
+/// <summary>Rules for all requests and answers.</summary>
 internal static class RequestGuard
 {
     public const string RequestId = "X-Request-Id";
@@ -18,13 +18,13 @@ internal static class RequestGuard
         app.Use(async (context, next) =>
         {
             var (request, response) = (context.Request, context.Response);
-            // A client's id is kept where it is harmless; it comes back in a header and stands in logs.
+            // A client's id is used if it is safe; it is returned in a header and written to logs.
             if (request.Headers[RequestId].ToString() is { Length: > 0 and <= 64 } given
                 && given.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
                 context.TraceIdentifier = given;
             else
                 context.TraceIdentifier = Guid.NewGuid().ToString("n");
-            // When the answer starts, whatever it has become: errors clear the headers that were there before.
+            // Set when the answer starts, because errors clear headers that were set earlier.
             response.OnStarting(() =>
             {
                 Protect(context);
@@ -32,12 +32,12 @@ internal static class RequestGuard
             });
             if (hosts is not null && !hosts.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase))
                 await Problems.WriteAsync(context, StatusCodes.Status421MisdirectedRequest,
-                    "this server is not called that; name further host names with --host");
+                    "this host name is unknown; add further host names with --host");
             else if (IsChange(request.Method) && IsForeign(request))
-                await Problems.WriteAsync(context, StatusCodes.Status403Forbidden, "a page of another site may not change anything here");
+                await Problems.WriteAsync(context, StatusCodes.Status403Forbidden, "pages of other sites must not change anything here");
             else if (request.Headers.ContentEncoding.Count > 0 && request.Headers.ContentEncoding != "identity")
                 await Problems.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType,
-                    "compressed bodies are not taken: photographs hardly shrink, and bombs do");
+                    "compressed bodies are not supported");
             else
                 await next(context);
         });
@@ -60,7 +60,7 @@ internal static class RequestGuard
     private static bool IsChange(string method) =>
         !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method);
 
-    /// <summary>Browsers say where a request comes from; programs say nothing, and carry a key instead of a cookie.</summary>
+    /// <summary>Browsers send the origin of a request; other programs do not, and use a key instead of a cookie.</summary>
     private static bool IsForeign(HttpRequest request)
     {
         string site = request.Headers["Sec-Fetch-Site"].ToString(), origin = request.Headers.Origin.ToString();

@@ -1,9 +1,9 @@
 namespace SpadeCluster.Server.Security;
 
-/// <summary>What a key may do; each role may all that those before it may.</summary>
+/// <summary>The rights of a key; each role includes those before it.</summary>
 public enum Role
 {
-    /// <summary>Look.</summary>
+    /// <summary>Read.</summary>
     Viewer,
     /// <summary>Score, and give feedback.</summary>
     Operator,

@@ -8,8 +8,8 @@ using SpadeCluster.Server.Storage;
 namespace SpadeCluster.Server.Security;
 
 /// <summary>
-/// Browsers that have signed in. The cookie holds a random id only, and the database its hash: a session ends when it is signed
-/// out of, when its time is over, or with its key, even where somebody still has the cookie. Role and scope are those the key has now.
+/// Sessions of signed-in browsers. The cookie contains only a random id, and the database its hash. A session ends by signing out, after
+/// its time, or with its key, also if somebody still has the cookie. Role and scope are the present ones of the key.
 /// </summary>
 internal sealed class Sessions(ServerDatabase database, ApiKeyStore keys, TimeProvider clock) : ITicketStore
 {

@@ -9,13 +9,13 @@ using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Security;
 
-/// <summary>Signing in to the console: a key is given once and exchanged for a cookie, which ends with its session or its key.</summary>
+/// <summary>Signing in to the console: a key is exchanged for a cookie, which ends with its session or its key.</summary>
 internal static class SignIn
 {
     private const string CookieName = "spade-console";
 
-    /// <summary>Whether a request is a browser's that has signed in, or has to: not one with a key, nor any while no key was
-    /// ever made.</summary>
+    /// <summary>Whether a request is of a browser that has signed in or has to: not with a key, and not before the first key was
+    /// created.</summary>
     public static bool Concerns(HttpContext context)
         => ApiKeyAuthentication.KeyOf(context.Request) is null
         && (context.Request.Cookies.ContainsKey(CookieName) || !context.Request.IsApi())
@@ -70,13 +70,13 @@ internal static class SignIn
 
     private static async Task<IResult> LeaveAsync([FromForm] string? _, HttpContext context, AuditLog audit)
     {
-        // The session ends at the server: a copy of the cookie opens nothing any more.
+        // The session ends on the server, so a copy of the cookie is of no use.
         await context.SignOutAsync(CookieAuthenticationDefaults.AuthenticationScheme);
         if (context.User.Id() is { } id) await audit.WriteAsync(context.User.CallerName(), "sign out", id);
         return Results.LocalRedirect("/sign-in");
     }
 
-    /// <summary>A page of this server, or its first page: never another site.</summary>
+    /// <summary>A page of this server, or its first page; never another site.</summary>
     public static string Local(string? to)
         => to is { Length: > 0 and < 512 } && to[0] == '/' && !(to.Length > 1 && to[1] is '/' or '\\') && !to.Any(char.IsControl)
         && !to.Contains('\\') ? to : "/";

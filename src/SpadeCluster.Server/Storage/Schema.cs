@@ -4,8 +4,8 @@ using SpadeCluster.Server.Security;
 namespace SpadeCluster.Server.Storage;
 
 /// <summary>
-/// The tables, one script per step from an older database, in SQLite's types; times are milliseconds since 1970 (UTC). A
-/// released step is never changed.
+/// The tables, as one script per version of the format, in SQLite's types; times are milliseconds since 1970 (UTC). A released script is
+/// never changed.
 /// </summary>
 internal static class Schema
 {
@@ -58,7 +58,7 @@ internal static class Schema
         """,
     ];
 
-    /// <summary>The step that begins the audit log's chain.</summary>
+    /// <summary>The step that introduced the audit log's chain.</summary>
     private const int ChainedFrom = 2;
 
     /// <exception cref="SpadeException">FailedPrecondition: written by a later version of this program.</exception>
@@ -66,7 +66,8 @@ internal static class Schema
     {
         if (version > Steps.Count)
             throw new SpadeException(SpadeError.FailedPrecondition,
-                $"{location} was written by a later version of spade (format {version}, this one knows {Steps.Count}): use that version");
+                $"{location} was written by a later version of spade (format {version}, this one supports {Steps.Count}): use that "
+                + $"version");
     }
 
     public static void Apply(DbConnection connection, int version, string script)

@@ -6,9 +6,9 @@ namespace SpadeCluster.Server.Storage;
 
 /// <summary>
 /// Decisions, feedback, keys, sessions and the audit log: a file of one server, or a PostgreSQL database that all gateways of a
-/// cluster share. All writes of a server go through one thread, which puts whatever is waiting into one transaction and then
-/// completes their tasks: a completed write is on the disk, and a hundred waiting ones share one fsync. Transactions of several
-/// servers come one after the other, so that ids ascend in the order in which rows appear. Readers wait for nobody.
+/// cluster share. All writes of a server go through one thread, which puts all waiting writes into one transaction and then completes their
+/// tasks: a completed write is on the disk, and many writes share one fsync. Transactions of several servers run one after the other, so
+/// that rows appear in the order of their ids. Readers do not wait.
 /// </summary>
 public abstract class ServerDatabase : IAsyncDisposable
 {
@@ -19,12 +19,12 @@ public abstract class ServerDatabase : IAsyncDisposable
     private DbConnection? _writer;
     private int _waiting;
 
-    /// <summary>The database of a server: PostgreSQL where the options name one, else the file in its folder, which is made.</summary>
+    /// <summary>The database of a server: PostgreSQL if the options name it, otherwise the file in its folder, which is created.</summary>
     /// <exception cref="SpadeException">Unavailable: it cannot be opened. FailedPrecondition: a later format.</exception>
     public static ServerDatabase Open(ServerOptions options)
         => options.Database is { } connection ? new PostgresDatabase(connection) : new SqliteDatabase(options.DataFolder);
 
-    /// <summary>What it is, for messages.</summary>
+    /// <summary>Its name in messages.</summary>
     public abstract string Location { get; }
 
     /// <summary>Writes waiting for the disk.</summary>
@@ -72,7 +72,7 @@ public abstract class ServerDatabase : IAsyncDisposable
         _writer?.Dispose();
     }
 
-    /// <summary>Brings the tables up to date, then lets writes in.</summary>
+    /// <summary>Updates the tables, then allows writes.</summary>
     protected void Begin()
     {
         using (var connection = Connect()) Migrate(connection);
@@ -84,10 +84,10 @@ public abstract class ServerDatabase : IAsyncDisposable
     /// <summary>An open connection.</summary>
     protected abstract DbConnection Connect();
 
-    /// <summary>Called first in a transaction of writes: returns when no other server has one.</summary>
+    /// <summary>Called first in a writing transaction; returns when no other server has one.</summary>
     protected abstract void WaitForTurn(DbConnection connection);
 
-    /// <summary>Whether a change was refused by a constraint, which concerns no other change of its transaction.</summary>
+    /// <summary>Whether a change was refused by a constraint, which does not affect the other changes of its transaction.</summary>
     protected abstract bool IsRefusal(DbException e);
 
     protected abstract SpadeException Explain(DbException e);
@@ -116,7 +116,7 @@ public abstract class ServerDatabase : IAsyncDisposable
             WaitForTurn(_writer);
             foreach (var change in group)
             {
-                // A savepoint each: a change that is refused takes nothing with it.
+                // A savepoint for each, so that a refused change does not affect the others.
                 transaction.Save("one");
                 try
                 {
@@ -134,7 +134,7 @@ public abstract class ServerDatabase : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // Whatever it was, nobody may wait for ever, and the thread must live on for the next group.
+            // After any failure the waiting tasks must end, and the thread must continue.
             CloseWriter();
             var told = e is DbException database ? Explain(database)
                 : new SpadeException(SpadeError.Unavailable, $"{Location} could not be written: {e.Message}", e);

@@ -36,7 +36,7 @@ internal static class Sql
     private static DbCommand Command(DbConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> values)
     {
         var command = connection.CreateCommand();
-        // PostgreSQL's driver knows names by @ only, SQLite's by both.
+        // PostgreSQL's driver supports names with @ only, SQLite's both.
         command.CommandText = sql.Replace('$', '@');
         foreach (var (name, value) in values)
         {

@@ -8,7 +8,7 @@ public sealed class SqliteDatabase : ServerDatabase
 {
     private const int Damaged = 11, Full = 13, Refused = 19, NotADatabase = 26;
 
-    /// <summary>Entries of the audit log are only ever added.</summary>
+    /// <summary>Forbids changes of audit entries.</summary>
     private const string AppendOnly = """
         CREATE TRIGGER IF NOT EXISTS audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'entries are only added'); END;
         CREATE TRIGGER IF NOT EXISTS audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'entries are only added'); END;
@@ -24,7 +24,7 @@ public sealed class SqliteDatabase : ServerDatabase
         SQLitePCL.Batteries_V2.Init();
         try
         {
-            // Keys' hashes and photographs are nobody else's business on a shared machine.
+            // Other users of the machine must not read keys' hashes and photographs.
             if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
             else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             Begin();
@@ -52,7 +52,7 @@ public sealed class SqliteDatabase : ServerDatabase
     {
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
-        // FULL: a commit has reached the disk, so that an acknowledged decision survives a power cut as well.
+        // FULL: a commit is on the disk, so that an acknowledged decision survives a power failure.
         connection.Execute("PRAGMA synchronous = FULL");
         return connection;
     }
@@ -65,7 +65,7 @@ public sealed class SqliteDatabase : ServerDatabase
         for (; version < Schema.Steps.Count; version++)
         {
             using var transaction = connection.BeginTransaction();
-            // Another process may have been faster.
+            // Another process may have done it.
             if (connection.Scalar<long>("PRAGMA user_version") == version)
             {
                 Schema.Apply(connection, version, Schema.Steps[version]);
@@ -76,7 +76,7 @@ public sealed class SqliteDatabase : ServerDatabase
         connection.Execute(AppendOnly);
     }
 
-    /// <summary>A transaction that writes is the only one of its file.</summary>
+    /// <summary>A writing transaction is the only one of its file.</summary>
     protected override void WaitForTurn(DbConnection connection)
     {
     }
@@ -89,9 +89,10 @@ public sealed class SqliteDatabase : ServerDatabase
             new IOException(e.Message, e)),
         Damaged or NotADatabase =>
         new SpadeException(SpadeError.DataLoss,
-            $"'{Path}' is damaged ({e.Message}); restore it from a backup, or move it away to begin anew", e),
-        Refused => new SpadeException(SpadeError.FailedPrecondition, $"that is there already, or what it refers to is not ({e.Message})",
+            $"'{Path}' is damaged ({e.Message}); restore it from a backup, or move it away to start with a new one", e),
+        Refused => new SpadeException(SpadeError.FailedPrecondition,
+            $"it exists already, or refers to something that does not exist ({e.Message})",
             e),
-        _ => new SpadeException(SpadeError.Unavailable, $"'{Path}' is not usable now: {e.Message}", e),
+        _ => new SpadeException(SpadeError.Unavailable, $"'{Path}' cannot be used now: {e.Message}", e),
     };
 }

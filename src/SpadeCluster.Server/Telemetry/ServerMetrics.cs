@@ -7,7 +7,7 @@ using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Server.Telemetry;
 
-/// <summary>Metrics of a server's decisions; the engine behind it measures the stages of an image.</summary>
+/// <summary>Metrics of a server's decisions; the engine measures the stages of an image.</summary>
 internal sealed class ServerMetrics : IDisposable
 {
     private readonly Meter _meter = new(SpadeMeter.Name);
@@ -17,12 +17,12 @@ internal sealed class ServerMetrics : IDisposable
     public ServerMetrics(ServerDatabase database, NoticeService notices)
     {
         _requests = _meter.CreateHistogram<double>("spade.score.duration", "ms", "From a photograph's arrival to its logged decision");
-        _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its being on the disk");
+        _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its write to the disk");
         _decisions = _meter.CreateCounter<long>("spade.decisions", "{image}");
         _meter.CreateObservableGauge("spade.log.queue", () => database.Waiting);
         _meter.CreateObservableGauge("spade.notices", () => notices.Standing().Select(n => new Measurement<int>(1,
             new("category", n.Category), new("code", JsonNamingPolicy.SnakeCaseLower.ConvertName(n.Code.ToString())))), "{notice}",
-            "1 for each notice that stands");
+            "1 for each present notice");
     }
 
     public void Record(ImageScore score, TimeSpan total, TimeSpan logging)

@@ -8,24 +8,24 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Telemetry;
 
-/// <summary>The server's state at a glance.</summary>
+/// <summary>The server's state.</summary>
 /// <param name="PerSecond">Decisions per second over the last minute.</param>
-/// <param name="Milliseconds">Percentiles of the last decisions, arrival to logged.</param>
+/// <param name="Milliseconds">Percentiles of the last decisions, from arrival to log.</param>
 /// <param name="Stages">Median milliseconds per stage.</param>
-/// <param name="GalleriesOpen">Categories open in this process.</param>
-/// <param name="GalleryMemory">Bytes they may take.</param>
-/// <param name="Extractors">Provider, device and model of each that is open, and what is wrong with it.</param>
+/// <param name="GalleriesOpen">Number of categories open in this process.</param>
+/// <param name="GalleryMemory">Their memory limit in bytes.</param>
+/// <param name="Extractors">Provider, device, model and problem of each open extractor.</param>
 public sealed record ServerState(
     TimeSpan Uptime, long Decisions, double PerSecond, IReadOnlyDictionary<string, double> Milliseconds,
     IReadOnlyDictionary<string, double> Stages,
     int Admitted, int Scoring, int Slots, int Queue, int Refused, int LogQueue, long BytesInFlight, long WorkingSet, long ManagedHeap,
     int GalleriesOpen, long GalleryMemory, IReadOnlyList<ExtractorHealth> Extractors)
 {
-    /// <summary>What people should act on, in the categories that the caller may see.</summary>
+    /// <summary>Notices of the categories that the caller may see.</summary>
     public IReadOnlyList<Notice> Notices { get; init; } = [];
 }
 
-/// <summary>The last decisions' times, for the system page; the full record goes to OpenTelemetry.</summary>
+/// <summary>The times of the last decisions, for the system page; all times are exported by OpenTelemetry.</summary>
 internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngineStatus engine, AdmissionControl admission,
     ScoringSlots slots, ServerDatabase database, ServerMetrics metrics)
 {
@@ -49,7 +49,7 @@ internal sealed class ServerStatistics(IOptions<AdmissionOptions> limits, IEngin
         long count;
         lock (_gate) (last, count) = ([.. _last.Take((int)Math.Min(_count, Window))], _count);
         var uptime = DateTime.UtcNow - ProcessStart;
-        // Where the window holds less than a minute, it is shorter.
+        // The window is shorter if it contains less than a minute.
         var recent = last.Where(l => Stopwatch.GetElapsedTime(l.At) < TimeSpan.FromMinutes(1)).ToArray();
         double seconds = recent.Length == Window
             ? Stopwatch.GetElapsedTime(recent.Min(r => r.At)).TotalSeconds : Math.Clamp(uptime.TotalSeconds, 1, 60);

@@ -66,7 +66,7 @@ public class BadInputTests : WorkFolder
         var (again, _, _) = await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "text.png"),
             At("plates", "01.png"));
         Assert.Equal(3, again);
-        // A link to nowhere is one bad file of the batch, too.
+        // A broken link counts as one bad file of the batch.
         File.CreateSymbolicLink(At("plates", "00-link.png"), At("nowhere.png"));
         var (linked, scored, _) =
             await Spade.RunAsync("score", "--category", "plates", "--gallery", At("galleries"), At("plates", "00-link.png"),
@@ -91,7 +91,7 @@ public class BadInputTests : WorkFolder
         Assert.Equal(3, exit);
         Assert.Contains("no such file", error, StringComparison.Ordinal);
 
-        // A folder in a file's place is unreadable for root too, whom permissions do not stop.
+        // A folder instead of a file cannot be read by root either; permissions do not restrict root.
         Directory.CreateDirectory(At("folder", "inner.png"));
         (exit, _, error) = await Spade.RunAsync("score", "--category", "c", "--gallery", At("galleries"), At("folder", "inner.png"));
         Assert.Equal(4, exit);
@@ -170,7 +170,7 @@ public class BadInputTests : WorkFolder
         Assert.StartsWith("exit 3\nunchanged\nplates version 2: 2 images, all intact", output, StringComparison.Ordinal);
     }
 
-    /// <summary>A header that promises 60,000 x 60,000 pixels.</summary>
+    /// <summary>A file whose header states 60,000 x 60,000 pixels.</summary>
     private static byte[] HugePng()
     {
         byte[] chunk = [.. "IHDR"u8, 0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60, 8, 2, 0, 0, 0];

@@ -6,14 +6,14 @@ namespace SpadeCluster.Cli.Tests.Full;
 
 public class ClusterCommandTests : WorkFolder
 {
-    /// <summary>Where it was built: the silo is looked for beside that.</summary>
+    /// <summary>The folder it was built in; the silo's folder is found from it.</summary>
     private static readonly string Built =
         Spade.Dll.Replace("tests/SpadeCluster.Cli.Tests", "src/SpadeCluster.Cli", StringComparison.Ordinal);
 
     [PostgresFact]
     public async Task A_cluster_comes_up_with_a_model_and_goes_down_in_order()
     {
-        // PostgreSQL's user is another one where tests run as root.
+        // If the tests run as root, PostgreSQL runs as another user.
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Root, (UnixFileMode)0b111_101_101);
         Assert.Equal(0, (await Spade.InAsync(Root, "model", "create", "oriented-energy-1", "--out", At("mine", "good"))).Exit);
         Directory.CreateDirectory(At("mine", "bad"));

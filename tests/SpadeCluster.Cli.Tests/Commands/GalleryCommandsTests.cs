@@ -36,7 +36,7 @@ public class GalleryCommandsTests : WorkFolder
         var calibrated = await Json("gallery", "calibrate", "plates", "--alpha", "0.2", "--gallery", galleries);
         Assert.Equal(0.2, calibrated.GetProperty("promised_false_reject_rate").GetDouble(), 9);
 
-        // Changes keep the settings, but for those that are given, and learn thresholds anew.
+        // Changes keep all settings that are not given, and learn the thresholds again.
         await Json("gallery", "calibrate", "plates", "--kappa", "3", "--levels", "1,2", "--gallery", galleries);
         await Json("gallery", "retire", "plates", calibrated.GetProperty("images")[0].GetProperty("image_id").GetString()!, "--reason",
             "dark", "--gallery", galleries);
@@ -85,7 +85,7 @@ public class GalleryCommandsTests : WorkFolder
         var shown = await Json("gallery", "show", "plates", "--gallery", galleries);
         string highest = Assert.Single(lines, l => l.StartsWith("highest among the normals: ", StringComparison.Ordinal));
         Assert.Equal(3, highest.Split(", ").Length);
-        // Of five normals the highest score is all that can be promised.
+        // With five normals no threshold below the highest score has a promised rate.
         Assert.StartsWith($"{shown.GetProperty("promised_theta").GetDouble():G5} {plates}", highest["highest among the normals: ".Length..],
             StringComparison.Ordinal);
         Assert.Contains(lines, l => l.StartsWith("estimated: theta rejects ", StringComparison.Ordinal));

@@ -17,7 +17,7 @@ public class KnownDefectsTests : WorkFolder
         File.WriteAllText(Path.Combine(broken, "torn.png"), "no image");
         await Json(0, "gallery", "add", "plates", plates, "--gallery", galleries);
 
-        // The bad file is named, and the rest counts.
+        // The bad file is named, and the other files are scored.
         var cheap = await Json(3, "gallery", "calibrate", "plates", "--defects", broken, "--gallery", galleries);
         Assert.Contains("torn.png", Assert.Single(cheap.GetProperty("problems").EnumerateArray()).GetString(), StringComparison.Ordinal);
         Assert.Equal(4, cheap.GetProperty("defects").GetInt32());
@@ -40,16 +40,16 @@ public class KnownDefectsTests : WorkFolder
         var proposed = cheap.GetProperty("proposed");
         Assert.Equal(thresholds.Min(t => Number(t, "cost")), Number(proposed, "cost"));
 
-        // Where a miss costs a hundred times as much, none of the proposed threshold's defects is missed.
+        // If a miss costs a hundred times as much, the proposed threshold misses no defect.
         var dear = await Json(3, "gallery", "calibrate", "plates", "--defects", broken, "--cost-miss", "100", "--gallery", galleries);
         Assert.Equal(0, Rate(dear.GetProperty("proposed"), "misses"));
-        // Nothing was set by it.
+        // It changed no setting.
         Assert.Equal(Number(cheap.GetProperty("theta"), "threshold"), Number(dear.GetProperty("theta"), "threshold"));
 
         double theta = Number(proposed, "threshold");
         string text = theta.ToString("R", System.Globalization.CultureInfo.InvariantCulture);
         Assert.Equal(theta, Number(await Json(0, "gallery", "calibrate", "plates", "--theta", text, "--gallery", galleries), "theta"));
-        // It holds when images are added, and the history says that a person set it.
+        // It stays when images are added, and the history records that a person set it.
         await Json(0, "gallery", "add", "plates", Plates(2, "more", 60), "--gallery", galleries);
         Assert.Equal(theta, Number(await Json(0, "gallery", "show", "plates", "--gallery", galleries), "theta"));
         var history = await Json(0, "gallery", "history", "plates", "--gallery", galleries);

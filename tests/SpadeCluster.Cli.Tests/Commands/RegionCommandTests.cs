@@ -31,7 +31,7 @@ public class RegionCommandTests : WorkFolder
 
         set = await Json("gallery", "region", "plates", "none", "--gallery", galleries, "--reason", "all of it");
         Assert.False(set.TryGetProperty("region", out _));
-        // One of the spots may hide the other: a defect shows where it is strongest.
+        // The highest score is at the stronger of the two spots.
         Assert.Contains(true, await FoundAsync());
 
         async Task<bool[]> FoundAsync()

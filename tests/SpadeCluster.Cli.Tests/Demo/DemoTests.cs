@@ -39,7 +39,7 @@ public class DemoTests : WorkFolder
             Assert.True(File.Exists(score.GetProperty("pred_mask").GetString()));
         }
 
-        // A folder that is not a demo's is left alone.
+        // A folder that is not a demo's is not changed.
         File.Delete(At("demo", ".spade-demo"));
         (exit, _, error) = await Spade.RunAsync("demo", "--out", At("demo"));
         Assert.Equal(3, exit);

@@ -30,7 +30,7 @@ public class ReferenceTests : WorkFolder
             foreach (var reference in expected.GetProperty("images").EnumerateArray())
             {
                 var image = images[reference.GetProperty("file").GetString()!];
-                // The reference's decoder is libjpeg; the full build's differs from it by a level now and then.
+                // The reference's decoder is libjpeg; the full build's decoder sometimes differs from it by one level.
                 AssertWithin(0.005, reference, "gate", image, "gate");
                 AssertWithin(0.005, reference, "map_max", image, "map_max");
                 AssertWithin(0.005, reference, "map_top1", image, "map_top1");

@@ -10,7 +10,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cluster.Tests.Categories;
 
-/// <summary>The category's single writer: changes from any gateway queue, and everyone learns of new versions.</summary>
+/// <summary>The category's single writer: changes from any gateway queue, and all gateways learn of new versions.</summary>
 [Collection("silos")]
 public sealed class CategoryGrainTests : IAsyncLifetime
 {
@@ -30,7 +30,7 @@ public sealed class CategoryGrainTests : IAsyncLifetime
         var first = new OneByOne();
         var slow = At(0).AddAsync("plate", first.Images(), null).AsTask();
         await first.GiveAsync(normals[0]);
-        // The first addition is at work, and waits for its client; the second waits for its turn.
+        // The first addition is running and waits for its client; the second waits for its turn.
         var quick = At(1).AddAsync("plate", normals.Skip(12).ToList(), null).AsTask();
         foreach (var normal in normals.Take(12).Skip(1)) await first.GiveAsync(normal);
         Assert.False(quick.IsCompleted);
@@ -76,7 +76,7 @@ public sealed class CategoryGrainTests : IAsyncLifetime
         foreach (var s in scoring) Assert.Equal(1, (await s.ScoreAsync("plate", Photos.Mixed(1)[0])).Gallery.Version);
         await At(0).CalibrateAsync("plate", new ScoringOptions { Alpha = 0.2 });
         Assert.Equal(2, await watching);
-        // At once where it was changed, and where it was told a moment later.
+        // At once on the silo that made the change, and a moment later on the notified ones.
         Assert.Equal(2, (await scoring[0].ScoreAsync("plate", Photos.Mixed(1)[0])).Gallery.Version);
         using var limit = new CancellationTokenSource(Patience);
         while ((await scoring[1].ScoreAsync("plate", Photos.Mixed(1)[0], limit.Token)).Gallery.Version != 2) { }
@@ -117,7 +117,7 @@ public sealed class CategoryGrainTests : IAsyncLifetime
     {
         var grain = _silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<ICategoryGrain>("plate");
         await grain.BeginAsync(Guid.NewGuid(), new AddImages(), "test");
-        // It has the turn and will never be fed; whoever comes next gets it when it has lapsed.
+        // It has the turn and never gets an image; the next writer gets the turn when it has expired.
         Assert.Equal(3, (await At(1).AddAsync("plate", Photos.Normals(3)))!.Images.Count);
         var lost = await Assert.ThrowsAsync<SpadeException>(() =>
             grain.FollowAsync(Guid.NewGuid(), new ChangeProgress(ChangeState.Waiting, 0, 0), default));
@@ -142,7 +142,7 @@ public sealed class CategoryGrainTests : IAsyncLifetime
         public void Report(T value) => into.Add(value);
     }
 
-    /// <summary>A client that sends images when it is told to; giving one returns when it is asked for the next.</summary>
+    /// <summary>A client that sends images on the test's command; sending one returns when the next is requested.</summary>
     private sealed class OneByOne
     {
         private readonly Channel<ImageSource> _images = Channel.CreateUnbounded<ImageSource>();

@@ -15,7 +15,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Tests.Client;
 
-/// <summary>The client in an application's services, and behind authentication.</summary>
+/// <summary>The client as a service of an application, and with authentication.</summary>
 public sealed class ClientHostingTests
 {
     [Fact]

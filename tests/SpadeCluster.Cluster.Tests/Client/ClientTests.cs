@@ -78,7 +78,7 @@ public sealed class ClientTests : IAsyncLifetime
         await using var scores = _gateway.Client.ScoreStreamAsync("plate", camera.Reader.ReadAllAsync()).GetAsyncEnumerator();
         foreach (var photo in Photos.Mixed(5))
         {
-            // The next one is only taken when this one is answered.
+            // The next image is read only when this one is answered.
             camera.Writer.TryWrite(photo);
             Assert.True(await scores.MoveNextAsync());
             Assert.Equal(photo.Name, scores.Current.Score!.File);

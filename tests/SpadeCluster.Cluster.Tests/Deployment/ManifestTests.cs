@@ -11,12 +11,12 @@ using SpadeCluster.Cli.Silo;
 namespace SpadeCluster.Cluster.Tests.Deployment;
 
 /// <summary>
-/// What can be known of deploy/ without a Kubernetes cluster: the manifests parse, and every name, port, variable and probe
+/// Checks of deploy/ that need no Kubernetes cluster: the manifests parse, and every name, port, variable and probe
 /// in them is one that the program has.
 /// </summary>
 public sealed class ManifestTests
 {
-    /// <summary>Gateways with CUDA devices: a deployment of its own, since the image and the settings differ.</summary>
+    /// <summary>Gateways with CUDA devices: a separate deployment, because the image and the settings differ.</summary>
     private const string Gpu = "gateway-gpu";
 
     /// <summary>A gateway with the HTTP API.</summary>
@@ -42,11 +42,11 @@ public sealed class ManifestTests
             var container = pod["spec"]!["containers"]!.AsArray().Single()!;
             AssertConfined(pod["spec"]!);
 
-            // Variables: as the program would read them, they make valid options with the role that the name says.
+            // Variables: read as the program reads them, they give valid options with the role of the deployment's name.
             var values = config.ToDictionary(c => c.Key, c => (string)c.Value!);
             foreach (var variable in container["env"]!.AsArray())
                 values[(string)variable!["name"]!] = (string?)variable["value"] ?? "pod-1";
-            // The file is a secret's, which is not here.
+            // The file comes from a secret, which the repository does not contain.
             Assert.Equal("/database/connection", values["Spade__ConnectionStringFile"]);
             values.Remove("Spade__ConnectionStringFile");
             values["Spade__ConnectionString"] = "Host=db";
@@ -139,7 +139,7 @@ public sealed class ManifestTests
                     port["targetPort"] is { } name
                     ? (string)p!["name"]! == (string)name! : (int)p!["containerPort"]! == (int)port["port"]!));
         }
-        // The gRPC service stands before every gateway that lines may use, with and without a device.
+        // The gRPC service selects every gateway that lines may use, with and without a device.
         Assert.Equal(["gateway", Gpu],
             pods.Where(p => Matches(all.Single(d =>
                 Kind(d) == "Service" && (string)d["metadata"]!["name"]! == "spade")["spec"]!["selector"]!, p))
@@ -159,14 +159,15 @@ public sealed class ManifestTests
                         Assert.Equal("spade", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app"]!);
                 }
         }
-        // What containers take their variables from exists.
+        // The sources of the containers' variables exist.
         foreach (var source in pods.SelectMany(p => p["spec"]!["containers"]![0]!["envFrom"]!.AsArray()))
             Assert.Contains(all, d =>
                 Kind(d) == "ConfigMap" && (string)d["metadata"]!["name"]! == (string)source!["configMapRef"]!["name"]!);
         AssertConfined(all.Single(d => Kind(d) == "Job")["spec"]!["template"]!["spec"]!);
     }
 
-    /// <summary>No root, no capability, no file that can be written but on volumes; secrets are files, and so in no environment.</summary>
+    /// <summary>No root, no capability, no writable file except on volumes; secrets are files, so no environment variable contains
+    /// one.</summary>
     private static void AssertConfined(JsonNode pod)
     {
         Assert.True((bool)pod["securityContext"]!["runAsNonRoot"]!);

@@ -5,7 +5,7 @@ using SpadeCluster.Cli.Silo;
 
 namespace SpadeCluster.Cluster.Tests.Deployment;
 
-/// <summary>Wrong settings end the start with one sentence each, and right ones do not.</summary>
+/// <summary>The program does not start with wrong settings and prints one sentence for each; it starts with right ones.</summary>
 public sealed class SiloSettingsTests
 {
     private const string Database = "Host=db;Database=spade;Username=spade";

@@ -16,7 +16,7 @@ public sealed class BoundedDecodingTests
         foreach (var _ in first)
             Assert.True(await preparer.Entered.WaitAsync(TimeSpan.FromSeconds(30)),
                 "as many as there are processors should decode at a time");
-        // One more than may would throw in the preparer, at once.
+        // The preparer throws at once if more than the allowed number run.
         var next = decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "b", default).AsTask();
         Assert.False(next.IsCompleted, next.Exception?.ToString());
         preparer.Release.Set();

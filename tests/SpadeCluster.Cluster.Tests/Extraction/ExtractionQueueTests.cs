@@ -32,7 +32,7 @@ public sealed class ExtractionQueueTests
         hold.SetResult();
         await first;
         await Task.WhenAll(waiting);
-        // One alone, then the four that waited; the one nobody waited for was not computed.
+        // One alone, then the four that waited; the cancelled one was not computed.
         Assert.Equal((2, 5), (extractor.Calls, extractor.Images));
         var alone = new ImageFeatures(extractor.Model);
         await extractor.ExtractAsync([Image(4)], [alone]);

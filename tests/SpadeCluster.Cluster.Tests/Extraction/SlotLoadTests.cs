@@ -50,7 +50,7 @@ public sealed class SlotLoadTests
         Assert.True(Ask().IsCompleted);
         Assert.Single(_questions);
 
-        // What it says late counts; after a question that failed nothing is known.
+        // A late answer is used; after a failed question the load is unknown.
         _questions.Dequeue().SetResult(5);
         Assert.Equal(5, _load.InWork);
         _clock.Advance(SlotLoad.Fresh);

@@ -3,7 +3,7 @@ using SpadeCluster.Server.Admission;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 
-/// <summary>Who is let in, who waits and who is refused; each step is one call, nothing waits for time to pass.</summary>
+/// <summary>Which requests are admitted, wait or are refused; each step is one call, and no step waits for time to pass.</summary>
 public sealed class AdmissionControlTests
 {
     [Fact]

@@ -88,7 +88,7 @@ public sealed class GrpcServiceTests : IAsyncLifetime
         var e = await Assert.ThrowsAsync<RpcException>(() => _scoring.ScoreAsync(Request("plate", Photos.Ppm(9, false))).ResponseAsync);
         Assert.Equal(StatusCode.ResourceExhausted, e.StatusCode);
         Assert.Contains(RpcStatusOf(e).Details, d => d.TypeUrl.EndsWith("google.rpc.RetryInfo"));
-        // The typed client comes back by itself.
+        // The typed client retries by itself.
         var patient = _gateway.Client.ScoreAsync("plate", Photos.Source("p", Photos.Ppm(9, false)));
         hold.SetResult();
         await Task.WhenAll(inWork);
@@ -166,7 +166,7 @@ public sealed class GrpcServiceTests : IAsyncLifetime
             Assert.True(admission.Requests > 0);
         }
         hold.SetResult();
-        // The next image gets a place only when the stream has given up its own.
+        // The next image is admitted only when the stream's image is done.
         using var place = await admission.AdmitInTurnAsync(1, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
         Assert.Equal((1, 1L), (admission.Requests, admission.Bytes));
     }
@@ -238,7 +238,7 @@ public sealed class GrpcServiceTests : IAsyncLifetime
         Assert.True(await versions.MoveNextAsync());
         Assert.Equal(2, versions.Current);
         Assert.Equal(4, (await client.RetireAsync("new", ["normal0.ppm"], "blurred", "eve")).ImageCount);
-        // Thresholds for the four may have been learnt meanwhile, which is a version too.
+        // Thresholds for the four may have been learned meanwhile, which makes a version too.
         var back = await client.RollBackAsync("new", 2, "was fine", "eve");
         Assert.Equal((5, calibrated.Calibration.Theta), (back.ImageCount, back.Calibration!.Theta));
         Assert.Equal(3, (await client.ReshardAsync("new", 3, "eve")).Shards);

@@ -11,7 +11,8 @@ using SpadeCluster.Server.Grpc.Admission;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 
-/// <summary>Images near and over the limits: what is taken, what is refused and in which words, and what is held meanwhile.</summary>
+/// <summary>Images near and over the limits: which are accepted, which are refused and with which message, and how much memory is
+/// reserved.</summary>
 [Collection("silos")]
 public sealed class LargeImageTests : IAsyncLifetime
 {
@@ -94,7 +95,7 @@ public sealed class LargeImageTests : IAsyncLifetime
                     More = true
                 });
         }).ToList();
-        // 20 x 32 MB want to come; half of 256 MB has room for 15 chunks, and the image that may go over for 3 more at most.
+        // 20 x 32 MB are sent; half of 256 MB has room for 15 chunks, and the image that may exceed it for 3 more at most.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         while (Admission.Bytes < 15 * Chunk)
         {

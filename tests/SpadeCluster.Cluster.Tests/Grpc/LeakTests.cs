@@ -16,7 +16,7 @@ using ScoringOptions = SpadeCluster.Scoring.ScoringOptions;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 
-/// <summary>Clients that vanish in the middle, again and again, leave nothing behind in the cluster.</summary>
+/// <summary>Clients that disconnect in the middle of calls, many times, leave nothing behind in the cluster.</summary>
 [Collection("silos")]
 public sealed class LeakTests(ITestOutputHelper output)
 {
@@ -28,22 +28,22 @@ public sealed class LeakTests(ITestOutputHelper output)
         await using var silos = await TestSilos.StartAsync(new InMemoryGalleryStore(), TestSilos.ThreeSilos, s =>
             s.Configure<ExtractorOptions>(o => o.LeaseTime = TimeSpan.FromSeconds(1)));
         await silos.Galleries.AddAsync("plate", Photos.Normals(8));
-        // By gate: pyramids wait under leases. One whose client vanished while the answer was on its way expires.
+        // By gate: pyramids wait under leases. If the client disconnected before the answer arrived, its lease expires.
         await silos.Galleries.CalibrateAsync("plate", new ScoringOptions { GatePolicy = GatePolicy.Gate, Alpha = 0.2 });
-        await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(),
+        await using var gateway = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(),
             silos.Gateway.GetRequiredService<IVersionWatch>(),
             o => o.MaxRequests = 8, o => o.StreamConcurrency = 4);
-        var admission = door.Services.GetRequiredService<AdmissionControl>();
+        var admission = gateway.Services.GetRequiredService<AdmissionControl>();
         var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
-        for (int i = 0; i < 5; i++) await DisconnectAsync(door, i);
+        for (int i = 0; i < 5; i++) await DisconnectAsync(gateway, i);
         await SettledAsync(admission);
         var (activations, memory) = (await ActivationsAsync(management), GC.GetTotalMemory(forceFullCollection: true));
 
-        for (int i = 0; i < Rounds; i++) await DisconnectAsync(door, i);
+        for (int i = 0; i < Rounds; i++) await DisconnectAsync(gateway, i);
         await SettledAsync(admission);
-        // The turn is free: nothing of the broken additions is still at work. And the gallery is what it was.
+        // The turn is free: no broken addition is still running, and the gallery is unchanged.
         Assert.Equal(2, (await silos.Gateway.GetRequiredService<IVersionWatch>().WaitAsync("plate", null)));
-        var gallery = await door.Client.AddNormalsAsync("plate", Photos.Normals(9).Skip(8).ToList(), "tester");
+        var gallery = await gateway.Client.AddNormalsAsync("plate", Photos.Normals(9).Skip(8).ToList(), "tester");
         Assert.Equal((3, 9), (gallery!.Version, gallery.ImageCount));
 
         Assert.Equal((0, 0L), (admission.Requests, admission.Bytes));
@@ -56,10 +56,10 @@ public sealed class LeakTests(ITestOutputHelper output)
         Assert.True(grown < 16e6, $"{grown / 1e6:0.0} MB more after {3 * Rounds} disconnections");
     }
 
-    /// <summary>Three clients vanish: one from a stream of scores, one from an addition, one from a watch.</summary>
-    private static async Task DisconnectAsync(TestGateway door, int round)
+    /// <summary>Three clients disconnect: one from a stream of scores, one from an addition, one from a watch.</summary>
+    private static async Task DisconnectAsync(TestGateway gateway, int round)
     {
-        using (var call = new Spade.V1.Scoring.ScoringClient(door.Channel).ScoreStream())
+        using (var call = new Spade.V1.Scoring.ScoringClient(gateway.Channel).ScoreStream())
         {
             for (int i = 0; i < 6; i++)
                 await call.RequestStream.WriteAsync(new ScoreStreamRequest
@@ -68,10 +68,10 @@ public sealed class LeakTests(ITestOutputHelper output)
                     Category = "plate",
                     Image = Image(10_000 + 10 * round + i, i % 2 == 1)
                 });
-            // At a different moment each time.
+            // At a different time in each round.
             for (int i = 0; i < round % 3; i++) Assert.True(await call.ResponseStream.MoveNext(default));
         }
-        using (var call = new Spade.V1.Galleries.GalleriesClient(door.Channel).AddNormals())
+        using (var call = new Spade.V1.Galleries.GalleriesClient(gateway.Channel).AddNormals())
         {
             for (int i = 0; i < 3; i++)
             {
@@ -86,14 +86,15 @@ public sealed class LeakTests(ITestOutputHelper output)
             }
             if (round % 2 == 1) Assert.True(await call.ResponseStream.MoveNext(default));
         }
-        using (var call = new Spade.V1.Galleries.GalleriesClient(door.Channel).WatchVersion(new WatchVersionRequest { Category = "plate" }))
+        using (var call = new Spade.V1.Galleries.GalleriesClient(gateway.Channel)
+            .WatchVersion(new WatchVersionRequest { Category = "plate" }))
             Assert.True(await call.ResponseStream.MoveNext(default));
     }
 
     private static Image Image(int seed, bool defect) =>
         new() { Format = PixelFormat.Encoded, Name = $"{seed}.ppm", Data = ByteString.CopyFrom(Photos.Ppm(seed, defect)) };
 
-    /// <summary>Waits until the last place and the last lease have been given back.</summary>
+    /// <summary>Waits until no image is admitted and no lease is held.</summary>
     private static async Task SettledAsync(AdmissionControl admission)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));

@@ -12,7 +12,7 @@ using SpadeCluster.Server;
 
 namespace SpadeCluster.Cluster.Tests.Processes;
 
-/// <summary>A server outside the cluster, as 'spade serve --cluster' makes it: all it has are grains of a silo in another
+/// <summary>A server outside the cluster, as 'spade serve --cluster' makes it: it only calls grains of a silo in another
 /// process.</summary>
 public sealed class ClusterClientTests : IAsyncLifetime
 {
@@ -72,7 +72,7 @@ public sealed class ClusterClientTests : IAsyncLifetime
         Assert.Equal(3, JsonDocument.Parse(await _http.GetStringAsync("/v1/galleries/plate/history")).RootElement
             .EnumerateArray().Count(v => v.GetProperty("version").GetInt32() <= 3));
 
-        // An image under way when the silo is killed is scored by the one that is started after it.
+        // An image in work when the silo is killed is scored by the silo that is started next.
         _process.Kill();
         await _process.WaitForExitAsync();
         var waiting = ScoreAsync("late.ppm", await Photos.Mixed(1)[0].ReadAsync(default));

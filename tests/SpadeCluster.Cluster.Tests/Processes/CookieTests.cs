@@ -28,7 +28,7 @@ public sealed class CookieTests(ITestOutputHelper output)
         var calibrated = await client.CalibrateAsync("cookie", null, "tester");
         Assert.NotNull(calibrated.Calibration);
 
-        // A gallery built from the same files in this process, by itself, has the same images and thresholds.
+        // A gallery built from the same files in this process alone has the same images and thresholds.
         using var engines = new StandaloneEngines();
         var store = new InMemoryGalleryStore();
         var alone = new GalleryService(store, engines, "tester");

@@ -34,7 +34,7 @@ public sealed class DeviceTests
             Assert.Equal((here.RawScore, here.PredLabel), (there.RawScore, there.PredLabel));
         }
 
-        // Gateways read what the command line reads.
+        // Gateways use the same settings as the command line.
         using var stream = new MemoryStream();
         using (var picture = Image.Load<Rgb24>(await photos[0].ReadAsync(default)))
             picture.Save(stream, new WebpEncoder { FileFormat = WebpFileFormatType.Lossless });

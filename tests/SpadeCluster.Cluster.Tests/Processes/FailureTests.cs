@@ -100,7 +100,7 @@ public sealed class FailureTests(FailureTests.Fixture fixture, ITestOutputHelper
             {
                 await fixture.Silos.KillAsync(victim);
                 killed = last = Stopwatch.GetTimestamp();
-                // An orchestrator starts what it finds dead.
+                // As an orchestrator does with a dead silo.
                 again = fixture.Silos.StartAgainAsync(victim);
             }
         }

@@ -19,7 +19,7 @@ public sealed class GatewayServerTests
             using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromMinutes(2) };
             using var client = silos.Client();
 
-            // Learnt over HTTP.
+            // Learned over HTTP.
             var form = new MultipartFormDataContent();
             foreach (var normal in Photos.Normals(6)) form.Add(Image(await normal.ReadAsync(default)), "image", normal.Name);
             string[] lines = (await Text(await http.PostAsync("/v1/galleries/plate/images?alpha=0.2", form))).TrimEnd().Split('\n');
@@ -60,7 +60,7 @@ public sealed class GatewayServerTests
     public async Task It_does_not_open_to_other_machines_without_TLS_and_a_key()
     {
         string log = Path.GetTempFileName(), data = Directory.CreateTempSubdirectory("spade-http").FullName;
-        var silo = SiloProcess.New("door", "gateway,gallery,extractor");
+        var silo = SiloProcess.New("gateway", "gateway,gallery,extractor");
         using var process = silo.Start(RealSilos.Program,
             new Dictionary<string, string>
             {

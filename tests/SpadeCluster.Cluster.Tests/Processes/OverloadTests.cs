@@ -12,7 +12,7 @@ namespace SpadeCluster.Cluster.Tests.Processes;
 
 /// <summary>
 /// Ten times the rate a server can sustain, from clients that do not slow down. What is promised: memory within 1 GB above what
-/// it was at the sustainable rate; refusals are RESOURCE_EXHAUSTED and say when to come back; what is admitted waits
+/// it was at the sustainable rate; refusals are RESOURCE_EXHAUSTED with a time to retry; what is admitted waits
 /// for the images admitted before it (at most Admission:MaxRequests) and for nothing else - with four seconds' grace for a machine
 /// that also has the clients to run; behind a queue that grows it would wait for most of the storm; afterwards everything is as before.
 /// </summary>
@@ -79,7 +79,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
             while (Stopwatch.GetElapsedTime(start) < time) await OneAsync();
         })));
 
-        /// <summary>Images at a fixed rate, whatever becomes of them.</summary>
+        /// <summary>Sends images at a fixed rate, without waiting for their results.</summary>
         public Task<Phase> OverloadAsync(double rate, TimeSpan time) => PhaseAsync(time, async start =>
         {
             using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(10));

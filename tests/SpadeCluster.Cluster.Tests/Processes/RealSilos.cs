@@ -24,13 +24,13 @@ internal sealed class RealSilos : IAsyncDisposable
     private RealSilos(Dictionary<string, string>? settings, Func<string, Dictionary<string, string>>? own)
     {
         _own = own ?? (_ => []);
-        // Readable for PostgreSQL's user too, who is another one where tests run as root.
+        // Readable for PostgreSQL's user too: if the tests run as root, it is another user.
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         _settings = new Dictionary<string, string>(settings ?? [])
         {
             ["Spade:Clustering"] = "PostgreSql",
             ["Spade:DefaultModel"] = BuiltInModels.OrientedEnergy,
-            // Test machines are busy; a silo must not be taken for lost because it waits for a processor.
+            // Test machines are busy; a silo that waits for a processor must not be declared lost.
             ["Spade:ProbeInterval"] = "00:00:03",
             ["Spade:ConnectionString"] = PrivatePostgres.Start(Path.Combine(_folder, "postgres")),
             ["Spade:Galleries"] = Path.Combine(_folder, "galleries"),
@@ -154,7 +154,7 @@ internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
     public void Dispose() => _extractor.Dispose();
 }
 
-/// <summary>A test that starts a private PostgreSQL; skipped, by name, where there is none.</summary>
+/// <summary>A test that starts a private PostgreSQL; skipped, by name, without PostgreSQL.</summary>
 internal sealed class PostgresFactAttribute : FactAttribute
 {
     public PostgresFactAttribute(bool sharedData = false, params string[] pythonModules)

@@ -30,11 +30,11 @@ public sealed class ClusterTests
         Assert.Equal(SpadeError.Unavailable, e.Error);
         Assert.Contains(missing, e.Message);
 
-        await using var door = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(),
+        await using var gateway = await TestGateway.StartAsync(silos.Scoring, silos.Gateway.GetRequiredService<IGalleryServices>(),
             silos.Gateway.GetRequiredService<IVersionWatch>());
         var image = new Image { Format = PixelFormat.Encoded, Name = "a", Data = ByteString.CopyFrom(Photos.Ppm(1, false)) };
         var rpc = await Assert.ThrowsAsync<RpcException>(() =>
-            new Spade.V1.Scoring.ScoringClient(door.Channel)
+            new Spade.V1.Scoring.ScoringClient(gateway.Channel)
             .ScoreAsync(new ScoreRequest { Category = "plate", Image = image }).ResponseAsync);
         Assert.Equal((StatusCode.Unavailable, e.Message), (rpc.StatusCode, rpc.Status.Detail));
     }
@@ -43,7 +43,7 @@ public sealed class ClusterTests
     public async Task A_lost_lease_is_extracted_again_and_errors_cross_silos_whole()
     {
         var (store, engines) = await CalibratedAsync(GatePolicy.Gate);
-        // No lease lives: every flagged image has to be extracted twice.
+        // Every lease has expired: each flagged image is extracted twice.
         await using var silos = await TestSilos.StartAsync(store, TestSilos.ThreeSilos, s =>
             s.Configure<ExtractorOptions>(o => o.LeaseBytes = 1));
         var standalone = new ScoringService(store, engines);
@@ -56,7 +56,7 @@ public sealed class ClusterTests
         }
         Assert.True(localised > 0, "some image should be flagged");
 
-        // The extractor silo has no such model: its own sentence arrives here.
+        // The extractor silo has no such model: its message arrives here.
         await store.PublishAsync((await store.ReadCurrentAsync("plate"))! with
         {
             Version = 3,
@@ -143,7 +143,7 @@ public sealed class ClusterTests
             var scored = await silos.Scoring.ScoreAsync("plate", photo);
             var sent = counted.Take();
             kept.Add(scored.Result.Flagged == false);
-            // The image and what its extractor makes of it stay where they are.
+            // The image and its features stay on their silo.
             Assert.Equal(scored.Result.Flagged == true ? ["matches", "neighbours", "pooled", "pyramid"] : ["neighbours", "pooled"],
                 sent.Keys.Order());
             Assert.Equal((remote.Count, remote.Count * 4L * model.PooledLength), sent["pooled"]);
@@ -189,7 +189,7 @@ public sealed class ClusterTests
             work.Add(pool.ExtractAsync(request, default));
             await InWorkAsync(each + i).WaitAsync(TimeSpan.FromSeconds(30));
         }
-        // One may go elsewhere where the other silo took longer to answer than an image waits for it.
+        // One image may go to another silo if that silo's answer took longer than the image waits for it.
         Assert.InRange((await InWorkAsync(2 * each))[0], each - 1, each);
         hold.SetResult();
         await Task.WhenAll(work).WaitAsync(TimeSpan.FromSeconds(30));

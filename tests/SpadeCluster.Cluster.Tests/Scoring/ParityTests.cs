@@ -27,7 +27,7 @@ public sealed class ParityTests
         foreach (var fusion in Enum.GetValues<Fusion>())
             foreach (var policy in Enum.GetValues<GatePolicy>())
             {
-                // The calibration's own settings where they are, so that the gate has a tau; the other fusion is calibrated first.
+                // With the calibration's own settings the gate has a tau; for the other fusion the gallery is calibrated first.
                 var options = calibrated.Calibration!.Options with
                 {
                     Fusion = fusion,
@@ -36,7 +36,7 @@ public sealed class ParityTests
                     Kappa = fusion == Fusion.PerLevel ? 2 : 1
                 };
                 var current = (await store.ReadCurrentAsync("plate"))!;
-                // Learned by the cluster; everything it says is compared with one process.
+                // Learned by the cluster; every field is compared with one process.
                 var recalibrated = (await silos.Galleries.CalibrateAsync("plate", options))!;
                 Assert.Equal(shards, recalibrated.Shards);
                 Assert.Equal(current.Version + 1, recalibrated.Version);
@@ -52,7 +52,7 @@ public sealed class ParityTests
         Assert.True(localised > 0 && gated > 0, $"the cases should cover both paths, but {localised} were localised and {gated} were not");
     }
 
-    /// <summary>A photograph's tiles are extracted and searched in the cluster, and learnt from by it.</summary>
+    /// <summary>The cluster extracts and searches a photograph's tiles, and learns from them.</summary>
     [Theory]
     [InlineData(1, GatePolicy.Always)]
     [InlineData(3, GatePolicy.Gate)]

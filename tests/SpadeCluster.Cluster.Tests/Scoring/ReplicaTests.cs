@@ -25,7 +25,7 @@ public sealed class ReplicaTests
         var before = new List<ScoredImage>();
         foreach (var photo in photos) before.Add(await silos.Scoring.ScoreAsync("plate", photo));
 
-        // Callers choose replicas by chance: until all four are loaded.
+        // Callers choose replicas at random: repeat until all four are loaded.
         var management = silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         DetailedGrainStatistic[] shards;

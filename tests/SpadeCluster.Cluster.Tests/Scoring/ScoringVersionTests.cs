@@ -68,7 +68,7 @@ public sealed class ScoringVersionTests : IAsyncLifetime
         Assert.Equal([1], (await silos.Gateway.GetRequiredService<ClusterGalleryServices>().Local("test")
             .CompactAsync("plate", new Retention(1))).Dropped);
 
-        // Nobody asks for a while: the shards are put away, and with them their pins.
+        // Without calls for a while the shards are deactivated, and their pins end.
         await ForgetAsync(silos);
         Assert.Empty((await silos.Gateway.GetRequiredService<ClusterGalleryServices>().Local("test")
             .CompactAsync("plate", new Retention(1))).Dropped);
@@ -97,7 +97,7 @@ public sealed class ScoringVersionTests : IAsyncLifetime
         return (scored.Gallery.Version, scored.Result.Anomalous is not null);
     }
 
-    /// <summary>Puts away every grain that is idle.</summary>
+    /// <summary>Deactivates every idle grain.</summary>
     private static Task ForgetAsync(TestSilos silos) =>
         silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
 }

@@ -13,7 +13,7 @@ using SpadeCluster.Server;
 
 namespace SpadeCluster.Cluster.Tests.Security;
 
-/// <summary>Silos that talk by TLS, each with a certificate of the cluster's own authority.</summary>
+/// <summary>Silos that use mutual TLS, each with a certificate of the cluster's own authority.</summary>
 public sealed class MutualTlsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-ca-").FullName;
@@ -65,7 +65,7 @@ public sealed class MutualTlsTests : IDisposable
             await outside.StopAsync();
         }
 
-        // What the silo port says to one who shows nothing, or a certificate of another authority: nothing.
+        // The silo port does not answer a client without a certificate or with one of another authority.
         foreach (string? shown in new[] { null, "stranger" })
             Assert.True(await IsClosedAsync(silos.SiloPort("gallery-1"), shown is null ? null : At(shown)));
         Assert.Contains("CN=stranger", silos.Log("gallery-1"));

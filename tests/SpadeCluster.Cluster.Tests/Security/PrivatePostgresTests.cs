@@ -34,11 +34,11 @@ public sealed class PrivatePostgresTests
                         }, "SELECT 1");
                 }
             }
-            // Not even the owner's password makes a superuser.
+            // The owner's password does not give superuser rights.
             await RefusedAsync(new NpgsqlConnectionStringBuilder(own.ToString()) { Username = "postgres" }, "SELECT 1");
             if (!OperatingSystem.IsWindows()) Assert.Equal((UnixFileMode)0b111_000_000, File.GetUnixFileMode(folder));
 
-            // What is in it is there again after a stop, with the same password.
+            // After a restart the data is there, with the same password.
             await ScalarAsync(own, "CREATE TABLE kept AS SELECT 7 AS n");
             PrivatePostgres.Stop(folder);
             own = new NpgsqlConnectionStringBuilder(PrivatePostgres.Start(folder)) { Pooling = false };

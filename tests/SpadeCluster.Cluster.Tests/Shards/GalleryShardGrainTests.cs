@@ -13,7 +13,7 @@ using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cluster.Tests.Shards;
 
-/// <summary>A version that is dropped while it is searched: the search ends well, and then its memory is free.</summary>
+/// <summary>A version that is dropped while it is searched: the search completes, and then its memory is freed.</summary>
 [Collection("silos")]
 public sealed class GalleryShardGrainTests : IDisposable
 {
@@ -96,7 +96,7 @@ public sealed class GalleryShardGrainTests : IDisposable
         var grain = silos.Gateway.GetRequiredService<IGrainFactory>()
             .GetGrain<IGalleryShardGrain>(GrainKeys.Shard("plate", 0, 1, silo.Name));
         byte[] pooled = MemoryMarshal.AsBytes<float>(new float[manifest.Model.PooledLength]).ToArray();
-        // Repeated, as by every caller: a silo that has just started may not know the others' roles yet.
+        // Repeated, as all callers do: a silo that has just started may not know the others' roles yet.
         await silos.Gateway.GetRequiredService<SiloCalls>().CallAsync(SiloRole.Gallery, async (_, _) =>
         {
             await grain.NearestAsync(1, pooled, 1, null, null, _limit.Token);
@@ -104,11 +104,11 @@ public sealed class GalleryShardGrainTests : IDisposable
         }, _limit.Token);
         Hold();
         var search = grain.MatchAsync(1, query, ShardPicks.From(picks), new PixelSearchOptions(), default);
-        // A call that failed would never get there.
+        // A failed call would not reach this point.
         await Task.WhenAny(search, _reached.WaitAsync(_limit.Token)).Unwrap();
 
         await grain.NearestAsync(2, pooled, 1, null, null, default);
-        // Used last, so it stays when there is no room for three; version 1 is dropped, and only the search still has it.
+        // Used last, so it stays when three versions do not fit; version 1 is dropped, and only the search still uses it.
         await grain.NearestAsync(2, pooled, 3, null, null, default);
         await grain.NearestAsync(3, pooled, 1, null, null, default);
         Assert.Equal((1, 1, 1), (_watched.HeldOf(1), _watched.HeldOf(2), _watched.HeldOf(3)));
@@ -116,7 +116,7 @@ public sealed class GalleryShardGrainTests : IDisposable
         Assert.Equal(expected.Distances, (await search).Maps[0].Distances);
         await _watched.WhenAsync(() => new(_watched.HeldOf(1) == 0), _limit.Token);
 
-        // What is in use stays, though it is the oldest.
+        // The version in use stays, although it is the oldest.
         await grain.NearestAsync(2, pooled, 3, null, null, default);
         await grain.NearestAsync(4, pooled, 1, null, null, default);
         await _watched.WhenAsync(() => new(_watched.HeldOf(3) == 0), _limit.Token);
@@ -130,7 +130,7 @@ public sealed class GalleryShardGrainTests : IDisposable
         return new ShardCache(_store, new ManifestCache(_store.ReadVersionAsync), Options.Create(options));
     }
 
-    /// <summary>From now on, whoever reads a pyramid waits.</summary>
+    /// <summary>From now on, reading a pyramid waits.</summary>
     private void Hold() => _watched.Gate = () =>
     {
         _reached.Release();
@@ -140,7 +140,7 @@ public sealed class GalleryShardGrainTests : IDisposable
     private async Task<GalleryManifest> BuildAsync()
         => (await new GalleryService(_store, new FakeEngines(new FakeExtractor()), "test").AddAsync("plate", Photos.Normals(6)))!;
 
-    /// <summary>A query, and what a shard of its own answers.</summary>
+    /// <summary>A query, and the answer of a separate shard.</summary>
     private async Task<(FeaturePyramid Query, GalleryPick[] Picks, PixelMatches Expected)> ExpectedAsync(GalleryManifest manifest)
     {
         var ids = manifest.Images.Select(i => i.Id).ToArray();

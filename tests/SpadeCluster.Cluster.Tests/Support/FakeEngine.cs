@@ -14,7 +14,7 @@ internal sealed class FakeExtractor(FeatureModel? model = null) : IFeatureExtrac
     public static FeatureModel SmallModel { get; } = new("fake", Convert.ToHexStringLower(SHA256.HashData("fake"u8)), Side, Side,
         [new LevelShape(8, 8, 6), new LevelShape(4, 4, 10), new LevelShape(2, 2, 12)], 22, WeightChannels: true);
 
-    /// <summary>What travels is as long as with the largest networks: an image of 150,528 bytes, 2048 pooled features.</summary>
+    /// <summary>Messages are as long as with the largest networks: an image of 150,528 bytes, 2048 pooled features.</summary>
     public static FeatureModel LargeModel { get; } = new("fake-large", Convert.ToHexStringLower(SHA256.HashData("fake-large"u8)), 224, 224,
         [new LevelShape(14, 14, 4), new LevelShape(7, 7, 8)], 2048, WeightChannels: false);
 
@@ -25,7 +25,7 @@ internal sealed class FakeExtractor(FeatureModel? model = null) : IFeatureExtrac
     public int Calls => _calls;
     public int Images => _images;
 
-    /// <summary>Awaited before each batch: tests hold extraction back with it.</summary>
+    /// <summary>Awaited before each batch: tests delay extraction with it.</summary>
     public Func<Task> Gate { get; set; } = () => Task.CompletedTask;
 
     public async ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,

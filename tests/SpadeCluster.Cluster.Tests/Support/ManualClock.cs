@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cluster.Tests.Support;
 
-/// <summary>Time that passes when a test says so.</summary>
+/// <summary>A clock that only the test moves.</summary>
 internal sealed class ManualClock : TimeProvider
 {
     private readonly List<ManualTimer> _timers = [];

@@ -16,7 +16,7 @@ internal sealed record ReceivedSpan(string Service, string Scope, string Name, s
 /// <summary>A metric's existence, with one value of its attributes where it has some.</summary>
 internal sealed record ReceivedMetric(string Service, string Scope, string Name, string? Attribute);
 
-/// <summary>The receiving end of OTLP, protobuf over HTTP, just as much of it as tests look at.</summary>
+/// <summary>A receiver of OTLP, protobuf over HTTP, that reads only the fields that tests check.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -94,7 +94,7 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         }
     }
 
-    /// <summary>Spans and metrics are nested alike: resource, scope, item.</summary>
+    /// <summary>Spans and metrics have the same nesting: resource, scope, item.</summary>
     private static IEnumerable<(string Service, string Scope, byte[] Item)> Items(byte[] request)
     {
         foreach (var ofResource in Fields(request, 1))

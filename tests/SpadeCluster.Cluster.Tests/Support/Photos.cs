@@ -3,7 +3,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Tests.Support;
 
-/// <summary>Photographs of a product that is a smooth gradient with grain, and of damaged ones.</summary>
+/// <summary>Photographs of a product that is a smooth gradient with noise, and of damaged products.</summary>
 internal static class Photos
 {
     private const int Side = 24;

@@ -12,7 +12,7 @@ internal sealed class PythonFactAttribute : FactAttribute
 
     public PythonFactAttribute(params string[] modules) => Skip = Missing(modules);
 
-    /// <summary>Why such a test is skipped; null: it is not.</summary>
+    /// <summary>Why these tests are skipped; null: they run.</summary>
     public static string? Missing(params string[] modules)
         => Known.GetOrAdd(string.Join(", ", modules), Has)
         ? null : $"needs {Python} with {string.Join(", ", modules)} (Debian: python3-grpcio, python3-protobuf, python3-yaml), which is "

@@ -47,7 +47,7 @@ internal sealed class TestGateway : IAsyncDisposable
         return gateway;
     }
 
-    /// <summary>Over services in this process: the door does not know what is behind it.</summary>
+    /// <summary>Over services in this process: the gateway does not depend on how they are implemented.</summary>
     public static Task<TestGateway> StartStandaloneAsync(IGalleryStore store, FakeEngines engines, Action<AdmissionOptions>? limits = null,
         Action<GrpcOptions>? configure = null)
     {

@@ -56,7 +56,7 @@ internal sealed class TestSilos : IAsyncDisposable
         return silos;
     }
 
-    /// <summary>Waits until a gateway scores by a version that was published behind its back.</summary>
+    /// <summary>Waits until a gateway scores with a version that was published without its knowledge.</summary>
     public Task KnowsAsync(string category, int version, int silo = 0) =>
         Services(silo).GetRequiredService<IGrainFactory>().GetGrain<ICoordinatorGrain>(category).AdvanceAsync(version, default);
 
@@ -66,9 +66,9 @@ internal sealed class TestSilos : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
-    /// <summary>What silos can do spreads after they are active: waits until every silo knows every other one's grain types,
-    /// without which it would place nothing there, and roles. Orleans announces members and grain types, but not the arrival
-    /// of the metadata, so for roles this one looks again and again.</summary>
+    /// <summary>Waits until every silo knows the grain types and roles of every other one, which spread only after silos are active;
+    /// until then nothing is placed there. Orleans announces members and grain types, but not the arrival of the metadata, so the
+    /// roles are polled.</summary>
     private async Task WaitForRolesAsync(string[] roles)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));

@@ -4,7 +4,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Tests.Support;
 
-/// <summary>A gallery store that tells what happens in it, and lets a test hold back the reading of pyramids.</summary>
+/// <summary>A gallery store that records calls, and with which a test can delay the reading of pyramids.</summary>
 public class WatchedStore : DispatchProxy
 {
     private readonly Lock _lock = new();
@@ -15,7 +15,7 @@ public class WatchedStore : DispatchProxy
     /// <summary>Awaited before a pyramid is read.</summary>
     public Func<Task> Gate { get; set; } = () => Task.CompletedTask;
 
-    /// <summary>Pins there have been: opening a shard or a gallery takes one.</summary>
+    /// <summary>Pins taken so far: opening a shard or a gallery takes one.</summary>
     public int Pins { get { lock (_lock) return _pins.Count; } }
 
     public static IGalleryStore Over(IGalleryStore store, out WatchedStore watched)
@@ -26,7 +26,7 @@ public class WatchedStore : DispatchProxy
         return proxy;
     }
 
-    /// <summary>Pins there have been of a version.</summary>
+    /// <summary>Pins of a version taken so far.</summary>
     public int PinsOf(int version) { lock (_lock) return _pins.Count(v => v == version); }
 
     /// <summary>Pins of a version that are held now.</summary>

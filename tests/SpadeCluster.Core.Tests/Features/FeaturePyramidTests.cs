@@ -10,7 +10,7 @@ public class FeaturePyramidTests
     [InlineData(float.PositiveInfinity)]
     [InlineData(float.NegativeInfinity)]
     [InlineData(70000f)]
-    public void Values_that_would_poison_distances_are_refused_at_the_door(float value)
+    public void Values_without_a_distance_are_refused(float value)
     {
         var (_, features) = SyntheticGallery.Image(new Random(1));
         features.Levels[1][3] = value;

@@ -5,7 +5,7 @@ namespace SpadeCluster.Core.Tests.Features;
 
 public sealed class RawImageTests
 {
-    // Two rows of two pixels, each row padded by two bytes of 99 that must not be seen.
+    // Two rows of two pixels, each row padded by two bytes of 99 that must not be used.
     private static readonly RawImage Rgb =
         new("a", RawFormat.Rgb8, 2, 2, new byte[] { 1, 2, 3, 4, 5, 6, 99, 99, 7, 8, 9, 10, 11, 12, 99, 99 }, Stride: 8);
 

@@ -104,7 +104,7 @@ public sealed class GalleryServiceTests
             for (int at = 0; at < numbers.Length;)
             {
                 int size = random.Next(1, 4);
-                // Detours too: an image that does not belong, retired again.
+                // Also with a detour: a wrong image is added and retired again.
                 last = service.AddAsync("c", ImagesOf([.. numbers.Skip(at).Take(size), .. at == 0 ? new[] { 1000 } : []])).AsTask().Result;
                 if (at == 0) last = service.RetireAsync("c", ["1000.png"], "stray").AsTask().Result;
                 at += size;
@@ -200,7 +200,7 @@ public sealed class GalleryServiceTests
         var service = Service();
         await service.AddAsync("c", ImagesOf([.. Enumerable.Range(1, 12)]));
         var m = await service.CalibrateAsync("c", ScoringOptions.Default);
-        // Whichever scores highest plays the odd one; what makes a suspect is tested where scores are.
+        // The image with the highest score serves as the suspect; ThresholdEstimateTests has the rule.
         var odd = m.Images[3];
         m = m with
         {
@@ -276,7 +276,7 @@ public sealed class GalleryServiceTests
         var m = (await service.AddAsync("c", images))!;
         string IdOf(string source) => m.Images.Single(i => i.Source == source).Id.ToString();
 
-        // The source itself goes before file names that are the same.
+        // An image's source has precedence over equal file names.
         Assert.Equal("retire 1.png: x", (await service.RetireAsync("c", ["1.png"], "x")).Reason);
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", ["2.png", "1.png"], "x"));
         Assert.Equal(SpadeError.InvalidArgument, e.Error);
@@ -284,13 +284,13 @@ public sealed class GalleryServiceTests
             e.Message);
         Assert.Equal(2, (await service.GetAsync("c")).Version);
 
-        // The record names what a short name meant, once.
+        // The history names the image that the short name meant, once.
         Assert.Equal(@"retire C:\line\2.png, a/1.png: x",
             (await service.RetireAsync("c", ["2.png", IdOf("a/1.png")[..6].ToUpperInvariant(), "a/1.png"], "x")).Reason);
         Assert.Equal(SpadeError.NotFound,
             (await Assert.ThrowsAsync<SpadeException>(async () => await service.RetireAsync("c", [IdOf("cafe")[..3]], "x"))).Error);
 
-        // Among the retired ones alone: of those, two are called so, and one is it.
+        // Only retired images count: two have this file name, one has this source.
         Assert.Equal("restore 1.png: y", (await service.RestoreAsync("c", ["1.png"], "y")).Reason);
         Assert.Equal("restore a/1.png: y", (await service.RestoreAsync("c", ["1.png"], "y")).Reason);
         var back = await service.RestoreAsync("c", [IdOf(@"C:\line\2.png")[..4]], "y");
@@ -324,7 +324,7 @@ public sealed class GalleryServiceTests
             Assert.Equal([3], report.InUse);
             Assert.Equal(0, report.Images);
         }
-        // Version 6 keeps all six; without it the retired two go.
+        // Version 6 keeps all six images; without it the two retired ones are deleted.
         Assert.Equal([3], (await service.CompactAsync("c", new Retention(2))).Dropped);
         Assert.Equal((6, 2), await service.CompactAsync("c", new Retention(1)) is var r ? (r.Dropped.Single(), r.Images) : default);
         Assert.Empty(await service.VerifyAsync("c"));

@@ -10,7 +10,7 @@ public sealed class OpenGalleryTests
     {
         var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(3), 4, SyntheticGallery.Model with { PooledLength = 500_000 });
         long before = Resident();
-        // Each takes 8 MB that the garbage collector does not see.
+        // Each takes 8 MB of memory that the garbage collector does not manage.
         for (int i = 0; i < 200; i++)
         {
             using var gallery = await OpenGallery.LoadAsync(store, manifest);

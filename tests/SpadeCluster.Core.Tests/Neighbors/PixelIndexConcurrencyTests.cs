@@ -30,7 +30,7 @@ public sealed class PixelIndexConcurrencyTests
     [InlineData(2)]
     public void A_search_is_cancelled_before_and_while_it_runs(int threads)
     {
-        // Constant images defeat all bounds: this search would take long.
+        // For constant images no bound excludes a pair: this search would take long.
         LevelShape[] shapes = [new(56, 56, 64), new(28, 28, 64), new(14, 14, 64)];
         var index = new PixelIndex(new PixelSpace(shapes), [Random(shapes, 1)]);
         var constant = index.Pack(Random(shapes, 2, Kind.Constant));
@@ -44,9 +44,9 @@ public sealed class PixelIndexConcurrencyTests
         source.Token.Register(() => cancelled = clock.Elapsed);
         source.CancelAfter(30);
         Assert.ThrowsAny<OperationCanceledException>(() => index.Search(Random(shapes, 3, Kind.Zero), gallery, options, source.Token));
-        // 50 ms is what is promised; a loaded machine gets ten times that before the test fails.
+        // 50 ms is promised; the test allows ten times as much on a loaded machine.
         Assert.InRange((clock.Elapsed - cancelled).TotalMilliseconds, 0, 500);
-        // And the index is as good as before.
+        // The index still gives the right answer.
         Assert.Equal(56, index.Search(Random(shapes, 3), gallery[..1], options)[0].Height);
     }
 }

@@ -159,7 +159,7 @@ public sealed class PixelIndexTests
                 Enumerable.Range(0, grid.Cells).Select(c => (Distance: Exact(p, g, c), Image: i, Cell: c))).ToArray();
             double best = all.Min(a => a.Distance);
             Assert.Equal(best, found.Distances[p], Math.Max(best * 1e-4, 1e-12));
-            // Another pixel only where float64 cannot tell them apart either.
+            // Another pixel is right only if the two distances are equal in float64.
             double chosen = all.First(a => a.Image == found.Images[p] && a.Cell == found.Cells[p]).Distance;
             Assert.InRange(chosen, best, best * (1 + 1e-5) + 1e-12);
         }

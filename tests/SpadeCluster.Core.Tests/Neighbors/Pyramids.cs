@@ -61,7 +61,7 @@ internal static class Pyramids
 
     private static Half[] Level(LevelShape s, Random random, Kind kind)
     {
-        // A few shared directions, so that leading principal directions mean something.
+        // A few shared directions, so that there are leading principal directions.
         var basis = Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, s.Channels).Select(_ => random.NextDouble() - 0.3).ToArray())
             .ToArray();
         var values = new Half[s.Length];

@@ -45,7 +45,7 @@ public class RegionSearchTests
         var expected = BruteForcePixelSearch.Search(space, query, Number(gallery), options);
         AssertSame(expected, index.Search(query, packed, options));
         AssertSame(expected, index.Search(query, packed, options, dense: true, default, null));
-        // In parts, as shards search.
+        // In parts, as shards do.
         foreach (int parts in new[] { 3, 8 })
         {
             var merged = index.Search(query, [.. packed.Where(p => p.Item1 % parts == 0)], options);

@@ -9,7 +9,7 @@ public class CalibratorTests
 {
     /// <summary>
     /// 200 exchangeable draws: a gallery of normals and one more normal. At alpha = 0.1 the number rejected is at most
-    /// Binomial(200, 0.1): more than 31 has probability 0.7 %. At least 6 shows that the threshold is not merely high (fewer
+    /// Binomial(200, 0.1): more than 31 has probability 0.7 %. At least 6 shows that the threshold is not too high (fewer
     /// has probability 0.01 %, at the rate that n = 29 aims for, 0.1).
     /// </summary>
     [Theory]

@@ -95,7 +95,7 @@ public class RegionTests
 
         var added = await service.AddAsync("c", Images(5));
         Assert.Equal(set.Region.Digest, added!.Region!.Digest);
-        // The images of before without the region have their thresholds again; with it they had none.
+        // Without the region the same images have their earlier thresholds again; with it they had none.
         var retired = await service.RetireAsync("c", ["5.png"], "blurred");
         Assert.Null(retired.Calibration);
         var whole = await service.SetRegionAsync("c", null, "the belt is gone");

@@ -71,7 +71,7 @@ public class TiledScoringTests
     {
         var manifest = await BuildAsync();
         Assert.Equal(0, manifest.Calibration!.Options.TileReach);
-        // The brightness of another position is a defect here, though somewhere on the part it is right.
+        // The brightness of another position is a defect at this position.
         using var gallery = await OpenGallery.LoadAsync(_store, manifest);
         var query = await QueryAsync(Moved());
         var here = await gallery.Coordinator.ScoreAsync(query, Options with { TileReach = 0 }, null);
@@ -118,7 +118,7 @@ public class TiledScoringTests
         Assert.Equal(8, report.Images);
     }
 
-    /// <summary>A gallery of whole photographs is what it was before there were tiles.</summary>
+    /// <summary>A gallery of whole photographs has the same bytes as before tiles were introduced.</summary>
     [Fact]
     public void The_first_tile_has_the_id_of_its_photograph()
     {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace SpadeCluster.Imaging.Tests;
 
-/// <summary>Each kind of bad input gets its error and one sentence that names the file.</summary>
+/// <summary>Each kind of bad input has its own error and one sentence that names the file.</summary>
 public class BadImageTests
 {
     private static readonly byte[] Black4x4 = PngBytes.Deflate(new byte[4 * 13]);

@@ -6,10 +6,10 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging.Tests;
 
-/// <summary>Every kind of file that the formats know, against pixels computed or decoded elsewhere.</summary>
+/// <summary>Every kind of file of each format, against pixels that were computed or decoded by other programs.</summary>
 public class GoldenFileTests
 {
-    /// <summary>What ImageSharp 2.1.13 reads wrongly, never ends on, or reads with code that is not to be trusted.</summary>
+    /// <summary>Files that ImageSharp 2.1.13 decodes wrongly, without end, or with unsafe code.</summary>
     private static readonly string[] RefusedByName =
     [
         "png-grey16-key.png", "png-rgb16-key.png", "bmp-16-555.bmp", "bmp-16-565.bmp", "bmp-32-fields-v4.bmp", "bmp-rle4.bmp",

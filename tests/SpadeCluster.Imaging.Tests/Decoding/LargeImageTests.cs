@@ -18,7 +18,7 @@ public class LargeImageTests
         Assert.True(collected);
     }
 
-    // Not inlined: the caller's frame is not to hold the image.
+    // Not inlined, so that the caller's frame holds no reference to the image.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static WeakReference DecodeLarge() =>
         new(ImageReader.Default.Decode([.. "P5 4000 2800 255 "u8, .. new byte[4000 * 2800]], "large").Pixels);

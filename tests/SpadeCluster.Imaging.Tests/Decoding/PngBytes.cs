@@ -4,7 +4,7 @@ using System.Text;
 
 namespace SpadeCluster.Imaging.Tests;
 
-/// <summary>Builds PNG files, sound and lying ones.</summary>
+/// <summary>Builds PNG files, valid ones and ones with false headers.</summary>
 internal static class PngBytes
 {
     /// <param name="rows">All rows, without filter bytes.</param>

@@ -4,7 +4,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging.Tests;
 
-/// <summary>The files that make.py made beside this one.</summary>
+/// <summary>The files that make.py wrote into this folder.</summary>
 public static class GoldenFiles
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "Golden");

@@ -256,7 +256,7 @@ def make_pnm():
             save(f"pnm-{raw.decode().lower()}{name}.{ext}", raw + head + body, rgb)
 
 
-# ---- JPEG: whatever Pillow decodes is right ------------------------------------------------------------------------
+# ---- JPEG: Pillow's pixels are the reference ------------------------------------------------------------------------
 
 def jpeg_case(name, image, **options):
     f = io.BytesIO()

@@ -61,7 +61,7 @@ public class OrientedEnergyTests
         for (int y = 0; y < 56; y++)
             for (int x = 0; x < 56; x++)
                 Assert.Equal(0, Enumerable.Range(0, 4).MaxBy(t => At(f, 0, y, x, Luminance + t)));
-        // Rows are all alike, also the first and the last.
+        // All rows are equal, also the first and the last.
         for (int c = 0; c < 45; c++) Assert.Equal(At(f, 0, 28, 20, c), At(f, 0, 0, 20, c), 1e-4);
     }
 

@@ -5,7 +5,7 @@ using SpadeCluster.Inference.Import;
 
 namespace SpadeCluster.Inference.Tests.Import;
 
-/// <summary>Random weights that remember what was asked for, and can write it as a safetensors file.</summary>
+/// <summary>Random weights that record which tensors were read, and can write these as a safetensors file.</summary>
 internal sealed class RecordingWeights(int seed) : IWeights
 {
     private readonly RandomWeights _random = new(seed);

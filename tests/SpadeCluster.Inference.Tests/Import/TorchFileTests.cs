@@ -120,7 +120,7 @@ public class TorchFileTests
         }
     }
 
-    /// <summary>What makes pickle dangerous: a call of any function. It is named and refused.</summary>
+    /// <summary>A pickle may call any function. Such a call is named and refused.</summary>
     [Theory]
     [InlineData("cos\nsystem\n(X\u0004\0\0\0truetR.", "'os.system'")]
     [InlineData("cbuiltins\neval\n(X\u0001\0\0\01tR.", "'builtins.eval'")]

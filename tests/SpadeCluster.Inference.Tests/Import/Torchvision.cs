@@ -4,7 +4,7 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Inference.Tests.Import;
 
-/// <summary>torchvision's networks, run by the Python that Debian's python3-torchvision belongs to.</summary>
+/// <summary>torchvision's networks, run by the Python of Debian's python3-torchvision.</summary>
 internal static class Torchvision
 {
     private const string Python = "/usr/bin/python3";
@@ -48,7 +48,7 @@ internal static class Torchvision
             float>(File.ReadAllBytes(folder.In(o))).ToArray())];
     }
 
-    /// <summary>Runs a script; returns what it complained about.</summary>
+    /// <summary>Runs a script; returns its standard error.</summary>
     public static string Run(string script, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Python, ["-W", "ignore", "-c", script, .. arguments])

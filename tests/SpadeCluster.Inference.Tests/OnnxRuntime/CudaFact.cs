@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SpadeCluster.Inference.OnnxRuntime.Tests;
 
-/// <summary>A test that needs a CUDA device; skipped, by name, where there is none. The device is asked for through the
+/// <summary>A test that needs a CUDA device; skipped, by name, without one. The device is detected through the
 /// driver, not through ONNX Runtime: on a machine that has one, a provider that does not load is a failure, not a skip.</summary>
 public sealed class CudaFactAttribute : FactAttribute
 {

@@ -7,7 +7,7 @@ using SpadeCluster.Tests;
 
 namespace SpadeCluster.Inference.OnnxRuntime.Tests;
 
-/// <summary>What only a CUDA device can prove. Build and run with -p:Gpu=true.</summary>
+/// <summary>Tests that need a CUDA device. Build and run with -p:Gpu=true.</summary>
 public class CudaTests
 {
     private static readonly OnnxRuntimeOptions Cuda0 = new() { Device = new(0) };
@@ -40,7 +40,7 @@ public class CudaTests
         Assert.InRange(ModelVerification.RelativeError(features.Pooled, golden["pooled"]), 0, 1e-4);
     }
 
-    /// <summary>Padded batches: the same bits wherever in a batch an image stands and however full it is.</summary>
+    /// <summary>Padded batches: the same bits for every position of an image in a batch and for every number of images in it.</summary>
     [CudaFact]
     public async Task An_images_features_do_not_depend_on_its_batch()
     {

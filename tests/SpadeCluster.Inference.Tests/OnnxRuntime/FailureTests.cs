@@ -8,7 +8,7 @@ using SpadeCluster.Inference.Tests;
 
 namespace SpadeCluster.Inference.OnnxRuntime.Tests;
 
-/// <summary>Bad models, bad images, lost devices: each its error and one sentence.</summary>
+/// <summary>Bad models, bad images, lost devices: each has its error and one sentence.</summary>
 public class FailureTests
 {
     private static SpadeException Fails(InferenceModel model, SpadeError error)
@@ -236,7 +236,7 @@ public class FailureTests
     public void Devices() => Assert.Equal(["cpu", "cuda:0", "cuda:3"],
         new[] { "cpu", "cuda", "cuda:3" }.Select(d => OnnxRuntimeDevice.Parse(d).ToString()));
 
-    /// <summary>ONNX Runtime keeps its exception's constructor to itself.</summary>
+    /// <summary>The constructor of ONNX Runtime's exception is internal.</summary>
     private static OnnxRuntimeException Failure(string message)
     {
         var constructor = typeof(OnnxRuntimeException).GetConstructors(BindingFlags.NonPublic | BindingFlags.Instance).Single();

@@ -6,13 +6,13 @@ using SpadeCluster.Telemetry;
 
 namespace SpadeCluster.Server.Tests.Notices;
 
-/// <summary>Notices of a running server, wherever they are told.</summary>
+/// <summary>Notices of a running server: over HTTP, as live events, in metrics and in the log.</summary>
 public sealed class NoticeTests(PartsFixture server) : IClassFixture<PartsFixture>
 {
     [Fact]
     public async Task A_missed_defect_is_told_in_state_metrics_and_events_and_cleared_when_it_is_taken_back()
     {
-        // A name of its own: metrics are those of every server of this process.
+        // A category of its own: metrics are shared by all servers of this process.
         await server.CreateAsync("missed", [.. Enumerable.Range(0, 16).Select(i => ($"good-{i}.png", Part.Good(i)))]);
         using var client = server.Client(server.Operator);
         using var events = new StreamReader(await client.GetStreamAsync("/v1/results/live?category=missed"));
@@ -29,7 +29,7 @@ public sealed class NoticeTests(PartsFixture server) : IClassFixture<PartsFixtur
         var state = await ApiTests.Json(await client.GetAsync("/v1/state"));
         Assert.Contains(state.GetProperty("notices").EnumerateArray(), IsMiss);
         Assert.Contains(("missed", "missed_defects"), Measured());
-        // A key of other categories hears nothing of it.
+        // A key for other categories does not receive it.
         using var scoped = server.Client(server.Scoped);
         Assert.DoesNotContain("missed_defects", await scoped.GetStringAsync("/v1/notices"), StringComparison.Ordinal);
         Assert.DoesNotContain("missed_defects", await scoped.GetStringAsync("/v1/state"), StringComparison.Ordinal);

@@ -11,7 +11,7 @@ using SpadeCluster.Server.Security;
 namespace SpadeCluster.Server.Tests.Security;
 
 /// <summary>
-/// What one address or one key may do to stop the others. Attacks come from 127.0.0.1, the line from 127.0.0.2. Whether a limit
+/// One address or one key must not be able to stop the others. Attacks come from 127.0.0.1, the line from 127.0.0.2. Whether a limit
 /// holds is asserted by answers, not by times.
 /// </summary>
 public sealed class DenialTests : IAsyncLifetime
@@ -75,7 +75,7 @@ public sealed class DenialTests : IAsyncLifetime
             }
             catch (Exception e) when (e is IOException or SocketException)
             {
-                // Closed: one too many.
+                // Closed by the server: one connection too many.
             }
         }
         await ScoresAsync(8);
@@ -117,11 +117,11 @@ public sealed class DenialTests : IAsyncLifetime
                 }
                 catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
                 {
-                    // Refused, or over.
+                    // Refused, or ended.
                 }
             }
         })).ToList();
-        // The same address as the attacks: the key alone tells them apart.
+        // The same address as the attacks: they differ in the key only.
         await ScoresAsync(8, "127.0.0.1");
         await stop.CancelAsync();
         await Task.WhenAll(attacks);

@@ -16,14 +16,14 @@ using Xunit.Abstractions;
 namespace SpadeCluster.Server.Tests.Security;
 
 /// <summary>
-/// Every endpoint and every gRPC method of a running server, taken from its own list, against every kind of caller that must not
+/// Every endpoint and every gRPC method of a running server, taken from its own list, called by every kind of caller without access
 /// come in: no key, a wrong key, a role too low, a key for other categories. What is new is attacked without a new test.
 /// </summary>
 public sealed class EveryEntryTests(ServerFixture server, ITestOutputHelper output) : IClassFixture<ServerFixture>
 {
     private const string Wrong = "spade_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-    /// <summary>What anybody may ask for. Adding to it decides that strangers may.</summary>
+    /// <summary>Addresses without authentication. An addition here is a security decision.</summary>
     private static readonly string[] Open =
     [
         "GET /v1/health/live", "GET /v1/health/ready", "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/", "GET /sign-in",
@@ -115,7 +115,7 @@ public sealed class EveryEntryTests(ServerFixture server, ITestOutputHelper outp
         Assert.True(rows >= 40, $"{rows} rows");
     }
 
-    /// <summary>The policy that stands last is the endpoint's own; null: anybody may.</summary>
+    /// <summary>The last policy is the endpoint's own; null: no key is needed.</summary>
     private static string? PolicyOf(Endpoint endpoint) => endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>() is { Count: > 0 } all
         ? all.Select(a => a.Policy).MaxBy(p => Enum.TryParse<Role>(p, out var role) ? (int)role : 3) : null;
 

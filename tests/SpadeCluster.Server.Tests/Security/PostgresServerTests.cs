@@ -19,7 +19,7 @@ public sealed class PostgresServerTests : IDisposable
     [PostgresFact]
     public async Task Servers_share_keys_sessions_decisions_and_one_chain_of_audit_entries()
     {
-        // PostgreSQL's user is another one where tests run as root.
+        // If the tests run as root, PostgreSQL runs as another user.
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         string connection = PrivatePostgres.Start(Path.Combine(_folder, "postgres"));
         try
@@ -79,7 +79,7 @@ public sealed class PostgresServerTests : IDisposable
             Assert.Null(AuditChain.Problem(audit.All()));
             Assert.Single(audit.Read(categories: ["discs"], limit: 1));
 
-            // A session of one holds at the other, until its key is revoked there.
+            // A session of one server is valid at the other, until its key is revoked there.
             string cookie = await SignedInAsync(first, text);
             Assert.Equal(HttpStatusCode.OK, await HomeAsync(second, cookie));
             await second.Services.GetRequiredService<ApiKeyStore>().RevokeAsync(key.Id);
@@ -136,7 +136,7 @@ public sealed class PostgresServerTests : IDisposable
     }
 }
 
-/// <summary>A test that starts a private PostgreSQL; skipped, by name, where there is none.</summary>
+/// <summary>A test that starts a private PostgreSQL; skipped, by name, without PostgreSQL.</summary>
 internal sealed class PostgresFactAttribute : FactAttribute
 {
     public PostgresFactAttribute()

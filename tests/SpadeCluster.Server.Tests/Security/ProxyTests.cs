@@ -6,7 +6,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Tests.Security;
 
-/// <summary>A proxy on this machine stands between the server and callers from elsewhere.</summary>
+/// <summary>A proxy on this machine forwards calls from other machines to the server.</summary>
 public sealed class ProxyTests : IDisposable
 {
     private readonly TestEngines _engines = new();
@@ -43,7 +43,7 @@ public sealed class ProxyTests : IDisposable
         browser.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
         browser.DefaultRequestHeaders.Add("X-Forwarded-Host", "spade.example");
         browser.DefaultRequestHeaders.Add("Origin", "https://spade.example");
-        // The browser holds cookies for https://spade.example; this client is told nothing of it, and carries them by hand.
+        // The browser holds cookies for https://spade.example; this client calls another address, so the test copies them.
         var page = await browser.GetAsync("/sign-in");
         using var request = new HttpRequestMessage(HttpMethod.Post, "/sign-in")
         {

@@ -6,7 +6,7 @@ namespace SpadeCluster.Server.Tests.Security;
 /// <summary>Any gRPC method with any bytes.</summary>
 internal static class RawGrpc
 {
-    /// <summary>On the wire all four kinds of calls are the same: messages there, messages back.</summary>
+    /// <summary>In HTTP/2 all four kinds of calls are the same: messages sent, messages received.</summary>
     public static async Task<StatusCode> CallAsync(GrpcChannel channel, string method, byte[] message, string? key)
     {
         string[] names = method.TrimStart('/').Split('/');

@@ -10,7 +10,7 @@ using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Tests.Security;
 
-/// <summary>What stays on record, and who it says it was.</summary>
+/// <summary>Which events the audit log records, and with which caller.</summary>
 public sealed class RecordTests(ServerFixture server) : IClassFixture<ServerFixture>
 {
     private AuditLog Audit => server.App.Services.GetRequiredService<AuditLog>();
@@ -37,7 +37,7 @@ public sealed class RecordTests(ServerFixture server) : IClassFixture<ServerFixt
         Assert.Contains(HttpStatusCode.TooManyRequests, statuses);
         using var valid = server.Client(server.Viewer);
         Assert.Equal(HttpStatusCode.OK, (await valid.GetAsync("/v1/galleries")).StatusCode);
-        // The minute may turn over once in between.
+        // A new minute may begin between the two.
         Assert.InRange(Audit.Read(1000).Count(e => e.Action == "sign in refused"), 1, 2);
         Assert.InRange(Audit.Read(1000).Count(e => e.Action == "sign in blocked"), 1, 2);
     }
@@ -78,7 +78,7 @@ public sealed class RecordTests(ServerFixture server) : IClassFixture<ServerFixt
         Assert.NotNull(AuditChain.Problem([.. entries.Select((e, i) => i == 1 ? e with { Caller = "bob" } : e)]));
         Assert.NotNull(AuditChain.Problem([.. entries.Where((_, i) => i != 1)]));
         Assert.NotNull(AuditChain.Problem(entries[..^1], entries[^1].Hash));
-        // The table itself takes no change.
+        // The table itself refuses changes.
         var database = server.App.Services.GetRequiredService<ServerDatabase>();
         await Assert.ThrowsAnyAsync<SpadeException>(() => database.WriteAsync(c => c.Execute("UPDATE audit SET caller = 'bob'")));
         await Assert.ThrowsAnyAsync<SpadeException>(() => database.WriteAsync(c => c.Execute("DELETE FROM audit")));

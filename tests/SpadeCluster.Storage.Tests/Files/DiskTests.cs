@@ -20,7 +20,7 @@ public sealed class DiskTests
         int batch = 0;
         while (full is null)
         {
-            // Fill most of it, so that the room that was predicted is not there any more when the file is written.
+            // Fill most of the disk, so that the space that the check found is gone when the file is written.
             try
             {
                 batch++;
@@ -38,7 +38,7 @@ public sealed class DiskTests
         Assert.Equal(1, await store.ReadCurrentVersionAsync("c"));
         Assert.Empty(await service.VerifyAsync("c"));
         Assert.Equal(before, await Stores.ScoresAsync(store, "c", 70));
-        // Predicted, it is refused before it is tried.
+        // With the check, the write is refused before it starts.
         Assert.Contains("nothing was added",
             (await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.ImageRange(100, 500)))).Message);
         foreach (string filler in Directory.EnumerateFiles(disk.Folder, "filler*")) File.Delete(filler);

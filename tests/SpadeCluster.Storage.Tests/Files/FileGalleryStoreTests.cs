@@ -60,7 +60,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
                 FaultPoint.Reached = null;
             }
             Assert.Empty(await service.VerifyAsync("c"));
-            // Renamed but not flushed, the pointer may stand for either: both are whole.
+            // Renamed but not flushed, the pointer may name either version: both are whole.
             int version = (await service.GetAsync("c")).Version;
             Assert.True(version == 1 || (step, file) == ("renamed", "CURRENT"), $"version {version} after a failure when {step} {file}");
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(store.Root, "c", "tmp")));
@@ -84,7 +84,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
     {
         var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var huge = SpadeCluster.Tests.SyntheticEngine.Tiny with { Levels = [new(16384, 16384, 1), new(2, 2, 10)] };
-        // Half a gigabyte an image; as many as the disk surely does not hold.
+        // Half a gigabyte an image; more images than any disk holds.
         var images = Enumerable.Repeat(Stores.Image(1), 1_000_000).ToArray();
         var service = new GalleryService(store, new Predicting(huge), "ann");
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", images));

@@ -28,7 +28,7 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
             Assert.Empty(await Stores.Service(to).VerifyAsync("bolt"));
             Assert.Equal(await service.HistoryAsync("bolt"), await Stores.Service(to).HistoryAsync("bolt"));
             Assert.Equal(await Stores.ScoresAsync(from, "bolt", 1, 70), await Stores.ScoresAsync(to, "bolt", 1, 70));
-            // The same bytes again, and the category goes on from there.
+            // The same bytes again, and the category can be changed further.
             string again = Path.Combine(_stores.Folder, $"again-{target}.tar");
             await Snapshot.ExportAsync(to, "bolt", again);
             Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(again));
@@ -67,7 +67,7 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
             try
             {
                 await Snapshot.ImportAsync(to, damaged);
-                // A flip in the tar's own padding or times changes nothing that is kept.
+                // A flipped bit in the tar's padding or times changes no data.
                 Assert.Empty(await Stores.Service(to).VerifyAsync("bolt"));
                 Assert.Equal(await Stores.ScoresAsync(from, "bolt", 70), await Stores.ScoresAsync(to, "bolt", 70));
                 to = _stores.New(medium);

@@ -5,7 +5,7 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Tests.Support;
 
 /// <summary>
-/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires and compacts for ever, telling
+/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires and compacts without end, printing
 /// on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it kills itself.
 /// </summary>
 internal static class KilledWriter

@@ -1,7 +1,7 @@
 -- Cluster membership in PostgreSQL for Orleans' ADO.NET provider.
 --
 -- The provider's contract: it reads its statements from OrleansQuery by key, passes parameters by name, and reads columns by
--- name. Which tables stand behind them is ours. Joining and changing are one statement each, so they happen whole or not at all;
+-- name. The tables behind the statements are our choice. Joining and changing are one statement each, so they happen whole or not at all;
 -- a changing statement answers with one number, 0 meaning that somebody else was faster.
 --
 -- Membership has a version that every change moves by one, and only from the version the silo has seen: the row lock that

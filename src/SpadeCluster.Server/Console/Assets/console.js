@@ -158,7 +158,7 @@ function chunks(files, most = 16, bytes = 32 << 20) {
   return all;
 }
 
-// Adding normals: one photograph a line as the server has made it durable. Thresholds are learnt after the last.
+// Adding normals: the server answers one line when a photograph is durable. Thresholds are learned after the last.
 async function add(category, files) {
   const bar = $('#upload'), all = chunks(files);
   Object.assign(bar, { hidden: false, max: files.length, value: 0 });

@@ -9,7 +9,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
-/// <summary>Unary calls with an image: admitted by the length that their message announces, before any of it is read.</summary>
+/// <summary>Admits unary calls with an image by the length of their message, before it is read.</summary>
 internal static class AdmittedCalls
 {
     public static IEndpointConventionBuilder AdmitUnaryCalls(this IEndpointConventionBuilder endpoints)

@@ -4,9 +4,8 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
-/// <summary>A client's stream of images in chunks. Each message is read when there is room for it; until then it stays with the
-/// client.</summary>
-/// <param name="stopping">This server is to stop.</param>
+/// <summary>A client's stream of images in chunks. Each message is read when it is admitted; until then it stays with the client.</summary>
+/// <param name="stopping">Cancelled when this server stops.</param>
 internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCallContext context, AdmissionControl admission,
     GrpcOptions options, CancellationToken stopping) : IDisposable
 {
@@ -14,7 +13,7 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
 
     public T Current => messages.Current;
 
-    /// <summary>Hands over the place of the image that was read; the next message takes another one.</summary>
+    /// <summary>Hands over the admission of the image that was read; the next message is admitted anew.</summary>
     public IDisposable? TakePlace()
     {
         var place = _place;
@@ -22,12 +21,12 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
         return place;
     }
 
-    /// <summary>What was read has been dealt with: its room is given back, the place serves the next message.</summary>
+    /// <summary>Frees the bytes of the last image, which is done; its admission is used for the next message.</summary>
     public void Forget() => _place?.Empty();
 
-    /// <param name="open">Further chunks of an image are to come. It holds room, so they must not take for ever.</param>
-    /// <exception cref="SpadeException">ResourceExhausted: the message is too long. InvalidArgument: the rest of an image does
-    /// not come. Unavailable: this server is to stop.</exception>
+    /// <param name="open">Whether further chunks of an image are expected; their time is limited, because the image holds memory.</param>
+    /// <exception cref="SpadeException">ResourceExhausted: the message is too long. InvalidArgument: the rest of an image does not arrive.
+    /// Unavailable: this server stops.</exception>
     public async Task<bool> MoveNextAsync(bool open, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
@@ -45,9 +44,10 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
         catch (Exception) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw stopping.IsCancellationRequested
-                ? new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; go on with another one")
+                ? new SpadeException(SpadeError.Unavailable, "this gateway is shutting down; use another one")
                 : new SpadeException(SpadeError.InvalidArgument,
-                    $"the rest of an image did not come within {options.DefaultDeadline.TotalSeconds:0} s; send its chunks without pause");
+                    $"the rest of an image did not arrive within {options.DefaultDeadline.TotalSeconds:0} s; send its chunks without "
+                    + $"pauses");
         }
     }
 

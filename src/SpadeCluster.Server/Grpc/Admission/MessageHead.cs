@@ -4,13 +4,13 @@ using System.IO.Pipelines;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
-/// <summary>What stands before every gRPC message: whether it is compressed (1 byte) and how long it is (4 bytes, big-endian).</summary>
+/// <summary>The prefix of every gRPC message: whether it is compressed (1 byte) and its length (4 bytes, big-endian).</summary>
 internal readonly record struct MessageHead(bool Compressed, uint Length)
 {
     private const int Size = 5;
 
-    /// <summary>Looks at the head of the next message and leaves it to whoever reads the message. As long as nobody does, the rest
-    /// stays with the client, by HTTP/2's flow control.</summary>
+    /// <summary>Reads the prefix of the next message without consuming it. Until the message is read, the rest stays with the client, by
+    /// HTTP/2's flow control.</summary>
     /// <returns>Null: there is no further message.</returns>
     public static async ValueTask<MessageHead?> PeekAsync(PipeReader body, CancellationToken cancellationToken)
     {
@@ -35,10 +35,10 @@ internal readonly record struct MessageHead(bool Compressed, uint Length)
         return new MessageHead(head[0] != 0, BinaryPrimitives.ReadUInt32BigEndian(head[1..]));
     }
 
-    /// <summary>Bytes that the message may take in memory: a compressed one, all that one may have.</summary>
+    /// <summary>Bytes that the message may need in memory; the limit if it is compressed.</summary>
     /// <exception cref="SpadeException">ResourceExhausted: more than <paramref name="most"/>.</exception>
     public long Bytes(int most) => Length > most
         ? throw new SpadeException(SpadeError.ResourceExhausted,
-            $"a message of {Length:N0} bytes is more than the {most:N0} this server takes; send a smaller image")
+            $"a message of {Length:N0} bytes is above this server's limit of {most:N0}; send a smaller image")
         : Compressed ? most : Length;
 }

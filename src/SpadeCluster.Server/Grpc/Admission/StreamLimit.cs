@@ -10,8 +10,8 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
-/// <summary>Bounds the streams that one caller has open: each holds up to a window of bytes that nobody has read yet, beside what is
-/// admitted.</summary>
+/// <summary>Bounds the number of open streams per caller: each holds up to one HTTP/2 window of unread bytes in addition to its admitted
+/// image.</summary>
 internal sealed class StreamLimit(IOptions<GrpcOptions> options) : IRateLimiterPolicy<string>
 {
     public const string Name = "streams";

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace SpadeCluster.Server.Grpc.Errors;
 
-/// <summary>The one place where failures become statuses. What is unexpected is logged here, and clients learn only that.</summary>
+/// <summary>Converts failures to statuses. Unexpected failures are logged here; clients get no details of them.</summary>
 internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) : Interceptor
 {
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context,

@@ -7,7 +7,7 @@ using Spade.V1;
 
 namespace SpadeCluster.Server.Grpc.Errors;
 
-/// <summary>Failures in gRPC's terms: a status code, one sentence, and machine-readable details.</summary>
+/// <summary>Converts failures to gRPC statuses: a status code, one sentence, and machine-readable details.</summary>
 internal static class GrpcStatus
 {
     private const string DetailsTrailer = "grpc-status-details-bin", Domain = "spadecluster";
@@ -33,7 +33,7 @@ internal static class GrpcStatus
         return new RpcException(new Status(code, e.Message), new Metadata { { DetailsTrailer, status.ToByteArray() } });
     }
 
-    /// <summary>An answer that is only a status, as gRPC over HTTP/2 has it.</summary>
+    /// <summary>An answer that is only a status, by the rules of gRPC over HTTP/2.</summary>
     public static void Refuse(HttpResponse response, RpcException e)
     {
         response.StatusCode = StatusCodes.Status200OK;
@@ -44,7 +44,7 @@ internal static class GrpcStatus
             response.Headers[trailer.Key] = trailer.IsBinary ? Convert.ToBase64String(trailer.ValueBytes) : trailer.Value;
     }
 
-    /// <summary>A refusal of the server's pipeline - no key, wrong role, wrong name - as a gRPC client reads it.</summary>
+    /// <summary>A refusal by the server's pipeline (no key, wrong role, wrong host name) in the form for gRPC clients.</summary>
     public static void Refuse(HttpResponse response, int httpStatus, string detail) =>
         Refuse(response, new RpcException(new Status(httpStatus switch
         {

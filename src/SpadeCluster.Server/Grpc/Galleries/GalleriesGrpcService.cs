@@ -26,7 +26,7 @@ internal sealed class GalleriesGrpcService(
         ServerCallContext context)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        // One place for all of its images, taken before its turn comes: additions that wait must not keep out the one in front.
+        // One admission for all of its images, taken before its turn: waiting additions must not block the running one.
         using var requests = new AdmittedStream<AddNormalsRequest>(requestStream, context, admission, options.Value, stopping: default);
         if (!await requests.MoveNextAsync(open: false, stop.Token))
             throw new SpadeException(SpadeError.InvalidArgument, "the stream ended before its first image");
@@ -34,7 +34,7 @@ internal sealed class GalleriesGrpcService(
         string? reason = first.Reason.Length == 0 ? null : first.Reason;
         var addition = new Addition(first.Category, Author(context, first.Category), reason,
             !first.HasCalibrate || first.Calibrate);
-        // The writer of the gallery reports each image as it becomes durable; answers leave in that order.
+        // The gallery's writer reports each image when it is durable; answers are sent in that order.
         var answers = Channel.CreateUnbounded<AddNormalsResponse>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var adding = AddAsync();
         try
@@ -122,7 +122,7 @@ internal sealed class GalleriesGrpcService(
         var done = Channel.CreateBounded<int>(
             new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         var calibrating = CalibrateAsync();
-        // At once: a client that hears nothing would try another gateway.
+        // Sent at once, because a client without an answer would try another gateway.
         await context.WriteResponseHeadersAsync([]);
         await foreach (int n in done.Reader.ReadAllAsync(cancellation))
             await responseStream.WriteAsync(new CalibrateResponse { Done = n }, cancellation);
@@ -177,7 +177,7 @@ internal sealed class GalleriesGrpcService(
         }
     }
 
-    /// <param name="calibrate">Whether thresholds that the change drops are learnt again in the background.</param>
+    /// <param name="calibrate">Whether to learn thresholds in the background if the new version has none.</param>
     private async Task<Gallery> ChangeAsync(
         ServerCallContext context, string category, string action, string detail, bool calibrate,
         Func<IGalleryService, CancellationToken, ValueTask<GalleryManifest>> change)
@@ -191,7 +191,7 @@ internal sealed class GalleriesGrpcService(
 
     private IGalleryService Service(ServerCallContext context, string category) => galleries.For(Author(context, category));
 
-    /// <summary>Who makes a change: the owner of the key, and never whom a request names.</summary>
+    /// <summary>The author of a change: the owner of the key, never a name in the request.</summary>
     /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
     private static string Author(ServerCallContext context, string category)
     {
@@ -200,8 +200,8 @@ internal sealed class GalleriesGrpcService(
         return user.CallerName();
     }
 
-    /// <summary>The stream's images, its first message already read. One that cannot be put together fails when it is read, so
-    /// that it is reported like any other bad image.</summary>
+    /// <summary>The stream's images; its first message was already read. An incomplete image fails when it is read, so that it is reported
+    /// like any other bad image.</summary>
     private async IAsyncEnumerable<ImageSource> ReadAsync(
         AdmittedStream<AddNormalsRequest> requests, string category,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
@@ -229,7 +229,7 @@ internal sealed class GalleriesGrpcService(
                 source = new ImageSource(name, _ => ValueTask.FromException<byte[]>(e));
             }
             if (source is not null) yield return source;
-            // Durable, or failed, or skipped.
+            // The image is durable, failed or was skipped.
             if (skipping || !more) requests.Forget();
             skipping &= more;
         }

@@ -48,7 +48,7 @@ internal static class GalleryMapping
         Problem = v.Problem ?? "",
     };
 
-    /// <param name="known">Settings that hold where the message names none; null: the defaults.</param>
+    /// <param name="known">Settings to use where the message has none; null: the defaults.</param>
     public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, Core.Scoring.ScoringOptions? known, int images)
     {
         var d = known ?? Core.Scoring.ScoringOptions.DefaultFor(images);
@@ -64,7 +64,7 @@ internal static class GalleryMapping
                 Fusion.Concatenated => Core.Neighbors.Fusion.Concatenated,
                 Fusion.PerLevel => Core.Neighbors.Fusion.PerLevel,
                 _ => throw new SpadeException(SpadeError.InvalidArgument,
-                    $"fusion {(int)m.Fusion} is unknown; say CONCATENATED or PER_LEVEL"),
+                    $"fusion {(int)m.Fusion} is unknown; use CONCATENATED or PER_LEVEL"),
             },
             Levels = m.Levels.Count > 0 ? [.. m.Levels] : d.Levels,
             GatePolicy = m.GatePolicy switch
@@ -74,7 +74,7 @@ internal static class GalleryMapping
                 GatePolicy.Gate => Core.Scoring.GatePolicy.Gate,
                 GatePolicy.GateOrSample => Core.Scoring.GatePolicy.GateOrSample,
                 _ => throw new SpadeException(SpadeError.InvalidArgument,
-                    $"gate policy {(int)m.GatePolicy} is unknown; say ALWAYS, GATE or GATE_OR_SAMPLE"),
+                    $"gate policy {(int)m.GatePolicy} is unknown; use ALWAYS, GATE or GATE_OR_SAMPLE"),
             },
             AuditShare = m.HasAuditShare ? m.AuditShare : d.AuditShare,
             Alpha = m.HasAlpha ? m.Alpha : d.Alpha,
@@ -86,7 +86,7 @@ internal static class GalleryMapping
                 ThresholdRule.Robust => Core.Scoring.ThresholdRule.Robust,
                 ThresholdRule.Tail => Core.Scoring.ThresholdRule.Tail,
                 _ => throw new SpadeException(SpadeError.InvalidArgument,
-                    $"threshold rule {(int)m.Threshold} is unknown; say CONFORMAL, ROBUST or TAIL"),
+                    $"threshold rule {(int)m.Threshold} is unknown; use CONFORMAL, ROBUST or TAIL"),
             },
             ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
             Normalised = m.HasNormalised ? m.Normalised : d.Normalised,

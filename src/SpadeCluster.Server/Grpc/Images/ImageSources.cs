@@ -5,10 +5,10 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Server.Grpc.Images;
 
-/// <summary>Images from the wire: files as they are, a camera's pixels as <see cref="RawImage.Pack"/> makes them.</summary>
+/// <summary>Images of messages: files unchanged, a camera's pixels packed by <see cref="RawImage.Pack"/>.</summary>
 internal static class ImageSources
 {
-    /// <param name="data">All of the image's data, its chunks put together.</param>
+    /// <param name="data">All data of the image, of all its chunks.</param>
     /// <exception cref="SpadeException">InvalidArgument: no format, or pixels that do not match the given size.</exception>
     public static ImageSource From(Image image, ReadOnlyMemory<byte> data)
     {
@@ -20,7 +20,7 @@ internal static class ImageSources
             PixelFormat.Bgr8 => Pack(RawFormat.Bgr8),
             PixelFormat.Gray8 => Pack(RawFormat.Gray8),
             PixelFormat.Gray16 => Pack(RawFormat.Gray16),
-            _ => throw Invalid(name, "its pixel format is missing or unknown; say ENCODED, RGB8, BGR8, GRAY8 or GRAY16"),
+            _ => throw Invalid(name, "its pixel format is missing or unknown; use ENCODED, RGB8, BGR8, GRAY8 or GRAY16"),
         });
 
         byte[] Pack(RawFormat format)
@@ -33,7 +33,7 @@ internal static class ImageSources
         => image is null ? throw new SpadeException(SpadeError.InvalidArgument, "the request has no image")
         : From(image, image.Data.Memory);
 
-    /// <summary>Messages are not written to, so an array that is all of the data need not be copied.</summary>
+    /// <summary>Without a copy if possible: messages are not changed.</summary>
     private static byte[] ToFile(ReadOnlyMemory<byte> data)
         => MemoryMarshal.TryGetArray(data, out var array) && array.Count == array.Array!.Length ? array.Array : data.ToArray();
 

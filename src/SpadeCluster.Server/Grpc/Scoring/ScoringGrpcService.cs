@@ -14,7 +14,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Grpc.Scoring;
 
-/// <summary>spade.v1.Scoring: scores and logs as over HTTP.</summary>
+/// <summary>spade.v1.Scoring: scores and logs in the same way as over HTTP.</summary>
 internal sealed class ScoringGrpcService(
     DecisionService decisions, AdmissionControl admission, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Scoring.ScoringBase
@@ -37,7 +37,7 @@ internal sealed class ScoringGrpcService(
         IServerStreamWriter<ScoreStreamResponse> responseStream, ServerCallContext context)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        // Answers in the order of the requests. Full: reading pauses, and with it the client, by HTTP/2's flow control.
+        // Answers in the order of the requests. When it is full, reading pauses, and so does the client, by HTTP/2's flow control.
         var answers = Channel.CreateBounded<Task<ScoreStreamResponse>>(
             new BoundedChannelOptions(options.Value.StreamConcurrency) { SingleReader = true, SingleWriter = true });
         using var requests = new AdmittedStream<ScoreStreamRequest>(requestStream, context, admission, options.Value,
@@ -50,7 +50,7 @@ internal sealed class ScoringGrpcService(
         }
         finally
         {
-            // However the stream ends, nothing of it goes on behind.
+            // When the stream ends for any reason, all its work ends.
             await stop.CancelAsync();
             await reading.ContinueWith(_ => { }, TaskScheduler.Default);
             while (answers.Reader.TryRead(out var left)) await left.ContinueWith(_ => { }, TaskScheduler.Default);
@@ -89,7 +89,7 @@ internal sealed class ScoringGrpcService(
                 }
                 catch (SpadeException e)
                 {
-                    // This image's fault: its remaining chunks are skipped and the stream goes on.
+                    // Only this image failed: its remaining chunks are skipped, and the stream continues.
                     image.Reset();
                     skipping = true;
                     await answers.WriteAsync(Task.FromResult(new ScoreStreamResponse
@@ -168,7 +168,7 @@ internal sealed class ScoringGrpcService(
     {
         if (image.Data.Length > options.Value.MaxImageBytes)
             throw new SpadeException(SpadeError.ResourceExhausted,
-                $"{image.Name}: {image.Data.Length} bytes are more than the {options.Value.MaxImageBytes} this server takes; send a "
+                $"{image.Name}: {image.Data.Length} bytes are above this server's limit of {options.Value.MaxImageBytes}; send a "
                 + $"smaller one");
     }
 }
