@@ -14,7 +14,9 @@ public sealed record RecalibrationState(int Done, int Of, string? Problem = null
 /// <param name="Caller">Who adds them, for the record.</param>
 /// <param name="Calibrate">Whether thresholds are learnt afterwards.</param>
 /// <param name="Alpha">False-reject rate of the thresholds; null: as before.</param>
-public sealed record Addition(string Category, string Caller, string? Reason = null, bool Calibrate = true, double? Alpha = null);
+/// <param name="Sizes">Of some of the photographs, by which those of a new category are cut.</param>
+public sealed record Addition(string Category, string Caller, string? Reason = null, bool Calibrate = true, double? Alpha = null,
+    IReadOnlyList<(int Width, int Height)>? Sizes = null);
 
 /// <summary>
 /// Changes of galleries, and the thresholds that they need then: for additions while the client waits, for other changes in the
@@ -59,7 +61,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
             {
                 if (outcome.Status == AddStatus.Added) count++;
                 outcomes.Report(outcome);
-            }), addition.Reason, cancellationToken);
+            }), addition.Reason, addition.Sizes, cancellationToken);
             changed = count > 0;
             added();
             if (changed)
