@@ -77,6 +77,7 @@ internal static class GalleryMapping
         ReviewRate = o.ReviewRate > 0 ? o.ReviewRate : null,
         Normalised = o.Normalised,
         Theta = o.Theta > 0 ? o.Theta : null,
+        TileReach = o.HasTileReach ? o.TileReach : null,
         Window = o.Window > 0 ? o.Window : null,
     };
 }

@@ -86,6 +86,7 @@ internal static class Mapping
             Window = o.Window ?? 0,
             Theta = o.Theta ?? 0,
         };
+        if (o.TileReach is { } reach) message.TileReach = reach;
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);
         return message;

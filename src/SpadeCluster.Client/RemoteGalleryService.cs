@@ -16,14 +16,17 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
 
     public async ValueTask<GalleryManifest?> AddAsync(
         string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
-        CancellationToken cancellationToken = default)
-        => await client.AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken) is { } added
+        IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
+    {
+        Outgoing[] images = [.. sources.Select(Outgoing.From)];
+        return await client.AddAsync(category, images, author, progress, reason, sizes, cancellationToken) is { } added
             ? await CompleteAsync(added, cancellationToken) : null;
+    }
 
     public async ValueTask<GalleryManifest?> AddAsync(
         string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
-        CancellationToken cancellationToken = default)
-        => await AddAsync(category, await sources.ToArrayAsync(cancellationToken), progress, reason, cancellationToken);
+        IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
+        => await AddAsync(category, await sources.ToArrayAsync(cancellationToken), progress, reason, sizes, cancellationToken);
 
     public async ValueTask<GalleryManifest> RetireAsync(
         string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)
@@ -89,7 +92,8 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
     public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default)
         => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true, Version = version }, cancellationToken);
 
-    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
+    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null,
+        CancellationToken cancellationToken = default)
         => throw new SpadeException(SpadeError.InvalidArgument,
             "a server offers thumbnails over HTTP, not over gRPC");
 

@@ -21,17 +21,17 @@ public sealed partial class SpadeClient
     public Task<RemoteGallery?> AddNormalsAsync(
         string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
         CancellationToken cancellationToken = default)
-        => ToGalleryAsync(AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, cancellationToken));
+        => ToGalleryAsync(AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, sizes: null, cancellationToken));
 
     /// <summary>The same for pixels.</summary>
     public Task<RemoteGallery?> AddNormalsAsync(
         string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
         CancellationToken cancellationToken = default)
-        => ToGalleryAsync(AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, cancellationToken));
+        => ToGalleryAsync(AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, sizes: null, cancellationToken));
 
     internal Task<Gallery?> AddAsync(
         string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, string? reason,
-        CancellationToken cancellationToken)
+        IReadOnlyList<(int Width, int Height)>? sizes, CancellationToken cancellationToken)
     {
         int reported = 0;
         return _gateways.FollowAsync(async (gateway, limit) =>
@@ -75,6 +75,7 @@ public sealed partial class SpadeClient
 
             async Task SendAsync()
             {
+                PhotographSize[] photographs = [.. (sizes ?? []).Select(s => new PhotographSize { Width = s.Width, Height = s.Height })];
                 for (int i = 0; i < images.Length; i++)
                 {
                     Image image;
@@ -103,7 +104,9 @@ public sealed partial class SpadeClient
                             Image = chunk,
                             More = more,
                             Calibrate = false,
+                            Photographs = { photographs },
                         };
+                        photographs = [];
                         await call.RequestStream.WriteAsync(request, stop.Token);
                     }
                 }

@@ -14,10 +14,10 @@ public sealed class ThumbnailTests
         // Noise does not compress: the worst case for the size.
         var image = new RgbImage(width, height);
         new Random(1).NextBytes(image.Pixels);
-        var png = Thumbnail.Encode(image, maxBytes);
-        Assert.InRange(png!.Length, 1, maxBytes);
-        var small = ImageReader.Default.Decode(png, "thumbnail");
-        Assert.InRange(Math.Max(small.Width, small.Height), Math.Min(16, Math.Max(width, height)), Math.Min(128, Math.Max(width, height)));
+        var picture = Thumbnail.Encode(image, maxBytes);
+        Assert.InRange(picture!.Length, 1, maxBytes);
+        var small = ImageReader.Default.Decode(picture, "thumbnail");
+        Assert.InRange(Math.Max(small.Width, small.Height), Math.Min(16, Math.Max(width, height)), Math.Min(224, Math.Max(width, height)));
         Assert.Equal((double)width / height, (double)small.Width / small.Height, 0.1);
         Assert.Null(Thumbnail.Encode(image, 60));
     }

@@ -68,8 +68,19 @@ public abstract class BrowserTests : IAsyncLifetime
         return page;
     }
 
+    /// <summary>Of an SVG's image: whether the browser has its picture.</summary>
+    protected const string Decodes =
+        "async e => { const i = new Image(); i.src = e.href.baseVal; await i.decode(); return i.naturalWidth > 0 }";
+
     protected static Task Expect(IPage page, string selector, string text)
         => Assertions.Expect(page.Locator(selector).First).ToContainTextAsync(text, new() { Timeout = 60_000 });
+
+    /// <summary>What is written smaller than 12 pixels; text within a picture shrinks with it, and has none to be.</summary>
+    private const string SmallText = """
+        [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+            && e.getClientRects().length && (e.closest('svg') || parseFloat(getComputedStyle(e).fontSize) < 12))
+            .map(e => `${e.tagName}: ${e.textContent.trim()}`).join('; ')
+        """;
 
     /// <summary>At both widths and in both schemes.</summary>
     protected static async Task ShotsAsync(IPage page, string name)
@@ -78,6 +89,7 @@ public abstract class BrowserTests : IAsyncLifetime
         {
             await page.SetViewportSizeAsync(width, 900);
             Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width, $"{name} is wider than {width}");
+            Assert.Equal("", await page.EvaluateAsync<string>(SmallText));
             foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
             {
                 await page.EmulateMediaAsync(new() { ColorScheme = scheme });

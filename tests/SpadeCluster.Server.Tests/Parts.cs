@@ -33,6 +33,21 @@ internal static class Part
         return PngEncoder.Encode(image);
     }
 
+    /// <summary>800x400 pixels, stripes that grow brighter to the right, with bright spots.</summary>
+    public static byte[] Large(int seed, params (int X, int Y)[] spots)
+    {
+        var random = new Random(seed);
+        var image = new RgbImage(800, 400);
+        for (int i = 0; i < 800 * 400; i++)
+        {
+            var (y, x) = Math.DivRem(i, 800);
+            int grey = spots.Any(s => Math.Abs(s.X - x) < 12 && Math.Abs(s.Y - y) < 12) ? 250
+                : (int)(70 + x / 40 + 30 * Math.Sin((x + 2 * y) / 17.0)) + random.Next(10);
+            image.Pixels.AsSpan(3 * i, 3).Fill((byte)grey);
+        }
+        return PngEncoder.Encode(image);
+    }
+
     private static RgbImage Draw(int seed, int? spot)
     {
         const int Side = 96;
@@ -59,9 +74,9 @@ internal sealed class TestEngines : IFeatureEngines, IDeviceEngines, IImagePrepa
     private readonly OnnxRuntimeExtractor _extractor = new(BuiltInModels.Open(BuiltInModels.OrientedEnergy), new() { Threads = 1 });
 
     public FeatureEngine Default =>
-        new(_extractor, new ImagePreparer(Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight)));
+        For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 
-    public FeatureEngine For(FeatureModel model, string preprocessing) => Default;
+    public FeatureEngine For(FeatureModel model, string preprocessing) => new(_extractor, For(preprocessing));
 
     public IFeatureEngines On(int slot) => this;
 

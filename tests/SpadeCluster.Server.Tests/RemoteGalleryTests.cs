@@ -15,6 +15,8 @@ public sealed partial class RemoteGalleryTests : IDisposable
         for (int i = 0; i < 12; i++) await File.WriteAllBytesAsync(Photo("good", i), Part.Good(i));
         await File.WriteAllBytesAsync(Photo("odd", 0), Part.Defective(20));
         await File.WriteAllTextAsync(Photo("broken", 0), "no image");
+        for (int i = 0; i < 5; i++) await File.WriteAllBytesAsync(Photo("large", i), Part.Large(i));
+        await File.WriteAllBytesAsync(Photo("spot", 0), Part.Large(9, (300, 200)));
         string grpc = $"127.0.0.1:{ServerProcess.FreePort().ToString(CultureInfo.InvariantCulture)}";
         var (process, _) = await ServerProcess.StartAsync(
             Path.Combine(_folder, "remote"), Path.Combine(_folder, "data"),
@@ -43,6 +45,13 @@ public sealed partial class RemoteGalleryTests : IDisposable
             await SameAsync(0, "gallery history discs");
             await SameAsync(0, "gallery list");
             await SameAsync(0, "score --category discs good odd");
+            // A new category's photographs are cut into the same tiles, and its settings say the same.
+            await SameAsync(0, "gallery add panels large", "--model", BuiltInModels.OrientedEnergy);
+            string shown = await SameAsync(0, "gallery show panels");
+            Assert.Contains("stretch 224x224 tiles 2x1 overlap 32 and whole", shown, StringComparison.Ordinal);
+            await SameAsync(0, "score --category panels spot large");
+            await SameAsync(0, "gallery calibrate panels --tile-reach 1");
+            Assert.Contains("\"tile_reach\":1", await SameAsync(0, "gallery show panels"), StringComparison.Ordinal);
         }
         finally
         {
@@ -51,13 +60,14 @@ public sealed partial class RemoteGalleryTests : IDisposable
             process.Dispose();
         }
 
-        async Task SameAsync(int exit, string command, params string[] local)
+        async Task<string> SameAsync(int exit, string command, params string[] local)
         {
             string[] args = command.Split(' ');
             var here = await ServerProcess.RunAsync(_folder, [.. args, "--json", "--gallery", Path.Combine(_folder, "local"), .. local]);
             var there = await ServerProcess.RunAsync(_folder, [.. args, "--json", "--server", grpc]);
             Assert.Equal((command, exit, here.Error, Timeless(here.Output)), (command, there.Exit, there.Error, Timeless(there.Output)));
             Assert.Equal(exit, here.Exit);
+            return there.Output;
         }
     }
 

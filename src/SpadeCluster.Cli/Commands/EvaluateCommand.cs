@@ -66,18 +66,18 @@ internal static class EvaluateCommand
                 ?? (!geometry.IsGiven(parsed) && (compared || r.Name == Recipe.Plain)
                 ? Preprocessing.Stretch(m.InputWidth, m.InputHeight).ToString() : geometry.Read(parsed, m, photographs));
             var clock = Stopwatch.StartNew();
+            var runs = recipes.SelectMany(r => datasets.Select(d => (Recipe: r, Dataset: d,
+                Engines: engines.Preparing(m => Geometry(r, m, d.Train))))).ToList();
+            if (!parsed.GetValue(json))
+                foreach (var (r, d, prepared) in runs)
+                    await BuildForecast.WriteAsync($"{d.Name}, {r.Name}: {d.Train.Count} normals", d.Train.Count, prepared.Default,
+                        new InMemoryGalleryStore(), "in memory");
             var categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
                 var done = new List<EvaluatedCategory>();
-                foreach (var r in recipes)
-                {
-                    foreach (var d in datasets)
-                    {
-                        var prepared = engines.Preparing(m => Geometry(r, m, d.Train));
-                        done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, r.FittedTo(d.Train.Count),
-                            parsed.GetValue(coreset), progress, cancellation));
-                    }
-                }
+                foreach (var (r, d, prepared) in runs)
+                    done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, r.FittedTo(d.Train.Count),
+                        parsed.GetValue(coreset), progress, cancellation));
                 return done;
             });
             string report = Path.Combine(parsed.GetRequiredValue(output), "report.html");

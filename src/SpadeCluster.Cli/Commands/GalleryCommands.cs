@@ -1,11 +1,10 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 using Spectre.Console;
 
@@ -73,26 +72,23 @@ internal static class GalleryCommands
             int total = (existing?.Images.Count ?? 0) + files.Count;
             if (!parsed.GetValue(noCalibration) && featureModel is not null)
                 (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
-            // Printed before the work, so that a wrong folder or a small disk is noticed in time.
             if (!asJson && opened.Local is { Store: var store } local)
             {
-                string preprocessing = existing?.Preprocessing ?? local.Engines.Default.Preparer.Description;
-                int tiles = files.Count * TileGrid.Of(featureModel!, preprocessing).Count;
-                double megabytes = tiles * store.BytesPerImage(featureModel!) / 1e6,
-                    seconds = await SecondsAsync(local.Engines.For(featureModel!, preprocessing).Extractor, tiles);
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{Count(files.Count, "file")}, {preprocessing}: {megabytes:0.0} MB at most in '{store.Location}', about "
-                    + $"{seconds:0} s"));
+                var engine = existing is null ? local.Engines.Default : local.Engines.For(existing.Model, existing.Preprocessing);
+                await BuildForecast.WriteAsync(Count(files.Count, "file"), files.Count, engine, store, $"in '{store.Location}'");
             }
 
             var outcomes = new List<AddOutcome>();
+            ImageSource[] sources = [.. files.Select(Files.Source)];
+            // Here, the options have been read already: a server decides by the sizes.
+            var sizes = opened.Local is null && existing is null ? await PhotographSizes.ReadAsync(sources, cancellation) : null;
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
             {
-                var current = await service.AddAsync(name, [.. files.Select(Files.Source)], new InlineProgress<AddOutcome>(o =>
+                var current = await service.AddAsync(name, sources, new InlineProgress<AddOutcome>(o =>
                 {
                     outcomes.Add(o);
                     progress("adding", outcomes.Count, files.Count);
-                }), parsed.GetValue(reason), cancellation);
+                }), parsed.GetValue(reason), sizes, cancellation);
                 if (current is not null && mask is not null)
                     current = await service.SetRegionAsync(name, mask, parsed.GetValue(reason) ?? "with the images added", cancellation);
                 if (current is null || parsed.GetValue(noCalibration)) return current;
@@ -352,22 +348,6 @@ internal static class GalleryCommands
             return problems.Count > 0 ? ExitCodes.BadData : 0;
         });
         return command;
-    }
-
-    /// <summary>Estimates the time of a build from the time of one tile; the pixel search of the calibration takes about as long as the
-    /// network.</summary>
-    private static async Task<double> SecondsAsync(IFeatureExtractor extractor, int tiles)
-    {
-        var model = extractor.Model;
-        var (image, features) = (new RgbImage(model.InputWidth, model.InputHeight), new ImageFeatures(model));
-        long start = 0;
-        // The first run warms up.
-        for (int i = 0; i < 2; i++)
-        {
-            start = Stopwatch.GetTimestamp();
-            await extractor.ExtractAsync([image], [features]);
-        }
-        return 2 * tiles * Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private static string Count(int n, string what) => $"{n} {what}{(n == 1 ? "" : "s")}";

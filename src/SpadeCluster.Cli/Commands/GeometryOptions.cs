@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SpadeCluster.Cli.Composition;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
@@ -9,9 +10,6 @@ namespace SpadeCluster.Cli.Commands;
 internal sealed class GeometryOptions
 {
     public const string Auto = "auto";
-
-    /// <summary>Number of photographs of which the size is read; enough for a median.</summary>
-    private const int Sampled = 40;
 
     private readonly Option<string> _tiles = new("--tiles")
     {
@@ -95,7 +93,8 @@ internal sealed class GeometryOptions
                 $"--tiles takes auto, or columns and rows such as 3x2, at most {TileGrid.MaxTiles} tiles, not '{tiles}'");
     }
 
-    private static TileGrid OfSize(TileGrid whole, FeatureModel model, List<(int Width, int Height)> sizes, int pixels, double overlap)
+    private static TileGrid OfSize(TileGrid whole, FeatureModel model, IReadOnlyList<(int Width, int Height)> sizes, int pixels,
+        double overlap)
     {
         if (sizes.Count == 0) return whole;
         var ordered = sizes.OrderBy(s => (long)s.Width * s.Height).ToList();
@@ -108,22 +107,7 @@ internal sealed class GeometryOptions
                 + $"{TileGrid.MaxTiles}: choose a larger one");
     }
 
-    private static List<(int Width, int Height)> Sizes(IReadOnlyList<string> files)
-    {
-        var sizes = new List<(int, int)>();
-        for (int i = 0; i < Math.Min(files.Count, Sampled); i++)
-        {
-            string file = files[(int)((long)i * files.Count / Math.Min(files.Count, Sampled))];
-            try
-            {
-                var (width, height) = ImageReader.ReadSize(ImageReader.ReadBytes(file, ImageLimits.Default), file);
-                if (Math.Min(width, height) >= ImagePreparer.SmallestSide) sizes.Add((width, height));
-            }
-            catch (SpadeException)
-            {
-                // Its problem is reported when it is added.
-            }
-        }
-        return sizes;
-    }
+    /// <summary>Files are read at once, so nothing is waited for.</summary>
+    private static IReadOnlyList<(int Width, int Height)> Sizes(IReadOnlyList<string> files)
+        => PhotographSizes.ReadAsync([.. files.Select(Files.Source)]).AsTask().GetAwaiter().GetResult();
 }

@@ -17,8 +17,9 @@ internal static class CalibrationText
             : "theta set by hand; the others " + options.Threshold.ToString().ToLowerInvariant();
         string aim = Text($"thresholds ({rule}, aiming at {options.Alpha:P1} of good parts)");
         Line($"{aim}: defect above theta {c.Theta:G5}{review}; gate tau {c.Tau:G5}");
-        if (GalleryTiles.Of(manifest).Grid.Count > 1)
-            Line($"tiles are compared with normals' tiles {Reach(options.TileReach ?? ScoringOptions.Anywhere)} (--tile-reach)");
+        if (GalleryTiles.Of(manifest) is { Grid.Count: > 1 } tiles)
+            Line($"tiles are compared with normals' tiles {(tiles.HasRegion ? "of the same position, because there is a region"
+                : Reach(options.TileReach ?? ScoringOptions.Anywhere) + " (--tile-reach)")}");
         var rate = c.EstimatedRate;
         Line($"estimated: theta rejects {rate.Rate:P1} of good parts (95 % interval {rate.Low:P1} to {rate.High:P1})");
         if (options.Threshold == ThresholdRule.Conformal)

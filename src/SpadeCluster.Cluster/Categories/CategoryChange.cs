@@ -14,11 +14,13 @@ public abstract record CategoryChange
     internal abstract Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job);
 }
 
+/// <param name="Sizes">Of some of the photographs; null: not known.</param>
 [GenerateSerializer, Alias("spade.change.add"), Immutable]
-public sealed record AddImages([property: Id(0)] string? Reason = null) : CategoryChange
+public sealed record AddImages([property: Id(0)] string? Reason = null, [property: Id(1)] (int Width, int Height)[]? Sizes = null)
+    : CategoryChange
 {
     internal override Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
-        => service.AddAsync(category, job.ImagesAsync(), job, Reason, job.Stopping).AsTask();
+        => service.AddAsync(category, job.ImagesAsync(), job, Reason, Sizes, job.Stopping).AsTask();
 }
 
 [GenerateSerializer, Alias("spade.change.retire"), Immutable]

@@ -32,8 +32,9 @@ internal sealed class ClientGalleries(IGrainFactory grains, GrainCalls calls) : 
     public ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default)
         => CallAsync(g => g.HistoryAsync(category, cancellationToken), cancellationToken);
 
-    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
-        => CallAsync(g => g.GetThumbnailAsync(category, id, cancellationToken), cancellationToken);
+    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null,
+        CancellationToken cancellationToken = default)
+        => CallAsync(g => g.GetThumbnailAsync(category, id, tile, cancellationToken), cancellationToken);
 
     public ValueTask<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken = default)
         => CallAsync(g => g.ListModelsAsync(cancellationToken), cancellationToken);

@@ -19,6 +19,12 @@ internal sealed class ClusterEngines(ExtractorPool pool, BoundedDecoding decodin
         }
     }
 
+    public FeatureEngine DefaultFor(IReadOnlyList<(int Width, int Height)> sizes)
+    {
+        var model = Default.Extractor.Model;
+        return sizes.Count == 0 ? Default : For(model, TileChoice.Choose(model, sizes).Description);
+    }
+
     public FeatureEngine For(FeatureModel model, string preprocessing) =>
         new(new ClusterExtractor(pool, model, preprocessing), decoding.For(preprocessing));
 

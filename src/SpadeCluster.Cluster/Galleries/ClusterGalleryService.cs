@@ -10,12 +10,14 @@ namespace SpadeCluster.Cluster.Galleries;
 internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
 {
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
-        string? reason = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources.ToAsyncEnumerable(), progress, reason, cancellationToken);
+        string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), progress, reason, sizes, cancellationToken);
 
     public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
-        IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
-        => await changes.RunAsync(category, new AddImages(reason), sources, progress, null, cancellationToken) is > 0 and var version
+        IProgress<AddOutcome>? progress = null, string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null,
+        CancellationToken cancellationToken = default)
+        => await changes.RunAsync(category, new AddImages(reason, sizes is null ? null : [.. sizes]), sources, progress, null,
+            cancellationToken) is > 0 and var version
             ? await manifests.GetAsync(category, version, cancellationToken) : null;
 
     public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
@@ -64,8 +66,9 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
     public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default) =>
         reading.GetVersionAsync(category, version, cancellationToken);
 
-    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default) =>
-        reading.GetThumbnailAsync(category, id, cancellationToken);
+    public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null,
+        CancellationToken cancellationToken = default)
+        => reading.GetThumbnailAsync(category, id, tile, cancellationToken);
 
     private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done,
         CancellationToken cancellationToken)

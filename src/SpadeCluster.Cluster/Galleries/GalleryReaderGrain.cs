@@ -23,8 +23,8 @@ internal sealed class GalleryReaderGrain(ClusterGalleryServices services, Extrac
     public async Task<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken)
         => await _galleries.HistoryAsync(category, cancellationToken);
 
-    public async Task<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken)
-        => await _galleries.GetThumbnailAsync(category, id, cancellationToken);
+    public async Task<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile, CancellationToken cancellationToken)
+        => await _galleries.GetThumbnailAsync(category, id, tile, cancellationToken);
 
     public Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken)
         => extractors.ListModelsAsync(cancellationToken);

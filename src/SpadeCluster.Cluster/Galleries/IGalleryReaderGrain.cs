@@ -22,7 +22,7 @@ public interface IGalleryReaderGrain : IGrainWithIntegerKey
     Task<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken);
 
     [Alias("thumbnail")]
-    Task<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken);
+    Task<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile, CancellationToken cancellationToken);
 
     [Alias("models")]
     Task<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken);

@@ -9,6 +9,10 @@ public interface IFeatureEngines
     /// <summary>The engine of new categories.</summary>
     FeatureEngine Default { get; }
 
+    /// <summary>What a new category of photographs of these sizes is built with (<see cref="TileChoice"/>).</summary>
+    /// <param name="sizes">Of some of the photographs, or of none.</param>
+    FeatureEngine DefaultFor(IReadOnlyList<(int Width, int Height)> sizes) => Default;
+
     /// <summary>The engine of an existing gallery.</summary>
     /// <param name="model">The gallery's model.</param>
     /// <param name="preprocessing">The gallery's <see cref="IImagePreparer.Description"/>.</param>

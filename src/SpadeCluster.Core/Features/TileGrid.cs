@@ -33,6 +33,10 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
 
     public int Height => TileHeight + (Rows - 1) * (TileHeight - Overlap);
 
+    /// <summary>Which row of a normal keeps the picture of the whole photograph. Every other keeps its tile's, where there is a row
+    /// for the whole.</summary>
+    public int PictureRow => Whole ? Count - 1 : 0;
+
     /// <summary>The grid that a gallery's description of its geometry (<see cref="IImagePreparer.Description"/>) names.</summary>
     /// <exception cref="SpadeException">InvalidArgument: an overlap that cells of the model do not divide.</exception>
     public static TileGrid Of(FeatureModel model, string preprocessing)
@@ -50,6 +54,10 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
                     + $"{model.InputWidth / model.Levels.Min(l => l.Width)}");
         return grid;
     }
+
+    /// <summary>The grid as the stable text that <see cref="Of"/> reads.</summary>
+    public string Description => $"{(Letterbox ? "letterbox" : "stretch")} {TileWidth}x{TileHeight}"
+        + (Count == 1 ? "" : $" tiles {Columns}x{Rows} overlap {Overlap}{(Whole ? " and whole" : "")}");
 
     /// <summary>The part of the grid that a photograph of this size covers.</summary>
     public TileFrame Frame(int width, int height)
@@ -102,7 +110,7 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
 
     /// <summary>Joins the maps of tiles, without the whole photograph's. Where tiles overlap, a tile's weight decreases towards its
     /// border, so that no seam is visible.</summary>
-    /// <param name="tiles">[tile][y][x], one value per cell.</param>
+    /// <param name="tiles">[tile][y][x], one value per cell; NaN outside the region of interest.</param>
     /// <returns>[y][x], cells of the whole grid, and their number down and across.</returns>
     public (float[] Cells, int Height, int Width) Blend(IReadOnlyList<float[]> tiles, int gridHeight, int gridWidth)
     {
@@ -120,6 +128,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
                 int at = (y * gridHeight / TileHeight + i) * width + x * gridWidth / TileWidth;
                 for (int j = 0; j < gridWidth; j++)
                 {
+                    // Nothing is known outside a region of interest.
+                    if (float.IsNaN(tiles[tile][i * gridWidth + j])) continue;
                     float w = down[i] * across[j];
                     sum[at + j] += w * tiles[tile][i * gridWidth + j];
                     weight[at + j] += w;

@@ -32,10 +32,15 @@ public sealed partial class GalleryService
         return history;
     }
 
-    public async ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default)
+    public async ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null,
+        CancellationToken cancellationToken = default)
     {
         var current = await GetAsync(category, cancellationToken);
-        return current.Images.Any(i => i.Id == id) ? await store.ReadThumbnailAsync(category, id, current.Model, cancellationToken)
+        var grid = GalleryTiles.Of(current).Grid;
+        return tile is < 0 || tile >= grid.Count
+            ? throw new SpadeException(SpadeError.NotFound, $"photographs of category '{category}' have {grid.Count} tiles, from 0 on")
+            : current.Images.Any(i => i.Id == id)
+            ? await store.ReadThumbnailAsync(category, id.Tile(tile ?? grid.PictureRow), current.Model, cancellationToken)
             : throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image {id}");
     }
 

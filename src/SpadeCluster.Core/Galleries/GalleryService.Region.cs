@@ -1,5 +1,3 @@
-using SpadeCluster.Features;
-
 namespace SpadeCluster.Galleries;
 
 public sealed partial class GalleryService
@@ -10,10 +8,6 @@ public sealed partial class GalleryService
         CheckReason(reason);
         using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
-        if (TileGrid.Of(current.Model, current.Preprocessing).Count > 1)
-            throw new SpadeException(SpadeError.FailedPrecondition,
-                $"category '{category}' inspects photographs in tiles ({current.Preprocessing}), which have no region of interest yet: "
-                + $"build a category without tiles, or crop the photographs");
         var region = mask is null ? null : Region.From(await mask.ReadAsync(cancellationToken), mask.Name, current.Model,
             engines.For(current.Model, current.Preprocessing).Preparer);
         if (region?.Digest == current.Region?.Digest) return current;

@@ -14,8 +14,8 @@ namespace SpadeCluster.Galleries;
 /// <param name="author">The author of the changes, for the history.</param>
 /// <param name="threads">Threads one search may use; 0 for all processors.</param>
 /// <param name="clock">For the times in the history; versions are ordered by number, never by time.</param>
-/// <param name="thumbnail">Makes the thumbnail that is kept with each normal, PNG, at most <see cref="MaxThumbnailBytes"/>; null: none is
-/// kept.</param>
+/// <param name="thumbnail">Makes the thumbnails that are kept with each normal and each of its tiles, at most
+/// <see cref="MaxThumbnailBytes"/>; null: none is kept.</param>
 /// <param name="shards">Shards of new categories.</param>
 /// <param name="open">Opens a version for calibration; null: in this process.</param>
 public sealed partial class GalleryService(
@@ -32,21 +32,22 @@ public sealed partial class GalleryService(
     public Func<string, CancellationToken, ValueTask<IDisposable>> Lock { get; init; } = store.LockAsync;
 
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
-        string? reason = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, cancellationToken);
+        string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, sizes, cancellationToken);
 
     public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
-        IProgress<AddOutcome>? progress = null, string? reason = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources, 0, progress, reason, cancellationToken);
+        IProgress<AddOutcome>? progress = null, string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null,
+        CancellationToken cancellationToken = default)
+        => AddAsync(category, sources, 0, progress, reason, sizes, cancellationToken);
 
     private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected,
-        IProgress<AddOutcome>? progress, string? reason, CancellationToken cancellationToken)
+        IProgress<AddOutcome>? progress, string? reason, IReadOnlyList<(int Width, int Height)>? sizes, CancellationToken cancellationToken)
     {
         if (reason is not null) CheckReason(reason);
         CategoryName.Check(category);
         using var writer = await Lock(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
-        var (extractor, preparer) = current is null ? engines.Default : engines.For(current.Model, current.Preprocessing);
+        var (extractor, preparer) = current is null ? engines.DefaultFor(sizes ?? []) : engines.For(current.Model, current.Preprocessing);
         RequireSame(current, extractor.Model, preparer.Description);
         RequireRoom(category, expected, TileGrid.Of(extractor.Model, preparer.Description).Count, extractor.Model);
 
@@ -66,7 +67,7 @@ public sealed partial class GalleryService(
         {
             GalleryImage image;
             TileFeatures[] tiles;
-            byte[]? picture;
+            byte[]?[] pictures;
             try
             {
                 var file = await source.ReadAsync(cancellationToken);
@@ -80,7 +81,7 @@ public sealed partial class GalleryService(
                 var prepared = preparer.Prepare(file, source.Name);
                 image = image with { Width = prepared.Geometry.OriginalWidth, Height = prepared.Geometry.OriginalHeight };
                 tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
-                picture = thumbnail?.Invoke(prepared.Input);
+                pictures = [.. Enumerable.Range(0, tiles.Length).Select(t => Picture(prepared, t))];
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound or SpadeError.ResourceExhausted)
             {
@@ -89,11 +90,16 @@ public sealed partial class GalleryService(
             // Outside the try: a full disk is not the image's fault, and ends the batch.
             for (int t = 0; t < tiles.Length; t++)
                 await store.WriteImageAsync(category, image.Id.Tile(t), extractor.Model.Digest,
-                    StoredFeatures.From(tiles[t].Pooled, tiles[t].Pyramid), tiles[t].Pyramid, t == 0 ? picture : null, cancellationToken);
+                    StoredFeatures.From(tiles[t].Pooled, tiles[t].Pyramid), tiles[t].Pyramid, pictures[t], cancellationToken);
             images.Add(image.Id, image);
             return new AddOutcome(source.Name, image.Id, AddStatus.Added);
         }
     }
+
+    /// <summary>What is kept of a row for people to look at.</summary>
+    private byte[]? Picture(PreparedImage prepared, int row)
+        => row == prepared.Tiles.PictureRow ? thumbnail?.Invoke(prepared.Input)
+        : prepared.Tiles.Whole ? thumbnail?.Invoke(prepared.Tile(row)) : null;
 
     public async ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default)

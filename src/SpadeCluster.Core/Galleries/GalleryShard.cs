@@ -86,7 +86,9 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         PixelSearchOptions options, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var (index, pages) = await IndexAsync().WaitAsync(cancellationToken);
+        var (indexes, pages) = await IndexAsync().WaitAsync(cancellationToken);
+        // With a region of interest, what is searched together is of one tile; without one, the index is the same.
+        var index = indexes[picks.Count == 0 ? 0 : _tiles[picks[0].Id].Tile];
         IReadOnlyList<PixelMatches>? merged = null;
         // Pages in memory come first: in another order, a portion could drop pages that the next one needs.
         foreach (var portion in picks.OrderByDescending(p => pages.Contains(p.Id)).Chunk(pages.Capacity))
@@ -165,19 +167,22 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
         }
-        var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels, _manifest.Region?.Cells), sample);
+        var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
+        PixelIndex[] indexes = [.. Enumerable.Range(0, _rows.Length)
+            .Select(t => _tiles.HasRegion && _tiles.Inspects(t) ? index.Within(_tiles.Region(t)!) : index)];
         // All images of a model need the same memory.
         int capacity = (int)Math.Clamp(room / index.Pack(sample[0]).ResidentBytes, 1, _ids.Length);
         var discarded = new ConcurrentStack<FeaturePyramid>(sample.Take(capacity));
-        return new PagedIndex(index, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>
+        return new PagedIndex(indexes, new PageCache<PackedPyramid>(capacity, async (id, dropped) =>
         {
             var reuse = dropped?.Features ?? (discarded.TryPop(out var trained) ? trained : null);
-            return index.Pack(await ReadAsync(id, reuse));
+            return indexes[_tiles[id].Tile].Pack(await ReadAsync(id, reuse));
         }));
     }
 
     private ValueTask<FeaturePyramid> ReadAsync(ImageId id, FeaturePyramid? discarded = null)
         => _store.ReadPyramidAsync(_manifest.Category, id, _manifest.Model, discarded, CancellationToken.None);
 
-    private sealed record PagedIndex(PixelIndex Index, PageCache<PackedPyramid> Pages);
+    /// <param name="Indexes">[tile].</param>
+    private sealed record PagedIndex(PixelIndex[] Indexes, PageCache<PackedPyramid> Pages);
 }

@@ -18,10 +18,12 @@ public sealed class GalleryTiles
 
     private readonly Dictionary<ImageId, GalleryTile>? _rows;
     private readonly Dictionary<ImageId, GalleryImage>? _photographs;
+    private readonly bool[][]? _region;
 
-    private GalleryTiles(TileGrid grid, IReadOnlyList<GalleryImage> photographs)
+    private GalleryTiles(TileGrid grid, IReadOnlyList<GalleryImage> photographs, Region? region)
     {
         Grid = grid;
+        if (region is not null) _region = [.. Enumerable.Range(0, grid.Count).Select(t => region.Cells(t, grid.Count))];
         if (grid.Letterbox) _photographs = photographs.ToDictionary(p => p.Id);
         if (grid.Count == 1)
         {
@@ -41,10 +43,20 @@ public sealed class GalleryTiles
     public IReadOnlyList<ImageId> Ids { get; }
 
     public static GalleryTiles Of(GalleryManifest manifest) =>
-        Known.GetValue(manifest, m => new GalleryTiles(TileGrid.Of(m.Model, m.Preprocessing), m.Images));
+        Known.GetValue(manifest, m => new GalleryTiles(TileGrid.Of(m.Model, m.Preprocessing), m.Images, m.Region));
 
     /// <summary>Photographs that are one row each.</summary>
-    public static GalleryTiles Whole(FeatureModel model) => new(new TileGrid(model.InputWidth, model.InputHeight), []);
+    public static GalleryTiles Whole(FeatureModel model) => new(new TileGrid(model.InputWidth, model.InputHeight), [], null);
+
+    /// <summary>Whether a part of the photographs is inspected only. A place on them is then a place on the part, and tiles are
+    /// compared with their own position.</summary>
+    public bool HasRegion => _region is not null;
+
+    /// <summary>Whether anything of a tile is inspected.</summary>
+    public bool Inspects(int tile) => _region is null || Array.Exists(_region[tile], inside => inside);
+
+    /// <summary>[y * Width + x] of the finest level: the cells of a tile that are inspected; null: all.</summary>
+    public IReadOnlyList<bool>? Region(int tile) => _region?[tile];
 
     /// <summary>The photograph and the tile number of a row.</summary>
     public GalleryTile this[ImageId row] => _rows is null ? new GalleryTile(row, 0) : _rows[row];

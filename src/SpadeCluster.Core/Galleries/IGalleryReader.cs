@@ -15,9 +15,10 @@ public interface IGalleryReader
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
     ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>The thumbnail of a normal, PNG; null where there is none.</summary>
-    /// <exception cref="SpadeException">NotFound: no such category, or the image is not in its current version.</exception>
-    ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, CancellationToken cancellationToken = default);
+    /// <summary>The thumbnail of a normal, or of one of its tiles, JPEG or (of earlier builds) PNG; null where there is none.</summary>
+    /// <param name="tile">Null: the whole photograph.</param>
+    /// <exception cref="SpadeException">NotFound: no such category or tile, or the image is not in its current version.</exception>
+    ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null, CancellationToken cancellationToken = default);
 
     /// <exception cref="SpadeException">NotFound: no such category or version.</exception>
     async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)

@@ -33,7 +33,7 @@ public interface IGalleryStore
     ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default);
 
     /// <summary>Stores one image's features; does nothing if the id is stored already and undamaged. The caller holds the lock.</summary>
-    /// <param name="thumbnail">Its thumbnail (PNG), or null.</param>
+    /// <param name="thumbnail">Its thumbnail, or null.</param>
     /// <exception cref="SpadeException">ResourceExhausted: the disk is full. Unavailable: cannot be written.</exception>
     ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
         byte[]? thumbnail = null, CancellationToken cancellationToken = default);
@@ -61,7 +61,7 @@ public interface IGalleryStore
         CancellationToken cancellationToken)
         => ReadPyramidAsync(category, id, model, cancellationToken);
 
-    /// <summary>The thumbnail of an image (PNG), or null.</summary>
+    /// <summary>The thumbnail of an image, or null.</summary>
     ValueTask<byte[]?> ReadThumbnailAsync(string category, ImageId id, FeatureModel model, CancellationToken cancellationToken = default);
 
     /// <summary>Checks the redundant copies of features that make opening faster; they have no effect on results.</summary>

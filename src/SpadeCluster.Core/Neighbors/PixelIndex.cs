@@ -62,7 +62,19 @@ public sealed unsafe class PixelIndex
         }
     }
 
+    private PixelIndex(PixelIndex trained, IReadOnlyList<bool> region)
+    {
+        (Space, Path) = (new PixelSpace(trained.Space.Shapes, trained.Space.ChannelWeights, region), trained.Path);
+        _order = NestedOrder.TryCreate(Space);
+        (_means, _rootWeights, _losses) = (trained._means, trained._rootWeights, trained._losses);
+        (Weights, Sketches, Projections) = (trained.Weights, trained.Sketches, trained.Projections);
+    }
+
     public PixelSpace Space { get; }
+
+    /// <summary>An index that has learned the same, for a part of the cells; it searches images that it packed itself.</summary>
+    /// <param name="region">As <see cref="PixelSpace.Region"/>.</param>
+    public PixelIndex Within(IReadOnlyList<bool> region) => new(this, region);
 
     internal SimdPath Path { get; }
 

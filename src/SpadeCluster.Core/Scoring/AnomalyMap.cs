@@ -66,7 +66,9 @@ public sealed class AnomalyMap
             RegionOfInterest.Smooth(whole, tiles.TileHeight, tiles.TileWidth, smoothing);
             whole = RegionOfInterest.Enlarge(whole, tiles.TileHeight, tiles.TileWidth, frame.Height, frame.Width);
             float weight = tiles.WholeWeight;
-            for (int i = 0; i < values.Length; i++) values[i] = weight * whole[i] + (1 - weight) * values[i];
+            // Its cells are coarser: at the edge of a region of interest, a pixel may be outside in it alone.
+            for (int i = 0; i < values.Length; i++)
+                if (!float.IsNaN(whole[i])) values[i] = weight * whole[i] + (1 - weight) * values[i];
         }
         double covers = (double)RegionOfInterest.Close(values) / (tiles.Width * tiles.Height);
         return new AnomalyMap(frame.Width, frame.Height, values, (int)Math.Ceiling(covers * tiles.TileWidth * tiles.TileHeight));

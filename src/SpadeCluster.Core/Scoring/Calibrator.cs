@@ -19,7 +19,7 @@ public static class Calibrator
             throw new SpadeException(SpadeError.FailedPrecondition,
                 $"category '{manifest.Category}' has {n} image(s); calibration compares normals with each other and needs at least 2");
         options.Check(n, manifest.Model.Levels.Count);
-        if (options.TileReach is null && GalleryTiles.Of(manifest).Grid.Count > 1)
+        if (options.TileReach is null && GalleryTiles.Of(manifest) is { HasRegion: false, Grid.Count: > 1 })
             options = options with { TileReach = await TileAlignment.ReachAsync(store, gallery, cancellationToken) };
         // Thresholds need the scores of all normals, also of those that the gate would not localise.
         var always = options with { GatePolicy = GatePolicy.Always };

@@ -41,12 +41,13 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
             throw new SpadeException(SpadeError.FailedPrecondition,
                 $"gate policy {options.GatePolicy} needs a calibrated gallery: run 'spade gallery calibrate', or use policy always");
 
-        int reach = options.TileReach ?? calibration?.Options.TileReach ?? ScoringOptions.Anywhere;
+        int reach = _tiles.HasRegion ? 0 : options.TileReach ?? calibration?.Options.TileReach ?? ScoringOptions.Anywhere;
         long start = Stopwatch.GetTimestamp();
         var retrieved = new Retrieved[grid.Count];
-        await ForEachTileAsync(async (t, ct) => retrieved[t] = await RetrieveAsync(query.Tiles[t].Pooled, t), cancellationToken);
+        int[] inspected = [.. Enumerable.Range(0, grid.Count).Where(_tiles.Inspects)];
+        await ForEachAsync(inspected, async (t, ct) => retrieved[t] = await RetrieveAsync(query.Tiles[t].Pooled, t), cancellationToken);
         double retrieve = Lap("retrieve", ref start);
-        var farthest = retrieved.MaxBy(r => r.Distance)!;
+        var farthest = inspected.Select(t => retrieved[t]).MaxBy(r => r.Distance)!;
         var result = new ScoreResult
         {
             GateDistance = farthest.Distance,
@@ -61,8 +62,9 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         if (!localised) return result;
 
         var found = new TileMatches[grid.Count];
+        Array.Fill(found, Unsearched(options));
         long merging = 0;
-        await ForEachTileAsync(async (t, ct) => found[t] = await MatchAsync(query.Tiles[t], retrieved[t], ct), cancellationToken);
+        await ForEachAsync(inspected, async (t, ct) => found[t] = await MatchAsync(query.Tiles[t], retrieved[t], ct), cancellationToken);
         double match = Lap("match", ref start);
         stage?.Invoke("merge", TimeSpan.FromTicks(merging).TotalMilliseconds);
 
@@ -144,15 +146,23 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         AnomalyMap.From(grids, cells.Height, cells.Width, _tiles.Grid, frame, smoothing);
 
     /// <summary>Runs tiles in parallel: searches that do not wait for each other use the threads best.</summary>
-    private Task ForEachTileAsync(Func<int, CancellationToken, Task> work, CancellationToken cancellationToken)
-        => _tiles.Grid.Count == 1 ? work(0, cancellationToken)
-        : Parallel.ForEachAsync(Enumerable.Range(0, _tiles.Grid.Count),
+    private Task ForEachAsync(int[] tiles, Func<int, CancellationToken, Task> work, CancellationToken cancellationToken)
+        => tiles.Length == 1 ? work(tiles[0], cancellationToken)
+        : Parallel.ForEachAsync(tiles,
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount,
                 CancellationToken = cancellationToken,
             },
             async (tile, stop) => await work(tile, stop));
+
+    /// <summary>What is known of a tile outside the region of interest: nothing was compared.</summary>
+    private TileMatches Unsearched(ScoringOptions options)
+    {
+        var levels = options.Levels ?? [.. Enumerable.Range(0, model.Levels.Count)];
+        return new TileMatches([.. levels.Take(options.Fusion == Fusion.Concatenated ? 1 : levels.Count)
+            .Select(l => new PixelMatches(model.Levels[l].Height, model.Levels[l].Width, options.Kappa))], []);
+    }
 
     private static bool IsLocalised(QueryImage query, ScoringOptions options, ScoreResult result) => options.GatePolicy switch
     {

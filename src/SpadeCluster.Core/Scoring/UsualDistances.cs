@@ -35,7 +35,8 @@ public sealed class UsualDistances
     public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances)
     {
         // Distances outside a region of interest are NaN.
-        double overall = Math.Max(distances.Average(d => d.Where(v => !float.IsNaN(v)).Average(v => (double)v)), 1e-12);
+        double overall = Math.Max(distances.Where(d => !Array.TrueForAll(d, float.IsNaN))
+            .Average(d => d.Where(v => !float.IsNaN(v)).Average(v => (double)v)), 1e-12);
         var local = new Half[distances.Count * height * width];
         int at = 0;
         foreach (var image in distances)

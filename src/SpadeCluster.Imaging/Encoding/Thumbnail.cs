@@ -2,21 +2,29 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
 
-/// <summary>Makes thumbnails, PNG.</summary>
+/// <summary>Makes thumbnails, JPEG.</summary>
 public static class Thumbnail
 {
-    private static readonly int[] Sides = [128, 96, 72, 54, 40, 28, 16];
+    /// <summary>As large as the input of most networks, so that a tile is kept pixel by pixel.</summary>
+    private static readonly (int Side, int Quality)[] Steps =
+        [(224, 85), (224, 60), (160, 60), (112, 60), (80, 60), (56, 60), (40, 60), (28, 60), (16, 60)];
 
-    /// <summary>The image with a longer side as large as the bytes allow, at most 128 pixels; null if even 16 pixels do not fit.</summary>
+    /// <summary>The image with a longer side as large as the bytes allow, at most 224 pixels; null if even 16 pixels do not fit.</summary>
     public static byte[]? Encode(RgbImage image, int maxBytes)
     {
-        foreach (int side in Sides)
+        foreach (var (side, quality) in Steps)
         {
-            int longer = Math.Max(image.Width, image.Height);
-            int Scaled(int length) => longer <= side ? length : Math.Max(1, (int)((long)length * side / longer));
-            var png = PngEncoder.Encode(Resampler.Resize(image, Scaled(image.Width), Scaled(image.Height)));
-            if (png.Length <= maxBytes) return png;
+            byte[] picture = JpegEncoder.Encode(Within(image, side), quality);
+            if (picture.Length <= maxBytes) return picture;
         }
         return null;
+    }
+
+    /// <summary>The image with its longer side reduced to so many pixels, where it has more.</summary>
+    public static RgbImage Within(RgbImage image, int side)
+    {
+        int longer = Math.Max(image.Width, image.Height);
+        int Scaled(int length) => Math.Max(1, (int)((long)length * side / longer));
+        return longer <= side ? image : Resampler.Resize(image, Scaled(image.Width), Scaled(image.Height));
     }
 }

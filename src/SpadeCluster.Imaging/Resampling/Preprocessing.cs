@@ -70,9 +70,7 @@ public sealed partial record Preprocessing
             match.Groups["l"].Success, match.Groups["a"].Success);
     }
 
-    public override string ToString() => ShorterSide is { } s ? $"shorter-side {s} crop {Width}x{Height}"
-        : $"{(Tiles.Letterbox ? "letterbox" : "stretch")} {Width}x{Height}"
-        + (Tiles.Count == 1 ? "" : $" tiles {Tiles.Columns}x{Tiles.Rows} overlap {Tiles.Overlap}{(Tiles.Whole ? " and whole" : "")}");
+    public override string ToString() => ShorterSide is { } s ? $"shorter-side {s} crop {Width}x{Height}" : Tiles.Description;
 
     /// <summary>The resized photograph: the model's input, or the picture from which tiles are cut.</summary>
     public RgbImage Apply(RgbImage image)

@@ -10,32 +10,33 @@ namespace SpadeCluster.Server.Console;
 /// <summary>The console's pages and their static files.</summary>
 internal static class ConsoleEndpoints
 {
-    private static readonly Asset Css = Asset.Load("console.css", "text/css; charset=utf-8"),
-        Script = Asset.Load("console.js", "text/javascript; charset=utf-8"), Icon = Asset.Load("icon.svg", "image/svg+xml");
+    private static readonly (string Name, string Type, byte[] Content)[] Assets =
+    [
+        Load("console.css", "text/css; charset=utf-8"), Load("icon.svg", "image/svg+xml"),
+        .. new[] { "console.js", "decision.js", "page.js", "region.js", "viewer.js" }
+            .Select(s => Load(s, "text/javascript; charset=utf-8")),
+    ];
 
-    public static string CssUrl => Css.Url;
-    public static string ScriptUrl => Script.Url;
-    public static string IconUrl => Icon.Url;
+    /// <summary>Of all of them: what they hold is part of their address, so that browsers may keep them for ever, and scripts name
+    /// each other without it.</summary>
+    private static readonly string Digest = Convert.ToHexStringLower(SHA256.HashData([.. Assets.SelectMany(a => a.Content)]))[..16];
+
+    public static string Url(string asset) => $"/assets/{Digest}/{asset}";
 
     public static void MapConsole(this IEndpointRouteBuilder app)
     {
-        foreach (var asset in new[] { Css, Script, Icon })
-            app.MapGet(asset.Url, (HttpContext context) =>
-                ResultEndpoints.Immutable(context, asset.Digest, () => Results.Bytes(asset.Content, asset.Type))).ExcludeFromDescription();
+        foreach (var (name, type, content) in Assets)
+            app.MapGet(Url(name), (HttpContext context) =>
+                ResultEndpoints.Immutable(context, Digest, () => Results.Bytes(content, type))).ExcludeFromDescription();
         app.MapSignIn();
         app.MapRazorComponents<App>();
     }
 
-    /// <summary>The address contains a hash of the content, so that browsers may cache the file without limit.</summary>
-    private sealed record Asset(string Url, string Digest, byte[] Content, string Type)
+    private static (string Name, string Type, byte[] Content) Load(string name, string type)
     {
-        public static Asset Load(string name, string type)
-        {
-            using var stream = typeof(ConsoleEndpoints).Assembly.GetManifestResourceStream(name)!;
-            byte[] content = new byte[stream.Length];
-            stream.ReadExactly(content);
-            string digest = Convert.ToHexStringLower(SHA256.HashData(content))[..16];
-            return new Asset($"/assets/{digest}/{name}", digest, content, type);
-        }
+        using var stream = typeof(ConsoleEndpoints).Assembly.GetManifestResourceStream(name)!;
+        byte[] content = new byte[stream.Length];
+        stream.ReadExactly(content);
+        return (name, type, content);
     }
 }

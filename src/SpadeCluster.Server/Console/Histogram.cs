@@ -3,12 +3,11 @@ using System.Text;
 
 namespace SpadeCluster.Server.Console;
 
-/// <summary>A histogram of a category's scores as SVG: the normals of the calibration, the threshold and a decision on the same
-/// axis.</summary>
+/// <summary>A category's scores as SVG and words: its normals', the last decisions', threshold and one decision.</summary>
 internal static class Histogram
 {
-    public const int Width = 600, Height = 170;
-    private const int Bins = 48, Left = 8, Right = 8, Bottom = 24, Top = 22;
+    public const int Width = 600, Height = 140;
+    private const int Bins = 48, Left = 8, Right = 8, Bottom = 2, Top = 6;
 
     /// <summary>Logarithmic, because distances of defects vary widely.</summary>
     public sealed record Axis(double Low, double High)
@@ -26,16 +25,19 @@ internal static class Histogram
     public static string Draw(IReadOnlyList<double> normals, IReadOnlyList<double> decisions, double theta, double? mark)
     {
         var axis = Axis.Of([.. normals, .. decisions, theta, mark ?? theta]);
-        var svg = new StringBuilder($"<svg class='histogram' viewBox='0 0 {Width} {Height}' role='img' aria-label='histogram of scores'>");
+        // Stretched to the page; words and numbers stand below, where they keep their size.
+        var svg = new StringBuilder($"<svg class='histogram' viewBox='0 0 {Width} {Height}' preserveAspectRatio='none' role='img' "
+            + $"aria-label='histogram of scores'>");
         Bars(svg, "normals", normals, axis);
         Bars(svg, "decided", decisions, axis);
-        Line(svg, "theta", axis.X(theta), $"threshold {N(theta, "G4")}", Top - 8);
-        if (mark is { } at) Line(svg, "this", axis.X(at), $"this part {N(at, "G4")}", Top + 6);
-        svg.Append($"<path class='axis' d='M{Left} {Height - Bottom}H{Width - Right}'/>");
-        svg.Append($"<text x='{Left}' y='{Height - 8}'>{N(axis.Low, "G3")}</text><text x='{Width / 2}' y='{Height - 8}' "
-            + $"text-anchor='middle'>score (squared distance, logarithmic)</text><text x='{Width - Right}' y='{Height - 8}' "
-            + $"text-anchor='end'>{N(axis.High, "G3")}</text>");
-        return svg.Append("</svg>").ToString();
+        Line(svg, "theta", axis.X(theta));
+        if (mark is { } at) Line(svg, "this", axis.X(at));
+        svg.Append($"<path class='axis' d='M{Left} {Height - Bottom}H{Width - Right}'/></svg>");
+        svg.Append($"<p class='ticks'><span>{N(axis.Low, "G4")}</span><span>score, logarithmic</span>"
+            + $"<span>{N(axis.High, "G4")}</span></p>");
+        svg.Append($"<p class='legend-text'><i class='key theta'></i> threshold {N(theta, "G4")}");
+        if (mark is { } score) svg.Append($" <i class='key this'></i> this part {N(score, "G4")}");
+        return svg.Append("</p>").ToString();
     }
 
     private static void Bars(StringBuilder svg, string kind, IReadOnlyList<double> values, Axis axis)
@@ -54,12 +56,8 @@ internal static class Histogram
         }
     }
 
-    private static void Line(StringBuilder svg, string kind, double x, string label, int y)
-    {
-        bool right = x > Width * 0.65;
-        svg.Append($"<path class='{kind}' d='M{N(x, "0.#")} {y - 8}V{Height - Bottom}'/><text class='{kind}' "
-            + $"x='{N(x + (right ? -4 : 4), "0.#")}' y='{y}' text-anchor='{(right ? "end" : "start")}'>{label}</text>");
-    }
+    private static void Line(StringBuilder svg, string kind, double x)
+        => svg.Append($"<path class='{kind}' d='M{N(x, "0.#")} 0V{Height - Bottom}'/>");
 
     private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

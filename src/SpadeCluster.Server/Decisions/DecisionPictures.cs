@@ -6,9 +6,38 @@ namespace SpadeCluster.Server.Decisions;
 /// <summary>Pictures of kept decisions for the console, made on request.</summary>
 public sealed class DecisionPictures(DecisionLog log)
 {
+    /// <summary>Pixels of a photograph's longer side that a browser is given: 12 megapixels whole, larger ones reduced.</summary>
+    public const int LargestSide = 4096;
+
+    private const int Quality = 92;
+
+    /// <summary>One photograph at a time: a large one takes hundreds of megabytes while it is decoded.</summary>
+    private readonly Lock _decoding = new();
+
     /// <summary>The model's input: each pixel corresponds to one of the map.</summary>
     public RgbImage Input(Decision decision)
-        => new ImagePreparer(Preprocessing.Parse(decision.Preprocessing)).Prepare(log.Image(decision.Id), decision.Score.File).Input;
+    {
+        var preparer = new ImagePreparer(Preprocessing.Parse(decision.Preprocessing));
+        lock (_decoding) return preparer.Prepare(log.Image(decision.Id), decision.Score.File).Input;
+    }
+
+    /// <summary>The photograph itself, written anew: a browser never gets what was sent.</summary>
+    public byte[] Photograph(Decision decision)
+    {
+        lock (_decoding)
+        {
+            var photograph = ImageReader.Default.Decode(log.Image(decision.Id), decision.Score.File);
+            return JpegEncoder.Encode(Thumbnail.Within(photograph, LargestSide), Quality);
+        }
+    }
+
+    /// <summary>Where map and tiles lie on the photograph.</summary>
+    public MapPlace Place(Decision decision)
+    {
+        var (width, height) = ImageReader.ReadSize(log.Image(decision.Id), decision.Score.File);
+        var preprocessing = Preprocessing.Parse(decision.Preprocessing);
+        return new MapPlace(preprocessing.Geometry(width, height), preprocessing.Tiles);
+    }
 
     /// <summary>The map in colours: black far below the threshold, purple at half of it, orange at it, yellow at twice and more.</summary>
     public RgbImage Map(Decision decision)
@@ -29,4 +58,21 @@ public sealed class DecisionPictures(DecisionLog log)
         var map = log.Map(decision.Id);
         return MaskOutline.Path(map.Above(theta), map.Width);
     }
+}
+
+/// <summary>Where a map and its tiles lie on a photograph.</summary>
+public sealed record MapPlace(InputGeometry Geometry, TileGrid Tiles)
+{
+    private double ScaleX => (double)Geometry.OriginalWidth / Geometry.ResizedWidth;
+    private double ScaleY => (double)Geometry.OriginalHeight / Geometry.ResizedHeight;
+
+    /// <summary>SVG's transform from pixels of the map to those of the photograph.</summary>
+    public string Transform => FormattableString.Invariant($"scale({ScaleX} {ScaleY}) translate({Geometry.Left} {Geometry.Top})");
+
+    /// <summary>The other way.</summary>
+    public string Inverse => FormattableString.Invariant($"translate({-Geometry.Left} {-Geometry.Top}) scale({1 / ScaleX} {1 / ScaleY})");
+
+    /// <summary>The tiles, as the console's script reads them: columns, rows, width, height, overlap, whether each has a picture.</summary>
+    public string Grid => FormattableString.Invariant(
+        $"{Tiles.Columns},{Tiles.Rows},{Tiles.TileWidth},{Tiles.TileHeight},{Tiles.Overlap},{(Tiles.Whole ? 1 : 0)}");
 }

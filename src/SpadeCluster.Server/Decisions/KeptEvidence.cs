@@ -6,9 +6,11 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>The nearest normal pixel of every cell of the finest grid, for clicks in the console.</summary>
-/// <param name="Cells">[y][x].</param>
-public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
+/// <param name="Cells">[y][x]; null outside the region of interest.</param>
+public sealed record KeptEvidence(int Width, int Height, PixelEvidence?[] Cells)
 {
+    private const ushort Outside = ushort.MaxValue;
+
     /// <summary>Null if the gate did not localise the image.</summary>
     public static byte[]? Pack(ScoredImage scored)
     {
@@ -25,7 +27,13 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
             var (row, column) = Math.DivRem(i, grid.Width);
             if (scored.Result.EvidenceAt((int)((column + 0.5) * map.Width / grid.Width), (int)((row + 0.5) * map.Height / grid.Height))
                 is not { } found)
-                return null;
+            {
+                cell.Write(Outside);
+                cell.Write(0f);
+                cell.Write(0f);
+                cell.Write(0f);
+                continue;
+            }
             if (!images.TryGetValue(found.Image, out ushort image)) images.Add(found.Image, image = (ushort)images.Count);
             cell.Write(image);
             cell.Write((float)found.X);
@@ -50,13 +58,17 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence[] Cells)
         int width = reader.ReadInt32(), height = reader.ReadInt32();
         var images = new ImageId[reader.ReadInt32()];
         for (int i = 0; i < images.Length; i++) images[i] = new ImageId(reader.ReadUInt64());
-        var cells = new PixelEvidence[width * height];
+        var cells = new PixelEvidence?[width * height];
         for (int i = 0; i < cells.Length; i++)
-            cells[i] = new PixelEvidence(images[reader.ReadUInt16()], reader.ReadSingle(), reader.ReadSingle(), reader.ReadSingle());
+        {
+            ushort image = reader.ReadUInt16();
+            var (x, y, distance) = (reader.ReadSingle(), reader.ReadSingle(), reader.ReadSingle());
+            if (image != Outside) cells[i] = new PixelEvidence(images[image], x, y, distance);
+        }
         return new KeptEvidence(width, height, cells);
     }
 
     /// <summary>The match of a point given as shares of width and height, 0 to 1.</summary>
-    public PixelEvidence At(double x, double y)
+    public PixelEvidence? At(double x, double y)
         => Cells[Math.Clamp((int)(y * Height), 0, Height - 1) * Width + Math.Clamp((int)(x * Width), 0, Width - 1)];
 }

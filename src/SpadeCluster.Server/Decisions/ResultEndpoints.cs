@@ -27,6 +27,9 @@ internal static class ResultEndpoints
             Immutable(context, $"{Visible(id, context, log).Digest}", () => File(context, log.Image(id))));
         results.MapGet("/{id:long}/input.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-input", () => Png(pictures.Input(Visible(id, context, log)))));
+        results.MapGet("/{id:long}/photograph.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+            Immutable(context, $"{id}-photograph", () => Results.Bytes(pictures.Photograph(Visible(id, context, log)), "image/jpeg")))
+            .WithSummary("The photograph to look at, 4096 pixels along its longer side at most; /image gives the file itself.");
         results.MapGet("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-map", () => Png(pictures.Map(Visible(id, context, log)))));
         results.MapGet("/{id:long}/map", Map)
@@ -69,12 +72,16 @@ internal static class ResultEndpoints
         var map = log.Map(id);
         if (!(x >= 0 && y >= 0 && x < map.Width && y < map.Height))
             throw new SpadeException(SpadeError.InvalidArgument, $"x and y are input pixels, 0,0 to {map.Width - 1},{map.Height - 1}");
-        var found = log.Evidence(id).At(x / map.Width, y / map.Height);
+        var found = log.Evidence(id).At(x / map.Width, y / map.Height)
+            ?? throw new SpadeException(SpadeError.NotFound, "nothing is inspected there: it is outside the region of interest");
         var gallery = await services.For(context.User.CallerName())
             .GetVersionAsync(decision.Score.Category, decision.Score.Version, cancellation);
         string source = gallery.Images.FirstOrDefault(i => i.Id == found.Image)?.Source ?? "";
+        var tiles = GalleryTiles.Of(gallery);
+        var frame = tiles.Frame(found.Image);
         return Results.Json(new EvidenceAnswer(x, y, map.Values[(int)y * map.Width + (int)x], decision.Score.Theta, found.Image.ToString(),
-            Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height), ServerJson.Options);
+            Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height, frame.Width, frame.Height),
+            ServerJson.Options);
     }
 
     private static IResult Png(RgbImage image) => Results.Bytes(PngEncoder.Encode(image), "image/png");
@@ -109,5 +116,7 @@ internal static class ResultEndpoints
 }
 
 /// <summary>A pixel and its match. All positions are input pixels.</summary>
+/// <param name="MatchWidth">Input pixels of the normal, across.</param>
+/// <param name="MatchHeight">The same, down.</param>
 internal sealed record EvidenceAnswer(double X, double Y, float MapValue, double? Theta, string ImageId, string Source, double MatchX,
-    double MatchY, float Distance, int Width, int Height);
+    double MatchY, float Distance, int Width, int Height, int MatchWidth, int MatchHeight);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Scoring;
@@ -47,8 +48,9 @@ internal static class AddImagesEndpoint
         {
             try
             {
+                var sizes = await PhotographSizes.ReadAsync([.. images.Select(i => i.Source)], stop);
                 var (after, added) = await recalibration.AddAsync(new Addition(category, context.User.CallerName(), reason, calibrate,
-                    alpha), images.Select(i => i.Source).ToAsyncEnumerable(),
+                    alpha, sizes), images.Select(i => i.Source).ToAsyncEnumerable(),
                     new InlineProgress<AddOutcome>(o =>
                         lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem))), Added,
                     new InlineProgress<(int Done, int Of)>(p => lines.Writer.TryWrite(new CalibrateLine(p.Done, p.Of))), stop);

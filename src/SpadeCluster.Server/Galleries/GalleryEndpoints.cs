@@ -25,7 +25,8 @@ internal static class GalleryEndpoints
             Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options))
                 .Produces<IReadOnlyList<GalleryVersion>>();
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
-        read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/png");
+        read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/jpeg")
+            .WithSummary("A small picture of a normal, or of one of its tiles, counted row by row, as the network saw it.");
         read.MapGet("/{category}/region", RegionEndpoint.GetAsync).Produces<byte[]>(200, "application/octet-stream")
             .WithSummary("The mask of the inspected part of the photographs, as sent.");
         read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
@@ -95,13 +96,16 @@ internal static class GalleryEndpoints
             Results.Json(GalleryDetails.Of(manifest), ServerJson.Options));
     }
 
-    private static async Task<IResult> ThumbnailAsync(string category, string image, HttpContext context, IGalleryServices services)
+    private static async Task<IResult> ThumbnailAsync(string category, string image, HttpContext context, IGalleryServices services,
+        int? tile = null)
     {
         if (!ImageId.TryParse(image, out var id))
             throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
-        byte[] picture = await For(context, services, category).GetThumbnailAsync(category, id, context.RequestAborted)
-            ?? throw new SpadeException(SpadeError.NotFound, $"no thumbnail is kept of image {id}");
-        return ResultEndpoints.Immutable(context, image, () => Results.Bytes(picture, "image/png"));
+        byte[] picture = await For(context, services, category).GetThumbnailAsync(category, id, tile, context.RequestAborted)
+            ?? throw new SpadeException(SpadeError.NotFound, $"no picture is kept of image {id}");
+        // Earlier builds kept PNG.
+        string type = picture is [0x89, ..] ? "image/png" : "image/jpeg";
+        return ResultEndpoints.Immutable(context, $"{image}-{tile}", () => Results.Bytes(picture, type));
     }
 
     internal static async Task<IResult> ChangeAsync(string category, string action, string detail, HttpContext context,

@@ -18,7 +18,7 @@ namespace SpadeCluster.Storage.Format;
 /// ..  32  SHA-256 of everything above
 /// ..      the parts, one after the other
 /// </code>
-/// Parts: pooled feature, float32; per level the sum and the sum of squares of each channel, float64; a PNG thumbnail,
+/// Parts: pooled feature, float32; per level the sum and the sum of squares of each channel, float64; a small picture,
 /// possibly of no bytes; the pyramid's levels, float16, finest first. The pooled feature comes first and the levels last, so that opening
 /// a gallery reads only the first few kilobytes of each segment (its prefix: header and pooled feature).
 /// </summary>

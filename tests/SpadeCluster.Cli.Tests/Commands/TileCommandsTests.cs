@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace SpadeCluster.Cli.Tests.Commands;
 
-public class TileCommandsTests : WorkFolder
+public partial class TileCommandsTests : WorkFolder
 {
     [Fact]
     public async Task A_category_in_tiles_is_built_scored_and_keeps_its_tiles()
@@ -27,6 +29,19 @@ public class TileCommandsTests : WorkFolder
         Assert.Equal(3, exit);
         Assert.Contains("was built with 'stretch 224x224 tiles 2x1 overlap 32 and whole'", error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task The_bytes_predicted_are_those_stored()
+    {
+        var (exit, _, error) = await Spade.RunAsync("gallery", "add", "plates", Plates(4), "--gallery", At("galleries"), "--tiles", "2x1");
+        Assert.True(exit == 0, error);
+        double predicted = double.Parse(Predicted().Match(error).Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        double stored = Directory.EnumerateFiles(At("galleries"), "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length) / 1e6;
+        Assert.InRange(predicted / stored, 0.95, 1.05);
+    }
+
+    [GeneratedRegex(@": ([0-9.]+) MB at most in '.*', about [0-9]+ s")]
+    private static partial Regex Predicted();
 
     [Theory]
     [InlineData("2by2")]

@@ -33,7 +33,11 @@ internal sealed class TiledEngine(string description = "stretch 8x8 tiles 4x2 ov
     {
         var input = new RgbImage(Grid.Width, Grid.Height);
         for (int i = 0; i < Grid.Width * Grid.Height; i++) input.Pixels[3 * i] = file[i];
-        return new PreparedImage(input, InputGeometry.Same(Grid.Width, Grid.Height)) { Tiles = Grid };
+        return new PreparedImage(input, InputGeometry.Same(Grid.Width, Grid.Height))
+        {
+            Tiles = Grid,
+            Whole = Grid.Whole ? Shrink(input) : null,
+        };
     }
 
     public ValueTask ExtractAsync(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features,
@@ -49,6 +53,14 @@ internal sealed class TiledEngine(string description = "stretch 8x8 tiles 4x2 ov
     }
 
     public void Dispose() { }
+
+    private static RgbImage Shrink(RgbImage input)
+    {
+        var whole = new RgbImage(8, 8);
+        for (int i = 0; i < 64; i++)
+            whole.Pixels[3 * i] = input.Pixels[3 * (i / 8 * input.Height / 8 * input.Width + i % 8 * input.Width / 8)];
+        return whole;
+    }
 
     private static void Fill(float[] values, RgbImage image, int cells, int channels)
     {

@@ -128,10 +128,7 @@ internal static class HtmlReport
     /// <summary>An embedded picture; large ones are reduced, so that a browser can open a page of forty.</summary>
     private static string Png(RgbImage image)
     {
-        int longer = Math.Max(image.Width, image.Height);
-        int Shown(int side) => longer <= LargestSide ? side : Math.Max(1, (int)((long)side * LargestSide / longer));
-        var shown = Resampler.Resize(image, Shown(image.Width), Shown(image.Height));
-        return "data:image/png;base64," + Convert.ToBase64String(PngEncoder.Encode(shown));
+        return "data:image/png;base64," + Convert.ToBase64String(PngEncoder.Encode(Thumbnail.Within(image, LargestSide)));
     }
 
     private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

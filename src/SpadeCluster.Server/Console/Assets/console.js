@@ -1,43 +1,7 @@
-// The console's only script: pages come whole from the server, this moves what moves.
-const $ = (selector, from = document) => from.querySelector(selector);
-const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
-const data = $('[data-page]')?.dataset ?? {};
-
-function element(tag, properties = {}, ...children) {
-  const e = Object.assign(document.createElement(tag), properties);
-  e.append(...children);
-  return e;
-}
-
-function localTimes(from = document) {
-  for (const t of $$('time[datetime]', from)) {
-    const at = new Date(t.dateTime);
-    t.title = at.toISOString();
-    t.textContent = at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
-  }
-}
-
-function tell(text, failed = false) {
-  const message = $('#message');
-  if (!message) return;
-  message.textContent = text;
-  message.className = failed ? 'warn' : '';
-}
-
-// Changes carry JSON and come from this page: the server refuses those of other sites.
-async function send(method, url, body) {
-  const answer = await fetch(url, { method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body) });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const problem = await answer.json().catch(() => ({}));
-  throw new Error(problem.detail ?? `the server answered ${answer.status}`);
-}
-
-async function run(button, working, work) {
-  button.disabled = true;
-  tell(working);
-  try { await work(); }
-  catch (e) { tell(e.message, true); button.disabled = false; }
-}
+// The console's script: pages come whole from the server, this moves what moves.
+import { $, $$, data, element, localTimes, tell, send, run, why } from './page.js';
+import { decision, decide } from './decision.js';
+import { region } from './region.js';
 
 // Live: newest decisions of each line.
 const signs = { defect: '\u25B2', review: '\u25C6', good: '\u25CF' };
@@ -89,61 +53,6 @@ function live() {
   };
   events.addEventListener('decision', e => show(JSON.parse(e.data)));
   events.addEventListener('notice', e => notice(JSON.parse(e.data)));
-}
-
-// One decision: map opacity, evidence of a pixel, feedback.
-function decision() {
-  const [width, height] = [+data.width, +data.height], view = $('#view'), half = 14;
-  for (const shown of [view, $('#normalview')]) if (shown) shown.style.aspectRatio = `${width}/${height}`;
-  if ($('#opacity')) $('#opacity').oninput = e => $('#map').style.opacity = e.target.value / 100;
-  const mark = (rect, x, y) => { for (const [k, v] of Object.entries({ x: x - half, y: y - half, width: 2 * half, height: 2 * half })) rect.setAttribute(k, v); };
-  const crop = (canvas, image, x, y) => {
-    // The picture may be smaller than the model's input: positions are shares of it.
-    const [sx, sy] = [image.naturalWidth / width, image.naturalHeight / height], c = canvas.getContext('2d');
-    c.imageSmoothingEnabled = false;
-    c.clearRect(0, 0, canvas.width, canvas.height);
-    c.drawImage(image, (x - half) * sx, (y - half) * sy, 2 * half * sx, 2 * half * sy, 0, 0, canvas.width, canvas.height);
-  };
-  let [atX, atY] = [width / 2, height / 2];
-  const look = async (x, y) => {
-    [atX, atY] = [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
-    mark($('#mark'), atX, atY);
-    try {
-      const found = await send('GET', `/v1/results/${data.id}/evidence?x=${atX.toFixed(1)}&y=${atY.toFixed(1)}`);
-      const normal = $('#normal');
-      await new Promise(resolve => { normal.onload = normal.onerror = resolve; normal.src = `/v1/galleries/${data.category}/images/${found.image_id}/thumbnail`; });
-      $('.hint')?.replaceChildren('Click any other pixel of the photograph.');
-      $('#pair').hidden = false;
-      crop($('#patch-query'), $('#input'), atX, atY);
-      const pictured = normal.naturalWidth > 0;
-      $('#normalview').hidden = !pictured;
-      $('#pair').lastElementChild.hidden = !pictured;
-      if (pictured) { crop($('#patch-normal'), normal, found.match_x, found.match_y); mark($('#normal-mark'), found.match_x, found.match_y); }
-      $('#match-text').textContent = `Pixel ${atX.toFixed(0)}, ${atY.toFixed(0)}: nearest in ${found.source} at ${found.match_x.toFixed(0)}, ${found.match_y.toFixed(0)}; distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}`
-        + (found.theta ? ` (threshold ${found.theta.toPrecision(3)})` : '') + (pictured ? '.' : '; no picture is kept of that normal.');
-    } catch (e) { $('#match-text').textContent = e.message; }
-  };
-  if ($('#mark')) {
-    view.onclick = e => { const box = view.getBoundingClientRect(); look((e.clientX - box.left) / box.width * width, (e.clientY - box.top) / box.height * height); };
-    view.onkeydown = e => {
-      const step = { ArrowLeft: [-4, 0], ArrowRight: [4, 0], ArrowUp: [0, -4], ArrowDown: [0, 4], Enter: [0, 0] }[e.key];
-      if (step) { e.preventDefault(); look(atX + step[0], atY + step[1]); }
-    };
-  }
-  // Where the map is highest, first.
-  if ($('#mark')) $('#input').decode().then(() => look(+data.peakX, +data.peakY), () => {});
-  for (const b of $$('[data-feedback]')) b.onclick = () => run(b, 'working', async () => { await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback }); location.reload(); });
-  decide(data.id);
-  for (const b of $$('[data-undo]')) b.onclick = () => run(b, 'working', async () => { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
-}
-
-const why = question => { const text = prompt(question); return text?.trim() ? text.trim() : null; };
-
-// Feedback that waits: an engineer says yes or no.
-function decide(id) {
-  const answer = (b, what, body) => run(b, 'working', async () => { await send('POST', `/v1/results/${b.dataset.decision ?? id}/feedback/${b.dataset[what]}/${what}`, body); location.reload(); });
-  for (const b of $$('[data-approve]')) b.onclick = () => answer(b, 'approve', {});
-  for (const b of $$('[data-refuse]')) b.onclick = () => { const reason = why('Why is it refused?'); if (reason) answer(b, 'refuse', { reason }); };
 }
 
 // A request takes a limited number of files and bytes.
@@ -202,6 +111,7 @@ function gallery() {
   }
   const change = (b, action, body) => run(b, 'working', async () => { await send('POST', `${url}/${action}`, body); location.reload(); });
   decide();
+  region();
   for (const b of $$('[data-accept]')) b.onclick = () => { const reason = why('Why is this part good?'); if (reason) change(b, 'accept', { images: [b.dataset.accept], reason }); };
   for (const b of $$('[data-retire]')) b.onclick = () => { const reason = why('Why is this normal retired?'); if (reason) change(b, 'retire', { images: [b.dataset.retire], reason }); };
   for (const b of $$('[data-rollback]')) b.onclick = () => { const reason = why(`Why go back to version ${b.dataset.rollback}?`); if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason }); };
@@ -247,7 +157,7 @@ function threshold(chosen) {
     const changed = d.map((v, k) => [v, i[k]]).filter(([v]) => (v > tried) !== (v > theta)).slice(0, 24);
     $('#changed').replaceChildren(...changed.map(([v, id]) => element('li', {}, element('a', { href: `/results/${id}`, textContent: `${id}: ${v > tried ? '\u25CF good \u2192 \u25B2 defect' : '\u25B2 defect \u2192 \u25CF good'}` }))));
     const x = 8 + (600 - 16) * Math.min(1, Math.max(0, share(tried)));
-    line.setAttribute('d', `M${x} 14V146`);
+    line.setAttribute('d', `M${x} 0V140`);
   };
   input.value = Math.round(1000 * share(theta));
   input.oninput = show;

@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Spade.V1;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Server.Grpc.Images;
 
@@ -59,6 +60,17 @@ internal sealed class GalleriesGrpcService(
                 var calibrated = new InlineProgress<(int Done, int Of)>(
                     p => answers.Writer.TryWrite(new AddNormalsResponse { Calibrated = p.Done }));
                 var images = ReadAsync(requests, first.Category, stop.Token);
+                addition = addition with { Sizes = [.. first.Photographs.Select(p => (p.Width, p.Height))] };
+                if (first.Photographs.Count == 0)
+                {
+                    // The first image says how large photographs of a new category are; it is read where its size is.
+                    var rest = images.GetAsyncEnumerator(stop.Token);
+                    if (await rest.MoveNextAsync())
+                    {
+                        addition = addition with { Sizes = await PhotographSizes.ReadAsync([rest.Current], stop.Token) };
+                        images = BeginWith(rest);
+                    }
+                }
                 return (await recalibration.AddAsync(addition, images, outcomes, requests.Forget, calibrated, stop.Token)).Version;
             }
             finally
@@ -200,8 +212,15 @@ internal sealed class GalleriesGrpcService(
         return user.CallerName();
     }
 
-    /// <summary>The stream's images; its first message was already read. An incomplete image fails when it is read, so that it is reported
-    /// like any other bad image.</summary>
+    private static async IAsyncEnumerable<ImageSource> BeginWith(IAsyncEnumerator<ImageSource> begun)
+    {
+        await using (begun)
+            do yield return begun.Current;
+            while (await begun.MoveNextAsync());
+    }
+
+    /// <summary>The stream's images, its first message already read. One that cannot be put together fails when it is read, so
+    /// that it is reported like any other bad image.</summary>
     private async IAsyncEnumerable<ImageSource> ReadAsync(
         AdmittedStream<AddNormalsRequest> requests, string category,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)

@@ -91,6 +91,7 @@ internal static class GalleryMapping
             ReviewRate = !m.HasReviewRate ? d.ReviewRate : m.ReviewRate == 0 ? null : m.ReviewRate,
             Normalised = m.HasNormalised ? m.Normalised : d.Normalised,
             Theta = !m.HasTheta ? d.Theta : m.Theta == 0 ? null : m.Theta,
+            TileReach = m.HasTileReach ? m.TileReach : d.TileReach,
             Window = !m.HasWindow ? d.Window : m.Window == 0 ? null : m.Window,
         };
     }
@@ -176,6 +177,7 @@ internal static class GalleryMapping
             Theta = o.Theta ?? 0,
             Window = o.Window ?? 0,
         };
+        if (o.TileReach is { } reach) message.TileReach = reach;
         if (o.GalleryNeighbours is { } k) message.GalleryNeighbours = k;
         message.Levels.Add(o.Levels ?? []);
         return message;
