@@ -27,4 +27,18 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
             Whole = Preprocessing.Tiles.Whole ? Resampler.Resize(input, Preprocessing.Width, Preprocessing.Height) : null,
         };
     }
+
+    public long PixelsOf(ReadOnlySpan<byte> file)
+    {
+        try
+        {
+            var (width, height) = ImageReader.ReadSize(file, "");
+            return (long)width * height;
+        }
+        catch (SpadeException)
+        {
+            // Preparing it tells why.
+            return 0;
+        }
+    }
 }

@@ -45,4 +45,7 @@ public interface IImagePreparer
     /// <exception cref="SpadeException">InvalidArgument or ResourceExhausted: not an image, damaged, or too large. The
     /// message names <paramref name="name"/>.</exception>
     PreparedImage Prepare(ReadOnlySpan<byte> file, string name);
+
+    /// <summary>Pixels of the decoded image by its header, which <see cref="Prepare"/> takes memory for; 0: not known.</summary>
+    long PixelsOf(ReadOnlySpan<byte> file) => 0;
 }

@@ -23,9 +23,33 @@ public sealed class BoundedDecodingTests
         await Task.WhenAll([.. first, next]);
     }
 
+    [Fact]
+    public async Task Large_images_are_decoded_one_after_the_other()
+    {
+        var preparer = new HeldPreparer { Pixels = BoundedDecoding.MostPixels };
+        var decoding = new BoundedDecoding(preparer);
+        var first = Task.Run(() => decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "a", default).AsTask());
+        Assert.True(await preparer.Entered.WaitAsync(TimeSpan.FromSeconds(30)), "the first should be decoded");
+        preparer.Pixels = 1;
+        using var stop = new CancellationTokenSource();
+        var waiting = decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "b", stop.Token).AsTask();
+        Assert.False(waiting.IsCompleted, waiting.Exception?.ToString());
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        preparer.Release.Set();
+        await first;
+        // Neither the one that gave up nor the one that is done keeps anything.
+        preparer.Pixels = BoundedDecoding.MostPixels;
+        await decoding.PrepareAsync("", ReadOnlyMemory<byte>.Empty, "c", default);
+    }
+
     private sealed class HeldPreparer : IImagePreparers, IImagePreparer
     {
         private int _now;
+
+        public long Pixels { get; set; }
+
+        public long PixelsOf(ReadOnlySpan<byte> file) => Pixels;
 
         public SemaphoreSlim Entered { get; } = new(0);
 
