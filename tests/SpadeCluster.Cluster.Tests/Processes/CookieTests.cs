@@ -3,6 +3,7 @@ using System.Text.Json;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 using SpadeCluster.Tests;
 using Xunit.Abstractions;
@@ -28,12 +29,13 @@ public sealed class CookieTests(ITestOutputHelper output)
         var calibrated = await client.CalibrateAsync("cookie", null, "tester");
         Assert.NotNull(calibrated.Calibration);
 
-        // A gallery built from the same files in this process alone has the same images and thresholds.
+        // A gallery built from the same files in this process alone has the same tiles, images and thresholds.
         using var engines = new StandaloneEngines();
         var store = new InMemoryGalleryStore();
         var alone = new GalleryService(store, engines, "tester");
-        await alone.AddAsync("cookie", normals);
+        await alone.AddAsync("cookie", normals, sizes: await PhotographSizes.ReadAsync(normals));
         var manifest = await alone.CalibrateAsync("cookie", ScoringOptions.DefaultFor(normals.Count));
+        Assert.Equal(manifest.Preprocessing, calibrated.Preprocessing);
         Assert.Equal(manifest.Calibration!.Theta, calibrated.Calibration.Theta);
         Assert.Equal(manifest.Calibration.Tau, calibrated.Calibration.Tau);
 
