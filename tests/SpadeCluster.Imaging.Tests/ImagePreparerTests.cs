@@ -1,5 +1,10 @@
 namespace SpadeCluster.Imaging.Tests;
 
+/// <summary>Tests that measure this process' memory, with no other test beside them.</summary>
+[CollectionDefinition("memory", DisableParallelization = true)]
+public sealed class MemoryCollection;
+
+[Collection("memory")]
 public class ImagePreparerTests
 {
     [Fact]

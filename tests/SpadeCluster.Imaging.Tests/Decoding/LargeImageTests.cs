@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace SpadeCluster.Imaging.Tests;
 
+[Collection("memory")]
 public class LargeImageTests
 {
     [Fact]
     public void The_image_after_a_large_one_sees_to_it_that_the_large_one_is_collected()
     {
         bool collected = false;
-        // Again, since another test's image may come between the two, while the large one is in use.
         for (int attempt = 0; attempt < 3 && !collected; attempt++)
         {
             var large = DecodeLarge();
