@@ -100,11 +100,11 @@ public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClass
         await feedbacks.Checks;
         var page = await SignInAsync(server.Engineer);
         await page.GotoAsync("/galleries/waits");
-        await Expect(page, "[data-notice='waits/feedback_waiting']", "2 parts that operators said are good wait for approval");
+        await Expect(page, "[data-notice='waits/feedback_waiting']", "2 parts that operators reported as good wait for approval");
         await ShotsAsync(page, "waiting");
         page.Dialog += (_, dialog) => dialog.AcceptAsync("a scratch");
         await page.Locator("[data-waiting] [data-refuse]").First.ClickAsync();
-        await Expect(page, "[data-notice='waits/feedback_waiting']", "1 part that operators said is good waits");
+        await Expect(page, "[data-notice='waits/feedback_waiting']", "1 part that operators reported as good waits");
         await page.Locator("[data-waiting] [data-approve]").ClickAsync();
         await page.Locator("[data-waiting]").WaitForAsync(new() { State = WaitForSelectorState.Detached });
         await page.Locator("#normals figure >> nth=12").WaitForAsync();
