@@ -21,3 +21,25 @@ internal sealed record Timing(string Name, int Threads, double MedianMs, double 
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 }
+
+/// <summary>The median of repeated measurements, and their range.</summary>
+internal sealed record Spread(double Median, double Min, double Max)
+{
+    public static Spread Of(IReadOnlyList<double> values)
+    {
+        var timing = Timing.Of("", 0, values);
+        return new Spread(timing.MedianMs, timing.MinMs, timing.MaxMs);
+    }
+}
+
+/// <summary>Percentiles of many measurements, by nearest rank.</summary>
+internal sealed record Percentiles(double P50, double P90, double P99, double Max)
+{
+    public static Percentiles Of(IReadOnlyList<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return new Percentiles(At(0.5), At(0.9), At(0.99), sorted[^1]);
+
+        double At(double share) => sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
+    }
+}

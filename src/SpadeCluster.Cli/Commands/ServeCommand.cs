@@ -10,6 +10,7 @@ namespace SpadeCluster.Cli.Commands;
 internal static class ServeCommand
 {
     private const string DemoGalleries = "demo/galleries", DefaultGrpcUrl = "http://127.0.0.1:5081";
+    public const int DefaultThreads = 1;
     private const int DefaultQueue = 64, DefaultWaitingMegabytes = 512;
 
     public static Option<string> Data() =>
@@ -154,7 +155,7 @@ internal static class ServeCommand
         {
             Description =
             "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.",
-            DefaultValueFactory = _ => 1
+            DefaultValueFactory = _ => DefaultThreads
         }, 0, 1024);
         var command = new Command("serve",
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
@@ -167,7 +168,8 @@ internal static class ServeCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             string[]? gateways = parsed.GetValue(cluster)?.Split(',');
-            if (gateways is not null) RefuseWithCluster(parsed, [gallery, model, memory, .. extractor.All]);
+            if (gateways is not null)
+                CommonOptions.Refuse(parsed, [gallery, model, memory, .. extractor.All], "a cluster has its own galleries, models and devices");
             var store = gateways is null ? GalleryLocation.Open(Folder(parsed.GetValue(gallery))) : null;
             var settings = extractor.Read(parsed);
             var options = defaults with
@@ -229,14 +231,6 @@ internal static class ServeCommand
             return 0;
         });
         return command;
-    }
-
-    private static void RefuseWithCluster(ParseResult parsed, IEnumerable<Option> local)
-    {
-        string[] given = [.. local.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
-        if (given.Length > 0)
-            throw new SpadeException(SpadeError.InvalidArgument,
-                $"a cluster has its own galleries, models and devices: leave out {string.Join(", ", given)}, or --cluster");
     }
 
     private static double Megabytes(long bytes) => bytes / (double)(1 << 20);

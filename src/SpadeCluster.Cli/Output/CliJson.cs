@@ -30,6 +30,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(ExtractResult))]
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
+[JsonSerializable(typeof(ServeResult))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 [JsonSerializable(typeof(IReadOnlyList<ThresholdSimulationRow>))]
 [JsonSerializable(typeof(SpadeCluster.Server.Security.AuditEntry))]

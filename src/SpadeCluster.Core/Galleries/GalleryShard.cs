@@ -161,12 +161,12 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         long room = _memory - Math.Max(SearchBytes(_manifest.Model), Math.Min(_memory / 4, SearchMemory));
         int count = (int)Math.Min(Math.Min(_ids.Length, TrainingImages), room / PyramidBytes(_manifest.Model));
         var sample = new FeaturePyramid[count];
-        for (int i = 0; i < count; i++)
+        await Parallel.ForAsync(0, count, async (i, _) =>
         {
             // The caller may have given up, and the gallery may have been closed.
             ObjectDisposedException.ThrowIf(_disposed, this);
             sample[i] = await ReadAsync(_ids[(int)((long)i * _ids.Length / count)]);
-        }
+        });
         var index = new PixelIndex(new PixelSpace(_manifest.Model.Levels, _manifest.Weights?.Levels), sample);
         PixelIndex[] indexes = [.. Enumerable.Range(0, _rows.Length)
             .Select(t => _tiles.HasRegion && _tiles.Inspects(t) ? index.Within(_tiles.Region(t)!) : index)];

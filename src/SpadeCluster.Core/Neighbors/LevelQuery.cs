@@ -29,7 +29,7 @@ internal sealed unsafe class LevelQuery
 
     public LevelQuery(PixelIndex index, LevelChain.Depth depth)
     {
-        (_index, _depth, _projection) = (index, depth, index.Projections[depth.Level]);
+        (_index, _depth, _projection) = (index, depth, index.Projection(depth.Level));
         Slots = (depth.Slots + RootKernel.Group - 1) / RootKernel.Group * RootKernel.Group;
         int length = _projection?.Length ?? 0;
         _rows = new AlignedBuffer<float>((long)depth.Shape.Cells * depth.RowLength);

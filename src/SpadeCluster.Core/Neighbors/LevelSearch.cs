@@ -35,7 +35,7 @@ internal sealed unsafe class LevelSearch(PixelIndex index, LevelChain chain)
         }
 
         // The pair of smallest bound may lie outside a window, and a window leaves little to prune.
-        if (!dense && window is null && images.Length > 0 && index.Projections[_depth.Level] is not null)
+        if (!dense && window is null && images.Length > 0 && index.Projection(_depth.Level) is not null)
             LearnLimits(scratch, images[images.Length / 2].Image, found, cancellationToken);
         int parts = threads == 1 ? 1 : Math.Clamp((ItemsPerThread * threads + images.Length - 1) / Math.Max(images.Length, 1), 1, _tiles);
         WorkSharing.Run(threads, images.Length * parts, cancellationToken, (t, item) =>

@@ -38,7 +38,7 @@ internal sealed unsafe class LevelWorker
     {
         (_index, _depth, _query) = (index, chain.Depths[0], query);
         _limits = new Limits(chain);
-        _tile = new LevelTile(index, _depth, index.Projections[_depth.Level]);
+        _tile = new LevelTile(index, _depth, index.Projection(_depth.Level));
         _bounds = new AlignedBuffer<float>(RootKernel.TileRows * RootKernel.Group);
         _live = new AlignedBuffer<uint>(RootKernel.TileRows);
         _rows = new AlignedBuffer<float>((long)RootKernel.TileRows * _depth.RowLength);
@@ -54,7 +54,7 @@ internal sealed unsafe class LevelWorker
     public void Start(float[] shared, bool dense, SearchWindow? window)
     {
         _window = window;
-        (_shared, _direct) = (shared, dense || _index.Projections[_depth.Level] is null ? int.MaxValue : 0);
+        (_shared, _direct) = (shared, dense || _index.Projection(_depth.Level) is null ? int.MaxValue : 0);
         Array.Clear(_counts);
     }
 

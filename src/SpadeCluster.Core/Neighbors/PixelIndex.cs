@@ -26,6 +26,7 @@ public sealed unsafe class PixelIndex
     private readonly AlignedBuffer<float>?[] _rootWeights;
     private readonly float[] _losses;
     private readonly NestedOrder? _order;
+    private readonly Lazy<LevelProjection>?[] _projections;
     private readonly ConcurrentDictionary<string, ChainSearch> _searches = new();
     private readonly ConcurrentDictionary<int, LevelSearch> _levels = new();
 
@@ -43,7 +44,8 @@ public sealed unsafe class PixelIndex
         _losses = [.. space.Shapes.Select(s => CentredRows.Loss(s.Channels))];
         _order = NestedOrder.TryCreate(space);
         (_means, _rootWeights) = (new AlignedBuffer<float>[levels], new AlignedBuffer<float>?[levels]);
-        (Weights, Sketches, Projections) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels], new LevelProjection?[levels]);
+        (Weights, Sketches) = (new AlignedBuffer<float>?[levels], new LevelSketch?[levels]);
+        _projections = new Lazy<LevelProjection>?[levels];
         for (int level = 0; level < levels; level++)
         {
             var shape = space.Shapes[level];
@@ -57,8 +59,9 @@ public sealed unsafe class PixelIndex
             // Projecting a row costs as much as bounding it against as many cells as the level has channels.
             int projected = shape.Cells < shape.Channels ? 0 : shape.Channels / ProjectedShare;
             if (sketched + projected == 0) continue;
-            (var sketch, Projections[level]) = SketchTraining.Train(sample, level, weights, sketched, projected);
-            if (sketch is { Usable: true }) Sketches[level] = sketch;
+            var training = new SketchTraining(sample, level, weights);
+            if (sketched > 0 && training.Sketch(sketched) is { Usable: true } sketch) Sketches[level] = sketch;
+            if (projected > 0) _projections[level] = training.Projection(projected);
         }
     }
 
@@ -67,7 +70,7 @@ public sealed unsafe class PixelIndex
         (Space, Path) = (new PixelSpace(trained.Space.Shapes, trained.Space.ChannelWeights, region), trained.Path);
         _order = NestedOrder.TryCreate(Space);
         (_means, _rootWeights, _losses) = (trained._means, trained._rootWeights, trained._losses);
-        (Weights, Sketches, Projections) = (trained.Weights, trained.Sketches, trained.Projections);
+        (Weights, Sketches, _projections) = (trained.Weights, trained.Sketches, trained._projections);
     }
 
     public PixelSpace Space { get; }
@@ -81,8 +84,9 @@ public sealed unsafe class PixelIndex
     /// <summary>[level]; null where there is nothing to learn from.</summary>
     internal LevelSketch?[] Sketches { get; }
 
-    /// <summary>[level]; null where there is nothing to learn from, or the level too small to gain.</summary>
-    internal LevelProjection?[] Projections { get; }
+    /// <summary>Learned when a level is first searched alone; null where there is nothing to learn from, or the level too small to
+    /// gain.</summary>
+    internal LevelProjection? Projection(int level) => _projections[level]?.Value;
 
     /// <summary>[level]: padded channel weights for the definition, or null.</summary>
     internal AlignedBuffer<float>?[] Weights { get; }

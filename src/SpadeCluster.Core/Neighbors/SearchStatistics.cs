@@ -11,7 +11,7 @@ public sealed class SearchStatistics
     {
         _space = index.Space;
         _sketchLengths = [.. index.Sketches.Select(s => s?.Length ?? 0)];
-        _projectionLengths = [.. index.Projections.Select(p => p?.Length ?? 0)];
+        _projectionLengths = [.. index.Space.Shapes.Select((_, level) => index.Projection(level)?.Length ?? 0)];
         int n = _space.Shapes.Count;
         (_all, _sketched, _projected, _bounded, _exact) = (new long[n], new long[n], new long[n], new long[n], new long[n]);
     }

@@ -4,32 +4,49 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
-/// Learns a level's sketch from normals: mean, leading principal directions, spread of the coordinates. Deterministic. It
-/// need not be accurate: every mean and every orthonormal basis gives valid bounds, better ones give tighter bounds.
+/// Learns a level's sketch and projection from normals: mean, leading principal directions, spread of the coordinates.
+/// Deterministic. It need not be accurate: every mean and every orthonormal basis gives valid bounds, better ones give tighter
+/// bounds.
 /// </summary>
-internal static class SketchTraining
+internal sealed class SketchTraining
 {
     private const int MaximumRows = 4096;
     private const int Iterations = 12;
 
-    /// <param name="sketch">Principal directions of the level's sketch; 0 for none.</param>
-    /// <param name="projection">Principal directions of its projection; 0 for none.</param>
-    public static (LevelSketch? Sketch, LevelProjection? Projection) Train(IReadOnlyList<FeaturePyramid> sample, int level,
-        float[]? weights, int sketch, int projection)
+    /// <summary>Channels whose sums one task makes: each row is read once for all of them.</summary>
+    private const int Block = 8;
+
+    private readonly float[]? _roots;
+    private readonly float[] _mean;
+    private readonly List<float[]> _rows;
+    private readonly float[] _covariance;
+
+    public SketchTraining(IReadOnlyList<FeaturePyramid> sample, int level, float[]? weights)
     {
         int channels = sample[0].Shapes[level].Channels;
-        float[]? roots = weights is null ? null : [.. weights.Select(MathF.Sqrt)];
-        List<float[]> rows = [.. Rows(sample, level).Select(row => (float[])row.Clone())];
-        float[] mean = Mean(rows, channels);
-        foreach (var row in rows)
+        _roots = weights is null ? null : [.. weights.Select(MathF.Sqrt)];
+        _rows = [.. Rows(sample, level).Select(row => (float[])row.Clone())];
+        _mean = Mean(_rows, channels);
+        foreach (var row in _rows)
             for (int c = 0; c < channels; c++)
-                row[c] = (row[c] - mean[c]) * (roots is null ? 1 : roots[c]);
+                row[c] = (row[c] - _mean[c]) * (_roots is null ? 1 : _roots[c]);
+        _covariance = Covariance(_rows, channels);
+    }
 
-        var basis = LeadingDirections(Covariance(rows, channels), channels, Math.Min(Math.Max(sketch, projection), channels));
-        if (sketch == 0) return (null, new LevelProjection(basis));
-        var leading = basis[..Math.Min(sketch, basis.Length)];
-        var (residualMean, deviation) = Spread(rows, leading);
-        return (new LevelSketch(mean, roots, leading, residualMean, deviation), projection == 0 ? null : new LevelProjection(basis));
+    /// <param name="directions">Principal directions of the sketch.</param>
+    public LevelSketch Sketch(int directions)
+    {
+        var basis = LeadingDirections(_covariance, _mean.Length, Math.Min(directions, _mean.Length));
+        var (residualMean, deviation) = Spread(_rows, basis);
+        return new LevelSketch(_mean, _roots, basis, residualMean, deviation);
+    }
+
+    /// <summary>Only per-level fusion uses a projection, so it is learned on first use; until then only the covariance is kept.</summary>
+    /// <param name="directions">Principal directions of the projection.</param>
+    public Lazy<LevelProjection> Projection(int directions)
+    {
+        var (covariance, channels) = (_covariance, _mean.Length);
+        return new(() => new LevelProjection(LeadingDirections(covariance, channels, directions)));
     }
 
     /// <summary>The mean alone, for levels whose bounds use all channels.</summary>
@@ -66,11 +83,16 @@ internal static class SketchTraining
     private static float[] Covariance(List<float[]> rows, int channels)
     {
         var covariance = new float[channels * channels];
-        Parallel.For(0, channels, c =>
+        Parallel.For(0, (channels + Block - 1) / Block, block =>
         {
-            var to = covariance.AsSpan(c * channels, channels);
-            foreach (var row in rows) AddScaled(row[c], row, to);
+            int first = block * Block, end = Math.Min(channels, first + Block);
+            // The part from the diagonal on; the rest is the same, mirrored.
+            foreach (var row in rows)
+                for (int c = first; c < end; c++)
+                    AddScaled(row[c], row.AsSpan(first), covariance.AsSpan(c * channels + first, channels - first));
         });
+        for (int c = 0; c < channels; c++)
+            for (int other = 0; other < c / Block * Block; other++) covariance[c * channels + other] = covariance[other * channels + c];
         return covariance;
     }
 
@@ -152,12 +174,10 @@ internal static class SketchTraining
         double residual = 0, residualSquares = 0;
         foreach (var row in rows)
         {
-            double rest = 0;
-            for (int c = 0; c < row.Length; c++) rest += (double)row[c] * row[c];
+            double rest = Dot(row, row);
             for (int k = 0; k < basis.Length; k++)
             {
-                double y = 0;
-                for (int c = 0; c < row.Length; c++) y += row[c] * basis[k][c];
+                double y = Dot(row, basis[k]);
                 squares[k] += y * y;
                 rest -= y * y;
             }
@@ -167,6 +187,17 @@ internal static class SketchTraining
         }
         double mean = residual / rows.Count, variance = Math.Max(residualSquares / rows.Count - mean * mean, 0);
         return ((float)mean, [.. squares.Select(s => (float)Math.Sqrt(s / rows.Count)), (float)Math.Sqrt(variance)]);
+    }
+
+    private static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        var sum = Vector256<float>.Zero;
+        int i = 0;
+        for (; i <= a.Length - 8; i += 8)
+            sum = Vector256.FusedMultiplyAdd(Vector256.Create(a.Slice(i, 8)), Vector256.Create(b.Slice(i, 8)), sum);
+        double dot = Vector256.Sum(sum);
+        for (; i < a.Length; i++) dot += (double)a[i] * b[i];
+        return dot;
     }
 
     private static void AddScaled(float factor, ReadOnlySpan<float> values, Span<float> to)

@@ -82,7 +82,7 @@ public sealed unsafe class BoundTests
                 var prepared = new LevelQuery(index, depth);
                 prepared.Prepare(query, 2, default);
                 var rows = projected ? prepared.Projected : prepared.Full;
-                var tile = new LevelTile(index, depth, index.Projections[0]);
+                var tile = new LevelTile(index, depth, index.Projection(0));
                 using var bounds = new AlignedBuffer<float>(RootKernel.TileRows * prepared.Slots);
                 var all = new List<float>();
                 for (int start = 0; start < 133; start += RootKernel.TileRows)

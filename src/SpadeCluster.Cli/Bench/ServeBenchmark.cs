@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using SpadeCluster.Client;
+using SpadeCluster.Features;
+using SpadeCluster.Galleries;
+using SpadeCluster.Inference;
+using SpadeCluster.Inference.OnnxRuntime;
+
+namespace SpadeCluster.Cli.Bench;
+
+/// <summary>The output of 'bench serve --json'.</summary>
+/// <param name="ForwardPerSecond">Images of the network alone, with the faster of two layouts: one session with all processors, or one
+/// session with one thread for each processor.</param>
+/// <param name="ThroughputRatio">Served images divided by those of the network alone, in each round.</param>
+/// <param name="LatencyRatio">Time of one served image divided by the network's alone with all processors, in each round.</param>
+/// <param name="UnderLoadMs">Latencies while all connections send.</param>
+internal sealed record ServeResult(string Server, string Category, string Model, string Processor, int Connections, int Rounds,
+    Spread ForwardPerSecond, Spread ServedPerSecond, Spread ThroughputRatio, Spread ForwardMs, Percentiles OneAtATimeMs,
+    Spread LatencyRatio, Percentiles UnderLoadMs);
+
+/// <summary>Times a server's answers beside the network's forward pass alone, in turns, so that a slower machine affects both.</summary>
+internal sealed class ServeBenchmark : IDisposable
+{
+    private const int Singles = 20;
+
+    private readonly SpadeClient _client;
+    private readonly string _category;
+    private readonly IReadOnlyList<ImageSource> _images;
+    private readonly RgbImage _input;
+    private readonly IFeatureExtractor _wide;
+    private readonly IFeatureExtractor[] _narrow;
+    private int _sent;
+
+    /// <param name="images">Photographs, read before; sent again and again.</param>
+    public ServeBenchmark(SpadeClient client, string category, IReadOnlyList<ImageSource> images, InferenceModel model)
+    {
+        (_client, _category, _images) = (client, category, images);
+        _input = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
+        new Random(1).NextBytes(_input.Pixels);
+        _wide = Open(0);
+        _narrow = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Open(1))];
+
+        IFeatureExtractor Open(int threads) => new OnnxRuntimeExtractor(model, new OnnxRuntimeOptions { Threads = threads });
+    }
+
+    /// <param name="server">How the result names the server.</param>
+    /// <param name="connections">Images sent at once.</param>
+    /// <param name="time">Duration of each part of a round.</param>
+    /// <exception cref="SpadeException">The server refused an image.</exception>
+    public async Task<ServeResult> RunAsync(string server, int connections, TimeSpan time, int rounds, Action<string> progress,
+        CancellationToken cancellationToken)
+    {
+        List<double> forward = [], served = [], throughput = [], forwardMs = [], single = [], latency = [], loaded = [];
+        // A gallery is opened by its first image.
+        await RepeatAsync(connections, TimeSpan.FromSeconds(1), ScoreAsync, [], cancellationToken);
+        for (int round = 1; round <= rounds; round++)
+        {
+            progress($"round {round} of {rounds}");
+            double alone = Math.Max(await RepeatAsync(1, time, ExtractAsync(_ => _wide), [], cancellationToken),
+                await RepeatAsync(_narrow.Length, time, ExtractAsync(i => _narrow[i]), [], cancellationToken));
+            double answered = await RepeatAsync(connections, time, ScoreAsync, loaded, cancellationToken);
+            double one = await MedianAsync(ExtractAsync(_ => _wide), [], cancellationToken);
+            double whole = await MedianAsync(ScoreAsync, single, cancellationToken);
+            forward.Add(alone);
+            served.Add(answered);
+            throughput.Add(answered / alone);
+            forwardMs.Add(one);
+            latency.Add(whole / one);
+        }
+        return new ServeResult(server, _category, _wide.Model.Name, Machine.Describe(), connections, rounds, Spread.Of(forward),
+            Spread.Of(served), Spread.Of(throughput), Spread.Of(forwardMs), Percentiles.Of(single), Spread.Of(latency),
+            Percentiles.Of(loaded));
+    }
+
+    public void Dispose()
+    {
+        _wide.Dispose();
+        foreach (var extractor in _narrow) extractor.Dispose();
+    }
+
+    private Task ScoreAsync(int sender, CancellationToken cancellationToken) => _client.ScoreAsync(_category,
+        _images[(int)((uint)Interlocked.Increment(ref _sent) % _images.Count)], cancellationToken);
+
+    private Func<int, CancellationToken, Task> ExtractAsync(Func<int, IFeatureExtractor> extractor)
+    {
+        ImageFeatures[] features = [.. Enumerable.Range(0, _narrow.Length).Select(_ => new ImageFeatures(_wide.Model))];
+        return (sender, stop) => extractor(sender).ExtractAsync([_input], [features[sender]], stop).AsTask();
+    }
+
+    private static async Task<double> MedianAsync(Func<int, CancellationToken, Task> work, List<double> all, CancellationToken stop)
+    {
+        await work(0, stop);
+        var times = new List<double>();
+        for (int i = 0; i < Singles; i++) times.Add(await Timing.MeasureAsync(() => work(0, stop)));
+        all.AddRange(times);
+        return Spread.Of(times).Median;
+    }
+
+    /// <summary>Senders that each repeat their work, one after the other.</summary>
+    /// <param name="times">Receives the milliseconds of each piece of work.</param>
+    /// <returns>Work finished per second.</returns>
+    private static async Task<double> RepeatAsync(int senders, TimeSpan time, Func<int, CancellationToken, Task> work, List<double> times,
+        CancellationToken stop)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var each = await Task.WhenAll(Enumerable.Range(0, senders).Select(sender => Task.Run(async () =>
+        {
+            var own = new List<double>();
+            while (Stopwatch.GetElapsedTime(start) < time) own.Add(await Timing.MeasureAsync(() => work(sender, stop)));
+            return own;
+        }, stop)));
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        foreach (var own in each) times.AddRange(own);
+        return each.Sum(own => own.Count) / seconds;
+    }
+}

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Globalization;
+using SpadeCluster.Cli.Bench;
+using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Output;
+using SpadeCluster.Client;
+using SpadeCluster.Galleries;
+using SpadeCluster.Inference;
+using SpadeCluster.Server.Admission;
+
+namespace SpadeCluster.Cli.Commands;
+
+/// <summary>spade bench serve</summary>
+internal static class BenchServeCommand
+{
+    public static Command Create()
+    {
+        var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
+        var category = new Option<string>("--category") { Description = "Product category.", HelpName = "NAME", Required = true };
+        var server = new Option<string?>("--server")
+        {
+            Description = "A running server or cluster on this machine, without keys. Default: a server is started for the measurement.",
+            HelpName = "HOST:PORT",
+        };
+        var threads = CommonOptions.Bounded(new Option<int>("--threads")
+        {
+            Description = "'--threads' of the started server.",
+            DefaultValueFactory = _ => ServeCommand.DefaultThreads,
+        }, 0, 1024);
+        var slots = CommonOptions.Bounded(new Option<int>("--slots")
+        {
+            Description = "'--slots' of the started server.",
+            DefaultValueFactory = _ => new AdmissionOptions().Slots,
+        }, 1, 1024);
+        var connections = CommonOptions.Bounded(new Option<int>("--connections")
+        {
+            Description = "Images sent at once.",
+            DefaultValueFactory = _ => 2 * Environment.ProcessorCount,
+        }, 1, 1024);
+        var seconds = CommonOptions.Bounded(new Option<double>("--seconds")
+        {
+            Description = "Duration of each part of a round.",
+            DefaultValueFactory = _ => 4,
+        }, 0.1, 3600);
+        var rounds = CommonOptions.Bounded(new Option<int>("--rounds") { Description = "Rounds.", DefaultValueFactory = _ => 5 }, 1, 1000);
+        var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
+        var command = new Command("serve",
+            "Measure a server's images per second and latencies, beside the network's forward pass alone, as ratios.\n\n"
+            + "Example: spade bench serve --category bottle line3/*.png")
+        {
+            paths, category, gallery, model, server, threads, slots, connections, seconds, rounds, json,
+        };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var images = Files.Expand(parsed.GetRequiredValue(paths))
+                .Select(f => new ImageSource(Path.GetFileName(f), File.ReadAllBytes(f))).ToList();
+            var source = ModelSource.Of(parsed.GetValue(model));
+            string name = parsed.GetRequiredValue(category);
+            ServedGallery? served = null;
+            if (parsed.GetValue(server) is not null) CommonOptions.Refuse(parsed, [gallery, threads, slots], "a running server has its own");
+            else
+            {
+                string folder = parsed.GetRequiredValue(gallery);
+                await CheckModelAsync(folder, name, source, cancellation);
+                string[] named = parsed.GetValue(model) is { } m ? ["--model", m] : [];
+                served = await ServedGallery.StartAsync(["--gallery", folder, "--threads", Text(parsed.GetValue(threads)), "--slots",
+                    Text(parsed.GetValue(slots)), .. named], cancellation);
+            }
+            await using (served)
+            {
+                using var client = new SpadeClient(served?.Address ?? parsed.GetRequiredValue(server)!);
+                using var benchmark = new ServeBenchmark(client, name, images, source.Open());
+                var result = await benchmark.RunAsync(parsed.GetValue(server) ?? "spade serve", parsed.GetValue(connections),
+                    TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
+                    text => Console.Error.WriteLine($"spade: {text}"), cancellation);
+                if (parsed.GetValue(json)) CliJson.WriteLine(result, CliJson.Default.ServeResult);
+                else Print(result);
+            }
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>The forward pass has to be that of the gallery's own network.</summary>
+    private static async Task CheckModelAsync(string folder, string category, ModelSource source, CancellationToken cancellation)
+    {
+        using var engines = new Engines(source.Location ?? source.Manifest.Name);
+        var manifest = await engines.Galleries(GalleryLocation.Open(folder), Environment.UserName).GetAsync(category, cancellation);
+        if (manifest.Model.Digest != source.Digest)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"category '{category}' was built with model '{manifest.Model.Name}', not with '{source.Manifest.Name}': name its model "
+                + "with --model");
+    }
+
+    private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static void Print(ServeResult r) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
+        {r.Server}, category {r.Category}, model {r.Model}; {r.Processor}; medians of {r.Rounds} rounds, with their range
+        images per second   network alone {Text(r.ForwardPerSecond)}, served {Text(r.ServedPerSecond)} with {r.Connections} at once
+                            served / alone {Text(r.ThroughputRatio, "0.00")}
+        one image           network alone {Text(r.ForwardMs)} ms, served {r.OneAtATimeMs.P50:0.0} ms (90 % {r.OneAtATimeMs.P90:0.0}, 99 % {r.OneAtATimeMs.P99:0.0})
+                            served / alone {Text(r.LatencyRatio, "0.00")}
+        under load          50 % {r.UnderLoadMs.P50:0} ms, 90 % {r.UnderLoadMs.P90:0}, 99 % {r.UnderLoadMs.P99:0}, longest {r.UnderLoadMs.Max:0}
+        """));
+
+    private static string Text(Spread s, string format = "0.0")
+        => string.Create(CultureInfo.InvariantCulture,
+            $"{s.Median.ToString(format, CultureInfo.InvariantCulture)} ({s.Min.ToString(format, CultureInfo.InvariantCulture)} to ")
+            + $"{s.Max.ToString(format, CultureInfo.InvariantCulture)})";
+}
