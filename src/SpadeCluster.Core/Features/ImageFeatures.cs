@@ -17,4 +17,7 @@ public sealed class ImageFeatures
 
     /// <summary>One array per level, finest first: [y][x][channel], channel fastest.</summary>
     public IReadOnlyList<float[]> Levels { get; }
+
+    /// <summary>Whether the buffers are those of a model's features.</summary>
+    public bool Fits(FeatureModel model) => Pooled.Length == model.PooledLength && Shapes.SequenceEqual(model.Levels);
 }

@@ -42,6 +42,20 @@ public sealed class ExtractionQueueTests
         Assert.Equal(SpadeError.Unavailable, closed.Error);
     }
 
+    [Fact]
+    public async Task Features_of_an_image_stay_as_they_were_when_the_next_one_is_computed()
+    {
+        var extractor = new FakeExtractor();
+        await using var queue = new ExtractionQueue(new ExtractorOptions(), TimeProvider.System);
+        var (pooled, pyramid) = await queue.ExtractAsync(extractor, Image(0), default);
+        var (pooledThen, levelThen) = ((float[])[.. pooled], pyramid.Level(0).ToArray());
+        var next = await queue.ExtractAsync(extractor, Image(1), default);
+
+        Assert.NotEqual(pooledThen, next.Pooled);
+        Assert.Equal(pooledThen, pooled);
+        Assert.Equal(levelThen, pyramid.Level(0).ToArray());
+    }
+
     private static RgbImage Image(int seed)
     {
         var image = new RgbImage(FakeExtractor.Side, FakeExtractor.Side);
