@@ -5,6 +5,7 @@ using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Client;
 using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
 using SpadeCluster.Server.Admission;
 
@@ -17,11 +18,6 @@ internal static class BenchServeCommand
     {
         var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
         var category = new Option<string>("--category") { Description = "Product category.", HelpName = "NAME", Required = true };
-        var server = new Option<string?>("--server")
-        {
-            Description = "A running server or cluster on this machine, without keys. Default: a server is started for the measurement.",
-            HelpName = "HOST:PORT",
-        };
         var threads = CommonOptions.Bounded(new Option<int>("--threads")
         {
             Description = "'--threads' of the started server.",
@@ -48,35 +44,34 @@ internal static class BenchServeCommand
             "Measure a server's images per second and latencies, beside the network's forward pass alone, as ratios.\n\n"
             + "Example: spade bench serve --category bottle line3/*.png")
         {
-            paths, category, gallery, model, server, threads, slots, connections, seconds, rounds, json,
+            paths, category, gallery, model, threads, slots, connections, seconds, rounds, json,
         };
+        var server = new RemoteOptions(command, gallery, threads, slots);
         command.SetAction(async (parsed, cancellation) =>
         {
             var images = Files.Expand(parsed.GetRequiredValue(paths))
-                .Select(f => new ImageSource(Path.GetFileName(f), File.ReadAllBytes(f))).ToList();
+                .Select(f => new ImageSource(Path.GetFileName(f), ImageReader.ReadBytes(f, ImageLimits.Default))).ToList();
             var source = ModelSource.Of(parsed.GetValue(model));
             string name = parsed.GetRequiredValue(category);
-            ServedGallery? served = null;
-            if (parsed.GetValue(server) is not null) CommonOptions.Refuse(parsed, [gallery, threads, slots], "a running server has its own");
-            else
+            using var remote = server.Connect(parsed);
+            await using var served = remote is null ? await StartAsync() : null;
+            using var client = served is null ? null : new SpadeClient(served.Address);
+            using var benchmark = new ServeBenchmark(remote ?? client!, name, images, source.Open());
+            var result = await benchmark.RunAsync(served is null ? "the server" : "spade serve", parsed.GetValue(connections),
+                TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
+                text => Console.Error.WriteLine($"spade: {text}"), cancellation);
+            if (parsed.GetValue(json)) CliJson.WriteLine(result, CliJson.Default.ServeResult);
+            else Print(result);
+            return 0;
+
+            async Task<ServedGallery> StartAsync()
             {
                 string folder = parsed.GetRequiredValue(gallery);
                 await CheckModelAsync(folder, name, source, cancellation);
                 string[] named = parsed.GetValue(model) is { } m ? ["--model", m] : [];
-                served = await ServedGallery.StartAsync(["--gallery", folder, "--threads", Text(parsed.GetValue(threads)), "--slots",
+                return await ServedGallery.StartAsync(["--gallery", folder, "--threads", Text(parsed.GetValue(threads)), "--slots",
                     Text(parsed.GetValue(slots)), .. named], cancellation);
             }
-            await using (served)
-            {
-                using var client = new SpadeClient(served?.Address ?? parsed.GetRequiredValue(server)!);
-                using var benchmark = new ServeBenchmark(client, name, images, source.Open());
-                var result = await benchmark.RunAsync(parsed.GetValue(server) ?? "spade serve", parsed.GetValue(connections),
-                    TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
-                    text => Console.Error.WriteLine($"spade: {text}"), cancellation);
-                if (parsed.GetValue(json)) CliJson.WriteLine(result, CliJson.Default.ServeResult);
-                else Print(result);
-            }
-            return 0;
         });
         return command;
     }

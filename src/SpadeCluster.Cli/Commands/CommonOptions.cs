@@ -66,14 +66,6 @@ internal static class CommonOptions
 
     public static Option<bool> NoCalibration() => new("--no-calibrate") { Description = "Do not learn thresholds now." };
 
-    /// <summary>Refuses options that have no effect on something that runs already.</summary>
-    /// <exception cref="SpadeException">InvalidArgument: one of them is given.</exception>
-    public static void Refuse(ParseResult parsed, IEnumerable<Option> options, string because)
-    {
-        string[] given = [.. options.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
-        if (given.Length > 0) throw new SpadeException(SpadeError.InvalidArgument, $"{because}: leave out {string.Join(", ", given)}");
-    }
-
     public static Option<T> Bounded<T>(Option<T> option, T low, T high) where T : IComparable<T>
     {
         option.Validators.Add(result =>

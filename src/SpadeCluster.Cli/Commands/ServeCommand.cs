@@ -168,8 +168,7 @@ internal static class ServeCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             string[]? gateways = parsed.GetValue(cluster)?.Split(',');
-            if (gateways is not null)
-                CommonOptions.Refuse(parsed, [gallery, model, memory, .. extractor.All], "a cluster has its own galleries, models and devices");
+            if (gateways is not null) RefuseWithCluster(parsed, [gallery, model, memory, .. extractor.All]);
             var store = gateways is null ? GalleryLocation.Open(Folder(parsed.GetValue(gallery))) : null;
             var settings = extractor.Read(parsed);
             var options = defaults with
@@ -231,6 +230,14 @@ internal static class ServeCommand
             return 0;
         });
         return command;
+    }
+
+    private static void RefuseWithCluster(ParseResult parsed, IEnumerable<Option> local)
+    {
+        string[] given = [.. local.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name)];
+        if (given.Length > 0)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"a cluster has its own galleries, models and devices: leave out {string.Join(", ", given)}, or --cluster");
     }
 
     private static double Megabytes(long bytes) => bytes / (double)(1 << 20);
