@@ -111,7 +111,11 @@ internal static class EvaluateCommand
         Row("image AUPR", m => m.ImageAupr);
         Row("best F1", m => m.ImageBestF1);
         Row("pixel AUROC", m => m.PixelAuroc);
+        Row("pixel best F1", m => m.PixelBestF1);
+        Row("SegF1 (at theta)", m => m.SegF1);
         Row("PRO up to 0.3", m => m.Pro30);
+        Row("PRO up to 0.05", m => m.Pro05);
+        Row("AUPIMO", m => m.Aupimo);
         Row("false rejects at the thresholds", m => m.FalseRejectRate);
         Row("misses at the thresholds", m => m.MissRate);
         Row("mean of both", m => m.MeanErrorRate);

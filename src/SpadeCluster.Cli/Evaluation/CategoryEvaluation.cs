@@ -15,6 +15,9 @@ internal sealed record StageSeconds(double Prepare, double Extract, double Retri
 /// <summary>The figures of one category, or their means over several. Null if a figure is undefined.</summary>
 internal record Metrics
 {
+    /// <summary>The false-positive rate up to which per-region overlap is usually integrated.</summary>
+    public const double ProLimit = 0.3;
+
     /// <summary>Area under the image-level ROC curve, by gate distance.</summary>
     public double? ImageAurocGate { get; init; }
 
@@ -34,9 +37,22 @@ internal record Metrics
 
     public double? PixelAuroc { get; init; }
 
-    /// <summary>Per-region overlap up to a false-positive rate of 0.3.</summary>
+    /// <summary>Best F1 of all pixels together over all thresholds.</summary>
+    public double? PixelBestF1 { get; init; }
+
+    /// <summary>F1 of all pixels together at theta, the calibrated threshold.</summary>
+    public double? SegF1 { get; init; }
+
+    /// <summary>Per-region overlap (AU-PRO) up to a false-positive rate of 0.3.</summary>
     [JsonPropertyName("pro_30")]
     public double? Pro30 { get; init; }
+
+    /// <summary>The same up to 0.05.</summary>
+    [JsonPropertyName("pro_05")]
+    public double? Pro05 { get; init; }
+
+    /// <summary>Per-image overlap between false-positive rates of 1e-5 and 1e-4 on normal images.</summary>
+    public double? Aupimo { get; init; }
 
     /// <summary>Share of good test images called anomalous at the calibrated thresholds.</summary>
     public double? FalseRejectRate { get; init; }
@@ -144,7 +160,11 @@ internal sealed record EvaluationSummary : Metrics
             ImageAupr = Mean(c => c.ImageAupr),
             ImageBestF1 = Mean(c => c.ImageBestF1),
             PixelAuroc = Mean(c => c.PixelAuroc),
+            PixelBestF1 = Mean(c => c.PixelBestF1),
+            SegF1 = Mean(c => c.SegF1),
             Pro30 = Mean(c => c.Pro30),
+            Pro05 = Mean(c => c.Pro05),
+            Aupimo = Mean(c => c.Aupimo),
             FalseRejectRate = Mean(c => c.FalseRejectRate),
             MissRate = Mean(c => c.MissRate),
             MeanErrorRate = Mean(c => c.MeanErrorRate),

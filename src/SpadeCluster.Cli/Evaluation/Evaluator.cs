@@ -66,8 +66,10 @@ internal static class Evaluator
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"none of the test images of '{dataset.Name}' could be used: {problems[0]}");
 
-        var (pro, curve) = Overlap(images);
-        var figures = Measure(dataset, manifest, options, images, pro) with
+        var pixels = new PixelMeasures();
+        foreach (var image in images)
+            if (image.Mask is not null) pixels.Add(image.Result.Map!.Values, image.Mask, image.Result.Map.Width);
+        var figures = Measure(dataset, manifest, options, images, pixels) with
         {
             Recipe = recipe.Name,
             GalleryBytes = patchCore?.Bytes ?? ResidentBytes(manifest),
@@ -78,7 +80,8 @@ internal static class Evaluator
         // PatchCore has no gate and searches the patches of all normals.
         if (patchCore is not null)
             figures = figures with { ImageAurocGate = null, GalleryK = manifest.Images.Count, Coreset = coreset };
-        return new EvaluatedCategory(figures, manifest.Calibration!, images, manifest.Images.ToDictionary(i => i.Id, i => i.Source), curve);
+        return new EvaluatedCategory(figures, manifest.Calibration!, images, manifest.Images.ToDictionary(i => i.Id, i => i.Source),
+            pixels.OverlapCurve(Metrics.ProLimit));
     }
 
     /// <summary>Memory of a search: packed pyramids, pooled features and usual distances.</summary>
@@ -99,22 +102,13 @@ internal static class Evaluator
             $"{test.MaskPath}: the mask has other proportions than its photograph; give both the same size");
     }
 
-    private static (double? Area, IReadOnlyList<(double, double)> Curve) Overlap(List<EvaluatedImage> images)
-    {
-        var (area, curve) = RegionOverlap.Measure([.. images.Where(i => i.Mask is not null)
-            .Select(i => (i.Result.Map!.Values, i.Mask!, i.Result.Map.Width))]);
-        return (Defined(area), curve);
-    }
-
     private static CategoryEvaluation Measure(MvtecDataset dataset, GalleryManifest manifest, ScoringOptions options,
-        List<EvaluatedImage> images, double? pro)
+        List<EvaluatedImage> images, PixelMeasures pixels)
     {
         bool[] truth = [.. images.Select(i => i.Test.Anomalous)];
         var gate = new RankedScores([.. images.Select(i => (float)i.Result.GateDistance)], truth);
         var max = new RankedScores([.. images.Select(i => (float)i.Result.Map!.Max)], truth);
         var top = new RankedScores([.. images.Select(i => (float)i.Score)], truth);
-        var masked = images.Where(i => i.Mask is not null).ToList();
-        var pixels = new RankedScores([.. masked.SelectMany(i => i.Result.Map!.Values)], [.. masked.SelectMany(i => i.Mask!)]);
         var (good, defective) = (images.Where(i => !i.Test.Anomalous).ToList(), images.Where(i => i.Test.Anomalous).ToList());
         var calibration = manifest.Calibration!;
         var sources = manifest.Images.ToDictionary(i => i.Id, i => i.Source);
@@ -136,8 +130,12 @@ internal static class Evaluator
             ImageAurocMapTop1 = Defined(top.RocArea()),
             ImageAupr = Defined(top.AveragePrecision()),
             ImageBestF1 = defective.Count == 0 ? null : top.BestF1().F1,
-            PixelAuroc = Defined(pixels.RocArea()),
-            Pro30 = pro,
+            PixelAuroc = Defined(pixels.Ranked.RocArea()),
+            PixelBestF1 = pixels.Ranked is { Positives: > 0 } ranked ? ranked.BestF1().F1 : null,
+            SegF1 = Defined(pixels.F1Above(calibration.Theta)),
+            Pro30 = Defined(pixels.OverlapArea(Metrics.ProLimit)),
+            Pro05 = Defined(pixels.OverlapArea(0.05)),
+            Aupimo = Defined(pixels.PerImageOverlapArea()),
             FalseRejectRate = good.Count == 0 ? null : good.Average(i => i.PredictedAnomalous ? 1.0 : 0),
             MissRate = defective.Count == 0 ? null : defective.Average(i => i.PredictedAnomalous ? 0.0 : 1),
             MeanErrorRate = good.Count == 0 || defective.Count == 0 ? null

@@ -6,7 +6,11 @@ namespace SpadeCluster.Evaluation;
 /// </summary>
 public sealed class RankedScores
 {
-    private readonly List<(float Threshold, long TruePositives, long FalsePositives)> _steps = [];
+    private readonly IEnumerable<(float Threshold, long TruePositives, long FalsePositives)> _steps;
+
+    /// <param name="steps">Cumulative counts at each distinct score, the highest first; walked once for each measure.</param>
+    internal RankedScores(IEnumerable<(float Threshold, long TruePositives, long FalsePositives)> steps, long positives, long negatives)
+        => (_steps, Positives, Negatives) = (steps, positives, negatives);
 
     /// <param name="scores">Higher is more anomalous; no NaN.</param>
     /// <param name="anomalous">The truth, same length.</param>
@@ -16,15 +20,16 @@ public sealed class RankedScores
         float[] keys = [.. scores];
         bool[] labels = [.. anomalous];
         Array.Sort(keys, labels);
+        var steps = new List<(float, long, long)>();
         long tp = 0, fp = 0;
         for (int i = keys.Length - 1; i >= 0; i--)
         {
             if (float.IsNaN(keys[i])) throw new ArgumentException("a score is NaN", nameof(scores));
             if (labels[i]) tp++;
             else fp++;
-            if (i == 0 || keys[i - 1] != keys[i]) _steps.Add((keys[i], tp, fp));
+            if (i == 0 || keys[i - 1] != keys[i]) steps.Add((keys[i], tp, fp));
         }
-        (Positives, Negatives) = (tp, fp);
+        (_steps, Positives, Negatives) = (steps, tp, fp);
     }
 
     public long Positives { get; }
@@ -77,11 +82,12 @@ public sealed class RankedScores
     public IReadOnlyList<(double FalsePositiveRate, double TruePositiveRate)> RocCurve(int most = 400)
     {
         var points = new List<(double, double)> { (0, 0) };
-        int stride = Math.Max(1, _steps.Count / most);
-        for (int i = 0; i < _steps.Count; i++)
-            if (i % stride == 0 || i == _steps.Count - 1)
-                points.Add((_steps[i].FalsePositives / (double)Math.Max(Negatives, 1),
-                    _steps[i].TruePositives / (double)Math.Max(Positives, 1)));
+        var steps = _steps.ToList();
+        int stride = Math.Max(1, steps.Count / most);
+        for (int i = 0; i < steps.Count; i++)
+            if (i % stride == 0 || i == steps.Count - 1)
+                points.Add((steps[i].FalsePositives / (double)Math.Max(Negatives, 1),
+                    steps[i].TruePositives / (double)Math.Max(Positives, 1)));
         return points;
     }
 }

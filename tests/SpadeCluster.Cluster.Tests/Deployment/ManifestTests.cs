@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using SpadeCluster.Cluster.Tests.Processes;
 using SpadeCluster.Cluster.Tests.Support;
+using SpadeCluster.Tests;
 using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Cli.Silo;
 

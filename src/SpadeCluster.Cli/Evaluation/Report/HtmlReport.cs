@@ -46,8 +46,9 @@ internal static class HtmlReport
         {
             ("image AUROC", f.ImageAurocMapTop1), ("by gate", f.ImageAurocGate), ("by map maximum", f.ImageAurocMapMax),
             ("image AUPR", f.ImageAupr), ("best F1", f.ImageBestF1),
-            ("pixel AUROC", f.PixelAuroc), ("PRO@0.3", f.Pro30), ("false rejects", f.FalseRejectRate), ("misses", f.MissRate),
-            ("s per image", f.SecondsPerImage.Total),
+            ("pixel AUROC", f.PixelAuroc), ("PRO@0.3", f.Pro30), ("PRO@0.05", f.Pro05),
+            ("AUPIMO", f.Aupimo), ("SegF1", f.SegF1), ("pixel best F1", f.PixelBestF1),
+            ("false rejects", f.FalseRejectRate), ("misses", f.MissRate), ("s per image", f.SecondsPerImage.Total),
         })
             page.Append($"<div><b>{value?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-"}</b><span>{name}</span></div>");
         page.Append("</div>");
@@ -71,7 +72,7 @@ internal static class HtmlReport
         if (gated) curves.Add(("gate", Roc(i => i.Result.GateDistance)));
         page.Append("<div class='charts'>")
             .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1, curves))
-            .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", RegionOverlap.Limit,
+            .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", Metrics.ProLimit,
                 ("PRO", category.OverlapCurve)))
             .Append(Svg.Histogram("Scores", Scores(false, i => i.Score), Scores(true, i => i.Score),
                 category.Calibration.Theta, "theta"))

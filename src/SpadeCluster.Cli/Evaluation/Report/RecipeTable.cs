@@ -12,6 +12,8 @@ internal static class RecipeTable
         ("image AUROC", c => c.ImageAurocMapTop1, "0.000", true),
         ("pixel AUROC", c => c.PixelAuroc, "0.000", true),
         ("PRO up to 0.3", c => c.Pro30, "0.000", true),
+        ("AUPIMO", c => c.Aupimo, "0.000", true),
+        ("SegF1", c => c.SegF1, "0.000", true),
         ("misses", c => c.MissRate, "0.00", false),
         ("false rejects", c => c.FalseRejectRate, "0.00", false),
         ("mean of both", c => c.MeanErrorRate, "0.000", false),

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 
-namespace SpadeCluster.Cluster.Tests.Support;
+namespace SpadeCluster.Tests;
 
 /// <summary>A test that needs the system's Python with some modules; skipped, by name, where they are missing.</summary>
 internal sealed class PythonFactAttribute : FactAttribute
@@ -15,7 +15,7 @@ internal sealed class PythonFactAttribute : FactAttribute
     /// <summary>Why these tests are skipped; null: they run.</summary>
     public static string? Missing(params string[] modules)
         => Known.GetOrAdd(string.Join(", ", modules), Has)
-        ? null : $"needs {Python} with {string.Join(", ", modules)} (Debian: python3-grpcio, python3-protobuf, python3-yaml), which is "
+        ? null : $"needs {Python} with {string.Join(", ", modules)} (CONTRIBUTING.md names the Debian packages), which is "
         + $"not installed";
 
     private static bool Has(string modules)

@@ -1,0 +1,76 @@
+namespace SpadeCluster.Evaluation;
+
+/// <summary>All pixels that score at least <paramref name="Threshold"/>.</summary>
+/// <param name="Defect">Those inside true defects.</param>
+/// <param name="Outside">Those outside them, in all images.</param>
+/// <param name="OnNormals">Those in images without a defect.</param>
+public readonly record struct PixelStep(float Threshold, long Defect, long Outside, long OnNormals);
+
+/// <summary>
+/// Exact counts of pixels by score and truth. A score's bits are its index in a table of pages, so memory depends on the range of the
+/// scores (98 MB for each doubling at most) and not on the number of images, and nothing is sorted or rounded.
+/// </summary>
+public sealed class PixelCounts
+{
+    private const int PageBits = 12, Kinds = 3;
+    private readonly uint[]?[] _pages = new uint[1 << (32 - PageBits)][];
+
+    /// <summary>Pixels inside true defects.</summary>
+    public long Defect { get; private set; }
+
+    /// <summary>Pixels outside true defects.</summary>
+    public long Outside { get; private set; }
+
+    /// <summary>Pixels of images without a defect.</summary>
+    public long OnNormals { get; private set; }
+
+    /// <param name="map">Higher is more anomalous; no NaN.</param>
+    /// <param name="mask">The truth, same length. An image with an empty mask is a normal one.</param>
+    public void Add(ReadOnlySpan<float> map, ReadOnlySpan<bool> mask)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(map.Length, mask.Length, nameof(mask));
+        int other = mask.Contains(true) ? 1 : 2;
+        for (int i = 0; i < map.Length; i++)
+        {
+            if (float.IsNaN(map[i])) throw new ArgumentException("a score is NaN", nameof(map));
+            int key = KeyOf(map[i]);
+            uint[] page = _pages[key >>> PageBits] ??= new uint[Kinds << PageBits];
+            ref uint count = ref page[(key & ((1 << PageBits) - 1)) * Kinds + (mask[i] ? 0 : other)];
+            count = checked(count + 1);
+        }
+        int defect = mask.Count(true);
+        Defect += defect;
+        Outside += mask.Length - defect;
+        if (defect == 0) OnNormals += mask.Length;
+    }
+
+    /// <summary>Cumulative counts at each distinct score, the highest first.</summary>
+    public IEnumerable<PixelStep> Steps()
+    {
+        long defect = 0, outside = 0, normals = 0;
+        for (int p = _pages.Length - 1; p >= 0; p--)
+        {
+            if (_pages[p] is not { } page) continue;
+            for (int slot = (1 << PageBits) - 1; slot >= 0; slot--)
+            {
+                var (inside, beside, clean) = (page[slot * Kinds], page[slot * Kinds + 1], page[slot * Kinds + 2]);
+                if ((inside | beside | clean) == 0) continue;
+                defect += inside;
+                outside += beside + (long)clean;
+                normals += clean;
+                yield return new PixelStep(ScoreOf(p << PageBits | slot), defect, outside, normals);
+            }
+        }
+    }
+
+    public RankedScores Ranked() => new(Steps().Select(s => (s.Threshold, s.Defect, s.Outside)), Defect, Outside);
+
+    // As unsigned numbers, keys have the order of the scores: negative floats have descending bits, positive ones ascending bits.
+    private static int KeyOf(float score)
+    {
+        int bits = BitConverter.SingleToInt32Bits(score + 0f); // -0 becomes 0
+        return bits < 0 ? ~bits : bits | int.MinValue;
+    }
+
+    private static float ScoreOf(int key) => BitConverter.Int32BitsToSingle(key < 0 ? key & int.MaxValue : ~key);
+}
