@@ -30,8 +30,9 @@ internal static class Mapping
         Regions = [.. r.Regions.Select(g =>
             new ScoredRegion(new PhotoBox(g.Box.X, g.Box.Y, g.Box.Width, g.Box.Height), g.InputArea, g.Peak, ToPoint(g.PeakAt),
             g.Evidence is null ? null
-            : new RegionEvidence(g.Evidence.ImageId, g.Evidence.Source, ToPoint(g.Evidence.Input), g.Evidence.Distance)))],
-        Neighbours = [.. r.Neighbours.Select(n => new NeighbourScore(n.ImageId, n.Source, n.Distance))],
+            : new RegionEvidence(g.Evidence.ImageId, g.Evidence.Source, ToPoint(g.Evidence.Input), g.Evidence.Distance,
+                g.Evidence.HasCopy ? g.Evidence.Copy : null)))],
+        Neighbours = [.. r.Neighbours.Select(n => new NeighbourScore(n.ImageId, n.Source, n.Distance, n.HasCopy ? n.Copy : null))],
         Milliseconds = new SpadeCluster.Scoring.StageTimes
         {
             Prepare = r.Milliseconds.Prepare,

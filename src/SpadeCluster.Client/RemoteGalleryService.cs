@@ -16,17 +16,17 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
 
     public async ValueTask<GalleryManifest?> AddAsync(
         string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
-        IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
+        NewCategory? asNew = null, CancellationToken cancellationToken = default)
     {
         Outgoing[] images = [.. sources.Select(Outgoing.From)];
-        return await client.AddAsync(category, images, author, progress, reason, sizes, cancellationToken) is { } added
+        return await client.AddAsync(category, images, author, progress, reason, asNew, cancellationToken) is { } added
             ? await CompleteAsync(added, cancellationToken) : null;
     }
 
     public async ValueTask<GalleryManifest?> AddAsync(
         string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
-        IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
-        => await AddAsync(category, await sources.ToArrayAsync(cancellationToken), progress, reason, sizes, cancellationToken);
+        NewCategory? asNew = null, CancellationToken cancellationToken = default)
+        => await AddAsync(category, await sources.ToArrayAsync(cancellationToken), progress, reason, asNew, cancellationToken);
 
     public async ValueTask<GalleryManifest> RetireAsync(
         string category, IReadOnlyList<string> images, string reason, CancellationToken cancellationToken = default)

@@ -20,18 +20,18 @@ public sealed partial class SpadeClient
     /// <returns>The version that is current now; null when nothing was added and there is no gallery.</returns>
     public Task<RemoteGallery?> AddNormalsAsync(
         string category, IReadOnlyList<ImageSource> sources, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
-        CancellationToken cancellationToken = default)
-        => ToGalleryAsync(AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, sizes: null, cancellationToken));
+        NewCategory? asNew = null, CancellationToken cancellationToken = default)
+        => ToGalleryAsync(AddAsync(category, [.. sources.Select(Outgoing.From)], author, progress, reason, asNew, cancellationToken));
 
     /// <summary>The same for pixels.</summary>
     public Task<RemoteGallery?> AddNormalsAsync(
         string category, IReadOnlyList<RawImage> images, string author, IProgress<AddOutcome>? progress = null, string? reason = null,
-        CancellationToken cancellationToken = default)
-        => ToGalleryAsync(AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, sizes: null, cancellationToken));
+        NewCategory? asNew = null, CancellationToken cancellationToken = default)
+        => ToGalleryAsync(AddAsync(category, [.. images.Select(Outgoing.From)], author, progress, reason, asNew, cancellationToken));
 
     internal Task<Gallery?> AddAsync(
         string category, Outgoing[] images, string author, IProgress<AddOutcome>? progress, string? reason,
-        IReadOnlyList<(int Width, int Height)>? sizes, CancellationToken cancellationToken)
+        NewCategory? asNew, CancellationToken cancellationToken)
     {
         int reported = 0;
         return _gateways.FollowAsync(async (gateway, limit) =>
@@ -75,7 +75,8 @@ public sealed partial class SpadeClient
 
             async Task SendAsync()
             {
-                PhotographSize[] photographs = [.. (sizes ?? []).Select(s => new PhotographSize { Width = s.Width, Height = s.Height })];
+                PhotographSize[] photographs =
+                    [.. (asNew?.Sizes ?? []).Select(s => new PhotographSize { Width = s.Width, Height = s.Height })];
                 for (int i = 0; i < images.Length; i++)
                 {
                     Image image;
@@ -106,6 +107,7 @@ public sealed partial class SpadeClient
                             Calibrate = false,
                             Photographs = { photographs },
                         };
+                        if (asNew?.Copies is { } copies) request.Copies = copies.Text();
                         photographs = [];
                         await call.RequestStream.WriteAsync(request, stop.Token);
                     }

@@ -50,6 +50,11 @@ public sealed partial class RemoteGalleryTests : IDisposable
             string shown = await SameAsync(0, "gallery show panels");
             Assert.Contains("stretch 224x224 tiles 2x1 overlap 32 and whole", shown, StringComparison.Ordinal);
             await SameAsync(0, "score --category panels spot large");
+            await SameAsync(0, "gallery add turned good --copies mirror,half-turn", "--model", BuiltInModels.OrientedEnergy);
+            Assert.Contains("copies mirror,half-turn", await SameAsync(0, "gallery show turned"), StringComparison.Ordinal);
+            await SameAsync(0, "score --category turned odd");
+            await SameAsync(3, "gallery add turned odd --copies flip");
+            await SameAsync(3, "gallery add turned odd --copies sideways");
             await SameAsync(0, "gallery calibrate panels --tile-reach 1");
             Assert.Contains("\"tile_reach\":1", await SameAsync(0, "gallery show panels"), StringComparison.Ordinal);
         }

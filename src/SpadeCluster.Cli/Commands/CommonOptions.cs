@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Neighbors;
@@ -65,6 +66,18 @@ internal static class CommonOptions
     public static long Bytes(this ParseResult parsed, Option<double> gigabytes) => (long)(parsed.GetValue(gigabytes) * 1e9);
 
     public static Option<bool> NoCalibration() => new("--no-calibrate") { Description = "Do not learn thresholds now." };
+
+    /// <summary>Null: not given.</summary>
+    public static Option<string?> Copies() => new("--copies")
+    {
+        Description = "Also keep turned copies of each normal in a new category, for parts that are as good when turned: mirror (left and "
+            + "right exchanged), flip (top and bottom), half-turn, quarter-turns, or several separated by commas. Default: none.",
+        HelpName = "NAMES",
+    };
+
+    /// <exception cref="SpadeException">InvalidArgument: there are no such copies.</exception>
+    public static Copies? CopiesOf(this ParseResult parsed, Option<string?> option)
+        => parsed.GetValue(option) is { } names ? CopyExtensions.Parse(names) : null;
 
     public static Option<T> Bounded<T>(Option<T> option, T low, T high) where T : IComparable<T>
     {
@@ -216,6 +229,17 @@ internal sealed class MethodOptions
         if (Given(_theta)) o = o with { Theta = parsed.GetValue(_theta) is > 0 and var theta ? theta : null };
         if (Given(_reviewRate)) o = o with { ReviewRate = parsed.GetValue(_reviewRate) is > 0 and var rate ? rate : null };
         return o;
+    }
+
+    /// <summary>Refuses a reach for a category with a region of interest: what is inspected of a tile depends on its position.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: a reach other than 0 is given.</exception>
+    public void RefuseReach(ParseResult parsed)
+    {
+        if (parsed.GetValue(_tileReach) is { } reach && ParseReach(reach) != 0)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"--tile-reach {reach}: with a region of interest, tiles are compared with their own position only, because the region "
+                + $"is a "
+                + "position on the part; leave --tile-reach out, or inspect whole photographs ('spade gallery region CATEGORY none')");
     }
 
     private static int? ParseReach(string text) =>

@@ -47,12 +47,13 @@ internal static class DemoCommand
                     progress($"photographing {parts.Name}", done, total)))[0];
                 var store = new FileGalleryStore(Path.Combine(folder, "galleries"));
                 if (!isLarge)
-                    return (IReadOnlyList<EvaluatedCategory>)[await Evaluator.RunAsync(dataset, store, engines,
+                    return (IReadOnlyList<EvaluatedCategory>)[await Evaluator.RunAsync(dataset, store, engines, new(),
                         new Recipe("plain", new ScoringOptions { Alpha = 0.02 }), coreset: 1, progress, cancellation)];
                 var tiled = engines.Preparing(m => GeometryOptions.Choose(m, dataset.Train));
                 var spade = Recipe.Parse("spade")[0];
-                return [await Evaluator.RunAsync(dataset, store, tiled, spade, coreset: 1, progress, cancellation),
-                    await Evaluator.RunAsync(dataset with { Name = $"{parts.Name}-whole" }, store, engines, spade, coreset: 1, progress,
+                return [await Evaluator.RunAsync(dataset, store, tiled, new(), spade, coreset: 1, progress, cancellation),
+                    await Evaluator.RunAsync(dataset with { Name = $"{parts.Name}-whole" }, store, engines, new(), spade, coreset: 1,
+                        progress,
                         cancellation)];
             });
             string report = Path.Combine(folder, "report.html");

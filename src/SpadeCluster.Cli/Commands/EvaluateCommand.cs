@@ -40,6 +40,7 @@ internal static class EvaluateCommand
             HelpName = "SHARE",
             DefaultValueFactory = _ => 1
         }, 0.0001, 1);
+        var copies = CommonOptions.Copies();
         var output = new Option<string>("--out")
         {
             Description = "Folder for report.html.",
@@ -50,7 +51,9 @@ internal static class EvaluateCommand
         var json = CommonOptions.Json();
         var command = new Command("evaluate",
             "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade "
-            + "evaluate datasets/bottle --recipe spade,patchcore --json") { dataset, model, recipe, coreset, output, json };
+            + "evaluate datasets/bottle --recipe spade,patchcore --json") {
+            dataset, model, recipe, coreset, copies, output, json,
+        };
         var extractor = new ExtractorOptions(command);
         var geometry = new GeometryOptions(command);
         var method = new MethodOptions(command);
@@ -58,6 +61,7 @@ internal static class EvaluateCommand
         {
             Recipe[] recipes = [.. Recipe.Parse(parsed.GetRequiredValue(recipe))
                 .Select(r => r with { Options = method.Read(parsed, r.Options) })];
+            var asNew = new NewCategory(Copies: parsed.CopiesOf(copies));
             var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             // The recipes plain and patchcore use no tiles, and recipes that are compared with patchcore use the same features.
@@ -70,14 +74,15 @@ internal static class EvaluateCommand
                 Engines: engines.Preparing(m => Geometry(r, m, d.Train))))).ToList();
             if (!parsed.GetValue(json))
                 foreach (var (r, d, prepared) in runs)
-                    await BuildForecast.WriteAsync($"{d.Name}, {r.Name}: {d.Train.Count} normals", d.Train.Count, prepared.Default,
+                    await BuildForecast.WriteAsync($"{d.Name}, {r.Name}: {d.Train.Count} normals", d.Train.Count,
+                        ((IFeatureEngines)prepared).DefaultFor(asNew),
                         new InMemoryGalleryStore(), "in memory");
             var categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
                 var done = new List<EvaluatedCategory>();
                 foreach (var (r, d, prepared) in runs)
-                    done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, r.FittedTo(d.Train.Count),
-                        parsed.GetValue(coreset), progress, cancellation));
+                    done.Add(await Evaluator.RunAsync(d, new InMemoryGalleryStore(), prepared, asNew,
+                        r.FittedTo(d.Train.Count), parsed.GetValue(coreset), progress, cancellation));
                 return done;
             });
             string report = Path.Combine(parsed.GetRequiredValue(output), "report.html");

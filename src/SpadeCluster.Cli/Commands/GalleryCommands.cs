@@ -3,6 +3,7 @@ using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
@@ -40,12 +41,12 @@ internal static class GalleryCommands
             Description = RegionCommand.What + "; a box is in pixels of the first photograph.",
             HelpName = "REGION",
         };
-        var noCalibration = CommonOptions.NoCalibration();
+        var (copies, noCalibration) = (CommonOptions.Copies(), CommonOptions.NoCalibration());
         var command = new Command("add",
             "Add photographs of normal products, then calibrate. A file that cannot be used is reported, and the others are added.\n\n" +
             "Example: spade gallery add bottle photos/good")
         {
-            category, paths, reason, model, region, noCalibration, noThumbnails, json,
+            category, paths, reason, model, copies, region, noCalibration, noThumbnails, json,
         };
         var extractor = new ExtractorOptions(command);
         var geometry = new GeometryOptions(command);
@@ -55,6 +56,7 @@ internal static class GalleryCommands
         {
             string name = CategoryName.Check(parsed.GetRequiredValue(category));
             var files = Files.Expand(parsed.GetRequiredValue(paths));
+            var asNew = new NewCategory(Copies: parsed.CopiesOf(copies));
             using var opened = gallery.Open(parsed,
                 () => new Engines(parsed.GetValue(model), extractor.Read(parsed)).Preparing(m => geometry.Read(parsed, m, files)),
                 !parsed.GetValue(noThumbnails));
@@ -63,6 +65,10 @@ internal static class GalleryCommands
             bool exists = (await service.ListAsync(cancellation)).Contains(name, StringComparer.Ordinal);
             var existing = exists ? await service.GetAsync(name, cancellation) : null;
             if (existing is not null) geometry.RefuseOther(parsed, existing, files);
+            if (mask is not null && asNew.Copies is { } turned and not Copies.None)
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"copies ({turned.Text()}) show other parts inside a region: leave out --region or --copies");
+            if (mask is not null || existing?.Region is not null) method.RefuseReach(parsed);
             // The model of a new category on a server is not known here.
             var featureModel = existing?.Model ?? opened.Local?.Engines.Default.Extractor.Model;
             bool asJson = parsed.GetValue(json);
@@ -74,21 +80,23 @@ internal static class GalleryCommands
                 (settings.FittedTo(total) with { GalleryNeighbours = settings.GalleryNeighbours }).Check(total, featureModel.Levels.Count);
             if (!asJson && opened.Local is { Store: var store } local)
             {
-                var engine = existing is null ? local.Engines.Default : local.Engines.For(existing.Model, existing.Preprocessing);
+                var engine = existing is null
+                    ? ((IFeatureEngines)local.Engines).DefaultFor(asNew) : local.Engines.For(existing.Model, existing.Preprocessing);
                 await BuildForecast.WriteAsync(Count(files.Count, "file"), files.Count, engine, store, $"in '{store.Location}'");
             }
 
             var outcomes = new List<AddOutcome>();
             ImageSource[] sources = [.. files.Select(Files.Source)];
             // Here, the options have been read already: a server decides by the sizes.
-            var sizes = opened.Local is null && existing is null ? await PhotographSizes.ReadAsync(sources, cancellation) : null;
+            if (opened.Local is null && existing is null)
+                asNew = asNew with { Sizes = await PhotographSizes.ReadAsync(sources, cancellation) };
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
             {
                 var current = await service.AddAsync(name, sources, new InlineProgress<AddOutcome>(o =>
                 {
                     outcomes.Add(o);
                     progress("adding", outcomes.Count, files.Count);
-                }), parsed.GetValue(reason), sizes, cancellation);
+                }), parsed.GetValue(reason), asNew, cancellation);
                 if (current is not null && mask is not null)
                     current = await service.SetRegionAsync(name, mask, parsed.GetValue(reason) ?? "with the images added", cancellation);
                 if (current is null || parsed.GetValue(noCalibration)) return current;
@@ -231,7 +239,9 @@ internal static class GalleryCommands
             var service = opened.Service;
             string name = parsed.GetRequiredValue(category);
             var files = parsed.GetValue(defects) is { } path ? Files.Expand([path]) : [];
-            int images = (await service.GetAsync(name, cancellation)).Images.Count;
+            var current = await service.GetAsync(name, cancellation);
+            if (current.Region is not null) method.RefuseReach(parsed);
+            int images = current.Images.Count;
             var settings = method.Read(parsed, await service.ReadSettingsAsync(name, cancellation));
             var problems = new List<string>();
             var (m, scores) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>

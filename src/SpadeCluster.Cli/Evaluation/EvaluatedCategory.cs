@@ -1,5 +1,4 @@
 using SpadeCluster.Evaluation;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
@@ -8,7 +7,7 @@ namespace SpadeCluster.Cli.Evaluation;
 /// <summary>One test image with its data for a report.</summary>
 /// <param name="Mask">The ground truth in the model's input size; null for a defect without it.</param>
 /// <param name="PredictedAnomalous">The verdict at the calibrated thresholds.</param>
-internal sealed record EvaluatedImage(TestImage Test, RgbImage Input, ScoreResult Result, bool[]? Mask, bool PredictedAnomalous)
+internal sealed record EvaluatedImage(TestImage Test, ScoreResult Result, bool[]? Mask, bool PredictedAnomalous)
 {
     public double Score => Result.Score!.Value;
     public bool Mistaken => PredictedAnomalous != Test.Anomalous;

@@ -13,10 +13,11 @@ namespace SpadeCluster.Cli.Evaluation;
 internal static class Evaluator
 {
     /// <param name="store">The store for the gallery; must not contain the category.</param>
+    /// <param name="asNew">What the gallery is built with, except tiles.</param>
     /// <param name="recipe">Every image is localised, so that maps can be measured; the gate policy affects verdicts only.</param>
     /// <param name="coreset">Share of the patches that PatchCore keeps.</param>
-    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, Recipe recipe,
-        double coreset, ProgressReport progress, CancellationToken cancellationToken)
+    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, NewCategory asNew,
+        Recipe recipe, double coreset, ProgressReport progress, CancellationToken cancellationToken)
     {
         var options = recipe.Options;
         var galleries = engines.Galleries(store, Environment.UserName);
@@ -31,7 +32,7 @@ internal static class Evaluator
             progress($"{dataset.Name}: normals", ++seen, dataset.Train.Count);
         });
         var manifest = await galleries.AddAsync(dataset.Name, [.. dataset.Train.Select(Files.Source)], adding,
-            cancellationToken: cancellationToken)
+            asNew: asNew, cancellationToken: cancellationToken)
             ?? throw new SpadeException(SpadeError.InvalidArgument,
                 $"none of the normals of '{dataset.Name}' could be used: {problems[0]}");
         var patchCore = recipe.Name == Recipe.PatchCore
@@ -53,7 +54,7 @@ internal static class Evaluator
             try
             {
                 var scored = await scoring.ScoreAsync(dataset.Name, Files.Source(test.Path), cancellationToken);
-                images.Add(new EvaluatedImage(test, scored.Prepared.Input, scored.Result, ReadMask(test, preprocessing, scored.Result.Map!),
+                images.Add(new EvaluatedImage(test, scored.Result, ReadMask(test, preprocessing, scored.Result.Map!),
                     IsAnomalous(scored.Result, options)));
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted or SpadeError.NotFound)

@@ -13,7 +13,7 @@ internal static class BuildForecast
     public static async Task WriteAsync(string photographs, int count, FeatureEngine engine, IGalleryStore store, string where)
     {
         var (model, preprocessing) = (engine.Extractor.Model, engine.Preparer.Description);
-        int tiles = count * TileGrid.Of(model, preprocessing).Count;
+        int tiles = count * TileGrid.Of(model, preprocessing).RowCount;
         double megabytes = tiles * store.BytesPerImage(model) / 1e6, seconds = await SecondsAsync(engine.Extractor, tiles);
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{photographs}, {preprocessing}: {megabytes:0.0} MB at most {where}, about {seconds:0} s"));

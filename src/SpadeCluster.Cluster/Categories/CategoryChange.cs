@@ -1,3 +1,4 @@
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
@@ -14,13 +15,13 @@ public abstract record CategoryChange
     internal abstract Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job);
 }
 
-/// <param name="Sizes">Of some of the photographs; null: not known.</param>
+/// <param name="Sizes">As in <see cref="NewCategory"/>, like <paramref name="Copies"/>.</param>
 [GenerateSerializer, Alias("spade.change.add"), Immutable]
-public sealed record AddImages([property: Id(0)] string? Reason = null, [property: Id(1)] (int Width, int Height)[]? Sizes = null)
-    : CategoryChange
+public sealed record AddImages([property: Id(0)] string? Reason = null, [property: Id(1)] (int Width, int Height)[]? Sizes = null,
+    [property: Id(2)] Copies? Copies = null) : CategoryChange
 {
     internal override Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
-        => service.AddAsync(category, job.ImagesAsync(), job, Reason, Sizes, job.Stopping).AsTask();
+        => service.AddAsync(category, job.ImagesAsync(), job, Reason, new NewCategory(Sizes, Copies), job.Stopping).AsTask();
 }
 
 [GenerateSerializer, Alias("spade.change.retire"), Immutable]

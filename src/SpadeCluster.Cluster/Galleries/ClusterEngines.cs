@@ -1,5 +1,6 @@
 using SpadeCluster.Features;
 using SpadeCluster.Cluster.Extraction;
+using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Galleries;
 
@@ -19,10 +20,11 @@ internal sealed class ClusterEngines(ExtractorPool pool, BoundedDecoding decodin
         }
     }
 
-    public FeatureEngine DefaultFor(IReadOnlyList<(int Width, int Height)> sizes)
+    public FeatureEngine DefaultFor(NewCategory asNew)
     {
-        var model = Default.Extractor.Model;
-        return sizes.Count == 0 ? Default : For(model, TileChoice.Choose(model, sizes).Description);
+        var (model, preprocessing) = (Default.Extractor.Model, Default.Preparer.Description);
+        if (asNew.Sizes is { Count: > 0 } sizes) preprocessing = TileChoice.Choose(model, sizes).Description;
+        return For(model, asNew.Copies?.In(preprocessing) ?? preprocessing);
     }
 
     public FeatureEngine For(FeatureModel model, string preprocessing) =>

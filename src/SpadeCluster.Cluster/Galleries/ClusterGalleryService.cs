@@ -10,13 +10,14 @@ namespace SpadeCluster.Cluster.Galleries;
 internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls changes, ManifestCache manifests) : IGalleryService
 {
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
-        string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources.ToAsyncEnumerable(), progress, reason, sizes, cancellationToken);
+        string? reason = null, NewCategory? asNew = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), progress, reason, asNew, cancellationToken);
 
     public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
-        IProgress<AddOutcome>? progress = null, string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null,
+        IProgress<AddOutcome>? progress = null, string? reason = null, NewCategory? asNew = null,
         CancellationToken cancellationToken = default)
-        => await changes.RunAsync(category, new AddImages(reason, sizes is null ? null : [.. sizes]), sources, progress, null,
+        => await changes.RunAsync(category, new AddImages(reason, asNew?.Sizes is { } sizes ? [.. sizes] : null, asNew?.Copies), sources,
+            progress, null,
             cancellationToken) is > 0 and var version
             ? await manifests.GetAsync(category, version, cancellationToken) : null;
 

@@ -61,6 +61,9 @@ internal struct ScoreResultSurrogate
 
     /// <summary>The values of <see cref="StageTimes"/>, in its order.</summary>
     [Id(9)] public double[] Times;
+
+    /// <summary>Orientations of the neighbours; null: no copies, from a silo of an earlier build.</summary>
+    [Id(10)] public int[]? Orientations;
 }
 
 /// <summary>The matches of one tile, and the tiles of normals in the order of the matches' positions.</summary>
@@ -70,6 +73,9 @@ internal struct TileSurrogate
     [Id(0)] public PixelMatches Matches;
     [Id(1)] public ulong[] Photographs;
     [Id(2)] public int[] Tiles;
+
+    /// <summary>Null: no copies, from a silo of an earlier build.</summary>
+    [Id(3)] public int[]? Orientations;
 }
 
 /// <summary>A result without its calibration, which the gallery version has.</summary>
@@ -79,6 +85,7 @@ internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResult
     public ScoreResult ConvertFromSurrogate(in ScoreResultSurrogate s)
     {
         AnomalyMap? map = null;
+        int[]? orientations = s.Orientations;
         if (s.Map is { } bytes)
         {
             float[] values = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
@@ -89,10 +96,12 @@ internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResult
             GateDistance = s.GateDistance,
             Calibration = null,
             Score = s.Score,
-            Neighbours = [.. s.Neighbours.Zip(s.Distances, (id, distance) => new Neighbour(new ImageId(id), distance))],
+            Neighbours = [.. s.Neighbours.Zip(s.Distances, orientations ?? new int[s.Neighbours.Length])
+                .Select(n => new Neighbour(new ImageId(n.First), n.Second, (Orientation)n.Third))],
             Map = map,
             Tiles = [.. s.Tiles.Select(t => new TileMatches([t.Matches],
-                [.. t.Photographs.Zip(t.Tiles, (id, tile) => new GalleryTile(new ImageId(id), tile))]))],
+                [.. t.Photographs.Zip(t.Tiles, t.Orientations ?? new int[t.Tiles.Length])
+                    .Select(f => new GalleryTile(new ImageId(f.First), f.Second, (Orientation)f.Third))]))],
             Frame = new TileFrame(s.Frame[1], s.Frame[2], s.Frame[3], s.Frame[4]),
             Regions = [.. s.Regions.Chunk(8).Select(r => new AnomalyRegion(
                 (int)r[0], (int)r[1], (int)r[2], (int)r[3], (int)r[4], (float)r[5], (int)r[6], (int)r[7]))],
@@ -123,10 +132,12 @@ internal sealed class ScoreResultConverter : IConverter<ScoreResult, ScoreResult
                 Matches = t.Maps[0],
                 Photographs = [.. t.Found.Select(f => f.Photograph.Value)],
                 Tiles = [.. t.Found.Select(f => f.Tile)],
+                Orientations = [.. t.Found.Select(f => (int)f.Orientation)],
             })],
             Frame = [value.Map?.Pixels ?? 0, value.Frame.X, value.Frame.Y, value.Frame.Width, value.Frame.Height],
             Regions = [.. value.Regions.SelectMany(r => new double[] { r.X, r.Y, r.Width, r.Height, r.Area, r.Peak, r.PeakX, r.PeakY })],
             Times = [t.Prepare, t.Extract, t.Retrieve, t.Match, t.Map],
+            Orientations = [.. value.Neighbours.Select(n => (int)n.Orientation)],
         };
     }
 }

@@ -1,3 +1,5 @@
+using SpadeCluster.Galleries;
+
 namespace SpadeCluster.Features;
 
 /// <summary>Turns a photograph's bytes into features: a model's extractor, and the preparation of photographs for it.</summary>
@@ -9,9 +11,9 @@ public interface IFeatureEngines
     /// <summary>The engine of new categories.</summary>
     FeatureEngine Default { get; }
 
-    /// <summary>What a new category of photographs of these sizes is built with (<see cref="TileChoice"/>).</summary>
-    /// <param name="sizes">Of some of the photographs, or of none.</param>
-    FeatureEngine DefaultFor(IReadOnlyList<(int Width, int Height)> sizes) => Default;
+    /// <summary>The engine of a new category.</summary>
+    FeatureEngine DefaultFor(NewCategory asNew)
+        => asNew.Copies is { } copies ? For(Default.Extractor.Model, copies.In(Default.Preparer.Description)) : Default;
 
     /// <summary>The engine of an existing gallery.</summary>
     /// <param name="model">The gallery's model.</param>

@@ -14,6 +14,10 @@ public sealed record PreparedImage(RgbImage Input, InputGeometry Geometry)
     /// <summary>The part of the grid that it covers.</summary>
     public TileFrame Frame => Tiles.Frame(Geometry.OriginalWidth, Geometry.OriginalHeight);
 
+    /// <summary>A turned copy of the photograph.</summary>
+    public PreparedImage Copy(Orientation orientation)
+        => this with { Input = orientation.Of(Input), Whole = Whole is null ? null : orientation.Of(Whole) };
+
     /// <summary>One tile, in the model's input size.</summary>
     public RgbImage Tile(int tile) => Whole is not null && tile == Tiles.Count - 1 ? Whole : Tiles.Cut(Input, Frame, tile);
 }

@@ -18,8 +18,9 @@ public readonly record struct TileFrame(int X, int Y, int Width, int Height);
 /// mirror image, and are neither scored nor shown. Otherwise photographs are stretched to the grid.</param>
 /// <param name="Whole">Whether the whole photograph, resized to one tile, is searched as well, as the last tile: it shows defects that are
 /// too large for a tile. The two maps are averaged.</param>
+/// <param name="Copies">Copies of each normal in the gallery, which are cut like the photograph. Images to be scored have none.</param>
 public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns = 1, int Rows = 1, int Overlap = 0, bool Letterbox = false,
-    bool Whole = false)
+    bool Whole = false, Copies Copies = Copies.None)
 {
     public const int MaxTiles = 400;
 
@@ -28,6 +29,12 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
 
     /// <summary>Tiles of a photograph, the whole one included.</summary>
     public int Count => Columns * Rows + (Whole ? 1 : 0);
+
+    /// <summary>The photograph as it is, then its copies.</summary>
+    public IReadOnlyList<Orientation> Orientations => Copies.Orientations();
+
+    /// <summary>Rows of a normal in the gallery: its tiles, then those of its copies.</summary>
+    public int RowCount => Count * Orientations.Count;
 
     public int Width => TileWidth + (Columns - 1) * (TileWidth - Overlap);
 
@@ -38,13 +45,15 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
     public int PictureRow => Whole ? Count - 1 : 0;
 
     /// <summary>The grid that a gallery's description of its geometry (<see cref="IImagePreparer.Description"/>) names.</summary>
-    /// <exception cref="SpadeException">InvalidArgument: an overlap that cells of the model do not divide.</exception>
+    /// <exception cref="SpadeException">InvalidArgument: an overlap that cells of the model do not divide, or quarter turns of an input
+    /// that is not square.</exception>
     public static TileGrid Of(FeatureModel model, string preprocessing)
     {
         bool letterbox = preprocessing.StartsWith("letterbox ", StringComparison.Ordinal);
         var tiles = Tiles().Match(preprocessing);
-        var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: letterbox);
-        if (!tiles.Success) return whole;
+        var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: letterbox,
+            Copies: CopyExtensions.In(preprocessing));
+        if (!tiles.Success) return whole.Checked();
         int Number(string group) => int.Parse(tiles.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
         var grid = whole with { Columns = Number("c"), Rows = Number("r"), Overlap = Number("o"), Whole = tiles.Groups["a"].Success };
         foreach (var level in model.Levels)
@@ -52,12 +61,18 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
                 throw new SpadeException(SpadeError.InvalidArgument,
                     $"tiles that overlap by {grid.Overlap} pixels cut cells of model '{model.Name}': choose a multiple of "
                     + $"{model.InputWidth / model.Levels.Min(l => l.Width)}");
-        return grid;
+        return grid.Checked();
     }
+
+    private TileGrid Checked()
+        => !Copies.HasFlag(Copies.QuarterTurns) || (!Letterbox && (TileWidth, Columns) == (TileHeight, Rows)) ? this
+        : throw new SpadeException(SpadeError.InvalidArgument,
+            "copies by quarter turns need the same number of tiles across and down, and no letterbox: leave out quarter-turns");
 
     /// <summary>The grid as the stable text that <see cref="Of"/> reads.</summary>
     public string Description => $"{(Letterbox ? "letterbox" : "stretch")} {TileWidth}x{TileHeight}"
-        + (Count == 1 ? "" : $" tiles {Columns}x{Rows} overlap {Overlap}{(Whole ? " and whole" : "")}");
+        + (Count == 1 ? "" : $" tiles {Columns}x{Rows} overlap {Overlap}{(Whole ? " and whole" : "")}")
+        + Copies.In("");
 
     /// <summary>The part of the grid that a photograph of this size covers.</summary>
     public TileFrame Frame(int width, int height)
@@ -87,6 +102,10 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return [.. Enumerable.Range(0, Columns * Rows)
             .Where(t => Math.Max(Math.Abs(t / Columns - row), Math.Abs(t % Columns - column)) <= reach)];
     }
+
+    /// <summary>The tile of the photograph that a tile of its copy shows.</summary>
+    public int OnPhotograph(int tile, Orientation orientation)
+        => tile == Columns * Rows ? tile : orientation.ToPhotograph(tile, Columns, Rows);
 
     /// <summary>One tile of a photograph that was resized to its frame.</summary>
     public RgbImage Cut(RgbImage picture, TileFrame frame, int tile)
@@ -149,7 +168,7 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return weights;
     }
 
-    [GeneratedRegex(@" tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?$",
+    [GeneratedRegex(@" tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?(?: copies [a-z,-]+)?$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Tiles();
 }

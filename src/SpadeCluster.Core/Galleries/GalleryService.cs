@@ -32,24 +32,30 @@ public sealed partial class GalleryService(
     public Func<string, CancellationToken, ValueTask<IDisposable>> Lock { get; init; } = store.LockAsync;
 
     public ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
-        string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default)
-        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, sizes, cancellationToken);
+        string? reason = null, NewCategory? asNew = null, CancellationToken cancellationToken = default)
+        => AddAsync(category, sources.ToAsyncEnumerable(), sources.Count, progress, reason, asNew, cancellationToken);
 
     public ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
-        IProgress<AddOutcome>? progress = null, string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null,
+        IProgress<AddOutcome>? progress = null, string? reason = null, NewCategory? asNew = null,
         CancellationToken cancellationToken = default)
-        => AddAsync(category, sources, 0, progress, reason, sizes, cancellationToken);
+        => AddAsync(category, sources, 0, progress, reason, asNew, cancellationToken);
 
     private async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, int expected,
-        IProgress<AddOutcome>? progress, string? reason, IReadOnlyList<(int Width, int Height)>? sizes, CancellationToken cancellationToken)
+        IProgress<AddOutcome>? progress, string? reason, NewCategory? asNew, CancellationToken cancellationToken)
     {
         if (reason is not null) CheckReason(reason);
         CategoryName.Check(category);
         using var writer = await Lock(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
-        var (extractor, preparer) = current is null ? engines.DefaultFor(sizes ?? []) : engines.For(current.Model, current.Preprocessing);
+        var (extractor, preparer) = current is null
+            ? engines.DefaultFor(asNew ?? new()) : engines.For(current.Model, current.Preprocessing);
         RequireSame(current, extractor.Model, preparer.Description);
-        RequireRoom(category, expected, TileGrid.Of(extractor.Model, preparer.Description).Count, extractor.Model);
+        var grid = TileGrid.Of(extractor.Model, preparer.Description);
+        if (asNew?.Copies is { } asked && asked != grid.Copies)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"category '{category}' was built with copies: {grid.Copies.Text()}; not {asked.Text()}: leave them out, or build a new "
+                + "category");
+        RequireRoom(category, expected, grid.RowCount, extractor.Model);
 
         var images = (current?.Images ?? []).ToDictionary(i => i.Id);
         int added = 0;
@@ -61,12 +67,13 @@ public sealed partial class GalleryService(
         }
         if (added == 0) return current;
         return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values,
-            $"add {added} image{(added == 1 ? "" : "s")}{(reason is null ? "" : $": {reason}")}", cancellationToken), cancellationToken);
+            $"add {added} image{(added == 1 ? "" : "s")}{Copied(grid.Copies)}{(reason is null ? "" : $": {reason}")}", cancellationToken),
+                cancellationToken);
 
         async ValueTask<AddOutcome> AddOneAsync(ImageSource source)
         {
             GalleryImage image;
-            TileFeatures[] tiles;
+            var tiles = new List<TileFeatures>(grid.RowCount);
             byte[]?[] pictures;
             try
             {
@@ -80,15 +87,16 @@ public sealed partial class GalleryService(
                             $"{source.Name}: its id {image.Id} is taken by '{same.Source}', another file; save the photograph anew");
                 var prepared = preparer.Prepare(file, source.Name);
                 image = image with { Width = prepared.Geometry.OriginalWidth, Height = prepared.Geometry.OriginalHeight };
-                tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
-                pictures = [.. Enumerable.Range(0, tiles.Length).Select(t => Picture(prepared, t))];
+                foreach (var orientation in grid.Orientations)
+                    tiles.AddRange(await TileFeatures.ExtractAsync(extractor, prepared.Copy(orientation), cancellationToken));
+                pictures = [.. Enumerable.Range(0, tiles.Count).Select(t => Picture(prepared, t))];
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.NotFound or SpadeError.ResourceExhausted)
             {
                 return new AddOutcome(source.Name, null, AddStatus.Failed, e.Message);
             }
             // Outside the try: a full disk is not the image's fault, and ends the batch.
-            for (int t = 0; t < tiles.Length; t++)
+            for (int t = 0; t < tiles.Count; t++)
                 await store.WriteImageAsync(category, image.Id.Tile(t), extractor.Model.Digest,
                     StoredFeatures.From(tiles[t].Pooled, tiles[t].Pyramid), tiles[t].Pyramid, pictures[t], cancellationToken);
             images.Add(image.Id, image);
@@ -96,9 +104,9 @@ public sealed partial class GalleryService(
         }
     }
 
-    /// <summary>What is kept of a row for people to look at.</summary>
+    /// <summary>What is kept of a row for people to look at; nothing of copies, because the photograph is shown.</summary>
     private byte[]? Picture(PreparedImage prepared, int row)
-        => row == prepared.Tiles.PictureRow ? thumbnail?.Invoke(prepared.Input)
+        => row >= prepared.Tiles.Count ? null : row == prepared.Tiles.PictureRow ? thumbnail?.Invoke(prepared.Input)
         : prepared.Tiles.Whole ? thumbnail?.Invoke(prepared.Tile(row)) : null;
 
     public async ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
@@ -246,6 +254,8 @@ public sealed partial class GalleryService(
         if (reason.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t')))
             throw new SpadeException(SpadeError.InvalidArgument, "a reason must be text: it contains control characters");
     }
+
+    private static string Copied(Copies copies) => copies == Copies.None ? "" : $" and copies ({copies.Text()})";
 
     private static string Names(IReadOnlyCollection<string> images) =>
         images.Count <= 5 ? string.Join(", ", images) : $"{images.Count} images";

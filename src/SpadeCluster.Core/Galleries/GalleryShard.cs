@@ -74,9 +74,10 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         foreach (int tile in tiles ?? [.. Enumerable.Range(0, _rows.Length)])
         {
             var (index, ids) = _rows[tile];
-            // One more than asked for, in case the photograph to leave out is among them. Rows are in order of ids: so are ties.
-            var rows = ids.Count == 0
-                ? [] : index.Search([pooled], count + (exclude is null ? 0 : 1), cancellationToken: cancellationToken)[0];
+            // More than asked for, in case the photograph to leave out and its copies are among them. Rows are in order of
+            // ids: so are ties.
+            int more = exclude is null ? 0 : _tiles.Grid.Orientations.Count;
+            var rows = ids.Count == 0 ? [] : index.Search([pooled], count + more, cancellationToken: cancellationToken)[0];
             found.AddRange(rows.Select(r => new Neighbour(ids[r.Row], r.Distance)).Where(n => _tiles[n.Id].Photograph != exclude));
         }
         return ValueTask.FromResult<IReadOnlyList<Neighbour>>([.. found.OrderBy(n => n.Distance).ThenBy(n => n.Id).Take(count)]);

@@ -3,13 +3,14 @@ using SpadeCluster.Features;
 
 namespace SpadeCluster.Galleries;
 
-/// <summary>One tile of a normal photograph.</summary>
+/// <summary>One tile of a normal photograph, or of a copy of it.</summary>
 /// <param name="Photograph">The photograph's id.</param>
-/// <param name="Tile">Its tile number, row by row.</param>
-public readonly record struct GalleryTile(ImageId Photograph, int Tile);
+/// <param name="Tile">The tile's number on the photograph or copy, row by row.</param>
+/// <param name="Orientation">Of the copy.</param>
+public readonly record struct GalleryTile(ImageId Photograph, int Tile, Orientation Orientation = Orientation.Original);
 
 /// <summary>
-/// The rows of a gallery: one for each tile of each photograph. A row's id follows from the photograph's id
+/// The rows of a gallery: one for each tile of each photograph and of each of its copies. A row's id follows from the photograph's id
 /// (<see cref="ImageId.Tile"/>), so stores and shards treat rows as images, and only the manifest lists photographs.
 /// </summary>
 public sealed class GalleryTiles
@@ -25,15 +26,16 @@ public sealed class GalleryTiles
         Grid = grid;
         if (region is not null) _region = [.. Enumerable.Range(0, grid.Count).Select(t => region.Cells(t, grid.Count))];
         if (grid.Letterbox) _photographs = photographs.ToDictionary(p => p.Id);
-        if (grid.Count == 1)
+        if (grid.RowCount == 1)
         {
             Ids = [.. photographs.Select(p => p.Id)];
             return;
         }
-        _rows = new(photographs.Count * grid.Count);
+        _rows = new(photographs.Count * grid.RowCount);
         foreach (var photograph in photographs)
-            for (int tile = 0; tile < grid.Count; tile++)
-                _rows.Add(photograph.Id.Tile(tile), new GalleryTile(photograph.Id, tile));
+            for (int row = 0; row < grid.RowCount; row++)
+                _rows.Add(photograph.Id.Tile(row),
+                    new GalleryTile(photograph.Id, row % grid.Count, grid.Orientations[row / grid.Count]));
         Ids = [.. _rows.Keys.Order()];
     }
 
@@ -58,7 +60,7 @@ public sealed class GalleryTiles
     /// <summary>[y * Width + x] of the finest level: the cells of a tile that are inspected; null: all.</summary>
     public IReadOnlyList<bool>? Region(int tile) => _region?[tile];
 
-    /// <summary>The photograph and the tile number of a row.</summary>
+    /// <summary>The photograph, the tile number and the orientation of a row.</summary>
     public GalleryTile this[ImageId row] => _rows is null ? new GalleryTile(row, 0) : _rows[row];
 
     /// <summary>The part of the grid that a photograph covers.</summary>

@@ -10,17 +10,17 @@ public interface IGalleryService : IGalleryReader
     /// new version is published when all are durable. It has no calibration: that held for the old images.
     /// </summary>
     /// <param name="reason">The reason, for the history; may be null.</param>
-    /// <param name="sizes">Width and height of some of the photographs, from which the tiles of a new category are chosen; null: it has
-    /// none.</param>
+    /// <param name="asNew">What a new category is built with; null: the defaults, without tiles.</param>
     /// <returns>The version that is current now: unchanged when nothing was added, null when there is none.</returns>
     /// <exception cref="SpadeException">InvalidArgument: an empty reason. FailedPrecondition: another writer, or the gallery's model is not
-    /// available. ResourceExhausted: the images will not fit on the disk, or the disk is full.</exception>
+    /// available, or the category has other copies. ResourceExhausted: the images will not fit on the disk, or the disk is
+    /// full.</exception>
     ValueTask<GalleryManifest?> AddAsync(string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null,
-        string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default);
+        string? reason = null, NewCategory? asNew = null, CancellationToken cancellationToken = default);
 
     /// <summary>The same for images that arrive one by one; each is read when the one before it is durable.</summary>
     ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources, IProgress<AddOutcome>? progress = null,
-        string? reason = null, IReadOnlyList<(int Width, int Height)>? sizes = null, CancellationToken cancellationToken = default);
+        string? reason = null, NewCategory? asNew = null, CancellationToken cancellationToken = default);
 
     /// <summary>Publishes a version without the given images; their features are kept for older versions.</summary>
     /// <param name="images">Source names or ids; or file names or beginnings of ids (at least four digits) that fit one image only.</param>

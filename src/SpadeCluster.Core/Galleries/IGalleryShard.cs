@@ -4,7 +4,7 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Galleries;
 
 /// <summary>A row of a gallery - an image or one tile of it - and its squared pooled distance to the query.</summary>
-public readonly record struct Neighbour(ImageId Id, float Distance);
+public readonly record struct Neighbour(ImageId Id, float Distance, Orientation Orientation = Orientation.Original);
 
 /// <summary>A row for the pixel search, and its position among all rows of this query in order of id.</summary>
 public readonly record struct GalleryPick(int Position, ImageId Id);

@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using SpadeCluster.Features;
+
 namespace SpadeCluster.Scoring;
 
 /// <summary>Box in pixels of the photograph.</summary>
@@ -9,11 +12,16 @@ public sealed record PhotoPoint(double X, double Y);
 /// <summary>The normal pixel that matched a region's peak.</summary>
 /// <param name="Source">The normal's file name.</param>
 /// <param name="Input">The position in the normal, in input pixels.</param>
-public sealed record RegionEvidence(string ImageId, string Source, PhotoPoint Input, double Distance);
+/// <param name="Copy">How the copy of the normal that matched is turned: mirrored, flipped, rotated-90, rotated-180 or rotated-270; the
+/// position is that on the photograph. Null: the photograph itself matched.</param>
+public sealed record RegionEvidence(string ImageId, string Source, PhotoPoint Input, double Distance,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Copy = null);
 
 public sealed record ScoredRegion(PhotoBox Box, int InputArea, double Peak, PhotoPoint PeakAt, RegionEvidence? Evidence);
 
-public sealed record NeighbourScore(string ImageId, string Source, double Distance);
+/// <param name="Copy">As in <see cref="RegionEvidence"/>.</param>
+public sealed record NeighbourScore(string ImageId, string Source, double Distance,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Copy = null);
 
 /// <summary>One scored image, with anomalib's names for fields that anomalib has. Distances are squared and not scaled.</summary>
 public sealed record ImageScore
@@ -77,7 +85,7 @@ public sealed record ImageScore
             Localised = result.Map is not null,
             Regions = [.. result.Regions.Select(ToRegion)],
             Neighbours = [.. result.Neighbours.Take(neighbours)
-                .Select(n => new NeighbourScore(n.Id.ToString(), sources[n.Id], n.Distance))],
+                .Select(n => new NeighbourScore(n.Id.ToString(), sources[n.Id], n.Distance, n.Orientation.Word()))],
             Milliseconds = result.Times,
         };
 
@@ -93,7 +101,7 @@ public sealed record ImageScore
                     Math.Min((int)Math.Ceiling(bottom), geometry.OriginalHeight) - y),
                 r.Area, r.Peak, new PhotoPoint(peak.X, peak.Y),
                 evidence is null ? null : new RegionEvidence(evidence.Image.ToString(), sources[evidence.Image],
-                    new PhotoPoint(evidence.X, evidence.Y), evidence.Distance));
+                    new PhotoPoint(evidence.X, evidence.Y), evidence.Distance, evidence.Orientation.Word()));
         }
     }
 }

@@ -20,7 +20,8 @@ public sealed record StageTimes
 /// <param name="X">Column of the matched cell's centre, in input pixels of the normal.</param>
 /// <param name="Y">The same, down.</param>
 /// <param name="Distance">Squared distance.</param>
-public sealed record PixelEvidence(ImageId Image, double X, double Y, float Distance);
+/// <param name="Orientation">Of the copy that was matched; the position is that on the photograph.</param>
+public sealed record PixelEvidence(ImageId Image, double X, double Y, float Distance, Orientation Orientation = Orientation.Original);
 
 /// <summary>The result of scoring one image.</summary>
 public sealed record ScoreResult
@@ -85,11 +86,11 @@ public sealed record ScoreResult
         int at = ((y - top) * m.Height / grid.TileHeight * m.Width + (x - left) * m.Width / grid.TileWidth) * m.Kappa;
         // Nothing was searched outside the region of interest.
         if (float.IsPositiveInfinity(m.Distances[at])) return null;
-        var (row, column) = Math.DivRem(m.Cells[at], m.Width);
         var normal = found[m.Images[at]];
-        var (origin, frame) = (grid.Origin(normal.Tile), Gallery.Frame(normal.Photograph));
+        var (row, column) = Math.DivRem(normal.Orientation.ToPhotograph(m.Cells[at], m.Width, m.Height), m.Width);
+        var (origin, frame) = (grid.Origin(grid.OnPhotograph(normal.Tile, normal.Orientation)), Gallery.Frame(normal.Photograph));
         return new PixelEvidence(normal.Photograph, origin.X - frame.X + (column + 0.5) * grid.TileWidth / m.Width,
-            origin.Y - frame.Y + (row + 0.5) * grid.TileHeight / m.Height, m.Distances[at]);
+            origin.Y - frame.Y + (row + 0.5) * grid.TileHeight / m.Height, m.Distances[at], normal.Orientation);
     }
 }
 

@@ -52,7 +52,9 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         {
             GateDistance = farthest.Distance,
             Calibration = calibration,
-            Neighbours = [.. farthest.Neighbours.Select(n => n with { Id = _tiles[n.Id].Photograph }).DistinctBy(n => n.Id)],
+            Neighbours = [.. farthest.Neighbours.Select(n =>
+                n with { Id = _tiles[n.Id].Photograph, Orientation = _tiles[n.Id].Orientation })
+                .DistinctBy(n => n.Id)],
             Times = new StageTimes { Retrieve = retrieve },
             Gallery = _tiles,
             Frame = query.Frame ?? new TileFrame(0, 0, grid.Width, grid.Height),
@@ -87,7 +89,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         async Task<Retrieved> RetrieveAsync(ReadOnlyMemory<float> pooled, int tile)
         {
             IReadOnlyList<int>? near = grid.Count == 1 ? null : grid.Near(tile, reach);
-            int rows = available * (near?.Count ?? 1);
+            int rows = available * (near?.Count ?? 1) * grid.Orientations.Count;
             int gateCount = Math.Min(options.GateNeighbours, rows);
             int galleryCount = Math.Min(options.GalleryNeighbours ?? ScoringOptions.DefaultGalleryNeighbours, rows);
             var answers = await Task.WhenAll(shards.Select(s =>
@@ -134,7 +136,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         var (scores, maps) = (new float[found.Count][], new float[found.Count][]);
         for (int t = 0; t < found.Count; t++)
         {
-            (scores[t], maps[t]) = usual.Normalise(found[t].Maps[0], found[t].Found, t, exclude);
+            (scores[t], maps[t]) = usual.Normalise(found[t].Maps[0], found[t].Found, t, _tiles.Grid, exclude);
             for (int cell = 0; cell < maps[t].Length; cell++) maps[t][cell] = (float)(maps[t][cell] * mapScale);
         }
         var cells = found[0].Maps[0];

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Neighbors;
 
@@ -59,12 +60,14 @@ public sealed class UsualDistances
     /// <param name="matches">On the finest grid, kappa distances a cell.</param>
     /// <param name="found">Tiles of normals at the matches' positions.</param>
     /// <param name="tile">The number of the tile that was searched.</param>
+    /// <param name="grid">The tiles: a copy's usual distances are those of its photograph.</param>
     /// <param name="exclude">A normal that is left out of the usual distances, as it is left out of the gallery; null: none.</param>
-    public (float[] Score, float[] Map) Normalise(PixelMatches matches, IReadOnlyList<GalleryTile> found, int tile, ImageId? exclude)
+    public (float[] Score, float[] Map) Normalise(PixelMatches matches, IReadOnlyList<GalleryTile> found, int tile, TileGrid grid,
+        ImageId? exclude)
     {
         int cells = Height * Width;
         var index = Images.Select((id, i) => (id, i)).ToDictionary(x => x.id, x => x.i);
-        int[] rows = [.. found.Select(f => f.Tile * Images.Count + index[f.Photograph])];
+        int[] rows = [.. found.Select(f => grid.OnPhotograph(f.Tile, f.Orientation) * Images.Count + index[f.Photograph])];
         var local = MemoryMarshal.Cast<byte, Half>(Local);
         double[] sums = _sums.Value[tile];
         int left = exclude is { } id ? tile * Images.Count + index[id] : -1, normals = Images.Count - (left < 0 ? 0 : 1);
@@ -76,7 +79,8 @@ public sealed class UsualDistances
             int n = 0;
             for (int r = cell * matches.Kappa; r < (cell + 1) * matches.Kappa && float.IsFinite(matches.Distances[r]); r++, n++)
             {
-                double near = (double)local[rows[matches.Images[r]] * cells + matches.Cells[r]];
+                int image = matches.Images[r], at = found[image].Orientation.ToPhotograph(matches.Cells[r], Width, Height);
+                double near = (double)local[rows[image] * cells + at];
                 byScore += matches.Distances[r] / (1 - LocalShare - PositionShare + LocalShare * near + PositionShare * position);
                 byMap += matches.Distances[r] / (1 - LocalShare + LocalShare * near);
             }

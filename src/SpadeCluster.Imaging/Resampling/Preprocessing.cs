@@ -7,14 +7,16 @@ namespace SpadeCluster.Imaging;
 /// <summary>
 /// The geometry by which a photograph becomes a model's input. Manifests keep its text form, which must stay stable: "stretch 224x224",
 /// "letterbox 224x224" (keeps proportions) or "shorter-side 256 crop 224x224" (width x height). After the first two, " tiles 3x2 overlap
-/// 32" means that the photograph is resized to three by two such inputs, which overlap by 32 pixels.
+/// 32" means that the photograph is resized to three by two such inputs, which overlap by 32 pixels. At the end, " copies
+/// mirror,flip" names
+/// the <see cref="Copies"/> of normals.
 /// </summary>
 public sealed partial record Preprocessing
 {
     private const int MaxSide = 16384;
 
     private Preprocessing(int width, int height, int? shorterSide, int columns = 1, int rows = 1, int overlap = 0, bool letterbox = false,
-        bool whole = false)
+        bool whole = false, Copies copies = Copies.None)
     {
         static bool Usable(int side) => side is >= 1 and <= MaxSide;
         if (!Usable(width) || !Usable(height) || shorterSide is { } s && (!Usable(s) || s < Math.Max(width, height)))
@@ -27,7 +29,7 @@ public sealed partial record Preprocessing
                 $"{columns}x{rows} tiles of {width}x{height} that overlap by {overlap} are not possible: there are at most "
                 + $"{TileGrid.MaxTiles} tiles, and neighbours share at most half of each");
         (Width, Height, ShorterSide) = (width, height, shorterSide);
-        Tiles = new TileGrid(width, height, columns, rows, overlap, letterbox, whole);
+        Tiles = new TileGrid(width, height, columns, rows, overlap, letterbox, whole, copies);
     }
 
     /// <summary>The model's input width in pixels.</summary>
@@ -50,7 +52,8 @@ public sealed partial record Preprocessing
 
     /// <summary>The whole photograph on a grid of tiles.</summary>
     public static Preprocessing Of(TileGrid tiles) =>
-        new(tiles.TileWidth, tiles.TileHeight, null, tiles.Columns, tiles.Rows, tiles.Overlap, tiles.Letterbox, tiles.Whole);
+        new(tiles.TileWidth, tiles.TileHeight, null, tiles.Columns, tiles.Rows, tiles.Overlap, tiles.Letterbox, tiles.Whole,
+            tiles.Copies);
 
     /// <summary>The image resized by its shorter side with its proportions, and its centre cut out: torchvision's Resize and
     /// CenterCrop.</summary>
@@ -67,10 +70,12 @@ public sealed partial record Preprocessing
                 $"'{text}' is not a preprocessing; write 'stretch 224x224', 'letterbox 224x224', either of them followed by ' tiles 3x2 "
                 + $"overlap 32', or 'shorter-side 256 crop 224x224'");
         return new(Number("w"), Number("h"), match.Groups["s"].Success ? Number("s") : null, Number("c", 1), Number("r", 1), Number("o"),
-            match.Groups["l"].Success, match.Groups["a"].Success);
+            match.Groups["l"].Success, match.Groups["a"].Success,
+            match.Groups["k"].Success ? CopyExtensions.Parse(match.Groups["k"].Value) : Copies.None);
     }
 
-    public override string ToString() => ShorterSide is { } s ? $"shorter-side {s} crop {Width}x{Height}" : Tiles.Description;
+    public override string ToString() =>
+        ShorterSide is { } s ? Tiles.Copies.In($"shorter-side {s} crop {Width}x{Height}") : Tiles.Description;
 
     /// <summary>The resized photograph: the model's input, or the picture from which tiles are cut.</summary>
     public RgbImage Apply(RgbImage image)
@@ -136,7 +141,7 @@ public sealed partial record Preprocessing
 
     [GeneratedRegex(@"^(?:(?:stretch|(?<l>letterbox)) (?<w>\d+)x(?<h>\d+)"
         + @"(?: tiles (?<c>\d{1,3})x(?<r>\d{1,3}) overlap (?<o>\d{1,4})(?<a> and whole)?)?"
-        + @"|shorter-side (?<s>\d+) crop (?<w>\d+)x(?<h>\d+))$",
+        + @"|shorter-side (?<s>\d+) crop (?<w>\d+)x(?<h>\d+))(?: copies (?<k>[a-z,-]+))?$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Form();
 }

@@ -15,6 +15,10 @@ internal static class Text
     public static string Bytes(long bytes) =>
         bytes < 1 << 20 ? $"{bytes / 1024} KB" : bytes < 1 << 30 ? $"{bytes >> 20} MB" : Number(bytes / (double)(1 << 30), "0.0") + " GB";
 
+    /// <summary>The file name of a normal, and whether it is a copy.</summary>
+    public static string Normal(string? source, string? copy)
+        => $"{(copy is null ? "" : $"{copy} copy of ")}{Path.GetFileName(source)}";
+
     public static string Verdict(string? verdict) => verdict ?? "no verdict";
 
     /// <summary>A shape for each verdict, so that colour is not the only difference.</summary>

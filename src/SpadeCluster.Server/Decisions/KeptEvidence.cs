@@ -19,7 +19,7 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence?[] Cells)
         // Cells of the whole photograph, of all its tiles.
         var grid = new LevelShape(Math.Max(1, map.Height * model.Levels[0].Height / model.InputHeight),
             Math.Max(1, map.Width * model.Levels[0].Width / model.InputWidth), 1);
-        var images = new Dictionary<ImageId, ushort>();
+        var images = new Dictionary<(ImageId Id, Orientation Orientation), ushort>();
         var cells = new MemoryStream(grid.Cells * 14);
         var cell = new BinaryWriter(cells);
         for (int i = 0; i < grid.Cells; i++)
@@ -34,7 +34,8 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence?[] Cells)
                 cell.Write(0f);
                 continue;
             }
-            if (!images.TryGetValue(found.Image, out ushort image)) images.Add(found.Image, image = (ushort)images.Count);
+            var normal = (found.Image, found.Orientation);
+            if (!images.TryGetValue(normal, out ushort image)) images.Add(normal, image = (ushort)images.Count);
             cell.Write(image);
             cell.Write((float)found.X);
             cell.Write((float)found.Y);
@@ -46,8 +47,11 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence?[] Cells)
             writer.Write(grid.Width);
             writer.Write(grid.Height);
             writer.Write(images.Count);
-            foreach (var id in images.OrderBy(i => i.Value)) writer.Write(id.Key.Value);
+            var ordered = images.OrderBy(i => i.Value).Select(i => i.Key).ToList();
+            foreach (var normal in ordered) writer.Write(normal.Id.Value);
             writer.Write(cells.GetBuffer().AsSpan(0, (int)cells.Length));
+            // Last, because earlier builds ended here.
+            foreach (var normal in ordered) writer.Write((byte)normal.Orientation);
         }
         return memory.ToArray();
     }
@@ -58,13 +62,17 @@ public sealed record KeptEvidence(int Width, int Height, PixelEvidence?[] Cells)
         int width = reader.ReadInt32(), height = reader.ReadInt32();
         var images = new ImageId[reader.ReadInt32()];
         for (int i = 0; i < images.Length; i++) images[i] = new ImageId(reader.ReadUInt64());
-        var cells = new PixelEvidence?[width * height];
+        var (cells, normals) = (new PixelEvidence?[width * height], new ushort[width * height]);
         for (int i = 0; i < cells.Length; i++)
         {
-            ushort image = reader.ReadUInt16();
+            ushort image = normals[i] = reader.ReadUInt16();
             var (x, y, distance) = (reader.ReadSingle(), reader.ReadSingle(), reader.ReadSingle());
             if (image != Outside) cells[i] = new PixelEvidence(images[image], x, y, distance);
         }
+        byte[] orientations = reader.ReadBytes(images.Length);
+        if (orientations.Length == images.Length)
+            for (int i = 0; i < cells.Length; i++)
+                if (cells[i] is { } cell) cells[i] = cell with { Orientation = (Orientation)orientations[normals[i]] };
         return new KeptEvidence(width, height, cells);
     }
 

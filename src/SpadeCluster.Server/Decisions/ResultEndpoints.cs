@@ -1,11 +1,13 @@
 using SpadeCluster.Galleries;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
+using SpadeCluster.Scoring;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Security;
 
@@ -80,7 +82,8 @@ internal static class ResultEndpoints
         var tiles = GalleryTiles.Of(gallery);
         var frame = tiles.Frame(found.Image);
         return Results.Json(new EvidenceAnswer(x, y, map.Values[(int)y * map.Width + (int)x], decision.Score.Theta, found.Image.ToString(),
-            Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height, frame.Width, frame.Height),
+            Path.GetFileName(source), found.X, found.Y, found.Distance, map.Width, map.Height, frame.Width, frame.Height,
+            found.Orientation.Word()),
             ServerJson.Options);
     }
 
@@ -118,5 +121,7 @@ internal static class ResultEndpoints
 /// <summary>A pixel and its match. All positions are input pixels.</summary>
 /// <param name="MatchWidth">Input pixels of the normal, across.</param>
 /// <param name="MatchHeight">The same, down.</param>
+/// <param name="Copy">As in <see cref="RegionEvidence"/>.</param>
 internal sealed record EvidenceAnswer(double X, double Y, float MapValue, double? Theta, string ImageId, string Source, double MatchX,
-    double MatchY, float Distance, int Width, int Height, int MatchWidth, int MatchHeight);
+    double MatchY, float Distance, int Width, int Height, int MatchWidth, int MatchHeight,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Copy = null);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Server.Admission;
@@ -17,10 +18,11 @@ internal static class AddImagesEndpoint
     public static async Task PostAsync(
         string category, HttpContext context, AdmissionControl admission, Recalibration recalibration, ServerOptions options,
         CancellationToken cancellation,
-        bool calibrate = true, double? alpha = null, string? reason = null)
+        bool calibrate = true, double? alpha = null, string? reason = null, string? copies = null)
     {
         context.User.Require(CategoryName.Check(category));
         if (reason is not null) reason = GalleryEndpoints.Reason(reason);
+        Copies? asked = copies is null ? null : CopyExtensions.Parse(copies);
         using var place = admission.Admit(context.Request, options);
         IReadOnlyList<SentImage> images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         var lines = Channel.CreateUnbounded<object>();
@@ -50,7 +52,7 @@ internal static class AddImagesEndpoint
             {
                 var sizes = await PhotographSizes.ReadAsync([.. images.Select(i => i.Source)], stop);
                 var (after, added) = await recalibration.AddAsync(new Addition(category, context.User.CallerName(), reason, calibrate,
-                    alpha, sizes), images.Select(i => i.Source).ToAsyncEnumerable(),
+                    alpha, new NewCategory(sizes, asked)), images.Select(i => i.Source).ToAsyncEnumerable(),
                     new InlineProgress<AddOutcome>(o =>
                         lines.Writer.TryWrite(new AddLine(o.Source, o.Id?.ToString(), o.Status, o.Problem))), Added,
                     new InlineProgress<(int Done, int Of)>(p => lines.Writer.TryWrite(new CalibrateLine(p.Done, p.Of))), stop);

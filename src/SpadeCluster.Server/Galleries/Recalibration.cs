@@ -14,9 +14,9 @@ public sealed record RecalibrationState(int Done, int Of, string? Problem = null
 /// <param name="Caller">The author, for the history.</param>
 /// <param name="Calibrate">Whether thresholds are learned afterwards.</param>
 /// <param name="Alpha">False-reject rate of the thresholds; null: unchanged.</param>
-/// <param name="Sizes">Of some of the photographs: a new category's tiles follow from them.</param>
+/// <param name="AsNew">What a new category is built with.</param>
 public sealed record Addition(string Category, string Caller, string? Reason = null, bool Calibrate = true, double? Alpha = null,
-    IReadOnlyList<(int Width, int Height)>? Sizes = null);
+    NewCategory? AsNew = null);
 
 /// <summary>
 /// Changes galleries and learns their thresholds again: while the client waits for an addition, in the background for other changes.
@@ -61,7 +61,7 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
             {
                 if (outcome.Status == AddStatus.Added) count++;
                 outcomes.Report(outcome);
-            }), addition.Reason, addition.Sizes, cancellationToken);
+            }), addition.Reason, addition.AsNew, cancellationToken);
             changed = count > 0;
             added();
             if (changed)

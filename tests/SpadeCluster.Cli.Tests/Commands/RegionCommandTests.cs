@@ -56,6 +56,29 @@ public class RegionCommandTests : WorkFolder
         Assert.Empty((await Json("gallery", "list", "--gallery", At("g"))).EnumerateArray());
     }
 
+    /// <summary>With a region, tiles are compared with their own position only: a reach that would have no effect is refused.</summary>
+    [Fact]
+    public async Task A_reach_and_copies_are_refused_with_a_region()
+    {
+        for (int i = 0; i < 3; i++) Write(At($"{i}.png"), i, null);
+        string[] add = ["gallery", "add", "c", At("0.png"), At("1.png"), "--gallery", At("g"), "--tiles", "2x1"];
+        await RefusedAsync("--tile-reach any: with a region", [.. add, "--region", "0,0,128,192", "--tile-reach", "any"]);
+        await RefusedAsync("leave out --region or --copies", [.. add, "--region", "0,0,128,192", "--copies", "mirror"]);
+        Assert.Empty((await Json("gallery", "list", "--gallery", At("g"))).EnumerateArray());
+
+        await Json([.. add, "--region", "0,0,128,192", "--tile-reach", "0"]);
+        await RefusedAsync("--tile-reach 1: with a region", "gallery", "calibrate", "c", "--gallery", At("g"), "--tile-reach", "1");
+        await RefusedAsync("--tile-reach 1: with a region", "gallery", "add", "c", At("2.png"), "--gallery", At("g"), "--tile-reach", "1");
+        Assert.Equal(2, (await Json("gallery", "show", "c", "--gallery", At("g"))).GetProperty("gallery").GetProperty("images").GetInt32());
+
+        async Task RefusedAsync(string sentence, params string[] args)
+        {
+            var (exit, _, error) = await Spade.RunAsync(args);
+            Assert.Equal(3, exit);
+            Assert.Contains(sentence, error, StringComparison.Ordinal);
+        }
+    }
+
     private static void Write(string path, int seed, (int X, int Y)[]? spots)
     {
         var random = new Random(seed);

@@ -33,7 +33,7 @@ public sealed class CookieTests(ITestOutputHelper output)
         using var engines = new StandaloneEngines();
         var store = new InMemoryGalleryStore();
         var alone = new GalleryService(store, engines, "tester");
-        await alone.AddAsync("cookie", normals, sizes: await PhotographSizes.ReadAsync(normals));
+        await alone.AddAsync("cookie", normals, asNew: new NewCategory(await PhotographSizes.ReadAsync(normals)));
         var manifest = await alone.CalibrateAsync("cookie", ScoringOptions.DefaultFor(normals.Count));
         Assert.Equal(manifest.Preprocessing, calibrated.Preprocessing);
         Assert.Equal(manifest.Calibration!.Theta, calibrated.Calibration.Theta);

@@ -148,8 +148,8 @@ internal sealed class StandaloneEngines : IFeatureEngines, IDisposable
     public FeatureEngine Default =>
         For(_extractor.Model, Preprocessing.Stretch(_extractor.Model.InputWidth, _extractor.Model.InputHeight).ToString());
 
-    public FeatureEngine DefaultFor(IReadOnlyList<(int Width, int Height)> sizes) =>
-        For(_extractor.Model, TileChoice.Choose(_extractor.Model, sizes).Description);
+    public FeatureEngine DefaultFor(NewCategory asNew) =>
+        For(_extractor.Model, TileChoice.Choose(_extractor.Model, asNew.Sizes ?? []).Description);
 
     public FeatureEngine For(FeatureModel model, string preprocessing) =>
         new(_extractor, new ImagePreparer(Preprocessing.Parse(preprocessing), ImageReader.Default));

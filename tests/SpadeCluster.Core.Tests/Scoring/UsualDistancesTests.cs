@@ -78,11 +78,11 @@ public class UsualDistancesTests
         var matches = new PixelMatches(1, 2, 1);
         matches.Offer(0, 6, 0, 0);
         matches.Offer(1, 6, 1, 1);
-        var (score, map) = usual.Normalise(matches, Rows(images), 0, null);
+        var (score, map) = usual.Normalise(matches, Rows(images), 0, new TileGrid(8, 8), null);
         Assert.Equal(6 / (0.4 * 5 + 0.1 * 1 + 0.5 * 1), score[0], 1e-2);
         Assert.Equal(6 / (0.4 * 5 + 0.1 * 9 + 0.5 * 9), score[1], 1e-2);
         Assert.Equal(6 / (0.9 + 0.1 * 9 / 5), map[1], 1e-2);
-        Assert.Equal(score, usual.Normalise(matches, Rows(images), 0, new ImageId(1)).Score);
+        Assert.Equal(score, usual.Normalise(matches, Rows(images), 0, new TileGrid(8, 8), new ImageId(1)).Score);
     }
 
     private static GalleryTile[] Rows(ImageId[] images) => [.. images.Select(i => new GalleryTile(i, 0))];

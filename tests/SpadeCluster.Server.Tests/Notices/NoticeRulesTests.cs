@@ -29,14 +29,21 @@ public sealed class NoticeRulesTests
         Assert.Contains("2 defects that passed as good were reported", notice.Sentence, StringComparison.Ordinal);
         Assert.Contains("decisions 9, 7", notice.Sentence, StringComparison.Ordinal);
         Assert.Empty(NoticeRules.Of(Facts(missed: [new(9, 1.5, FeedbackKind.Defect)])));
+        // A part to be reviewed no longer passes as good.
+        Assert.Empty(NoticeRules.Of(Facts(Known() with { Review = 1.05 }, missed: [new(9, 1.1, FeedbackKind.Defect)])));
     }
 
-    [Theory, InlineData(1.3, "higher"), InlineData(0.75, "lower")]
-    public void Scores_that_drift_are_told_with_their_direction(double factor, string direction)
+    [Theory, InlineData(1.3, "higher", "good, add"), InlineData(0.75, "lower", "hides defects")]
+    public void Scores_that_drift_are_told_with_their_direction(double factor, string direction, string advice)
     {
         double[] drifted = [.. Scores(new Random(2), 200).Select(s => s * factor).Where(s => s <= Theta)];
-        Assert.Contains($"score {direction} than", Single(NoticeCode.ScoreDrift, Facts(passed: drifted)).Sentence,
-            StringComparison.Ordinal);
+        var notice = Single(NoticeCode.ScoreDrift, Facts(passed: drifted));
+        Assert.Contains($"score {direction} than", notice.Sentence, StringComparison.Ordinal);
+        Assert.Contains(advice, notice.Next, StringComparison.Ordinal);
+        // One normal fewer than the test needs: only their number is told.
+        double[] few = [.. Scores(new Random(3), NoticeRules.LeastNormals).Select(s => Math.Min(s, Theta)).Order()];
+        Assert.Contains(NoticeRules.Of(Facts(Known(few), passed: [.. drifted.Select(_ => 9 * factor - 8)])), Drifts);
+        Assert.DoesNotContain(NoticeRules.Of(Facts(Known(few[1..]), passed: [.. drifted.Select(_ => 9 * factor - 8)])), Drifts);
         // One part fewer than the test needs.
         Assert.Empty(NoticeRules.Of(Facts(passed: drifted[..(NoticeRules.DriftParts - 1)])));
     }
@@ -64,6 +71,10 @@ public sealed class NoticeRulesTests
     {
         var calibration = Known() with { Options = ScoringOptions.Default with { Alpha = 0.01 }, Rate = 1 / 41.0 };
         Assert.Contains("Add 59 photographs", Single(NoticeCode.TooFewNormals, Facts(calibration)).Next, StringComparison.Ordinal);
+        // Nine normals suffice for one in ten.
+        double[] nine = [.. Scores(new Random(3), 9).Order()];
+        Assert.Empty(NoticeRules.Of(Facts(Known(nine))));
+        Assert.Contains("Add 1 photograph ", Single(NoticeCode.TooFewNormals, Facts(Known(nine[1..]))).Next, StringComparison.Ordinal);
     }
 
     /// <summary>New normals, new thresholds and a new stream each time, all from one distribution.</summary>
@@ -116,6 +127,8 @@ public sealed class NoticeRulesTests
         Assert.Equal(2 * 17 / 70.0, ExactTest.Probability(3, 4, 1, 4), 12);
         Assert.Equal(1, ExactTest.Probability(2, 4, 2, 4), 12);
     }
+
+    private static bool Drifts(Notice notice) => notice.Code == NoticeCode.ScoreDrift;
 
     private static Notice Single(NoticeCode code, CategoryFacts facts)
     {

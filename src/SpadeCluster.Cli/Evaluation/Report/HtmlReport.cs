@@ -3,7 +3,6 @@ using System.Net;
 using System.Text;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Features;
-using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
 
@@ -12,8 +11,21 @@ namespace SpadeCluster.Cli.Evaluation.Report;
 /// <summary>One self-contained page: figures, curves, and every test image, the worst mistakes first.</summary>
 internal static class HtmlReport
 {
-    /// <summary>Highest number of pixels of an embedded picture's longer side.</summary>
-    private const int LargestSide = 640;
+    /// <summary>Highest number of pixels of a map's longer side, and of its bytes.</summary>
+    private const int LargestMap = 640, MapBytes = 40_000;
+
+    private const string Opacity =
+        "<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8'></label>";
+
+    private const string Zoom = "<p class='zoom'><button data-zoom='in' aria-label='zoom in'>+</button> <button data-zoom='out' "
+        + "aria-label='zoom out'>&minus;</button> <button data-zoom='fit'>All of it</button></p>";
+
+    /// <summary>One card's pictures, large; the script fills it.</summary>
+    private const string Large = "<dialog><form method='dialog'><h2></h2><button>Close</button></form><p></p><div class='panes'>"
+        + $"<div><svg tabindex='0' role='img' aria-label='photograph and map'></svg>{Zoom}</div>"
+        + $"<div><svg tabindex='0' role='img' aria-label='matched normal'></svg>{Zoom}</div></div>"
+        + "<p class='evidence'></p><p class='keys'>Wheel, + and - zoom; drag and arrow keys move; 0 shows all of it.</p>" + Opacity
+        + "</dialog>";
 
     public static void Write(string path, IReadOnlyList<EvaluatedCategory> categories)
     {
@@ -22,11 +34,13 @@ internal static class HtmlReport
         page.Append("<!doctype html><html lang='en'><meta charset='utf-8'>")
             .Append("<meta name='viewport' content='width=device-width,initial-scale=1'>")
             .Append($"<title>SpadeCluster - {Html(title)}</title><style>{Style.Css}</style><body><header><h1>{Html(title)}</h1>")
-            .Append("<label>map opacity <input type='range' min='0' max='1' step='0.05' value='0.8' ")
-            .Append("oninput=\"document.body.style.setProperty('--map',this.value)\"></label></header><main>");
+            .Append($"{Opacity}</header><main>");
+        var photographs = new Photographs(categories.SelectMany(c => c.Images.Select(i => i.Test.Path).Concat(c.NormalFiles.Values))
+            .Distinct().Count());
         if (categories.Count > 1) RecipeTable.Write(page, [.. categories.Select(c => c.Figures)]);
-        for (int i = 0; i < categories.Count; i++) WriteCategory(page, categories[i], i);
-        page.Append("</main></body></html>");
+        for (int i = 0; i < categories.Count; i++) WriteCategory(page, categories[i], i, photographs);
+        page.Append("</main>").Append(Large).Append(photographs.Symbols)
+            .Append($"<script type='module'>{Script("viewer.js")}{Script("report.js")}</script></body></html>");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Directory.CreateDirectory(folder);
         string temporary = path + ".tmp";
@@ -34,7 +48,7 @@ internal static class HtmlReport
         File.Move(temporary, path, overwrite: true);
     }
 
-    private static void WriteCategory(StringBuilder page, EvaluatedCategory category, int index)
+    private static void WriteCategory(StringBuilder page, EvaluatedCategory category, int index, Photographs photographs)
     {
         var f = category.Figures;
         string rate = f.PromisedFalseRejectRate.ToString("0.####", CultureInfo.InvariantCulture);
@@ -55,9 +69,8 @@ internal static class HtmlReport
         foreach (string problem in f.Problems) page.Append($"<p class='problem'>{Html(problem)}</p>");
         WriteCharts(page, category);
         page.Append("<div class='cards'>");
-        var normals = new NormalPictures(category, index);
-        foreach (var image in WorstFirst(category)) WriteCard(page, category, image, normals);
-        page.Append("</div>").Append(normals.Style).Append("</section>");
+        foreach (var image in WorstFirst(category)) WriteCard(page, category, image, photographs);
+        page.Append("</div></section>");
     }
 
     private static void WriteCharts(StringBuilder page, EvaluatedCategory category)
@@ -87,13 +100,13 @@ internal static class HtmlReport
         => category.Images.OrderByDescending(i => i.Mistaken)
         .ThenByDescending(i => (i.Test.Anomalous ? -1 : 1) * (i.Score - category.Calibration.Theta));
 
-    private static void WriteCard(StringBuilder page, EvaluatedCategory category, EvaluatedImage image, NormalPictures normals)
+    private static void WriteCard(StringBuilder page, EvaluatedCategory category, EvaluatedImage image, Photographs photographs)
     {
         var map = image.Result.Map!;
         var calibration = category.Calibration;
+        var preprocessing = Preprocessing.Parse(category.Figures.Preprocessing);
         float[] shown = [.. map.Values.Select(v => (float)calibration.Normalise(v))];
-        string input = Png(image.Input), colours = Png(Overlay.Render(shown, map.Width, map.Height, ColorMap.Inferno));
-        string view = $"<div class='view' style='aspect-ratio:{map.Width}/{map.Height}'>";
+        string colours = Photographs.Jpeg(Overlay.Render(shown, map.Width, map.Height, ColorMap.Inferno), MapBytes, LargestMap);
         int peak = Array.IndexOf(map.Values, map.Values.Max());
         var evidence = image.Result.EvidenceAt(peak % map.Width, peak / map.Width)!;
         string verdict = image.PredictedAnomalous ? "defect" : image.Result.Verdict == Verdict.Review ? "review" : "good";
@@ -101,59 +114,35 @@ internal static class HtmlReport
         string mistake = image.Mistaken ? $" - but the part {(image.Test.Anomalous ? "has a defect" : "is good")}" : "";
         string score = $"score {N(image.Result.NormalisedScore!.Value, "0.00")} (raw {N(image.Score, "G4")}, "
             + $"theta {N(calibration.Theta, "G4")})";
-        string peakMark = Outlines(image, null, (peak % map.Width + 0.5, peak / map.Width + 0.5));
-        string normal = $"<div class='normal {normals.ClassOf(evidence.Image)}' role='img' aria-label='matched normal'></div>";
-        page.Append($"<article class='{(image.Mistaken ? "wrong" : "right")}' "
-            + $"onclick='this.classList.toggle(`large`)'><h3>{Html(file)}</h3>")
-            .Append($"<p><b>{verdict}</b>{mistake} <span>{score}</span></p><div class='views'>")
-            .Append($"{view}<img src='{input}' alt='input'>{Outlines(image, map.Above(calibration.Theta), null)}</div>")
-            .Append($"{view}<img src='{input}' alt=''><img class='map' src='{colours}' alt='anomaly map'>{peakMark}</div>")
-            .Append($"{view}{normal}{Mark(map.Width, map.Height, evidence.X, evidence.Y)}</div></div>")
-            .Append($"<p class='evidence'>peak matched in {Html(Path.GetFileName(category.NormalFiles[evidence.Image]))}</p></article>");
+        string photograph = photographs.Show(image.Test.Path, preprocessing);
+        string truth = image.Mask is null ? "" : $"<path class='truth' d='{MaskOutline.Path(image.Mask, map.Width)}'/>";
+        string found = !image.PredictedAnomalous ? ""
+            : $"<path class='found' d='{MaskOutline.Path(map.Above(calibration.Theta), map.Width)}'/>";
+        string normalFile = category.NormalFiles[evidence.Image], normal = photographs.Show(normalFile, preprocessing);
+        var (width, height) = photographs.Size(normalFile, preprocessing);
+        string coloured = $"<image class='map' href='{colours}' width='{map.Width}' height='{map.Height}' preserveAspectRatio='none'/>";
+        string copy = evidence.Orientation.Word() is { } word ? $"the {word} copy of " : "";
+        page.Append($"<article class='{(image.Mistaken ? "wrong" : "right")}'><h3>{Html(file)}</h3>")
+            .Append($"<p><b>{verdict}</b>{mistake} <span>{score}</span></p><button class='views' aria-label='enlarge {Html(file)}'>")
+            .Append(View("photograph", map.Width, map.Height, photograph, found, truth))
+            .Append(View("anomaly map", map.Width, map.Height, photograph, coloured, truth,
+                Mark(map.Width, peak % map.Width + 0.5, peak / map.Width + 0.5)))
+            .Append(View("matched normal", width, height, normal, Mark(map.Width, evidence.X, evidence.Y)))
+            .Append($"</button><p class='evidence'>peak matched in {copy}{Html(Path.GetFileName(normalFile))}</p></article>");
     }
 
-    private static string Outlines(EvaluatedImage image, bool[]? found, (double X, double Y)? mark)
-    {
-        var map = image.Result.Map!;
-        var svg = new StringBuilder($"<svg viewBox='0 0 {map.Width} {map.Height}' style='--unit:{N(map.Width / 224.0, "0.##")}px'>");
-        if (found is not null && image.PredictedAnomalous) svg.Append($"<path class='found' d='{MaskOutline.Path(found, map.Width)}'/>");
-        if (image.Mask is not null) svg.Append($"<path class='truth' d='{MaskOutline.Path(image.Mask, map.Width)}'/>");
-        if (mark is { } m) svg.Append($"<circle class='mark' cx='{N(m.X, "0.#")}' cy='{N(m.Y, "0.#")}' r='{N(map.Width / 45.0, "0.#")}'/>");
-        return svg.Append("</svg>").ToString();
-    }
+    private static string View(string name, int width, int height, params IEnumerable<string> layers)
+        => $"<svg role='img' aria-label='{name}' viewBox='0 0 {width} {height}'>{string.Concat(layers)}</svg>";
 
-    private static string Mark(int width, int height, double x, double y)
-        => $"<svg viewBox='0 0 {width} {height}'><circle class='mark' cx='{N(x, "0.#")}' cy='{N(y, "0.#")}' "
-        + $"r='{N(width / 45.0, "0.#")}'/></svg>";
+    private static string Mark(int width, double x, double y)
+        => $"<circle class='mark' cx='{N(x, "0.#")}' cy='{N(y, "0.#")}' r='{N(width / 45.0, "0.#")}'/>";
 
-    /// <summary>An embedded picture; large ones are reduced, so that a browser can open a page of forty.</summary>
-    private static string Png(RgbImage image)
+    private static string Script(string name)
     {
-        return "data:image/png;base64," + Convert.ToBase64String(PngEncoder.Encode(Thumbnail.Within(image, LargestSide)));
+        using var stream = new StreamReader(typeof(HtmlReport).Assembly.GetManifestResourceStream(name)!);
+        return stream.ReadToEnd();
     }
 
     private static string N(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
     private static string Html(string text) => WebUtility.HtmlEncode(text);
-
-    /// <summary>Embeds each matched normal once, as a style class, for all images that matched it.</summary>
-    /// <param name="index">Number of the section: recipes may prepare the same photograph differently.</param>
-    private sealed class NormalPictures(EvaluatedCategory category, int index)
-    {
-        private readonly Dictionary<ImageId, string> _rules = [];
-        private readonly ImagePreparer _preparer = new(Preprocessing.Parse(category.Figures.Preprocessing));
-
-        public string Style => $"<style>{string.Concat(_rules.Values)}</style>";
-
-        public string ClassOf(ImageId id)
-        {
-            string name = $"n{index}-{id}";
-            if (!_rules.ContainsKey(id))
-            {
-                string file = category.NormalFiles[id];
-                var input = _preparer.Prepare(ImageReader.ReadBytes(file, ImageLimits.Default), file).Input;
-                _rules[id] = $".{name}{{background-image:url({Png(input)})}}";
-            }
-            return name;
-        }
-    }
 }

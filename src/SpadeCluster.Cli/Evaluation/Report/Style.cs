@@ -32,11 +32,21 @@ internal static class Style
         article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}
         article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}
         h3{font-size:.95em;margin:0}article p{margin:.2em 0}article p span{color:var(--dim);font-size:.88em}
-        .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px}.view{position:relative}
-        article.large{grid-column:1/-1}
-        .view>*{position:absolute;inset:0;width:100%;height:100%}
-        .map{opacity:var(--map);mix-blend-mode:screen}.normal{background-size:100% 100%}.view path{fill:none;stroke-width:var(--unit)}
-        .view .truth{stroke:var(--truth)}.view .found{stroke:var(--found);stroke-dasharray:3 2}
-        .mark{fill:none;stroke:#fff;stroke-width:var(--unit);paint-order:stroke;filter:drop-shadow(0 0 1px #000)}
+        .views{display:grid;grid-template-columns:repeat(3,1fr);gap:5px;align-items:start;width:100%;padding:0;border:0;background:none;
+            cursor:zoom-in}
+        .views svg{display:block;width:100%}.symbols{position:absolute}
+        .map{opacity:var(--map);mix-blend-mode:screen}
+        :is(.truth,.found,.mark){fill:none;stroke-width:1.5px;vector-effect:non-scaling-stroke}
+        .truth{stroke:var(--truth)}.found{stroke:var(--found);stroke-dasharray:4 3}
+        .mark{stroke:#fff;filter:drop-shadow(0 0 1px #000)}
+        dialog{box-sizing:border-box;width:min(1400px,98vw);max-height:98vh;padding:.6em 1em;border:1px solid var(--line);
+            border-radius:8px;color:var(--ink);background:var(--paper)}
+        dialog::backdrop{background:#000a}dialog form{display:flex;justify-content:space-between;align-items:start;gap:1em}
+        dialog h2{font-size:1.1em;margin:.2em 0;overflow-wrap:anywhere}dialog p{margin:.3em 0}.keys{color:var(--dim);font-size:.9em}
+        .panes{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:.6em}.panes>div{position:relative}
+        .panes svg{display:block;width:100%;max-height:70vh;background:#000;touch-action:pan-y;cursor:grab;user-select:none}
+        .panes svg.zoomed{touch-action:none}.panes .zoom{position:absolute;right:.4em;bottom:.4em;margin:0;display:flex;gap:.3em}
+        .zoom button,form button{font:inherit;min-width:2.4em;padding:.2em .6em;border:1px solid var(--line);border-radius:6px;
+            color:var(--ink);background:var(--paper)}
         """;
 }

@@ -34,12 +34,13 @@ public sealed class PatchCore : IScoringService
     /// <param name="coreset">Share of the normals' patches that is kept, above 0 and up to 1.</param>
     /// <param name="threads">Threads a search may use; 0: all processors.</param>
     /// <exception cref="SpadeException">ResourceExhausted: more patches than one array can hold. InvalidArgument: a gallery of
-    /// tiles.</exception>
+    /// tiles or copies.</exception>
     public static async ValueTask<PatchCore> BuildAsync(IGalleryStore store, IFeatureEngines engines, GalleryManifest manifest,
         ScoringOptions options, double coreset = 1, int seed = 0, int threads = 0, CancellationToken cancellationToken = default)
     {
-        if (TileGrid.Of(manifest.Model, manifest.Preprocessing).Count > 1)
-            throw new SpadeException(SpadeError.InvalidArgument, "the patchcore recipe takes photographs whole: leave out tiles");
+        if (TileGrid.Of(manifest.Model, manifest.Preprocessing).RowCount > 1)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                "the patchcore recipe takes photographs whole and as they are: leave out tiles and copies");
         threads = threads > 0 ? threads : Environment.ProcessorCount;
         var pyramids = new List<FeaturePyramid>();
         foreach (var image in manifest.Images)

@@ -5,7 +5,8 @@ import { gridOf, normalPicture, pointIn, shape, zoomable } from './viewer.js';
 // Input pixels: half the side of the mark, and of what is shown around it.
 const half = 14, around = 28;
 
-const place = (rect, x, y) => { for (const [k, v] of Object.entries({ x: x - half, y: y - half, width: 2 * half, height: 2 * half })) rect.setAttribute(k, v); };
+const place = (rect, x, y) =>
+    { for (const [k, v] of Object.entries({ x: x - half, y: y - half, width: 2 * half, height: 2 * half })) rect.setAttribute(k, v); };
 const part = (svg, x, y) => svg.setAttribute('viewBox', `${x - around} ${y - around} ${2 * around} ${2 * around}`);
 
 function photograph() {
@@ -26,13 +27,17 @@ function photograph() {
       part($('#patch-query'), atX, atY);
       $('#normal-frame').hidden = $('#pair').lastElementChild.hidden = !pictured;
       if (pictured) {
-        if (normalSize !== (normalSize = `0 0 ${across} ${down}`)) { $('#normal').setAttribute('viewBox', normalSize); showNormal = zoomable($('#normal')); }
-        for (const into of [$('#normal-picture'), $('#patch-normal')]) normalPicture(into, data.category, found.image_id, grid, across, down);
+        if (normalSize !== (normalSize = `0 0 ${across} ${down}`))
+            { $('#normal').setAttribute('viewBox', normalSize); showNormal = zoomable($('#normal')); }
+        for (const into of [$('#normal-picture'), $('#patch-normal')])
+            normalPicture(into, data.category, found.image_id, grid, across, down);
         part($('#patch-normal'), x, y);
         place($('#normal-mark'), x, y);
         showNormal(x, y);
       }
-      $('#match-text').textContent = `Pixel ${atX.toFixed(0)}, ${atY.toFixed(0)}: nearest in ${found.source} at ${x.toFixed(0)}, ${y.toFixed(0)}; distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}`
+      $('#match-text').textContent = `Pixel ${atX.toFixed(0)},
+          ${atY.toFixed(0)}: nearest in ${found.copy ? `the ${found.copy} copy of ` : ''}${found.source} at ${x.toFixed(0)},
+          ${y.toFixed(0)}; distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}`
         + (found.theta ? ` (threshold ${found.theta.toPrecision(3)})` : '') + (pictured ? '.' : '; no picture is kept of that normal.');
     } catch (e) { $('#match-text').textContent = e.message; }
   };
@@ -53,14 +58,21 @@ function photograph() {
 
 export function decision() {
   if ($('#view')) photograph();
-  for (const b of $$('[data-feedback]')) b.onclick = () => run(b, 'working', async () => { await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback }); location.reload(); });
+  for (const b of $$('[data-feedback]'))
+      b.onclick = () => run(b, 'working', async () =>
+          { await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback }); location.reload(); });
   decide(data.id);
-  for (const b of $$('[data-undo]')) b.onclick = () => run(b, 'working', async () => { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
+  for (const b of $$('[data-undo]'))
+      b.onclick = () => run(b, 'working', async () =>
+          { await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`); location.reload(); });
 }
 
 // Feedback that waits: an engineer says yes or no.
 export function decide(id) {
-  const answer = (b, what, body) => run(b, 'working', async () => { await send('POST', `/v1/results/${b.dataset.decision ?? id}/feedback/${b.dataset[what]}/${what}`, body); location.reload(); });
+  const answer = (b, what, body) =>
+      run(b, 'working', async () =>
+          { await send('POST', `/v1/results/${b.dataset.decision ?? id}/feedback/${b.dataset[what]}/${what}`, body); location.reload(); });
   for (const b of $$('[data-approve]')) b.onclick = () => answer(b, 'approve', {});
-  for (const b of $$('[data-refuse]')) b.onclick = () => { const reason = why('Why is it refused?'); if (reason) answer(b, 'refuse', { reason }); };
+  for (const b of $$('[data-refuse]'))
+      b.onclick = () => { const reason = why('Why is it refused?'); if (reason) answer(b, 'refuse', { reason }); };
 }

@@ -1,5 +1,5 @@
-// Pictures that can be zoomed and moved, by mouse, touch and keyboard: an SVG shows the part that its viewBox names.
-import { $$ } from './page.js';
+// Pictures that can be zoomed and moved, by mouse, touch and keyboard: an SVG shows the part that its viewBox names. The report of
+// `spade evaluate` has this script too, so it imports nothing.
 
 const smallest = 16, step = 1.5, still = 5;
 
@@ -76,7 +76,7 @@ export function zoomable(svg, { tap, arrow, draw, key } = {}) {
     else if (!key?.(e)) return;
     e.preventDefault();
   };
-  for (const b of $$('[data-zoom]', svg.parentElement))
+  for (const b of svg.parentElement.querySelectorAll('[data-zoom]'))
     b.onclick = () => b.dataset.zoom === 'fit' ? show(0, 0, width) : zoom(b.dataset.zoom === 'in' ? step : 1 / step);
   // Shows a point in the middle of a part so many pixels wide; without a width, moves only as far as the point is out of sight.
   return (px, py, across) => {

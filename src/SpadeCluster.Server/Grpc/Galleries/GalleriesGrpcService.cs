@@ -9,6 +9,7 @@ using Grpc.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Spade.V1;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Server.Grpc.Admission;
@@ -60,17 +61,19 @@ internal sealed class GalleriesGrpcService(
                 var calibrated = new InlineProgress<(int Done, int Of)>(
                     p => answers.Writer.TryWrite(new AddNormalsResponse { Calibrated = p.Done }));
                 var images = ReadAsync(requests, first.Category, stop.Token);
-                addition = addition with { Sizes = [.. first.Photographs.Select(p => (p.Width, p.Height))] };
+                var asNew = new NewCategory([.. first.Photographs.Select(p => (p.Width, p.Height))],
+                    first.HasCopies ? CopyExtensions.Parse(first.Copies) : null);
                 if (first.Photographs.Count == 0)
                 {
                     // The first image says how large photographs of a new category are; it is read where its size is.
                     var rest = images.GetAsyncEnumerator(stop.Token);
                     if (await rest.MoveNextAsync())
                     {
-                        addition = addition with { Sizes = await PhotographSizes.ReadAsync([rest.Current], stop.Token) };
+                        asNew = asNew with { Sizes = await PhotographSizes.ReadAsync([rest.Current], stop.Token) };
                         images = BeginWith(rest);
                     }
                 }
+                addition = addition with { AsNew = asNew };
                 return (await recalibration.AddAsync(addition, images, outcomes, requests.Forget, calibrated, stop.Token)).Version;
             }
             finally

@@ -39,8 +39,7 @@ internal static class ScoreMapping
         if (score.Tau is { } tau) result.Tau = tau;
         if (score.Flagged is { } flagged) result.Flagged = flagged;
         result.Regions.Add(score.Regions.Select(ToMessage));
-        result.Neighbours.Add(score.Neighbours.Select(n =>
-            new Neighbour { ImageId = n.ImageId, Source = n.Source, Distance = n.Distance }));
+        result.Neighbours.Add(score.Neighbours.Select(ToMessage));
         if (includeMap && scored.Result.Map is { } map)
             result.AnomalyMap = new Spade.V1.AnomalyMap
             {
@@ -57,15 +56,22 @@ internal static class ScoreMapping
         InputArea = r.InputArea,
         Peak = r.Peak,
         PeakAt = ToMessage(r.PeakAt),
-        Evidence = r.Evidence is null
-        ? null : new Evidence
-        {
-            ImageId = r.Evidence.ImageId,
-            Source = r.Evidence.Source,
-            Input = ToMessage(r.Evidence.Input),
-            Distance = r.Evidence.Distance
-        },
+        Evidence = r.Evidence is null ? null : ToMessage(r.Evidence),
     };
+
+    private static Evidence ToMessage(RegionEvidence e)
+    {
+        var message = new Evidence { ImageId = e.ImageId, Source = e.Source, Input = ToMessage(e.Input), Distance = e.Distance };
+        if (e.Copy is not null) message.Copy = e.Copy;
+        return message;
+    }
+
+    private static Neighbour ToMessage(NeighbourScore n)
+    {
+        var message = new Neighbour { ImageId = n.ImageId, Source = n.Source, Distance = n.Distance };
+        if (n.Copy is not null) message.Copy = n.Copy;
+        return message;
+    }
 
     private static Point ToMessage(PhotoPoint p) => new() { X = p.X, Y = p.Y };
 }
