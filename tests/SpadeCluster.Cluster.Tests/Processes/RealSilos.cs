@@ -4,6 +4,7 @@ using SpadeCluster.Cli.Commands.Cluster;
 using SpadeCluster.Client;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Features;
+using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
