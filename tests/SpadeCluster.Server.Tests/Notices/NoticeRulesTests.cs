@@ -40,6 +40,7 @@ public sealed class NoticeRulesTests
         var notice = Single(NoticeCode.ScoreDrift, Facts(passed: drifted));
         Assert.Contains($"score {direction} than", notice.Sentence, StringComparison.Ordinal);
         Assert.Contains(advice, notice.Next, StringComparison.Ordinal);
+        Single(NoticeCode.ScoreDrift, Facts(passed: drifted[..NoticeRules.DriftParts]));
         // One normal fewer than the test needs: only their number is told.
         double[] few = [.. Scores(new Random(3), NoticeRules.LeastNormals).Select(s => Math.Min(s, Theta)).Order()];
         Assert.Contains(NoticeRules.Of(Facts(Known(few), passed: [.. drifted.Select(_ => 9 * factor - 8)])), Drifts);
@@ -56,6 +57,7 @@ public sealed class NoticeRulesTests
         Assert.Contains("1000 before 10 %", Single(NoticeCode.DefectRate, Facts(verdicts: [.. recent, .. before])).Sentence,
             StringComparison.Ordinal);
         Assert.Empty(NoticeRules.Of(Facts(verdicts: [.. recent, .. before[..99]])));
+        Single(NoticeCode.DefectRate, Facts(verdicts: [.. new bool[100], .. Enumerable.Repeat(true, 100)]));
     }
 
     [Fact]
