@@ -13,6 +13,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     DemoCommand.Create(),
     GalleryCommands.Create(),
     ScoreCommand.Create(),
+    WatchCommand.Create(),
     EvaluateCommand.Create(),
     ModelCommands.Create(),
     BenchCommands.Create(),

@@ -13,6 +13,7 @@ internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<I
         {
             Format = PixelFormat.Encoded,
             Name = source.Name,
+            Metadata = ToMessage(source.Metadata),
             Data = UnsafeByteOperations.UnsafeWrap(await source.ReadAsync(stop))
         });
 
@@ -21,6 +22,7 @@ internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<I
         {
             Format = FormatOf(raw),
             Name = raw.Name,
+            Metadata = ToMessage(raw.Metadata),
             Width = (uint)raw.Width,
             Height = (uint)raw.Height,
             Stride = (uint)raw.Stride,
@@ -46,12 +48,23 @@ internal sealed record Outgoing(string Name, Func<CancellationToken, ValueTask<I
                 Name = image.Name,
                 Width = image.Width,
                 Height = image.Height,
-                Stride = image.Stride
+                Stride = image.Stride,
+                Metadata = image.Metadata
             } : new Image();
             chunk.Data = UnsafeByteOperations.UnsafeWrap(data.Slice(at, Math.Min(chunkBytes, data.Length - at)));
             yield return (chunk, at + chunkBytes < data.Length);
         }
     }
+
+    private static Spade.V1.ImageMetadata? ToMessage(SpadeCluster.Features.ImageMetadata m)
+        => m == SpadeCluster.Features.ImageMetadata.None ? null : new()
+        {
+            Line = m.Line ?? "",
+            SerialNumber = m.SerialNumber ?? "",
+            Batch = m.Batch ?? "",
+            Shift = m.Shift ?? "",
+            Operator = m.Operator ?? "",
+        };
 
     private static PixelFormat FormatOf(RawImage raw) => raw.Format switch
     {

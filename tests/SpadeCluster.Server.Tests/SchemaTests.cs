@@ -25,6 +25,11 @@ public sealed class SchemaTests : IDisposable
                 DROP INDEX feedback_open;
                 DROP TABLE anchors;
                 ALTER TABLE decisions DROP COLUMN verdict;
+                DROP INDEX decisions_serial_number;
+                ALTER TABLE decisions DROP COLUMN serial_number;
+                ALTER TABLE decisions DROP COLUMN batch;
+                ALTER TABLE decisions DROP COLUMN shift;
+                ALTER TABLE decisions DROP COLUMN operator;
                 ALTER TABLE feedback DROP COLUMN status;
                 ALTER TABLE feedback DROP COLUMN why;
                 ALTER TABLE feedback DROP COLUMN decided_by;

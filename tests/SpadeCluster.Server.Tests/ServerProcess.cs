@@ -54,6 +54,14 @@ internal static class ServerProcess
         return (process.ExitCode, await output, await error);
     }
 
+    /// <summary>A command that runs until it is killed.</summary>
+    public static Process Start(string folder, params string[] command)
+        => Process.Start(new ProcessStartInfo("dotnet", [.. Spade, .. command])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+        })!;
+
     public static int FreePort()
     {
         using var free = new TcpListener(IPAddress.Loopback, 0);

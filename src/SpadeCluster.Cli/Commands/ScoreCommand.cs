@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 
@@ -18,19 +19,26 @@ internal static class ScoreCommand
         var output = new Option<string?>("--out") { Description = "Folder for an overlay and a mask per image.", HelpName = "DIR" };
         var command = new Command("score",
             "Score photographs: one line each, or with --json one JSON object per line. Exit code 0 also when there are defects.\n\n" +
-            "Example: spade score --category bottle line3/*.png --json")
+            "Example: spade score --category bottle line3/*.png --json\n" +
+            "Example: spade score --category bottle --server 127.0.0.1:5081 --line L3 --serial-number 4711 part.png")
         {
             paths, category, gallery, model, memory, output, json,
         };
+        var metadata = new MetadataOptions(command);
         var extractor = new ExtractorOptions(command);
         var server = new RemoteOptions(command, [gallery, model, memory, output, .. extractor.All]);
         command.SetAction(async (parsed, cancellation) =>
         {
             var files = Files.Expand(parsed.GetRequiredValue(paths));
+            var known = metadata.Read(parsed);
             using var remote = server.Connect(parsed);
             if (remote is not null)
                 return await ScoreAllAsync(files, parsed.GetValue(json),
-                    (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source, ct), cancellation);
+                    (source, ct) => remote.ScoreAsync(parsed.GetRequiredValue(category), source with { Metadata = known }, ct),
+                    cancellation);
+            if (known != ImageMetadata.None)
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    "line, serial number, batch, shift and operator are stored in the decision log of a server: name it with --server");
             var store = GalleryLocation.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
@@ -83,7 +91,7 @@ internal static class ScoreCommand
         return failed > 0 ? ExitCodes.BadData : 0;
     }
 
-    private static string Line(ImageScore s)
+    public static string Line(ImageScore s)
     {
         string raw = s.RawScore is { } r ? r.ToString("G5", CultureInfo.InvariantCulture) : "gate only";
         string score = s.PredScore?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-";

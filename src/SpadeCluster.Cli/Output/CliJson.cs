@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Cli.Watch;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -15,6 +16,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(EvaluationSummary))]
 [JsonSerializable(typeof(ImageScore))]
 [JsonSerializable(typeof(FailedImage))]
+[JsonSerializable(typeof(WatchedImage))]
+[JsonSerializable(typeof(List<WatchedFolder>))]
 [JsonSerializable(typeof(GallerySummary))]
 [JsonSerializable(typeof(IReadOnlyList<GallerySummary>))]
 [JsonSerializable(typeof(GalleryDetails))]

@@ -14,10 +14,13 @@ public sealed record MvtecDataset(string Name, string Root, IReadOnlyList<string
 {
     private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"];
 
+    /// <summary>Whether the name ends as that of an image file.</summary>
+    public static bool IsImageFile(string path) => Extensions.Contains(System.IO.Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Image files of a folder in ordinal order of their names.</summary>
     public static IReadOnlyList<string> ImageFiles(string folder)
         => !Directory.Exists(folder) ? [] : [.. Directory.EnumerateFiles(folder)
-            .Where(f => Extensions.Contains(Path.GetExtension(f), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
+            .Where(IsImageFile).Order(StringComparer.Ordinal)];
 
     /// <summary>The category at <paramref name="path"/>, or all categories in the folders below it.</summary>
     /// <exception cref="SpadeException">NotFound: no such folder, or nothing in the layout in it.</exception>

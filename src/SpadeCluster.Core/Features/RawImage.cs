@@ -23,6 +23,9 @@ public sealed record RawImage(string Name, RawFormat Format, int Width, int Heig
 {
     private const int HeaderBytes = 16, FormatAt = 7, WidthAt = 8, HeightAt = 12;
 
+    /// <summary>Stored with the decision on the frame.</summary>
+    public ImageMetadata Metadata { get; init; } = ImageMetadata.None;
+
     // No image file begins with these bytes. The last one is the version of the layout.
     private static ReadOnlySpan<byte> Magic => "SPADE\0\u0001"u8;
 

@@ -5,14 +5,15 @@ namespace SpadeCluster.Server.Decisions;
 /// <summary>A logged decision.</summary>
 /// <param name="Id">Ascending in the order of the log.</param>
 /// <param name="Line">The production line or camera that sent the photograph.</param>
+/// <param name="SerialNumber">Of the part; with batch, shift and operator as sent with the photograph.</param>
 /// <param name="Caller">The caller's name and key.</param>
 /// <param name="Digest">Hex SHA-256 of the photograph's file.</param>
 /// <param name="Score">Scores, thresholds, verdict, regions.</param>
 /// <param name="Pictures">Whether photograph and map are kept.</param>
 /// <param name="Feedback">The feedback on it; null: none.</param>
 public sealed record Decision(
-    long Id, DateTimeOffset Time, string Line, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures,
-    FeedbackKind? Feedback = null);
+    long Id, DateTimeOffset Time, string Line, string? SerialNumber, string? Batch, string? Shift, string? Operator, string Caller,
+    string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null);
 
 /// <summary>A query for decisions, the newest first.</summary>
 /// <param name="Verdict">"good", "review" or "defect"; null: any.</param>
@@ -21,7 +22,8 @@ public sealed record Decision(
 /// <param name="After">Only ids above this one.</param>
 public sealed record DecisionFilter(
     string? Category = null, string? Line = null, string? Verdict = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
-    long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null)
+    long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null,
+    string? SerialNumber = null)
 {
     public const int MaxLimit = 1000;
 }

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using SpadeCluster.Features;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Storage;
@@ -11,12 +12,16 @@ namespace SpadeCluster.Server.Decisions;
 /// <summary>All decisions in order, and their photographs and maps as far as retention allows.</summary>
 public sealed class DecisionLog(ServerDatabase database, ServerOptions options, DecisionFeed feed, TimeProvider clock)
 {
+    /// <summary>The line of photographs that name none.</summary>
+    public const string DefaultLine = "main";
+
     /// <summary>Rows deleted in one transaction, which bounds the time that a decision waits for it.</summary>
     private const int DroppedAtOnce = 200;
 
     private const string Columns = """
         d.id, d.time, d.line, d.caller, d.digest, d.preprocessing, d.score, p.decision IS NOT NULL,
-        (SELECT kind FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL ORDER BY f.id DESC LIMIT 1), d.verdict
+        (SELECT kind FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL ORDER BY f.id DESC LIMIT 1), d.verdict,
+        d.serial_number, d.batch, d.shift, d.operator
         FROM decisions d LEFT JOIN pictures p ON p.decision = d.id
         """;
 
@@ -24,26 +29,28 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     private long _pictureBytes = -1;
 
     /// <summary>Logs a decision. The task completes when it is on the disk; it must not be acknowledged earlier.</summary>
-    public async Task<Decision> AppendAsync(ScoredImage scored, byte[] file, string line, string caller)
+    public async Task<Decision> AppendAsync(ScoredImage scored, byte[] file, ImageMetadata metadata, string caller)
     {
         var score = ImageScore.Of(scored);
         bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.Verdict != "good");
         // Packed on the request's thread, so that the writer only writes.
         byte[]? map = keep && scored.Result.Map is { } m ? KeptMap.Pack(m) : null, evidence = keep ? KeptEvidence.Pack(scored) : null;
-        var decision = new Decision(0, clock.GetUtcNow(), line, caller, Convert.ToHexStringLower(SHA256.HashData(file)),
-            scored.Gallery.Preprocessing, score, keep);
+        var decision = new Decision(0, clock.GetUtcNow(), metadata.Line ?? DefaultLine, metadata.SerialNumber, metadata.Batch,
+            metadata.Shift, metadata.Operator, caller, Convert.ToHexStringLower(SHA256.HashData(file)), scored.Gallery.Preprocessing,
+            score, keep);
         string json = JsonSerializer.Serialize(score, ServerJson.Options);
         long id = await database.WriteAsync(c =>
         {
             long row = c.Scalar<long>("INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, verdict, "
-                + "pred_label, "
-                + "pred_score, raw_score, score) VALUES ($time, $line, $caller, $category, $version, $digest, $preprocessing, $verdict, "
-                + "$label, "
-                + "$pred, $raw, $score) RETURNING id",
-                ("$time", decision.Time), ("$line", line), ("$caller", caller), ("$category", score.Category), ("$version", score.Version),
+                + "pred_label, pred_score, raw_score, score, serial_number, batch, shift, operator) VALUES ($time, $line, $caller, "
+                + "$category, $version, $digest, $preprocessing, $verdict, "
+                + "$label, $pred, $raw, $score, $serial, $batch, $shift, $operator) RETURNING id",
+                ("$time", decision.Time), ("$line", decision.Line), ("$caller", caller), ("$category", score.Category),
+                ("$version", score.Version),
                 ("$digest", decision.Digest), ("$preprocessing", decision.Preprocessing),
                 ("$verdict", score.Verdict), ("$label", score.PredLabel), ("$pred", score.PredScore), ("$raw", score.RawScore),
-                ("$score", json));
+                ("$score", json), ("$serial", decision.SerialNumber), ("$batch", decision.Batch), ("$shift", decision.Shift),
+                ("$operator", decision.Operator));
             if (keep) Keep(c, row, file, map, evidence);
             return row;
         });
@@ -59,6 +66,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         And("d.category = $category", filter.Category);
         And("d.line = $line", filter.Line);
         And("d.verdict = $verdict", filter.Verdict);
+        And("d.serial_number = $serial", filter.SerialNumber);
         And("d.time >= $since", filter.Since);
         And("d.time < $until", filter.Until);
         And("d.id < $before", filter.Before);
@@ -156,7 +164,8 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     }
 
     private static Decision Row(DbDataReader r) => new(
-        r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5),
+        r.GetInt64(0), r.Time(1)!.Value, r.GetString(2), r.Text(10), r.Text(11), r.Text(12), r.Text(13), r.GetString(3), r.GetString(4),
+        r.GetString(5),
         // From the column, because scores in old logs have no verdict.
         JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)! with { Verdict = r.Text(9) }, r.GetBoolean(7),
         Kind(r.Text(8)));

@@ -85,10 +85,12 @@ internal static class OpenInferenceEndpoints
             ? m : throw new SpadeException(SpadeError.NotFound, $"'{category}' is served in version {m.Version} only");
     }
 
-    private static async Task InferAsync(string category, int? version, HttpContext context, IGalleryServices services,
-        DecisionService decisions, AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
+    private static async Task InferAsync(string category, int? version, [AsParameters] SentMetadata sent, HttpContext context,
+        IGalleryServices services, DecisionService decisions, AdmissionControl admission, ServerOptions options,
+        CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
+        var metadata = sent.Read();
         using var place = admission.Admit(context.Request, options);
         var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, cancellation);
@@ -105,8 +107,7 @@ internal static class OpenInferenceEndpoints
 
         var scored = new List<ScoredImage>(images.Count);
         foreach (var image in images)
-            scored.Add((await decisions.ScoreAsync(category, image, ScoreEndpoints.CheckLine(context.Request.Query["line"]),
-                context.User.CallerName(), cancellation)).Scored);
+            scored.Add((await decisions.ScoreAsync(category, image.With(metadata), context.User.CallerName(), cancellation)).Scored);
         // The cluster may score with the current version although it has no thresholds.
         if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
         await WriteAsync(context, request, scored, cancellation);

@@ -10,14 +10,16 @@ namespace SpadeCluster.Server.Scoring;
 internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics)
 {
     /// <summary>Scores and logs. When this returns, the decision is on the disk.</summary>
-    public async Task<(ScoredImage Scored, Decision Decision)> ScoreAsync(string category, SentImage image, string line, string caller,
+    /// <exception cref="SpadeException">As scoring, or InvalidArgument: metadata that cannot be stored.</exception>
+    public async Task<(ScoredImage Scored, Decision Decision)> ScoreAsync(string category, SentImage image, string caller,
         CancellationToken cancellationToken)
     {
+        var metadata = image.Metadata.Check();
         long start = Stopwatch.GetTimestamp();
         var scored = await slots.RunAsync(caller, () => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
         long made = Stopwatch.GetTimestamp();
         // The slot is free again. The decision is logged also if the client has disconnected.
-        var decision = await log.AppendAsync(scored, image.File, line, caller);
+        var decision = await log.AppendAsync(scored, image.File, metadata, caller);
         statistics.Record(decision.Score, Stopwatch.GetElapsedTime(start), Stopwatch.GetElapsedTime(made));
         return (scored, decision);
     }

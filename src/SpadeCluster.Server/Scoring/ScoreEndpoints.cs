@@ -13,8 +13,6 @@ namespace SpadeCluster.Server.Scoring;
 /// <summary>POST /v1/score and /v1/score/batch.</summary>
 internal static class ScoreEndpoints
 {
-    public const string DefaultLine = "main";
-
     public static void MapScoring(this IEndpointRouteBuilder app)
     {
         app.MapPost("/score", ScoreOneAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Decision>().WithTags("scoring")
@@ -26,37 +24,25 @@ internal static class ScoreEndpoints
             .Accepts<IFormFileCollection>("multipart/form-data").Produces<string>(200, "application/x-ndjson");
     }
 
-    /// <summary>Names of lines have the rules of category names.</summary>
-    public static string CheckLine(string? line)
-    {
-        if (string.IsNullOrEmpty(line)) return DefaultLine;
-        try
-        {
-            return CategoryName.Check(line);
-        }
-        catch (SpadeException e)
-        {
-            throw new SpadeException(e.Error, e.Message.Replace("category name", "line name", StringComparison.Ordinal));
-        }
-    }
-
-    private static async Task<IResult> ScoreOneAsync(string category, string? line, HttpContext context, DecisionService decisions,
+    private static async Task<IResult> ScoreOneAsync(string category, [AsParameters] SentMetadata sent, HttpContext context,
+        DecisionService decisions,
         AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
-        line = CheckLine(line);
+        var metadata = sent.Read();
         using var place = admission.Admit(context.Request, options);
-        var image = (await SentImage.ReadAsync(context.Request, 1, cancellation))[0];
-        var (_, decision) = await decisions.ScoreAsync(category, image, line, context.User.CallerName(), cancellation);
+        var image = (await SentImage.ReadAsync(context.Request, 1, cancellation))[0].With(metadata);
+        var (_, decision) = await decisions.ScoreAsync(category, image, context.User.CallerName(), cancellation);
         context.Response.Headers.Location = $"/v1/results/{decision.Id}";
         return Results.Json(decision, ServerJson.Options);
     }
 
-    private static async Task ScoreManyAsync(string category, string? line, HttpContext context, DecisionService decisions,
+    private static async Task ScoreManyAsync(string category, [AsParameters] SentMetadata sent, HttpContext context,
+        DecisionService decisions,
         AdmissionControl admission, ServerOptions options, CancellationToken cancellation)
     {
         context.User.Require(CategoryName.Check(category));
-        line = CheckLine(line);
+        var metadata = sent.Read();
         using var place = admission.Admit(context.Request, options);
         var images = await SentImage.ReadAsync(context.Request, options.MaxBatch, cancellation);
         // Scored in parallel as far as slots allow, answered in order.
@@ -83,7 +69,7 @@ internal static class ScoreEndpoints
         {
             try
             {
-                return (await decisions.ScoreAsync(category, image, line, context.User.CallerName(), cancellation)).Decision;
+                return (await decisions.ScoreAsync(category, image.With(metadata), context.User.CallerName(), cancellation)).Decision;
             }
             catch (SpadeException e)
             {

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
+using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Server.Scoring;
@@ -12,13 +13,20 @@ namespace SpadeCluster.Server.Scoring;
 /// <param name="File">An image file, or a camera's pixels packed by <see cref="Features.RawImage.Pack"/>.</param>
 internal sealed record SentImage(string Name, byte[] File)
 {
-    private const int MaxNameLength = 120, MaxFields = 16;
+    private const int MaxNameLength = 120, MaxFields = 16, MaxFieldBytes = 4 * ImageMetadata.MaxLength;
+
+    /// <summary>What was sent with this photograph.</summary>
+    public ImageMetadata Metadata { get; init; } = ImageMetadata.None;
 
     public ImageSource Source => new(Name, File);
 
+    /// <summary>The same with metadata of the whole request where the photograph has none of its own.</summary>
+    public SentImage With(ImageMetadata request) => this with { Metadata = Metadata.Or(request) };
+
     /// <summary>
     /// Reads the photographs of a request: the parts of a multipart form, or the whole body, an image file or, with
-    /// <c>X-Pixel-Format</c>, raw pixels.
+    /// <c>X-Pixel-Format</c>, raw pixels. In a form, metadata may be fields, which count for all its photographs, or headers of a
+    /// photograph's part.
     /// </summary>
     /// <exception cref="SpadeException">InvalidArgument: no photograph, or a body that is none of these.</exception>
     public static async Task<IReadOnlyList<SentImage>> ReadAsync(HttpRequest request, int most, CancellationToken cancellationToken)
@@ -60,28 +68,42 @@ internal sealed record SentImage(string Name, byte[] File)
             throw new SpadeException(SpadeError.InvalidArgument, "the multipart body has no valid boundary");
         var form = new MultipartReader(boundary, request.Body) { HeadersCountLimit = MaxFields, HeadersLengthLimit = 8192 };
         var images = new List<SentImage>();
+        var fields = new Dictionary<string, string>(StringComparer.Ordinal);
         int parts = 0;
         try
         {
             while (await form.ReadNextSectionAsync(cancellationToken) is { } part)
             {
                 if (++parts > most + MaxFields) throw TooMany(most);
-                if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition)
-                    || !disposition.IsFileDisposition())
+                if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition)) continue;
+                if (!disposition.IsFileDisposition())
+                {
+                    fields[HeaderUtilities.RemoveQuotes(disposition.Name).ToString()] = await ReadFieldAsync(part.Body, cancellationToken);
                     continue;
+                }
                 if (images.Count >= most) throw TooMany(most);
                 byte[] file = await ReadAllAsync(part.Body, null, cancellationToken);
                 images.Add(new SentImage(Harmless(disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"'),
-                    $"image {images.Count + 1}"), file));
+                    $"image {images.Count + 1}"), file)
+                { Metadata = SentMetadata.Read(name => part.Headers?.GetValueOrDefault(name)) });
             }
         }
         catch (IOException e) when (e is not BadHttpRequestException && e.InnerException is null)
         {
             throw new SpadeException(SpadeError.InvalidArgument, $"the multipart body is truncated or damaged: {e.Message}", e);
         }
-        return images.Count > 0 ? images
+        var metadata = ImageMetadata.From(fields.GetValueOrDefault);
+        return images.Count > 0 ? [.. images.Select(i => i.With(metadata))]
             : throw new SpadeException(SpadeError.InvalidArgument,
                 "the form contains no file: send the photograph as a part with a file name, for example curl -F image=@part.png");
+    }
+
+    /// <summary>The beginning of a field: enough to see that a longer one is not usable.</summary>
+    private static async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellationToken)
+    {
+        byte[] bytes = new byte[MaxFieldBytes + 1];
+        int read = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
+        return Encoding.UTF8.GetString(bytes, 0, read);
     }
 
     private static async Task<byte[]> ReadAllAsync(Stream stream, long? length, CancellationToken cancellationToken)

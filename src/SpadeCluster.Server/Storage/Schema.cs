@@ -56,6 +56,13 @@ internal static class Schema
         CREATE TABLE anchors (category TEXT NOT NULL, version INTEGER NOT NULL, since INTEGER NOT NULL, theta REAL NOT NULL,
             review REAL, tau REAL, PRIMARY KEY (category, version));
         """,
+        """
+        ALTER TABLE decisions ADD COLUMN serial_number TEXT;
+        ALTER TABLE decisions ADD COLUMN batch TEXT;
+        ALTER TABLE decisions ADD COLUMN shift TEXT;
+        ALTER TABLE decisions ADD COLUMN operator TEXT;
+        CREATE INDEX decisions_serial_number ON decisions (serial_number, id) WHERE serial_number IS NOT NULL;
+        """,
     ];
 
     /// <summary>The step that introduced the audit log's chain.</summary>

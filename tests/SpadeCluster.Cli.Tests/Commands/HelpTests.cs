@@ -5,6 +5,7 @@ public class HelpTests
     [Theory]
     [InlineData("demo")]
     [InlineData("score")]
+    [InlineData("watch")]
     [InlineData("evaluate")]
     [InlineData("gallery add")]
     [InlineData("gallery list")]

@@ -13,6 +13,7 @@ function card(d) {
   const time = element('time', { dateTime: d.time });
   const a = element('a', { className: `card new ${kind}`, href: `/results/${d.id}` }, image, element('b', {}, element('i', { textContent: sign }), ` ${word}`),
     element('span', { className: 'score', textContent: d.score.pred_score?.toFixed(2) ?? '-' }), element('span', { className: 'dim' }, `${d.score.category} \u00B7 `, time));
+  if (d.serial_number) a.append(element('span', { className: 'dim serial', textContent: d.serial_number }));
   localTimes(a);
   return a;
 }

@@ -21,7 +21,11 @@ internal static class ImageSources
             PixelFormat.Gray8 => Pack(RawFormat.Gray8),
             PixelFormat.Gray16 => Pack(RawFormat.Gray16),
             _ => throw Invalid(name, "its pixel format is missing or unknown; use ENCODED, RGB8, BGR8, GRAY8 or GRAY16"),
-        });
+        })
+        {
+            Metadata = image.Metadata is { } m ? new(m.Line, m.SerialNumber, m.Batch, m.Shift, m.Operator)
+                : SpadeCluster.Features.ImageMetadata.None
+        };
 
         byte[] Pack(RawFormat format)
             => image.Width <= int.MaxValue && image.Height <= int.MaxValue && image.Stride <= int.MaxValue

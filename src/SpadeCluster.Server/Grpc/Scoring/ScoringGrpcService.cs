@@ -150,9 +150,10 @@ internal sealed class ScoringGrpcService(
         CancellationToken cancellationToken)
     {
         CategoryName.Check(category);
-        var image = new SentImage(SentImage.Harmless(source.Name, "image"), await source.ReadAsync(cancellationToken));
+        var image = new SentImage(SentImage.Harmless(source.Name, "image"), await source.ReadAsync(cancellationToken))
+        { Metadata = source.Metadata };
         string caller = context.GetHttpContext().User.CallerName();
-        return (await decisions.ScoreAsync(category, image, ScoreEndpoints.DefaultLine, caller, cancellationToken)).Scored;
+        return (await decisions.ScoreAsync(category, image, caller, cancellationToken)).Scored;
     }
 
     /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
