@@ -9,6 +9,7 @@ using SpadeCluster.Imaging;
 using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Storage.Files;
+using SpadeCluster.Tests;
 
 namespace SpadeCluster.Cluster.Tests.Processes;
 
