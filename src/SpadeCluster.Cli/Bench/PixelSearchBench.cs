@@ -1,5 +1,5 @@
 using SpadeCluster.Cli.Composition;
-using SpadeCluster.Evaluation;
+using SpadeCluster.Cli.Evaluation.Datasets;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Neighbors;
@@ -39,7 +39,7 @@ internal static class PixelSearchBench
     private static async Task<(string Name, List<FeaturePyramid> Gallery, List<FeaturePyramid> Queries)> ExtractAsync(string folder,
         Engines engines, int galleryK, CancellationToken cancellationToken)
     {
-        var dataset = MvtecDataset.Open(folder)[0];
+        var dataset = DatasetLayout.Open(folder)[0];
         var (extractor, preparer) = engines.Default;
         var features = new ImageFeatures(extractor.Model);
         if (galleryK > 2 * dataset.Train.Count)

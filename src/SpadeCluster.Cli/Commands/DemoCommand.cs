@@ -3,9 +3,9 @@ using System.Diagnostics;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Demo;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Cli.Evaluation.Datasets;
 using SpadeCluster.Cli.Evaluation.Report;
 using SpadeCluster.Cli.Output;
-using SpadeCluster.Evaluation;
 using SpadeCluster.Scoring;
 using SpadeCluster.Storage.Files;
 
@@ -43,7 +43,7 @@ internal static class DemoCommand
             var parts = isLarge ? DemoDataset.Panels : DemoDataset.Plates;
             IReadOnlyList<EvaluatedCategory> categories = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
             {
-                var dataset = MvtecDataset.Open(parts.Write(Path.Combine(folder, "dataset"), (done, total) =>
+                var dataset = DatasetLayout.Open(parts.Write(Path.Combine(folder, "dataset"), (done, total) =>
                     progress($"photographing {parts.Name}", done, total)))[0];
                 var store = new FileGalleryStore(Path.Combine(folder, "galleries"));
                 if (!isLarge)

@@ -3,9 +3,10 @@ using System.Diagnostics;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Cli.Evaluation.Datasets;
 using SpadeCluster.Cli.Evaluation.Report;
+using SpadeCluster.Cli.Evaluation.Video;
 using SpadeCluster.Cli.Output;
-using SpadeCluster.Evaluation;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
@@ -21,8 +22,23 @@ internal static class EvaluateCommand
         var dataset = new Argument<string>("DATASET")
         {
             Description =
-            "Folder in MVTec's layout (train/good, test/<kind>, ground_truth/<kind>/<name>_mask.png), or a folder of such."
+            "Folder of a data set or of one of its categories: MVTec AD, MVTec AD 2, BTAD, VisA, KolektorSDD, or a folder with labels.csv; "
+            + "or of ShanghaiTech Campus, whose frames are scored clip by clip."
         };
+        var layout = new Option<string?>("--layout")
+        {
+            Description = "The data set's layout, if it is not to be recognised: "
+                + string.Join("; ", DatasetLayout.All.Select(l => $"{l.Name}: {l.Folders}"))
+                + $"; {VideoDataset.Layout}: {VideoDataset.Folders}.",
+            HelpName = "NAME"
+        };
+        layout.AcceptOnlyFromAmong([.. DatasetLayout.All.Select(l => l.Name), VideoDataset.Layout]);
+        var every = CommonOptions.Bounded(new Option<int>("--every")
+        {
+            Description = "For ShanghaiTech Campus: take every so many frames of each training clip.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1
+        }, 1, 1_000_000);
         var model = CommonOptions.Model();
         var recipe = new Option<string>("--recipe", "--protocol")
         {
@@ -49,10 +65,13 @@ internal static class EvaluateCommand
             "evaluation"
         };
         var json = CommonOptions.Json();
+        var shots = new ShotOptions();
         var command = new Command("evaluate",
             "Build a gallery from a dataset's normals, score its test images, measure, and write report.html.\n\nExample: spade "
-            + "evaluate datasets/bottle --recipe spade,patchcore --json") {
-            dataset, model, recipe, coreset, copies, output, json,
+            + "evaluate datasets/bottle --recipe spade,patchcore --json\nExample: spade evaluate datasets/VisA --shots 1,2,4,8,16 --seeds 5"
+            + "\nExample: spade evaluate datasets/shanghaitech --recipe paper --every 100")
+        {
+            dataset, layout, model, recipe, coreset, copies, every, shots.Shots, shots.Seeds, output, json
         };
         var extractor = new ExtractorOptions(command);
         var geometry = new GeometryOptions(command);
@@ -62,7 +81,17 @@ internal static class EvaluateCommand
             Recipe[] recipes = [.. Recipe.Parse(parsed.GetRequiredValue(recipe))
                 .Select(r => r with { Options = method.Read(parsed, r.Options) })];
             var asNew = new NewCategory(Copies: parsed.CopiesOf(copies));
-            var datasets = MvtecDataset.Open(parsed.GetRequiredValue(dataset));
+            string path = parsed.GetRequiredValue(dataset);
+            if (parsed.GetValue(layout) == VideoDataset.Layout || (parsed.GetValue(layout) is null && VideoDataset.Has(path)))
+            {
+                var clips = VideoDataset.Open(path, parsed.GetValue(every));
+                using var opened = new Engines(parsed.GetValue(model), extractor.Read(parsed));
+                await EvaluateVideoAsync(clips, parsed.GetValue(every), parsed.GetRequiredValue(output), asNew, recipes,
+                    parsed.GetValue(json), r => opened.Preparing(m => r.Preprocessing?.ToString() ?? geometry.Read(parsed, m, clips.Train)),
+                    cancellation);
+                return 0;
+            }
+            var datasets = DatasetLayout.Open(path, parsed.GetValue(layout));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
             // The recipes plain and patchcore use no tiles, and recipes that are compared with patchcore use the same features.
             bool compared = Array.Exists(recipes, r => r.Name == Recipe.PatchCore);
@@ -72,6 +101,23 @@ internal static class EvaluateCommand
             var clock = Stopwatch.StartNew();
             var runs = recipes.SelectMany(r => datasets.Select(d => (Recipe: r, Dataset: d,
                 Engines: engines.Preparing(m => Geometry(r, m, d.Train))))).ToList();
+            string report = Path.Combine(parsed.GetRequiredValue(output), "report.html");
+            if (shots.Read(parsed) is { } counts)
+            {
+                if (compared) throw new SpadeException(SpadeError.InvalidArgument, "--shots is for SPADE: leave out the recipe patchcore");
+                var curves = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+                {
+                    var done = new List<ShotCurve>();
+                    foreach (var (r, d, prepared) in runs)
+                        done.Add(await FewShots.RunAsync(d, prepared, asNew, r, counts, parsed.GetValue(shots.Seeds), progress,
+                            cancellation));
+                    return done;
+                });
+                ShotReport.Write(report, curves);
+                if (parsed.GetValue(json)) CliJson.WriteLine(curves, CliJson.Default.IReadOnlyListShotCurve);
+                else ShotReport.Print(curves);
+                return 0;
+            }
             if (!parsed.GetValue(json))
                 foreach (var (r, d, prepared) in runs)
                     await BuildForecast.WriteAsync($"{d.Name}, {r.Name}: {d.Train.Count} normals", d.Train.Count,
@@ -85,7 +131,6 @@ internal static class EvaluateCommand
                         r.FittedTo(d.Train.Count), parsed.GetValue(coreset), progress, cancellation));
                 return done;
             });
-            string report = Path.Combine(parsed.GetRequiredValue(output), "report.html");
             HtmlReport.Write(report, categories);
             var summary = EvaluationSummary.Of([.. categories.Select(c => c.Figures)], Path.GetFullPath(report),
                 clock.Elapsed.TotalSeconds);
@@ -94,6 +139,25 @@ internal static class EvaluateCommand
             return 0;
         });
         return command;
+    }
+
+    private static async Task EvaluateVideoAsync(VideoDataset dataset, int every, string folder, NewCategory asNew, Recipe[] recipes,
+        bool json, Func<Recipe, Engines> prepared, CancellationToken cancellationToken)
+    {
+        if (Array.Exists(recipes, r => r.Name == Recipe.PatchCore))
+            throw new SpadeException(SpadeError.InvalidArgument, "clips are for SPADE: leave out the recipe patchcore");
+        Directory.CreateDirectory(folder);
+        foreach (var recipe in recipes)
+        {
+            var f = await ProgressBars.RunAsync(json, progress =>
+                VideoEvaluation.RunAsync(dataset, every, folder, prepared(recipe), asNew, recipe, progress, cancellationToken));
+            if (json) CliJson.WriteLine(f, CliJson.Default.VideoEvaluation);
+            else
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{f.Dataset}, {f.Recipe}: frame AUROC {f.FrameAurocGate:0.0000} (gate), {f.FrameAuroc:0.0000} (score); pixel AUROC "
+                    + $"{f.PixelAuroc:0.0000}; {f.Train} normals (every {f.Every}), {f.Clips} clips, {f.Frames} frames, "
+                    + $"{f.AnomalousFrames} anomalous; model {f.Model}, {f.Preprocessing}; {f.Seconds:0.0} s"));
+        }
     }
 
     public static void Print(EvaluationSummary summary)

@@ -22,7 +22,7 @@ internal static class Files
                 files.Add(path);
                 continue;
             }
-            var found = MvtecDataset.ImageFiles(path);
+            var found = InspectionDataset.ImageFiles(path);
             if (found.Count == 0) throw new SpadeException(SpadeError.NotFound, $"folder '{path}' contains no image files");
             files.AddRange(found);
         }

@@ -16,8 +16,8 @@ internal static class Evaluator
     /// <param name="asNew">What the gallery is built with, except tiles.</param>
     /// <param name="recipe">Every image is localised, so that maps can be measured; the gate policy affects verdicts only.</param>
     /// <param name="coreset">Share of the patches that PatchCore keeps.</param>
-    public static async Task<EvaluatedCategory> RunAsync(MvtecDataset dataset, IGalleryStore store, Engines engines, NewCategory asNew,
-        Recipe recipe, double coreset, ProgressReport progress, CancellationToken cancellationToken)
+    public static async Task<EvaluatedCategory> RunAsync(InspectionDataset dataset, IGalleryStore store, Engines engines,
+        NewCategory asNew, Recipe recipe, double coreset, ProgressReport progress, CancellationToken cancellationToken)
     {
         var options = recipe.Options;
         var galleries = engines.Galleries(store, Environment.UserName);
@@ -54,8 +54,8 @@ internal static class Evaluator
             try
             {
                 var scored = await scoring.ScoreAsync(dataset.Name, Files.Source(test.Path), cancellationToken);
-                images.Add(new EvaluatedImage(test, scored.Result, ReadMask(test, preprocessing, scored.Result.Map!),
-                    IsAnomalous(scored.Result, options)));
+                images.Add(new EvaluatedImage(test, scored.Result,
+                    ReadMask(test, preprocessing, scored.Result.Map!.Values.Length), IsAnomalous(scored.Result, options)));
             }
             catch (SpadeException e) when (e.Error is SpadeError.InvalidArgument or SpadeError.ResourceExhausted or SpadeError.NotFound)
             {
@@ -94,16 +94,19 @@ internal static class Evaluator
     private static bool IsAnomalous(ScoreResult result, ScoringOptions options)
         => result.Anomalous == true && (options.GatePolicy == GatePolicy.Always || result.Flagged == true);
 
-    private static bool[]? ReadMask(TestImage test, Preprocessing preprocessing, AnomalyMap map)
+    /// <summary>The true mask in the map's size; null for a defect without one.</summary>
+    public static bool[]? ReadMask(TestImage test, Preprocessing preprocessing, int pixels)
     {
-        if (!test.Anomalous) return new bool[map.Values.Length];
+        if (!test.Anomalous) return new bool[pixels];
         if (test.MaskPath is null) return null;
-        bool[] mask = preprocessing.ApplyToMask(ImageReader.Default.ReadFile(test.MaskPath));
-        return mask.Length == map.Values.Length ? mask : throw new SpadeException(SpadeError.InvalidArgument,
+        var truth = ImageReader.Default.ReadFile(test.MaskPath);
+        for (int i = 0; i < truth.Pixels.Length; i++) truth.Pixels[i] = (byte)(truth.Pixels[i] > test.MaskAbove ? 255 : 0);
+        bool[] mask = preprocessing.ApplyToMask(truth);
+        return mask.Length == pixels ? mask : throw new SpadeException(SpadeError.InvalidArgument,
             $"{test.MaskPath}: the mask has other proportions than its photograph; give both the same size");
     }
 
-    private static CategoryEvaluation Measure(MvtecDataset dataset, GalleryManifest manifest, ScoringOptions options,
+    private static CategoryEvaluation Measure(InspectionDataset dataset, GalleryManifest manifest, ScoringOptions options,
         List<EvaluatedImage> images, PixelMeasures pixels)
     {
         bool[] truth = [.. images.Select(i => i.Test.Anomalous)];
@@ -165,5 +168,5 @@ internal static class Evaluator
             Mean(t => t.Total));
     }
 
-    private static double? Defined(double value) => double.IsNaN(value) ? null : value;
+    public static double? Defined(double value) => double.IsNaN(value) ? null : value;
 }

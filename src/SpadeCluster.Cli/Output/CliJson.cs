@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Cli.Evaluation.Video;
 using SpadeCluster.Cli.Watch;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
@@ -14,6 +15,8 @@ namespace SpadeCluster.Cli.Output;
 /// <summary>JSON for machines: snake case, numbers unrounded, one object per line unless indented.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(EvaluationSummary))]
+[JsonSerializable(typeof(IReadOnlyList<ShotCurve>))]
+[JsonSerializable(typeof(VideoEvaluation))]
 [JsonSerializable(typeof(ImageScore))]
 [JsonSerializable(typeof(FailedImage))]
 [JsonSerializable(typeof(WatchedImage))]

@@ -136,5 +136,5 @@ internal sealed class FolderWatch(string folder, ConcurrentDictionary<string, Fi
 
     private bool IsKnown(string name, FileStamp stamp) => known.TryGetValue(name, out var found) && found == stamp;
 
-    private static bool IsImage(string name) => name[0] != '.' && MvtecDataset.IsImageFile(name);
+    private static bool IsImage(string name) => name[0] != '.' && InspectionDataset.IsImageFile(name);
 }

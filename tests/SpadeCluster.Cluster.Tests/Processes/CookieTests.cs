@@ -74,7 +74,7 @@ public sealed class CookieTests(ITestOutputHelper output)
     }
 
     private static List<ImageSource> Sources(params string[] folder)
-        => [.. MvtecDataset.ImageFiles(SharedData.Path(["data", "cookie", .. folder]))
+        => [.. InspectionDataset.ImageFiles(SharedData.Path(["data", "cookie", .. folder]))
             .Select(f => new ImageSource(f, _ => ValueTask.FromResult(File.ReadAllBytes(f))))];
 
     private static async Task<string> RunAsync(string program, string[] arguments)

@@ -41,8 +41,13 @@ internal static class HtmlReport
         for (int i = 0; i < categories.Count; i++) WriteCategory(page, categories[i], i, photographs);
         page.Append("</main>").Append(Large).Append(photographs.Symbols)
             .Append($"<script type='module'>{Script("viewer.js")}{Script("report.js")}</script></body></html>");
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        Directory.CreateDirectory(folder);
+        Save(path, page);
+    }
+
+    /// <summary>Replaces the file as a whole, so that a reader never sees a part of it.</summary>
+    public static void Save(string path, StringBuilder page)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         string temporary = path + ".tmp";
         File.WriteAllText(temporary, page.ToString(), new UTF8Encoding(false));
         File.Move(temporary, path, overwrite: true);

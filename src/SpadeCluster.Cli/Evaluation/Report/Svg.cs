@@ -32,6 +32,26 @@ internal static class Svg
         return Close(svg, x, y);
     }
 
+    /// <summary>A mean at each of several counts, which are at equal distances, with a bar of its interval; 0 to 1.</summary>
+    public static string Intervals(string title, string x, IReadOnlyList<(int At, double Low, double Mean, double High)> points)
+    {
+        var svg = Open(title);
+        for (int i = 0; i <= 4; i++)
+        {
+            svg.Append(Text(Left - 5, Y(i / 4.0) + 4, "end", (i / 4.0).ToString("0.##", CultureInfo.InvariantCulture)));
+            svg.Append(Line("grid", X(0), Y(i / 4.0), X(1), Y(i / 4.0)));
+        }
+        double At(int index) => X((index + 0.5) / points.Count);
+        foreach (var (i, p) in points.Index())
+        {
+            svg.Append(Text(At(i), Height - Bottom + 14, "middle", p.At.ToString(CultureInfo.InvariantCulture)));
+            svg.Append(Line("axis", At(i), Y(Math.Max(p.Low, 0)), At(i), Y(Math.Min(p.High, 1))));
+            svg.Append(Text(At(i) + 4, Y(p.Mean) - 5, "start", p.Mean.ToString("0.000", CultureInfo.InvariantCulture)));
+        }
+        string path = string.Join(' ', points.Index().Select(p => $"{N(At(p.Index))},{N(Y(p.Item.Mean))}"));
+        return Close(svg.Append($"<polyline class='curve c1' points='{path}'/>"), x, "mean and standard deviation");
+    }
+
     /// <summary>Two histograms over the same bins, which are equal on a logarithmic scale because distances of defects vary widely, and a
     /// threshold.</summary>
     public static string Histogram(string title, IReadOnlyList<double> good, IReadOnlyList<double> defective, double threshold,
