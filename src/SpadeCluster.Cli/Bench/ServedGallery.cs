@@ -25,7 +25,8 @@ internal sealed class ServedGallery : IAsyncDisposable
         string grpc = $"127.0.0.1:{PrivatePostgres.FreePort().ToString(CultureInfo.InvariantCulture)}";
         string http = $"http://127.0.0.1:{PrivatePostgres.FreePort().ToString(CultureInfo.InvariantCulture)}";
         var process = Process.Start(new ProcessStartInfo("dotnet",
-            [typeof(ServedGallery).Assembly.Location, "serve", "--urls", http, "--grpc-urls", $"http://{grpc}", "--data", data, "--keep", "none",
+            [typeof(ServedGallery).Assembly.Location, "serve", "--urls", http, "--grpc-urls", $"http://{grpc}", "--data", data, "--keep",
+                "none",
                 .. options])
         { RedirectStandardOutput = true })!;
         var served = new ServedGallery(process, data, grpc);

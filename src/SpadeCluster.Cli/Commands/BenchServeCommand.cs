@@ -93,10 +93,13 @@ internal static class BenchServeCommand
         {r.Server}, category {r.Category}, model {r.Model}; {r.Processor}; medians of {r.Rounds} rounds, with their range
         images per second   network alone {Text(r.ForwardPerSecond)}, served {Text(r.ServedPerSecond)} with {r.Connections} at once
                             served / alone {Text(r.ThroughputRatio, "0.00")}
-        one image           network alone {Text(r.ForwardMs)} ms, served {r.OneAtATimeMs.P50:0.0} ms (90 % {r.OneAtATimeMs.P90:0.0}, 99 % {r.OneAtATimeMs.P99:0.0})
+        one image           network alone {Text(r.ForwardMs)} ms, served {Text(r.OneAtATimeMs)}
                             served / alone {Text(r.LatencyRatio, "0.00")}
-        under load          50 % {r.UnderLoadMs.P50:0} ms, 90 % {r.UnderLoadMs.P90:0}, 99 % {r.UnderLoadMs.P99:0}, longest {r.UnderLoadMs.Max:0}
+        under load          {Text(r.UnderLoadMs)}
         """));
+
+    private static string Text(Percentiles p)
+        => string.Create(CultureInfo.InvariantCulture, $"{p.P50:0.0} ms (90 % {p.P90:0.0}, 99 % {p.P99:0.0}, longest {p.Max:0.0})");
 
     private static string Text(Spread s, string format = "0.0")
         => string.Create(CultureInfo.InvariantCulture,

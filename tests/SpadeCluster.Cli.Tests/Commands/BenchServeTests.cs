@@ -41,7 +41,8 @@ public sealed class BenchServeTests : WorkFolder
     [Fact]
     public async Task A_running_server_has_its_own_settings()
     {
-        var (exit, _, error) = await Spade.InAsync(Root, "bench", "serve", "--category", "plates", "--server", "127.0.0.1:1", "--slots", "4",
+        var (exit, _, error) = await Spade.InAsync(Root, "bench", "serve", "--category", "plates", "--server", "127.0.0.1:1", "--slots",
+            "4",
             Plates(1));
 
         Assert.Equal(ExitCodes.BadData, exit);

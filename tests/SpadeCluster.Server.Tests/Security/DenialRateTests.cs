@@ -74,7 +74,8 @@ public sealed class DenialRateTests(OpenServerFixture files, ITestOutputHelper o
                 // The lower of both: what is left of an attack can still cost something when the quiet time after it begins.
                 double quiet = Math.Min(before.P99, after.P99), rate = under.Rate / Math.Max(before.Rate, after.Rate);
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"| {name} | {rate:0 %} | {Math.Min(before.Median, after.Median):0} / {under.Median:0} ms | {quiet:0} / {under.P99:0} ms "
+                    $"| {name} | {rate:0 %} | {Math.Min(before.Median, after.Median):0} / {under.Median:0} ms | {quiet:0} / "
+                    + $"{under.P99:0} ms "
                     + $"| {under.P99 / quiet:0.0} |"));
                 if (rate < 0.9) lost.Add(name);
                 before = after;
