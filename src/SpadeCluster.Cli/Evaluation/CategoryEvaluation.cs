@@ -18,6 +18,9 @@ internal record Metrics
     /// <summary>The false-positive rate up to which per-region overlap is usually integrated.</summary>
     public const double ProLimit = 0.3;
 
+    /// <summary>Thresholds of that integral, so that figures compare with those of reference implementations.</summary>
+    public const int ProSteps = 200;
+
     /// <summary>Area under the image-level ROC curve, by gate distance.</summary>
     public double? ImageAurocGate { get; init; }
 
@@ -47,7 +50,7 @@ internal record Metrics
     [JsonPropertyName("pro_30")]
     public double? Pro30 { get; init; }
 
-    /// <summary>The same up to 0.05.</summary>
+    /// <summary>The same up to 0.05, over all thresholds.</summary>
     [JsonPropertyName("pro_05")]
     public double? Pro05 { get; init; }
 

@@ -137,7 +137,7 @@ internal static class Evaluator
             PixelAuroc = Defined(pixels.Ranked.RocArea()),
             PixelBestF1 = pixels.Ranked is { Positives: > 0 } ranked ? ranked.BestF1().F1 : null,
             SegF1 = Defined(pixels.F1Above(calibration.Theta)),
-            Pro30 = Defined(pixels.OverlapArea(Metrics.ProLimit)),
+            Pro30 = Defined(pixels.OverlapArea(Metrics.ProLimit, Metrics.ProSteps)),
             Pro05 = Defined(pixels.OverlapArea(0.05)),
             Aupimo = Defined(pixels.PerImageOverlapArea()),
             FalseRejectRate = good.Count == 0 ? null : good.Average(i => i.PredictedAnomalous ? 1.0 : 0),

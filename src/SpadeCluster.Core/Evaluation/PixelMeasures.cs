@@ -58,6 +58,31 @@ public sealed class PixelMeasures
         return area / limit;
     }
 
+    /// <summary>The same area from thresholds at equally spaced quantiles of the scores outside defects, those above the limit left out,
+    /// as reference implementations compute it. Ties at the limit cost it the last step.</summary>
+    /// <param name="steps">Thresholds, besides the highest score.</param>
+    public double OverlapArea(double limit, int steps)
+    {
+        if (_regions.Count == 0 || _counts.Outside == 0) return double.NaN;
+        double[] quantiles = [.. Enumerable.Range(0, steps + 1).Select(s => (1 - limit * s / steps) * (_counts.Outside - 1))];
+        // Order statistics on both sides of each quantile, counted from the highest score.
+        float[] below = ScoresAt(quantiles.Select(q => _counts.Outside - 1 - (long)q));
+        float[] above = ScoresAt(quantiles.Select(q => Math.Max(0, _counts.Outside - 2 - (long)q)));
+        double area = 0, rate = 0, share = 0, lastRate = 0, lastShare = 0;
+        using var points = MeanShare(_regions).GetEnumerator();
+        bool more = points.MoveNext();
+        for (int s = 0; s <= steps; s++)
+        {
+            double threshold = below[s] + ((double)above[s] - below[s]) * (quantiles[s] - Math.Floor(quantiles[s]));
+            for (; more && points.Current.Step.Threshold >= threshold; more = points.MoveNext())
+                (rate, share) = (points.Current.Step.Outside / (double)_counts.Outside, points.Current.Share);
+            if (rate > limit + 1e-9) break;
+            if (s > 0) area += (rate - lastRate) * 0.5 * (share + lastShare);
+            (lastRate, lastShare) = (rate, share);
+        }
+        return area / limit;
+    }
+
     /// <summary>At each score as threshold: the share of pixels outside defects that reach it, and the mean over true regions (8
     /// neighbours) of the share that is found; thinned for drawing. All regions have the same weight, independent of their size.</summary>
     public IReadOnlyList<(double FalsePositiveRate, double Overlap)> OverlapCurve(double limit, int most = 400)
@@ -89,6 +114,17 @@ public sealed class PixelMeasures
             (lastRate, lastOverlap) = (rate, overlap);
         }
         return area / Math.Log(high / low);
+    }
+
+    /// <summary>Scores outside defects by their position from the highest one; positions ascend.</summary>
+    private float[] ScoresAt(IEnumerable<long> positions)
+    {
+        using var steps = _counts.Steps().GetEnumerator();
+        return [.. positions.Select(position =>
+        {
+            while (steps.Current.Outside <= position) steps.MoveNext();
+            return steps.Current.Threshold;
+        })];
     }
 
     private IEnumerable<(double Rate, double Overlap)> Overlap()

@@ -47,7 +47,8 @@ public class PixelMeasuresTests
         var ranked = measures.Ranked;
         return [("roc", ranked.RocArea()), ("ap", ranked.AveragePrecision()),
             ("f1", ranked.Positives == 0 ? double.NaN : ranked.BestF1().F1), ("seg", measures.F1Above(drawn.Theta)),
-            ("pro30", measures.OverlapArea(0.3)), ("pro05", measures.OverlapArea(0.05)), ("pimo", measures.PerImageOverlapArea()),
+            ("pro30", measures.OverlapArea(0.3)), ("pro05", measures.OverlapArea(0.05)),
+            ("steps", measures.OverlapArea(0.3, 20)), ("pimo", measures.PerImageOverlapArea()),
             ("wide", measures.PerImageOverlapArea(0.01, 0.5))];
     }
 

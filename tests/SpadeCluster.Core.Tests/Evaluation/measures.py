@@ -23,6 +23,7 @@ def measure(case):
         "seg": metrics.f1_score(truth, scores > case["theta"], zero_division=0) if truth.any() else None,
         "pro30": overlap(maps, masks, 0.3),
         "pro05": overlap(maps, masks, 0.05),
+        "steps": stepped_overlap(maps, masks, 0.3, 20),
         "pimo": per_image(maps, masks, 1e-5, 1e-4),
         "wide": per_image(maps, masks, 0.01, 0.5),
     }
@@ -47,6 +48,21 @@ def overlap(maps, masks, limit):
         x.append(rate)
         y.append(share)
     return metrics.auc(x, y) / limit
+
+
+def stepped_overlap(maps, masks, limit, steps):
+    regions, outside = [], []
+    for scores, mask in zip(maps, masks):
+        labels, count = ndimage.label(mask, np.ones((3, 3)))
+        regions += [scores[labels == i + 1] for i in range(count)]
+        outside.append(scores[~mask].astype(np.float64))
+    outside = np.concatenate(outside)
+    if not regions or not outside.size:
+        return None
+    points = [((outside >= t).mean(), np.mean([(r >= t).mean() for r in regions]))
+              for t in np.quantile(outside, 1 - limit * np.arange(steps + 1) / steps)]
+    x, y = zip(*[p for p in points if p[0] <= limit + 1e-9] or [(0.0, 0.0)])
+    return float(np.trapezoid(y, x) if hasattr(np, "trapezoid") else np.trapz(y, x)) / limit
 
 
 def per_image(maps, masks, low, high):
