@@ -23,6 +23,9 @@ public sealed class ViewerTests(LargePartsFixture server) : BrowserTests, IClass
         // In pixels of the photograph, all of which is in sight.
         Assert.Equal(All, await BoxAsync(view));
         Assert.True(await page.Locator("#input").EvaluateAsync<bool>(Decodes));
+        // What a screen reader says is whole.
+        Assert.Equal("opacity of the anomaly map", await page.Locator("#opacity").GetAttributeAsync("aria-label"));
+        Assert.EndsWith("0 shows all of it.", await page.Locator("#normal").GetAttributeAsync("aria-label"), StringComparison.Ordinal);
         await ShotsAsync(page, "viewer");
 
         await page.Locator(".frame:has(#view) [data-zoom=in]").ClickAsync();

@@ -35,9 +35,9 @@ function photograph() {
         place($('#normal-mark'), x, y);
         showNormal(x, y);
       }
-      $('#match-text').textContent = `Pixel ${atX.toFixed(0)},
-          ${atY.toFixed(0)}: nearest in ${found.copy ? `the ${found.copy} copy of ` : ''}${found.source} at ${x.toFixed(0)},
-          ${y.toFixed(0)}; distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}`
+      $('#match-text').textContent = `Pixel ${atX.toFixed(0)}, ${atY.toFixed(0)}: nearest in `
+        + `${found.copy ? `the ${found.copy} copy of ` : ''}${found.source} at ${x.toFixed(0)}, ${y.toFixed(0)}; `
+        + `distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}`
         + (found.theta ? ` (threshold ${found.theta.toPrecision(3)})` : '') + (pictured ? '.' : '; no picture is kept of that normal.');
     } catch (e) { $('#match-text').textContent = e.message; }
   };
