@@ -115,7 +115,11 @@ internal static class EvaluateCommand
                 });
                 ShotReport.Write(report, curves);
                 if (parsed.GetValue(json)) CliJson.WriteLine(curves, CliJson.Default.IReadOnlyListShotCurve);
-                else ShotReport.Print(curves);
+                else
+                {
+                    ShotReport.Print(curves);
+                    Console.WriteLine($"report: {report}");
+                }
                 return 0;
             }
             if (!parsed.GetValue(json))
