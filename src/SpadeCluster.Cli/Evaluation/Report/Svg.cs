@@ -47,7 +47,8 @@ internal static class Svg
             svg.Append(Text(At(i), Height - Bottom + 14, "middle", p.At.ToString(CultureInfo.InvariantCulture)));
             svg.Append(Line("axis", At(i), Y(Math.Max(p.Low, 0)), At(i), Y(Math.Min(p.High, 1))));
             // Below a high point, where there is room.
-            svg.Append(Text(At(i) + 4, Y(p.Mean) + (p.Mean > 0.5 ? 14 : -5), "start", p.Mean.ToString("0.000", CultureInfo.InvariantCulture)));
+            svg.Append(Text(At(i) + 4, Y(p.Mean) + (p.Mean > 0.5 ? 14 : -5), "start",
+                p.Mean.ToString("0.000", CultureInfo.InvariantCulture)));
         }
         string path = string.Join(' ', points.Index().Select(p => $"{N(At(p.Index))},{N(Y(p.Item.Mean))}"));
         return Close(svg.Append($"<polyline class='curve c1' points='{path}'/>"), x, "mean and standard deviation");
