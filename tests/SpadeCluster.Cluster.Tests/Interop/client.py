@@ -76,9 +76,11 @@ def main():
                 image = message("Image")(data=data[at:at + chunk])
                 if at == 0:
                     image.format, image.name = encoded, path
-                yield message("ScoreStreamRequest")(request_id=i + 1, category=category if at == 0 else "", image=image, more=at + chunk < len(data))
+                yield message("ScoreStreamRequest")(
+                    request_id=i + 1, category=category if at == 0 else "", image=image, more=at + chunk < len(data))
 
-    stream = channel.stream_stream("/spade.v1.Scoring/ScoreStream", message("ScoreStreamRequest").SerializeToString, message("ScoreStreamResponse").FromString)
+    stream = channel.stream_stream(
+        "/spade.v1.Scoring/ScoreStream", message("ScoreStreamRequest").SerializeToString, message("ScoreStreamResponse").FromString)
     for i, answer in enumerate(stream(requests(), timeout=300)):
         assert answer.request_id == i + 1, f"answer {answer.request_id} came in place {i + 1}"
         assert answer.WhichOneof("outcome") == "result", answer.error.message

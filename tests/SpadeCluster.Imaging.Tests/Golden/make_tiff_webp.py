@@ -17,7 +17,8 @@ H, W = 13, 21
 y, x = numpy.mgrid[0:H, 0:W]
 smooth = numpy.stack([x * 12, y * 19, (x * 7 + y * 5) % 256], -1).astype("u1")
 noise = random.integers(0, 256, (H, W, 3), "u1")
-photo = numpy.clip(numpy.kron(random.integers(40, 215, (6, 8, 3)), numpy.ones((8, 8, 1))) + random.integers(-9, 10, (48, 64, 3)), 0, 255).astype("u1")
+blocks = numpy.kron(random.integers(40, 215, (6, 8, 3)), numpy.ones((8, 8, 1)))
+photo = numpy.clip(blocks + random.integers(-9, 10, (48, 64, 3)), 0, 255).astype("u1")
 
 
 def expect(name, rgb):
@@ -72,7 +73,8 @@ def big_endian_tiff(name, samples, bits, photometric, expected):
         if value is None:
             value = (bits << 16 if channels == 1 else depth_at) if tag == 258 else offsets_at if tag == 273 else counts_at
         out += struct.pack(">HHII", tag, kind, count, value)
-    out += struct.pack(">I", 0) + struct.pack(">4H", bits, bits, bits, 0) + struct.pack(">2I", data_at, data_at + split) + struct.pack(">2I", split, len(data) - split)
+    out += struct.pack(">I", 0) + struct.pack(">4H", bits, bits, bits, 0)
+    out += struct.pack(">2I", data_at, data_at + split) + struct.pack(">2I", split, len(data) - split)
     (here / f"{name}.tif").write_bytes(out + data)
     expect(name, expected)
 

@@ -5,193 +5,293 @@ import { region } from './region.js';
 
 // Live: newest decisions of each line.
 const signs = { defect: '\u25B2', review: '\u25C6', good: '\u25CF' };
-const verdict = d => [d.score.verdict ?? 'none', signs[d.score.verdict] ?? '\u25CB', d.score.verdict ?? 'no verdict'];
+const verdict = (d) => [d.score.verdict ?? 'none', signs[d.score.verdict] ?? '\u25CB', d.score.verdict ?? 'no verdict'];
 
 function card(d) {
-  const [kind, sign, word] = verdict(d);
-  const image = d.pictures ? element('img', { src: `/v1/results/${d.id}/input.png`, alt: '', width: 112, height: 112 }) : element('span', { className: 'noimage', textContent: 'no picture kept' });
-  const time = element('time', { dateTime: d.time });
-  const a = element('a', { className: `card new ${kind}`, href: `/results/${d.id}` }, image, element('b', {}, element('i', { textContent: sign }), ` ${word}`),
-    element('span', { className: 'score', textContent: d.score.pred_score?.toFixed(2) ?? '-' }), element('span', { className: 'dim' }, `${d.score.category} \u00B7 `, time));
-  if (d.serial_number) a.append(element('span', { className: 'dim serial', textContent: d.serial_number }));
-  localTimes(a);
-  return a;
+    const [kind, sign, word] = verdict(d);
+    const image = d.pictures
+        ? element('img', { src: `/v1/results/${d.id}/input.png`, alt: '', width: 112, height: 112 })
+        : element('span', { className: 'noimage', textContent: 'no picture kept' });
+    const time = element('time', { dateTime: d.time });
+    const a = element(
+        'a',
+        { className: `card new ${kind}`, href: `/results/${d.id}` },
+        image,
+        element('b', {}, element('i', { textContent: sign }), ` ${word}`),
+        element('span', { className: 'score', textContent: d.score.pred_score?.toFixed(2) ?? '-' }),
+        element('span', { className: 'dim' }, `${d.score.category} \u00B7 `, time),
+    );
+    if (d.serial_number) a.append(element('span', { className: 'dim serial', textContent: d.serial_number }));
+    localTimes(a);
+    return a;
 }
 
 function notice(n) {
-  const key = `${n.category}/${n.code}`, known = $$('.notice').find(e => e.dataset.notice === key);
-  if (n.state === 'cleared') return known?.remove();
-  const shown = element('div', { className: 'notice' }, element('a', { href: `/galleries/${n.category}`, textContent: n.category }), ' ',
-    element('b', { textContent: n.sentence }), ' ', element('span', { textContent: n.next }));
-  shown.dataset.notice = key;
-  if (known) known.replaceWith(shown); else $('#notices').append(shown);
+    const key = `${n.category}/${n.code}`,
+        known = $$('.notice').find((e) => e.dataset.notice === key);
+    if (n.state === 'cleared') return known?.remove();
+    const shown = element(
+        'div',
+        { className: 'notice' },
+        element('a', { href: `/galleries/${n.category}`, textContent: n.category }),
+        ' ',
+        element('b', { textContent: n.sentence }),
+        ' ',
+        element('span', { textContent: n.next }),
+    );
+    shown.dataset.notice = key;
+    if (known) known.replaceWith(shown);
+    else $('#notices').append(shown);
 }
 
 function live() {
-  const show = d => {
-    const [kind, sign, word] = verdict(d);
-    let line = $$('.line').find(l => l.dataset.line === d.line);
-    if (!line) {
-      line = element('section', { className: 'line' }, element('h2', { textContent: d.line }), element('div', { className: 'verdict' }), element('div', { className: 'cards' }));
-      line.dataset.line = d.line;
-      $('#lines').append(line);
-      $('#empty')?.classList.add('hidden');
-    }
-    const shown = $('.verdict', line);
-    shown.className = `verdict ${kind}`;
-    shown.replaceChildren(element('i', { textContent: sign }), ' ', element('span', { textContent: word }));
-    const cards = $('.cards', line);
-    if (!$(`[href="/results/${d.id}"]`, cards)) cards.prepend(card(d));
-    while (cards.children.length > 12) cards.lastChild.remove();
-  };
-  // After a break the browser says which event was its last, and the server sends what was missed.
-  const events = new EventSource('/v1/results/live');
-  events.onopen = () => $('#connection').textContent = 'connected: decisions appear as they are made';
-  events.onerror = () => {
-    $('#connection').textContent = 'connection lost; trying again';
-    // Refused for good, as by a proxy in front of a server that starts: the whole page anew.
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
-  };
-  events.addEventListener('decision', e => show(JSON.parse(e.data)));
-  events.addEventListener('notice', e => notice(JSON.parse(e.data)));
+    const show = (d) => {
+        const [kind, sign, word] = verdict(d);
+        let line = $$('.line').find((l) => l.dataset.line === d.line);
+        if (!line) {
+            line = element(
+                'section',
+                { className: 'line' },
+                element('h2', { textContent: d.line }),
+                element('div', { className: 'verdict' }),
+                element('div', { className: 'cards' }),
+            );
+            line.dataset.line = d.line;
+            $('#lines').append(line);
+            $('#empty')?.classList.add('hidden');
+        }
+        const shown = $('.verdict', line);
+        shown.className = `verdict ${kind}`;
+        shown.replaceChildren(element('i', { textContent: sign }), ' ', element('span', { textContent: word }));
+        const cards = $('.cards', line);
+        if (!$(`[href="/results/${d.id}"]`, cards)) cards.prepend(card(d));
+        while (cards.children.length > 12) cards.lastChild.remove();
+    };
+    // After a break the browser says which event was its last, and the server sends what was missed.
+    const events = new EventSource('/v1/results/live');
+    events.onopen = () => ($('#connection').textContent = 'connected: decisions appear as they are made');
+    events.onerror = () => {
+        $('#connection').textContent = 'connection lost; trying again';
+        // Refused for good, as by a proxy in front of a server that starts: the whole page anew.
+        if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+    };
+    events.addEventListener('decision', (e) => show(JSON.parse(e.data)));
+    events.addEventListener('notice', (e) => notice(JSON.parse(e.data)));
 }
 
 // A request takes a limited number of files and bytes.
 function chunks(files, most = 16, bytes = 32 << 20) {
-  const all = [];
-  let size = Infinity;
-  for (const f of files) {
-    if (size + f.size > bytes || all.at(-1).length >= most) { all.push([]); size = 0; }
-    all.at(-1).push(f);
-    size += f.size;
-  }
-  return all;
+    const all = [];
+    let size = Infinity;
+    for (const f of files) {
+        if (size + f.size > bytes || all.at(-1).length >= most) {
+            all.push([]);
+            size = 0;
+        }
+        all.at(-1).push(f);
+        size += f.size;
+    }
+    return all;
 }
 
 // Adding normals: the server answers one line when a photograph is durable. Thresholds are learned after the last.
 async function add(category, files) {
-  const bar = $('#upload'), all = chunks(files);
-  Object.assign(bar, { hidden: false, max: files.length, value: 0 });
-  $('#outcomes').replaceChildren();
-  let failed = false;
-  for (const [i, chunk] of all.entries()) failed = await addChunk(category, chunk, i === all.length - 1) || failed;
-  if (!failed) location.reload();
+    const bar = $('#upload'),
+        all = chunks(files);
+    Object.assign(bar, { hidden: false, max: files.length, value: 0 });
+    $('#outcomes').replaceChildren();
+    let failed = false;
+    for (const [i, chunk] of all.entries()) failed = (await addChunk(category, chunk, i === all.length - 1)) || failed;
+    if (!failed) location.reload();
 }
 
 async function addChunk(category, files, calibrate) {
-  const form = new FormData(), bar = $('#upload'), list = $('#outcomes');
-  for (const f of files) form.append('image', f, f.name);
-  const answer = await fetch(`/v1/galleries/${encodeURIComponent(category)}/images?calibrate=${calibrate}`, { method: 'POST', body: form });
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `the server answered ${answer.status}`);
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '', failed = false;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    const lines = (rest + value).split('\n');
-    rest = lines.pop();
-    for (const line of lines.map(l => JSON.parse(l))) {
-      if (line.status) { bar.value++; failed ||= line.status === 'failed'; list.append(element('li', { textContent: line.problem ?? `${line.file}: ${line.status}`, className: line.status === 'failed' ? 'warn' : '' })); }
-      else if (line.calibrated > 0 && line.of) { Object.assign(bar, { max: line.of, value: line.calibrated }); tell(`learning thresholds: ${line.calibrated} of ${line.of}`); }
-      else if (line.error) throw new Error(line.error);
-      else tell(`version ${line.version}: ${line.added} added, ${line.images} normals`);
-      list.scrollTop = list.scrollHeight;
+    const form = new FormData(),
+        bar = $('#upload'),
+        list = $('#outcomes');
+    for (const f of files) form.append('image', f, f.name);
+    const answer = await fetch(`/v1/galleries/${encodeURIComponent(category)}/images?calibrate=${calibrate}`, {
+        method: 'POST',
+        body: form,
+    });
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `the server answered ${answer.status}`);
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = '',
+        failed = false;
+    for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        const lines = (rest + value).split('\n');
+        rest = lines.pop();
+        for (const line of lines.map((l) => JSON.parse(l))) {
+            if (line.status) {
+                bar.value++;
+                failed ||= line.status === 'failed';
+                list.append(
+                    element('li', {
+                        textContent: line.problem ?? `${line.file}: ${line.status}`,
+                        className: line.status === 'failed' ? 'warn' : '',
+                    }),
+                );
+            } else if (line.calibrated > 0 && line.of) {
+                Object.assign(bar, { max: line.of, value: line.calibrated });
+                tell(`learning thresholds: ${line.calibrated} of ${line.of}`);
+            } else if (line.error) throw new Error(line.error);
+            else tell(`version ${line.version}: ${line.added} added, ${line.images} normals`);
+            list.scrollTop = list.scrollHeight;
+        }
     }
-  }
-  return failed;
+    return failed;
 }
 
 function gallery() {
-  const url = `/v1/galleries/${encodeURIComponent(data.category)}`, drop = $('#drop');
-  if (drop) {
-    const start = files => files.length && add(data.category, files).catch(e => tell(e.message, true));
-    $('#files').onchange = e => start([...e.target.files]);
-    drop.ondragover = e => { e.preventDefault(); drop.classList.add('over'); };
-    drop.ondragleave = () => drop.classList.remove('over');
-    drop.ondrop = e => { e.preventDefault(); drop.classList.remove('over'); start([...e.dataTransfer.files]); };
-  }
-  const change = (b, action, body) => run(b, 'working', async () => { await send('POST', `${url}/${action}`, body); location.reload(); });
-  decide();
-  region();
-  for (const b of $$('[data-accept]')) b.onclick = () => { const reason = why('Why is this part good?'); if (reason) change(b, 'accept', { images: [b.dataset.accept], reason }); };
-  for (const b of $$('[data-retire]')) b.onclick = () => { const reason = why('Why is this normal retired?'); if (reason) change(b, 'retire', { images: [b.dataset.retire], reason }); };
-  for (const b of $$('[data-rollback]')) b.onclick = () => { const reason = why(`Why go back to version ${b.dataset.rollback}?`); if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason }); };
-  let alpha = +($('#calibrate')?.dataset.alpha ?? 0);
-  if ($('#calibrate')) $('#calibrate').onclick = e => change(e.currentTarget, 'calibrate', alpha ? { alpha } : {});
-  let theta = 0;
-  if ($('#set-theta')) $('#set-theta').onclick = e => change(e.currentTarget, 'calibrate', { options: { theta } });
-  if ($('#estimate-theta')) $('#estimate-theta').onclick = e => change(e.currentTarget, 'calibrate', { options: { theta: 0 } });
-  if ($('#slider')) threshold((a, t) => [alpha, theta] = [a, t]);
-  if (data.calibrating === 'True' || data.calibrating === '') {
-    const look = async () => {
-      const { calibrating } = await send('GET', url);
-      if (!calibrating || calibrating.problem) return location.reload();
-      const bar = $('#calibrating progress');
-      if (bar && calibrating.of) Object.assign(bar, { max: calibrating.of, value: calibrating.done });
-      setTimeout(look, 700);
-    };
-    if ($('#calibrating')) look();
-  }
+    const url = `/v1/galleries/${encodeURIComponent(data.category)}`,
+        drop = $('#drop');
+    if (drop) {
+        const start = (files) => files.length && add(data.category, files).catch((e) => tell(e.message, true));
+        $('#files').onchange = (e) => start([...e.target.files]);
+        drop.ondragover = (e) => {
+            e.preventDefault();
+            drop.classList.add('over');
+        };
+        drop.ondragleave = () => drop.classList.remove('over');
+        drop.ondrop = (e) => {
+            e.preventDefault();
+            drop.classList.remove('over');
+            start([...e.dataTransfer.files]);
+        };
+    }
+    const change = (b, action, body) =>
+        run(b, 'working', async () => {
+            await send('POST', `${url}/${action}`, body);
+            location.reload();
+        });
+    decide();
+    region();
+    for (const b of $$('[data-accept]'))
+        b.onclick = () => {
+            const reason = why('Why is this part good?');
+            if (reason) change(b, 'accept', { images: [b.dataset.accept], reason });
+        };
+    for (const b of $$('[data-retire]'))
+        b.onclick = () => {
+            const reason = why('Why is this normal retired?');
+            if (reason) change(b, 'retire', { images: [b.dataset.retire], reason });
+        };
+    for (const b of $$('[data-rollback]'))
+        b.onclick = () => {
+            const reason = why(`Why go back to version ${b.dataset.rollback}?`);
+            if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason });
+        };
+    let alpha = +($('#calibrate')?.dataset.alpha ?? 0);
+    if ($('#calibrate')) $('#calibrate').onclick = (e) => change(e.currentTarget, 'calibrate', alpha ? { alpha } : {});
+    let theta = 0;
+    if ($('#set-theta')) $('#set-theta').onclick = (e) => change(e.currentTarget, 'calibrate', { options: { theta } });
+    if ($('#estimate-theta')) $('#estimate-theta').onclick = (e) => change(e.currentTarget, 'calibrate', { options: { theta: 0 } });
+    if ($('#slider')) threshold((a, t) => ([alpha, theta] = [a, t]));
+    if (data.calibrating === 'True' || data.calibrating === '') {
+        const look = async () => {
+            const { calibrating } = await send('GET', url);
+            if (!calibrating || calibrating.problem) return location.reload();
+            const bar = $('#calibrating progress');
+            if (bar && calibrating.of) Object.assign(bar, { max: calibrating.of, value: calibrating.done });
+            setTimeout(look, 700);
+        };
+        if ($('#calibrating')) look();
+    }
 }
 
 // What another threshold would have decided: all scores are in the page, so it answers at once.
 function threshold(chosen) {
-  const slider = $('#slider'), { theta: now, normals, decisions, ids, said } = slider.dataset;
-  const [n, d, i, s] = [JSON.parse(normals), JSON.parse(decisions), JSON.parse(ids), said.split(',')], theta = +now;
-  const all = [...n, ...d, theta].filter(v => v > 0), low = Math.min(...all) * 0.9, high = Math.max(...all) * 1.1;
-  const value = share => low * (high / low) ** share, share = v => Math.log(v / low) / Math.log(high / low), input = $('#theta');
-  const svg = $('.histogram', slider), line = document.createElementNS(svg.namespaceURI, 'path');
-  line.setAttribute('class', 'tried');
-  svg.append(line);
-  const show = () => {
-    const tried = Math.abs(input.value / 1000 - share(theta)) < 0.001 ? theta : value(input.value / 1000);
-    const above = list => list.filter(v => v > tried).length;
-    // At the tried threshold, this share of normals would be rejected; conformal, so one more of one more.
-    const rejected = above(n), rate = Math.min(0.5, Math.max((rejected + 1) / (n.length + 1), 1 / (n.length + 1)));
-    $('#try-theta').textContent = tried.toPrecision(4);
-    $('#try-defects').textContent = above(d);
-    $('#try-normals').textContent = rejected;
-    $('#try-wrong').textContent = s.filter((word, k) => (word === 'g' && d[k] > tried) || (word === 'd' && d[k] <= tried)).length;
-    if ($('#try-alpha')) $('#try-alpha').textContent = `${(100 * rate).toFixed(1)} %`;
-    if ($('#set-to')) $('#set-to').textContent = tried.toPrecision(4);
-    chosen(rate, tried);
-    const changed = d.map((v, k) => [v, i[k]]).filter(([v]) => (v > tried) !== (v > theta)).slice(0, 24);
-    $('#changed').replaceChildren(...changed.map(([v, id]) => element('li', {}, element('a', { href: `/results/${id}`, textContent: `${id}: ${v > tried ? '\u25CF good \u2192 \u25B2 defect' : '\u25B2 defect \u2192 \u25CF good'}` }))));
-    const x = 8 + (600 - 16) * Math.min(1, Math.max(0, share(tried)));
-    line.setAttribute('d', `M${x} 0V140`);
-  };
-  input.value = Math.round(1000 * share(theta));
-  input.oninput = show;
-  show();
+    const slider = $('#slider'),
+        { theta: now, normals, decisions, ids, said } = slider.dataset;
+    const [n, d, i, s] = [JSON.parse(normals), JSON.parse(decisions), JSON.parse(ids), said.split(',')],
+        theta = +now;
+    const all = [...n, ...d, theta].filter((v) => v > 0),
+        low = Math.min(...all) * 0.9,
+        high = Math.max(...all) * 1.1;
+    const value = (share) => low * (high / low) ** share,
+        share = (v) => Math.log(v / low) / Math.log(high / low),
+        input = $('#theta');
+    const svg = $('.histogram', slider),
+        line = document.createElementNS(svg.namespaceURI, 'path');
+    line.setAttribute('class', 'tried');
+    svg.append(line);
+    const show = () => {
+        const tried = Math.abs(input.value / 1000 - share(theta)) < 0.001 ? theta : value(input.value / 1000);
+        const above = (list) => list.filter((v) => v > tried).length;
+        // At the tried threshold, this share of normals would be rejected; conformal, so one more of one more.
+        const rejected = above(n),
+            rate = Math.min(0.5, Math.max((rejected + 1) / (n.length + 1), 1 / (n.length + 1)));
+        $('#try-theta').textContent = tried.toPrecision(4);
+        $('#try-defects').textContent = above(d);
+        $('#try-normals').textContent = rejected;
+        $('#try-wrong').textContent = s.filter((word, k) => (word === 'g' && d[k] > tried) || (word === 'd' && d[k] <= tried)).length;
+        if ($('#try-alpha')) $('#try-alpha').textContent = `${(100 * rate).toFixed(1)} %`;
+        if ($('#set-to')) $('#set-to').textContent = tried.toPrecision(4);
+        chosen(rate, tried);
+        const changed = d
+            .map((v, k) => [v, i[k]])
+            .filter(([v]) => v > tried !== v > theta)
+            .slice(0, 24);
+        $('#changed').replaceChildren(
+            ...changed.map(([v, id]) =>
+                element(
+                    'li',
+                    {},
+                    element('a', {
+                        href: `/results/${id}`,
+                        textContent: `${id}: ${v > tried ? '\u25CF good \u2192 \u25B2 defect' : '\u25B2 defect \u2192 \u25CF good'}`,
+                    }),
+                ),
+            ),
+        );
+        const x = 8 + (600 - 16) * Math.min(1, Math.max(0, share(tried)));
+        line.setAttribute('d', `M${x} 0V140`);
+    };
+    input.value = Math.round(1000 * share(theta));
+    input.oninput = show;
+    show();
 }
 
 function create() {
-  $('#create').onsubmit = e => { e.preventDefault(); location.href = `/galleries/${encodeURIComponent(e.target.name.value)}`; };
+    $('#create').onsubmit = (e) => {
+        e.preventDefault();
+        location.href = `/galleries/${encodeURIComponent(e.target.name.value)}`;
+    };
 }
 
 function keys() {
-  $('#key-new').onsubmit = e => {
-    e.preventDefault();
-    const f = e.target;
-    run($('button', f), '', async () => {
-      const made = await send('POST', '/v1/keys', { name: f.name.value, role: f.role.value,
-        categories: f.categories.value.split(',').filter(c => c), days: f.days.value ? Number(f.days.value) : null });
-      $('#key-made').replaceChildren('Copy it now, it is not shown again: ', element('code', { textContent: made.key }));
-    });
-  };
-  for (const b of $$('[data-revoke]'))
-    b.onclick = () => run(b, '', async () => { await send('DELETE', `/v1/keys/${b.dataset.revoke}`); location.reload(); });
+    $('#key-new').onsubmit = (e) => {
+        e.preventDefault();
+        const f = e.target;
+        run($('button', f), '', async () => {
+            const made = await send('POST', '/v1/keys', {
+                name: f.name.value,
+                role: f.role.value,
+                categories: f.categories.value.split(',').filter((c) => c),
+                days: f.days.value ? Number(f.days.value) : null,
+            });
+            $('#key-made').replaceChildren('Copy it now, it is not shown again: ', element('code', { textContent: made.key }));
+        });
+    };
+    for (const b of $$('[data-revoke]'))
+        b.onclick = () =>
+            run(b, '', async () => {
+                await send('DELETE', `/v1/keys/${b.dataset.revoke}`);
+                location.reload();
+            });
 }
 
 function system() {
-  setInterval(async () => {
-    const state = await send('GET', '/v1/state').catch(() => null);
-    if (!state) return;
-    for (const b of $$('[data-state]')) {
-      const v = b.dataset.state.split('.').reduce((o, k) => o?.[k], state);
-      b.textContent = b.dataset.unit === 'MB' ? Math.round(v / 1048576) : Number.isInteger(v) ? v : v.toFixed(v < 10 ? 2 : 0);
-    }
-  }, 2000);
+    setInterval(async () => {
+        const state = await send('GET', '/v1/state').catch(() => null);
+        if (!state) return;
+        for (const b of $$('[data-state]')) {
+            const v = b.dataset.state.split('.').reduce((o, k) => o?.[k], state);
+            b.textContent = b.dataset.unit === 'MB' ? Math.round(v / 1048576) : Number.isInteger(v) ? v : v.toFixed(v < 10 ? 2 : 0);
+        }
+    }, 2000);
 }
 
 localTimes();

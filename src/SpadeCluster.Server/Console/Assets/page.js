@@ -4,40 +4,51 @@ export const $$ = (selector, from = document) => [...from.querySelectorAll(selec
 export const data = $('[data-page]')?.dataset ?? {};
 
 export function element(tag, properties = {}, ...children) {
-  const e = Object.assign(document.createElement(tag), properties);
-  e.append(...children);
-  return e;
+    const e = Object.assign(document.createElement(tag), properties);
+    e.append(...children);
+    return e;
 }
 
 export function localTimes(from = document) {
-  for (const t of $$('time[datetime]', from)) {
-    const at = new Date(t.dateTime);
-    t.title = at.toISOString();
-    t.textContent = at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
-  }
+    for (const t of $$('time[datetime]', from)) {
+        const at = new Date(t.dateTime);
+        t.title = at.toISOString();
+        t.textContent = at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
+    }
 }
 
 export function tell(text, failed = false) {
-  const message = $('#message');
-  if (!message) return;
-  message.textContent = text;
-  message.className = failed ? 'warn' : '';
+    const message = $('#message');
+    if (!message) return;
+    message.textContent = text;
+    message.className = failed ? 'warn' : '';
 }
 
 // Changes carry JSON or a file and come from this page: the server refuses those of other sites.
 export async function send(method, url, body) {
-  const file = body instanceof Blob;
-  const answer = await fetch(url, { method, headers: body ? { 'Content-Type': file ? body.type : 'application/json' } : {}, body: file ? body : body && JSON.stringify(body) });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const problem = await answer.json().catch(() => ({}));
-  throw new Error(problem.detail ?? `the server answered ${answer.status}`);
+    const file = body instanceof Blob;
+    const answer = await fetch(url, {
+        method,
+        headers: body ? { 'Content-Type': file ? body.type : 'application/json' } : {},
+        body: file ? body : body && JSON.stringify(body),
+    });
+    if (answer.ok) return answer.status === 204 ? null : answer.json();
+    const problem = await answer.json().catch(() => ({}));
+    throw new Error(problem.detail ?? `the server answered ${answer.status}`);
 }
 
 export async function run(button, working, work) {
-  button.disabled = true;
-  tell(working);
-  try { await work(); }
-  catch (e) { tell(e.message, true); button.disabled = false; }
+    button.disabled = true;
+    tell(working);
+    try {
+        await work();
+    } catch (e) {
+        tell(e.message, true);
+        button.disabled = false;
+    }
 }
 
-export const why = question => { const text = prompt(question); return text?.trim() ? text.trim() : null; };
+export const why = (question) => {
+    const text = prompt(question);
+    return text?.trim() ? text.trim() : null;
+};
