@@ -87,6 +87,16 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
     public (int X, int Y) Origin(int tile) =>
         (tile % Columns * (TileWidth - Overlap), tile / Columns * (TileHeight - Overlap));
 
+    /// <summary>Whether the centre of a tile's cell lies on the photograph. The whole photograph's tile has no free bars.</summary>
+    /// <param name="cell">y * width + x on a grid of width x height cells.</param>
+    internal bool Covers(TileFrame frame, int tile, int cell, int width, int height)
+    {
+        if (tile == Columns * Rows) return true;
+        var (left, top) = Origin(tile);
+        double x = left + (cell % width + 0.5) * TileWidth / width, y = top + (cell / width + 0.5) * TileHeight / height;
+        return x > frame.X && y > frame.Y && x < frame.X + frame.Width && y < frame.Y + frame.Height;
+    }
+
     /// <summary>The tile with the nearest centre to a pixel, which has the highest weight there.</summary>
     public int TileAt(int x, int y)
     {

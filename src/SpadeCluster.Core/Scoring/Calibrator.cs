@@ -42,7 +42,7 @@ public static class Calibrator
         {
             var cells = found[0][0].Maps[0];
             usual = UsualDistances.From(cells.Height, cells.Width, [.. manifest.Images.Select(i => i.Id)],
-                [.. Enumerable.Range(0, tiles.Grid.Count).SelectMany(t => found.Select(f => AnomalyMap.MeanOverKappa(f[t].Maps[0])))]);
+                [.. Enumerable.Range(0, tiles.Grid.Count).SelectMany(t => found.Select((f, i) => Covered(t, i, f[t].Maps[0])))]);
             for (int i = 0; i < n; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -52,6 +52,15 @@ public static class Calibrator
             }
         }
         return Estimate(manifest, options, gate, scores, normalised ? maps : null, usual);
+
+        float[] Covered(int tile, int image, PixelMatches matches)
+        {
+            float[] distances = AnomalyMap.MeanOverKappa(matches);
+            var frame = tiles.Frame(manifest.Images[image].Id);
+            for (int cell = 0; cell < distances.Length; cell++)
+                if (!tiles.Grid.Covers(frame, tile, cell, matches.Width, matches.Height)) distances[cell] = float.NaN;
+            return distances;
+        }
     }
 
     /// <summary>Thresholds from each normal's score against the others, in the order of the manifest.</summary>

@@ -15,9 +15,9 @@ public sealed class UsualDistances
     /// over all positions, which keeps the noise of a flat background from being amplified.</summary>
     public const double LocalShare = 0.1, PositionShare = 0.5;
 
-    private readonly Lazy<double[][]> _sums;
+    private readonly Lazy<(double Sum, int Normals)[][]> _positions;
 
-    public UsualDistances() => _sums = new(SumsOverImages);
+    public UsualDistances() => _positions = new(SumsOverImages);
 
     public required int Height { get; init; }
     public required int Width { get; init; }
@@ -28,20 +28,21 @@ public sealed class UsualDistances
     /// <summary>Mean distance over all normals and positions.</summary>
     public required double Overall { get; init; }
 
-    /// <summary>float16 [tile][image][y][x]: distance divided by <see cref="Overall"/>.</summary>
+    /// <summary>float16 [tile][image][y][x]: distance divided by <see cref="Overall"/>; NaN where a photograph that keeps its proportions
+    /// leaves a tile free. (Galleries of earlier builds have a number there, and keep their scores.)</summary>
     public required byte[] Local { get; init; }
 
     /// <param name="images">Ascending.</param>
-    /// <param name="distances">[tile * images + image][y * width + x], leave-one-out; NaN outside the region of interest.</param>
+    /// <param name="distances">[tile * images + image][y * width + x], leave-one-out; NaN outside the region of interest and where the
+    /// photograph leaves the tile free.</param>
     public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances)
     {
-        // Distances outside a region of interest are NaN.
         double overall = Math.Max(distances.Where(d => !Array.TrueForAll(d, float.IsNaN))
             .Average(d => d.Where(v => !float.IsNaN(v)).Average(v => (double)v)), 1e-12);
         var local = new Half[distances.Count * height * width];
         int at = 0;
         foreach (var image in distances)
-            foreach (float d in image) local[at++] = float.IsNaN(d) ? Half.Zero : (Half)Math.Min(d / overall, (double)Half.MaxValue);
+            foreach (float d in image) local[at++] = (Half)Math.Min(d / overall, (double)Half.MaxValue);
         return new UsualDistances
         {
             Height = height,
@@ -69,18 +70,21 @@ public sealed class UsualDistances
         var index = Images.Select((id, i) => (id, i)).ToDictionary(x => x.id, x => x.i);
         int[] rows = [.. found.Select(f => grid.OnPhotograph(f.Tile, f.Orientation) * Images.Count + index[f.Photograph])];
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        double[] sums = _sums.Value[tile];
-        int left = exclude is { } id ? tile * Images.Count + index[id] : -1, normals = Images.Count - (left < 0 ? 0 : 1);
+        var positions = _positions.Value[tile];
+        int left = exclude is { } id ? tile * Images.Count + index[id] : -1;
         var (score, map) = (new float[cells], new float[cells]);
         for (int cell = 0; cell < cells; cell++)
         {
-            double position = (sums[cell] - (left < 0 ? 0 : (double)local[left * cells + cell])) / normals;
+            var (sum, normals) = positions[cell];
+            if (left >= 0 && (double)local[left * cells + cell] is var own && !double.IsNaN(own)) (sum, normals) = (sum - own, normals - 1);
+            double position = normals == 0 ? 1 : sum / normals;
             double byScore = 0, byMap = 0;
             int n = 0;
             for (int r = cell * matches.Kappa; r < (cell + 1) * matches.Kappa && float.IsFinite(matches.Distances[r]); r++, n++)
             {
                 int image = matches.Images[r], at = found[image].Orientation.ToPhotograph(matches.Cells[r], Width, Height);
                 double near = (double)local[rows[image] * cells + at];
+                if (double.IsNaN(near)) near = position;
                 byScore += matches.Distances[r] / (1 - LocalShare - PositionShare + LocalShare * near + PositionShare * position);
                 byMap += matches.Distances[r] / (1 - LocalShare + LocalShare * near);
             }
@@ -89,16 +93,18 @@ public sealed class UsualDistances
         return (score, map);
     }
 
-    /// <returns>[tile][y * width + x].</returns>
-    private double[][] SumsOverImages()
+    /// <returns>[tile][y * width + x]: the sum over the normals that have a distance there, and their number.</returns>
+    private (double Sum, int Normals)[][] SumsOverImages()
     {
         int cells = Height * Width;
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        var sums = new double[local.Length / (cells * Math.Max(1, Images.Count))][];
+        var sums = new (double Sum, int Normals)[local.Length / (cells * Math.Max(1, Images.Count))][];
         for (int tile = 0, at = 0; tile < sums.Length; tile++)
         {
-            sums[tile] = new double[cells];
-            for (int i = 0; i < Images.Count * cells; i++, at++) sums[tile][i % cells] += (double)local[at];
+            sums[tile] = new (double, int)[cells];
+            for (int i = 0; i < Images.Count * cells; i++, at++)
+                if (!Half.IsNaN(local[at]))
+                    sums[tile][i % cells] = (sums[tile][i % cells].Sum + (double)local[at], sums[tile][i % cells].Normals + 1);
         }
         return sums;
     }

@@ -85,6 +85,48 @@ public class UsualDistancesTests
         Assert.Equal(score, usual.Normalise(matches, Rows(images), 0, new TileGrid(8, 8), new ImageId(1)).Score);
     }
 
+    /// <summary>Where a photograph leaves a tile free, its mirror image is searched. That says nothing of what is usual there.</summary>
+    [Fact]
+    public void Free_bars_of_a_normal_do_not_count()
+    {
+        ImageId[] images = [new(1), new(2), new(3)];
+        var usual = UsualDistances.From(1, 2, images, [[2, 4], [2, float.NaN], [2, float.NaN]]);
+        double overall = 7.0 / 3;
+        Assert.Equal(overall, usual.Overall, 1e-9);
+        var matches = new PixelMatches(1, 2, 1);
+        matches.Offer(0, 6, 1, 1);
+        matches.Offer(1, 6, 0, 1);
+        double[] Score(ImageId? exclude) =>
+            [.. usual.Normalise(matches, Rows(images), 0, new TileGrid(8, 8), exclude).Score.Select(s => (double)s)];
+        // The first cell's match lies in a bar: what is usual at the position stands for it.
+        Assert.Equal(6 / (0.4 * overall + 0.6 * 2), Score(null)[0], 1e-2);
+        Assert.Equal(6 / (0.4 * overall + 0.1 * 4 + 0.5 * 4), Score(null)[1], 1e-2);
+        Assert.Equal(Score(null), Score(new ImageId(3)));
+        // Without the only photograph that covers the position, the mean of all positions is left.
+        Assert.Equal(6 / (0.4 * overall + 0.1 * 4 + 0.5 * overall), Score(new ImageId(1))[1], 1e-2);
+    }
+
+    /// <summary>A gallery of wide and tall photographs: each has distances in the middle rows or columns only.</summary>
+    [Fact]
+    public async Task Distances_are_kept_where_a_photograph_covers_the_tile()
+    {
+        var (store, manifest) = await SyntheticGallery.BuildAsync(new Random(5), 6);
+        manifest = manifest with
+        {
+            Version = 2,
+            Preprocessing = new TileGrid(manifest.Model.InputWidth, manifest.Model.InputHeight, Letterbox: true).Description,
+            Images = [.. manifest.Images.Select((image, i) => image with { Width = i % 2 == 0 ? 100 : 50, Height = i % 2 == 0 ? 50 : 100 })]
+        };
+        await store.PublishAsync(manifest);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
+        var usual = (await Calibrator.RunAsync(store, gallery, Options)).Usual!;
+        var local = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, Half>(usual.Local);
+        for (int image = 0, at = 0; image < 6; image++)
+            for (int y = 0; y < usual.Height; y++)
+                for (int x = 0; x < usual.Width; x++, at++)
+                    Assert.Equal((image % 2 == 0 ? y : x) is 0 or 3, Half.IsNaN(local[at]));
+    }
+
     private static GalleryTile[] Rows(ImageId[] images) => [.. images.Select(i => new GalleryTile(i, 0))];
 
     [Fact]
