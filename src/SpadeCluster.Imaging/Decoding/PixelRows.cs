@@ -13,13 +13,18 @@ internal abstract class PixelRows(int width, int height) : IDisposable
 
     public int Height { get; } = height;
 
-    /// <summary>Row <paramref name="y"/>: three bytes (R, G, B) a pixel. Valid until the next call.</summary>
-    public abstract ReadOnlySpan<byte> Row(int y);
+    /// <summary>Row <paramref name="y"/>: three bytes (R, G, B) a pixel. Threads may read rows at the same time.</summary>
+    /// <param name="buffer">Three bytes a pixel; it may be used for the row.</param>
+    public abstract ReadOnlySpan<byte> Row(int y, Span<byte> buffer);
 
     public virtual RgbImage ToImage()
     {
         byte[] pixels = GC.AllocateUninitializedArray<byte>(3 * Width * Height);
-        for (int y = 0; y < Height; y++) Row(y).CopyTo(pixels.AsSpan(3 * y * Width));
+        for (int y = 0; y < Height; y++)
+        {
+            var target = pixels.AsSpan(3 * y * Width, 3 * Width);
+            Row(y, target).CopyTo(target);
+        }
         return new RgbImage(Width, Height, pixels);
     }
 
@@ -34,14 +39,14 @@ internal abstract class PixelRows(int width, int height) : IDisposable
 
     private sealed class Plain(RgbImage image) : PixelRows(image.Width, image.Height)
     {
-        public override ReadOnlySpan<byte> Row(int y) => image.Pixels.AsSpan(3 * y * Width, 3 * Width);
+        public override ReadOnlySpan<byte> Row(int y, Span<byte> buffer) => image.Pixels.AsSpan(3 * y * Width, 3 * Width);
 
         public override RgbImage ToImage() => image;
     }
 
     private sealed class Opaque(Image<Rgb24> image) : PixelRows(image.Width, image.Height)
     {
-        public override ReadOnlySpan<byte> Row(int y)
+        public override ReadOnlySpan<byte> Row(int y, Span<byte> buffer)
             => MemoryMarshal.AsBytes(image.DangerousGetPixelRowMemory(y).Span);
 
         public override void Dispose() => image.Dispose();
@@ -49,17 +54,15 @@ internal abstract class PixelRows(int width, int height) : IDisposable
 
     private sealed class Blended(Image<Rgba32> image) : PixelRows(image.Width, image.Height)
     {
-        private readonly byte[] _row = new byte[3 * image.Width];
-
-        public override ReadOnlySpan<byte> Row(int y)
+        public override ReadOnlySpan<byte> Row(int y, Span<byte> buffer)
         {
             int at = 0;
             foreach (var p in image.DangerousGetPixelRowMemory(y).Span)
             {
-                (_row[at], _row[at + 1], _row[at + 2]) = (Times(p.R, p.A), Times(p.G, p.A), Times(p.B, p.A));
+                (buffer[at], buffer[at + 1], buffer[at + 2]) = (Times(p.R, p.A), Times(p.G, p.A), Times(p.B, p.A));
                 at += 3;
             }
-            return _row;
+            return buffer;
         }
 
         public override void Dispose() => image.Dispose();

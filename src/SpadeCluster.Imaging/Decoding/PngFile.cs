@@ -57,7 +57,7 @@ internal readonly record struct PngFile(int Width, int Height, int Depth, int Co
     /// an image that ends black.</summary>
     public void CheckRows(ReadOnlySpan<byte> data, PixelRows image)
     {
-        if (image.Row(Height - 1).ContainsAnyExcept((byte)0)) return;
+        if (image.Row(Height - 1, new byte[3 * Width]).ContainsAnyExcept((byte)0)) return;
         var joined = new MemoryStream();
         for (int at = Signature.Length; ;)
         {

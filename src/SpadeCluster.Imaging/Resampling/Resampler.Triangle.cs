@@ -10,35 +10,45 @@ public static partial class Resampler
 {
     private const int Half = 1 << (TriangleKernel.FractionBits - 1);
 
+    /// <summary>Output pixels that are worth a thread of their own.</summary>
+    private const int PixelsOfBlock = 1 << 16;
+
     /// <summary>Vector width of the passes; tests run all.</summary>
     internal enum Kernel
     {
         /// <summary>The reference.</summary>
         Scalar,
-        /// <summary>128 bits, which every machine has. Horizontally only the channels of a pixel can be computed together.</summary>
+        /// <summary>128 bits, which every machine has: horizontally one pixel at a time, its channels together.</summary>
         Vector128,
-        /// <summary>What <see cref="Resize(PixelRows, int, int)"/> uses.</summary>
-        Best = Vector128,
+        /// <summary>512 bits, where the processor has them: horizontally four pixels at a time; vertically as <see cref="Vector128"/>,
+        /// which is limited by memory.</summary>
+        Vector512,
     }
+
+    /// <summary>What <see cref="Resize(PixelRows, int, int)"/> uses.</summary>
+    private static readonly Kernel Best = Vector512.IsHardwareAccelerated ? Kernel.Vector512 : Kernel.Vector128;
 
     internal static RgbImage ResizeAcross(PixelRows image, int width, Kernel kernel)
     {
         var weights = new TriangleKernel(image.Width, width);
         var result = new RgbImage(width, image.Height);
-        for (int y = 0; y < image.Height; y++)
+        InBlocks(image.Height, width, (start, end) =>
         {
-            var source = image.Row(y);
-            var target = result.Pixels.AsSpan(3 * y * width, 3 * width);
-            for (int x = 0; x < width; x++)
+            byte[] buffer = new byte[3 * image.Width];
+            for (int y = start; y < end; y++)
             {
-                var taps = weights.Weights.AsSpan(x * weights.Taps, weights.Count[x]);
-                var from = source[(3 * weights.First[x])..];
-                if (kernel == Kernel.Scalar)
-                    SumPixels(from, taps, target.Slice(3 * x, 3));
-                else
-                    SumPixelsVector(from, taps, target.Slice(3 * x, 3));
+                var source = image.Row(y, buffer);
+                var target = result.Pixels.AsSpan(3 * y * width, 3 * width);
+                int done = kernel == Kernel.Vector512 ? SumPixels512(source, weights, target) : 0;
+                for (int x = done; x < width; x++)
+                {
+                    var taps = weights.Weights.AsSpan(x * weights.Taps, weights.Count[x]);
+                    var from = source[(3 * weights.First[x])..];
+                    if (kernel == Kernel.Vector128) SumPixels128(from, taps, target.Slice(3 * x, 3));
+                    else SumPixels(from, taps, target.Slice(3 * x, 3));
+                }
             }
-        }
+        });
         return result;
     }
 
@@ -47,15 +57,26 @@ public static partial class Resampler
         var weights = new TriangleKernel(image.Height, height);
         var result = new RgbImage(image.Width, height);
         int rowBytes = 3 * image.Width;
-        for (int y = 0; y < height; y++)
+        InBlocks(height, image.Width, (start, end) =>
         {
-            var taps = weights.Weights.AsSpan(y * weights.Taps, weights.Count[y]);
-            var from = image.Pixels.AsSpan(weights.First[y] * rowBytes, taps.Length * rowBytes);
-            var target = result.Pixels.AsSpan(y * rowBytes, rowBytes);
-            int done = kernel == Kernel.Scalar ? 0 : SumRowsVector(from, taps, target);
-            SumRows(from, taps, target, done);
-        }
+            for (int y = start; y < end; y++)
+            {
+                var taps = weights.Weights.AsSpan(y * weights.Taps, weights.Count[y]);
+                var from = image.Pixels.AsSpan(weights.First[y] * rowBytes, taps.Length * rowBytes);
+                var target = result.Pixels.AsSpan(y * rowBytes, rowBytes);
+                int done = kernel == Kernel.Scalar ? 0 : SumRowsVector(from, taps, target);
+                SumRows(from, taps, target, done);
+            }
+        });
         return result;
+    }
+
+    /// <summary>Runs an action over blocks of rows: on the caller's thread if there is one block, else on all processors.</summary>
+    private static void InBlocks(int rows, int width, Action<int, int> action)
+    {
+        int blocks = Math.Clamp((int)((long)rows * width / PixelsOfBlock), 1, rows);
+        if (blocks == 1) action(0, rows);
+        else Parallel.For(0, blocks, b => action((int)((long)rows * b / blocks), (int)((long)rows * (b + 1) / blocks)));
     }
 
     /// <summary>One output pixel from a run of input pixels.</summary>
@@ -72,7 +93,7 @@ public static partial class Resampler
     }
 
     /// <summary>As <see cref="SumPixels"/>: lanes 0 to 2 hold red, green, blue, lane 3 the next pixel's red, unused.</summary>
-    private static void SumPixelsVector(ReadOnlySpan<byte> from, ReadOnlySpan<int> taps, Span<byte> pixel)
+    private static void SumPixels128(ReadOnlySpan<byte> from, ReadOnlySpan<int> taps, Span<byte> pixel)
     {
         // Reading four bytes per pixel would exceed the buffer at the last pixel of the image.
         int safe = Math.Min(taps.Length, (from.Length - 4) / 3 + 1);
@@ -95,6 +116,41 @@ public static partial class Resampler
         even += odd;
         (pixel[0], pixel[1], pixel[2]) = (ToByte(even[0]), ToByte(even[1]), ToByte(even[2]));
     }
+
+    /// <summary>One output row, four input pixels at a time; every fourth lane is unused. Returns the number of pixels computed: the
+    /// last ones are left, because sixteen bytes are read for four pixels.</summary>
+    private static int SumPixels512(ReadOnlySpan<byte> source, TriangleKernel weights, Span<byte> row)
+    {
+        int x = 0;
+        ref byte first = ref MemoryMarshal.GetReference(source);
+        for (; x < row.Length / 3; x++)
+        {
+            int start = 3 * weights.First[x], taps = weights.Count[x];
+            if (start + 3 * taps + 13 > source.Length) break;
+            ref byte from = ref Unsafe.Add(ref first, start);
+            ref int weight = ref weights.Weights[x * weights.Taps];
+            var sums = Vector512<int>.Zero;
+            // Weights beyond the last tap are 0.
+            for (int t = 0; t < taps; t += 4)
+                sums += FourPixels(ref from, t) * EachFourTimes(Vector128.LoadUnsafe(ref weight, (nuint)t));
+            var half = sums.GetLower() + sums.GetUpper();
+            var sum = ToBytes(half.GetLower() + half.GetUpper() + Vector128.Create(Half));
+            (row[3 * x], row[3 * x + 1], row[3 * x + 2]) = ((byte)sum[0], (byte)sum[1], (byte)sum[2]);
+        }
+        return x;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> FourPixels(ref byte source, int index)
+    {
+        var bytes = Vector128.Shuffle(Vector128.LoadUnsafe(ref source, (nuint)(3 * index)),
+            Vector128.Create((byte)0, 1, 2, 255, 3, 4, 5, 255, 6, 7, 8, 255, 9, 10, 11, 255));
+        return Vector512.WidenLower(Vector512.WidenLower(bytes.ToVector256Unsafe().ToVector512Unsafe())).AsInt32();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> EachFourTimes(Vector128<int> weights) => Vector512.Shuffle(weights.ToVector256Unsafe().ToVector512Unsafe(),
+        Vector512.Create(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Pixel(ref byte source, int index)

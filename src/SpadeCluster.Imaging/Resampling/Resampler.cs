@@ -15,8 +15,8 @@ public static partial class Resampler
 
     internal static RgbImage Resize(PixelRows image, int width, int height)
     {
-        var across = image.Width == width ? image.ToImage() : ResizeAcross(image, width, Kernel.Best);
-        return image.Height == height ? across : ResizeDown(across, height, Kernel.Best);
+        var across = image.Width == width ? image.ToImage() : ResizeAcross(image, width, Best);
+        return image.Height == height ? across : ResizeDown(across, height, Best);
     }
 
     /// <summary>Resizes by taking the pixel under each output pixel's centre: Pillow's <c>Image.NEAREST</c>. For masks.</summary>

@@ -13,7 +13,7 @@ internal sealed class TriangleKernel
     public TriangleKernel(int from, int to)
     {
         double scale = (double)from / to, width = Math.Max(scale, 1);
-        Taps = (int)Math.Ceiling(width) * 2 + 1;
+        Taps = ((int)Math.Ceiling(width) * 2 + 1 + 3) / 4 * 4;
         First = new int[to];
         Count = new int[to];
         Weights = new int[to * Taps];
@@ -31,7 +31,7 @@ internal sealed class TriangleKernel
         }
     }
 
-    /// <summary>Weights reserved for each output sample.</summary>
+    /// <summary>Weights reserved for each output sample, a multiple of four; those beyond its samples are 0.</summary>
     public int Taps { get; }
 
     /// <summary>The first input sample of each output sample.</summary>
