@@ -92,6 +92,43 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
         }
     }
 
+    [Fact]
+    public async Task Tiles_elsewhere_are_not_compared_where_a_region_is_inspected()
+    {
+        using var channel = GrpcChannel.ForAddress(server.GrpcAddress);
+        var galleries = new Spade.V1.Galleries.GalleriesClient(channel);
+        var call = galleries.AddNormals(With(server.Engineer));
+        for (int i = 0; i < 4; i++)
+            await call.RequestStream.WriteAsync(new AddNormalsRequest
+            {
+                Category = "framed",
+                Image = Request("", 70 + i).Image,
+                Calibrate = false
+            });
+        await call.RequestStream.CompleteAsync();
+        while (await call.ResponseStream.MoveNext(default)) { }
+        byte[] mask = [.. "P5\n4 4\n255\n"u8, .. Enumerable.Range(0, 16).Select(i => (byte)(i % 4 < 2 ? 0 : 255))];
+        var region = new SetRegionRequest
+        {
+            Category = "framed",
+            Source = "half.pgm",
+            Mask = ByteString.CopyFrom(mask),
+            Reason = "the belt",
+            Calibrate = false
+        };
+        Assert.Equal(StatusCode.OK, await StatusAsync(() => galleries.SetRegionAsync(region, With(server.Engineer)).ResponseAsync));
+        Assert.Equal(StatusCode.InvalidArgument, await CalibrateAsync(1));
+        Assert.Equal(StatusCode.OK, await CalibrateAsync(0));
+
+        Task<StatusCode> CalibrateAsync(int reach) => StatusAsync(async () =>
+        {
+            var request = new CalibrateRequest { Category = "framed", Options = new ScoringOptions { TileReach = reach } };
+            using var calibrating = galleries.Calibrate(request, With(server.Engineer));
+            while (await calibrating.ResponseStream.MoveNext(default)) { }
+            return true;
+        });
+    }
+
     private static Metadata With(string key) => new() { { "authorization", $"Bearer {key}" } };
 
     private static async Task<StatusCode> StatusAsync<T>(Func<Task<T>> call)

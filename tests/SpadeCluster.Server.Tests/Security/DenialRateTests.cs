@@ -67,7 +67,11 @@ public sealed class DenialRateTests(OpenServerFixture files, ITestOutputHelper o
             {
                 using var stop = new CancellationTokenSource();
                 var attacking = attack(stop.Token);
+                process.Refresh();
+                var busy = process.TotalProcessorTime;
                 var under = await LineAsync(client);
+                process.Refresh();
+                busy = process.TotalProcessorTime - busy;
                 await stop.CancelAsync();
                 await attacking;
                 var after = await LineAsync(client);
@@ -76,7 +80,7 @@ public sealed class DenialRateTests(OpenServerFixture files, ITestOutputHelper o
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"| {name} | {rate:0 %} | {Math.Min(before.Median, after.Median):0} / {under.Median:0} ms | {quiet:0} / "
                     + $"{under.P99:0} ms "
-                    + $"| {under.P99 / quiet:0.0} |"));
+                    + $"| {under.P99 / quiet:0.0} | {busy.TotalSeconds:0.0} s |"));
                 if (rate < 0.9) lost.Add(name);
                 before = after;
             }

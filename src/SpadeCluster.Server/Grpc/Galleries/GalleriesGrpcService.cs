@@ -133,6 +133,10 @@ internal sealed class GalleriesGrpcService(
         var current = await service.GetAsync(request.Category, cancellation);
         var known = await service.ReadSettingsAsync(request.Category, cancellation);
         var options = GalleryMapping.ToOptions(request.Options, known, current.Images.Count);
+        if (current.Region is not null && options.TileReach is > 0 && options.TileReach != known?.TileReach)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"tile_reach {options.TileReach}: with a region of interest, tiles are compared with their own position only; "
+                + "leave tile_reach out, or inspect whole photographs");
         using var change = await recalibration.BeginAsync(request.Category);
         var done = Channel.CreateBounded<int>(
             new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
