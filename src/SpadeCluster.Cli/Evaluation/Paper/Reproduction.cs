@@ -141,7 +141,6 @@ internal sealed class Reproduction(PaperResults results, string folder, Progress
     private static PaperResult Known(PaperSet set, string category, FeatureModel model, string data)
     {
         string version = typeof(Reproduction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-        int commit = version.IndexOf('+', StringComparison.Ordinal);
         return new PaperResult
         {
             Set = set.Name,
@@ -156,7 +155,7 @@ internal sealed class Reproduction(PaperResults results, string folder, Progress
             GalleryK = 0,
             Train = 0,
             Test = 0,
-            Version = commit < 0 ? version : version[..Math.Min(version.Length, commit + 8)],
+            Version = version.Split('+')[0], // what follows names a commit of a build
             Runtime = $"{RuntimeInformation.FrameworkDescription}, ONNX Runtime {OnnxRuntimeExtractor.RuntimeVersion}",
             Machine = Machine.Describe(),
             Date = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),

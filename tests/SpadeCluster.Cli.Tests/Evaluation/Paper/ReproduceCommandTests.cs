@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using SpadeCluster.Cli.Demo;
+using SpadeCluster.Cli.Evaluation.Paper;
 
 namespace SpadeCluster.Cli.Tests.Evaluation.Paper;
 
@@ -68,10 +69,10 @@ public partial class ReproduceCommandTests : WorkFolder
     [Fact]
     public async Task A_killed_run_that_is_continued_ends_with_the_same_report()
     {
-        string[] arguments = ["reproduce", SmallSet("a", "b"), "--model", "oriented-energy-1", "--out"];
+        string[] arguments = ["reproduce", SmallSet("a"), "--model", "oriented-energy-1", "--out"];
         var (exit, _, error) = await Spade.RunAsync([.. arguments, At("whole")]);
         Assert.True(exit == 0, error);
-        Assert.Contains("set/b, oriented-energy-1, default: 20 of 20 results", error, StringComparison.Ordinal);
+        Assert.Contains("set/a, oriented-energy-1, default: 10 of 10 results", error, StringComparison.Ordinal);
 
         using (var process = Process.Start(new ProcessStartInfo("dotnet", [Spade.Dll, .. arguments, At("killed")])
         {
@@ -81,27 +82,47 @@ public partial class ReproduceCommandTests : WorkFolder
         {
             string? line;
             do line = await process.StandardError.ReadLineAsync();
-            while (line is not null && !line.Contains(": 13 of 20 results", StringComparison.Ordinal));
+            while (line is not null && !line.Contains(": 4 of 10 results", StringComparison.Ordinal));
             Assert.NotNull(line);
             process.Kill();
             await process.WaitForExitAsync();
         }
         Assert.False(File.Exists(At("killed", "report.json")));
-        Assert.InRange(Directory.GetFiles(At("killed", "results"), "*.json").Length, 13, 19);
+        Assert.InRange(Directory.GetFiles(At("killed", "results"), "*.json").Length, 4, 9);
 
         (exit, _, error) = await Spade.RunAsync([.. arguments, At("killed")]);
         Assert.True(exit == 0, error);
-        Assert.DoesNotContain("set/a,", error, StringComparison.Ordinal);
-        Assert.Contains("set/b, oriented-energy-1, default: 20 of 20 results", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("set/a, oriented-energy-1, k10:", error, StringComparison.Ordinal);
+        Assert.Contains("set/a, oriented-energy-1, default: 10 of 10 results", error, StringComparison.Ordinal);
         foreach (string file in new[] { "report.json", "report.html" })
             Assert.Equal(Date().Replace(File.ReadAllText(At("whole", file)), "DATE"),
                 Date().Replace(File.ReadAllText(At("killed", file)), "DATE"));
+    }
 
-        // Other images make other results.
-        File.Delete(Directory.GetFiles(At("set", "b", "train", "good"))[0]);
-        (exit, _, error) = await Spade.RunAsync([.. arguments, At("killed")]);
-        Assert.True(exit == 0, error);
-        Assert.Contains("set/b, oriented-energy-1, k1: 11 of 20 results", error, StringComparison.Ordinal);
+    [Fact]
+    public void Results_of_other_files_or_another_model_are_not_used()
+    {
+        string set = SmallSet("a");
+        string Digest()
+        {
+            var opened = PaperSet.Open(set, every: 1);
+            return opened.DigestOf(opened.Categories[0]);
+        }
+        string before = Digest();
+        Assert.Equal(before, Digest());
+        File.AppendAllText(Directory.GetFiles(At("set", "a", "train", "good"))[0], "x");
+        Assert.NotEqual(before, Digest());
+
+        var results = new PaperResults(At("results"));
+        var result = PaperTablesTests.Result("a", 4, 3);
+        results.Write(result);
+        PaperResult? Find(string model, string data) => results.Find("set", "a", "paper", "model", model, data);
+        Assert.Equal(0.8, Find("digest", "data")!.PixelAuroc);
+        Assert.Null(Find("other", "data"));
+        Assert.Null(Find("digest", "other"));
+        File.WriteAllText(Directory.GetFiles(At("results")).Single(), "{");
+        Assert.Contains("delete it to measure again", Assert.Throws<SpadeException>(() => Find("digest", "data")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
