@@ -15,6 +15,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     ScoreCommand.Create(),
     WatchCommand.Create(),
     EvaluateCommand.Create(),
+    ReproduceCommand.Create(),
     ModelCommands.Create(),
     BenchCommands.Create(),
     ServeCommand.Create(),

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
+using SpadeCluster.Cli.Evaluation.Paper;
 using SpadeCluster.Cli.Evaluation.Video;
 using SpadeCluster.Cli.Watch;
 using SpadeCluster.Evaluation;
@@ -17,6 +18,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(EvaluationSummary))]
 [JsonSerializable(typeof(IReadOnlyList<ShotCurve>))]
 [JsonSerializable(typeof(VideoEvaluation))]
+[JsonSerializable(typeof(PaperReport))]
+[JsonSerializable(typeof(PaperResult))]
 [JsonSerializable(typeof(ImageScore))]
 [JsonSerializable(typeof(FailedImage))]
 [JsonSerializable(typeof(WatchedImage))]

@@ -16,7 +16,8 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
     public const int OldestOpset = 7, NewestOpset = 23;
 
     private const string Prefix = "spade.";
-    private const int Float = 1, Half = 10, Double = 11; // ONNX data types
+    private const int OldestTokenOpset = 10; // slices by inputs
+    private const int Float = 1, Int64 = 7, Half = 10, Double = 11; // ONNX data types
 
     /// <param name="halfLevels">Levels as float16 instead of float32.</param>
     /// <exception cref="SpadeException">InvalidArgument: damaged, of an unknown operator set, without the outputs that the
@@ -30,18 +31,21 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         foreach (var tensor in graph.Node.SelectMany(n => n.Attribute).Where(a => a.T is not null).Select(a
             => a.T)) CheckWeights(tensor, source);
 
-        string[] wanted = [.. manifest.Levels, manifest.Pooled.Output ?? manifest.Pooled.MeanOf!];
+        string[] wanted = [.. manifest.Levels, manifest.Pooled.Output ?? manifest.Pooled.MeanOf ?? manifest.Pooled.ClassOf!];
         var produced = graph.Node.SelectMany(n => n.Output).ToHashSet();
         foreach (string name in wanted)
             if (!produced.Contains(name)) throw Bad($"{source} has no output '{name}', which model.json names; it has " +
                 $"{string.Join(", ", graph.Output.Select(o => $"'{o.Name}'"))}");
 
+        if (manifest.Tokens is not null && Opset(proto).Version < OldestTokenOpset)
+            throw Bad($"{source} uses ONNX operator set {Opset(proto).Version}; tokens take {OldestTokenOpset} or later, export it again");
         Prune(graph, wanted);
         bool single = AdaptInput(graph, manifest, source, out string input);
         graph.Output.Clear();
         var levels = manifest.Levels.Select((name, i) =>
         {
             string level = Add(graph, "Cast", [name], $"{Prefix}float{i + 1}", GraphBuilder.Int("to", Float));
+            if (manifest.Tokens is not null) level = Grid(graph, level, $"{Prefix}grid{i + 1}", manifest);
             if (manifest.Aggregate > 1) level = Average(graph, level, $"{Prefix}aggregate{i + 1}", manifest.Aggregate);
             if (manifest.LevelScales is { } scales) level = Scale(graph, level, $"{Prefix}scale{i + 1}", scales[i]);
             if (halfLevels) level = Add(graph, "Cast", [level], $"{Prefix}half{i + 1}", GraphBuilder.Int("to", Half));
@@ -49,6 +53,8 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
                 halfLevels ? Half : Float, rank: 4);
         }).ToArray();
         string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", GraphBuilder.Int("to", Float));
+        if (manifest.Pooled.ClassOf is not null) pooled = Token(graph, pooled, $"{Prefix}pooled.class");
+        else if (manifest is { Tokens: not null, Pooled.MeanOf: not null }) pooled = Grid(graph, pooled, $"{Prefix}pooled.grid", manifest);
         if (manifest.Pooled.MeanOf is not null) pooled = Add(graph, "GlobalAveragePool", [pooled], $"{Prefix}pooled.mean");
         pooled = Output(graph, Add(graph, "Flatten", [pooled], $"{Prefix}pooled", GraphBuilder.Int("axis", 1)), Float, rank: 2);
         return new(proto.ToByteArray(), input, levels, pooled, single);
@@ -67,12 +73,14 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
                 $"{source} is not a readable ONNX model (damaged or truncated: {e.Message})", e);
         }
         if (proto.Graph is null || proto.Graph.Node.Count == 0) throw Bad($"{source} holds no ONNX graph; is it really an ONNX model?");
-        var opset = proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") ?? throw Bad($"{source} names no ONNX operator set");
+        var opset = Opset(proto) ?? throw Bad($"{source} names no ONNX operator set");
         if (opset.Version is < OldestOpset or > NewestOpset)
             throw Bad($"{source} uses ONNX operator set {opset.Version}; {OldestOpset} to {NewestOpset} are supported, export it again " +
                 $"with one of these");
         return proto;
     }
+
+    private static OperatorSetIdProto Opset(ModelProto proto) => proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")!;
 
     private static void CheckWeights(TensorProto tensor, string source)
     {
@@ -168,6 +176,34 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         int pad = size / 2;
         return Add(graph, "AveragePool", [input], output, GraphBuilder.Ints("kernel_shape", size, size), GraphBuilder.Ints("strides", 1, 1),
             GraphBuilder.Ints("pads", pad, pad, pad, pad), GraphBuilder.Int("count_include_pad", 0));
+    }
+
+    /// <summary>The cells of tokens [N, T, C] as a map [N, C, H, W]. The reshape fails if their number is not that of the grid.</summary>
+    private static string Grid(GraphProto graph, string tokens, string output, ModelManifest manifest)
+    {
+        var layout = manifest.Tokens!;
+        string cells = Add(graph, "Slice", [tokens, Constant(graph, $"{output}.first", layout.Leading),
+            Constant(graph, $"{output}.end", int.MaxValue), Constant(graph, $"{output}.axis", 1)], $"{output}.cells");
+        string rows = Add(graph, "Transpose", [cells], $"{output}.rows", GraphBuilder.Ints("perm", 0, 2, 1));
+        return Add(graph, "Reshape", [rows, Constant(graph, $"{output}.shape", 0, 0, manifest.InputHeight / layout.Patch,
+            manifest.InputWidth / layout.Patch)], output);
+    }
+
+    /// <summary>The first token as [N, 1, C].</summary>
+    private static string Token(GraphProto graph, string tokens, string output)
+        => Add(graph, "Slice", [tokens, Constant(graph, $"{output}.first", 0), Constant(graph, $"{output}.end", 1),
+            Constant(graph, $"{output}.axis", 1)], output);
+
+    private static string Constant(GraphProto graph, string name, params long[] values)
+    {
+        graph.Initializer.Add(new TensorProto
+        {
+            Name = name,
+            DataType = Int64,
+            Dims = { values.Length },
+            RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(values))
+        });
+        return name;
     }
 
     private static string Scale(GraphProto graph, string input, string output, float factor)

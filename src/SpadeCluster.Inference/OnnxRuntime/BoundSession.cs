@@ -60,7 +60,8 @@ internal sealed class BoundSession : IDisposable
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
             Dispose();
-            throw device.Cuda is not null && Loads(_network.Bytes) ? OrtFailure.NoDevice(e, device) : OrtFailure.AtLoad(e, _source);
+            throw device.Cuda is not null && Loads(_network.Bytes) ? OrtFailure.NoDevice(e, device)
+                : OrtFailure.AtLoad(e, _source, model.Manifest);
         }
         catch
         {

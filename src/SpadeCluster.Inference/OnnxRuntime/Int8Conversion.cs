@@ -56,7 +56,7 @@ public static class Int8Conversion
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
-            throw OrtFailure.AtLoad(e, model.Source);
+            throw OrtFailure.AtLoad(e, model.Source, model.Manifest);
         }
         return ranges;
 

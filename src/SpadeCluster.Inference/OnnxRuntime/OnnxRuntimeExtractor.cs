@@ -1,3 +1,4 @@
+using Microsoft.ML.OnnxRuntime;
 using SpadeCluster.Features;
 
 namespace SpadeCluster.Inference.OnnxRuntime;
@@ -59,6 +60,9 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             throw;
         }
     }
+
+    /// <summary>ONNX Runtime's version; asked for only after the first extractor, which configures it.</summary>
+    public static string RuntimeVersion => OrtEnv.Instance().GetVersionString();
 
     public FeatureModel Model { get; }
 

@@ -9,9 +9,14 @@ namespace SpadeCluster.Inference.OnnxRuntime;
 internal static partial class OrtFailure
 {
     /// <summary>A session could not be made or its first run failed: the model is invalid, or memory is too small.</summary>
-    public static SpadeException AtLoad(Exception e, string source) => e is OutOfMemoryException
+    public static SpadeException AtLoad(Exception e, string source, ModelManifest manifest) => e is OutOfMemoryException
         ? new(SpadeError.ResourceExhausted, $"{source} does not fit into this process's memory: {FirstLine(e)}", e)
-        : new(SpadeError.InvalidArgument, $"ONNX Runtime cannot run {source}: {FirstLine(e)}", e);
+        : new(SpadeError.InvalidArgument, $"ONNX Runtime cannot run {source}{Expected(manifest)}: {FirstLine(e)}", e);
+
+    /// <summary>What was expected of tokens, because a wrong number of them is the likeliest mistake.</summary>
+    private static string Expected(ModelManifest m) => m.Tokens is not { } tokens ? ""
+        : $" with its levels as tokens of {m.InputWidth / tokens.Patch * (m.InputHeight / tokens.Patch)} cells after {tokens.Leading} other "
+        + "tokens, as \"tokens\" in model.json says";
 
     /// <summary>A model that runs on the CPU does not run on this device.</summary>
     public static SpadeException NoDevice(Exception e, OnnxRuntimeDevice device) => new(SpadeError.Unavailable,

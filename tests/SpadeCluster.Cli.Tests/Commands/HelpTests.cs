@@ -7,6 +7,7 @@ public class HelpTests
     [InlineData("score")]
     [InlineData("watch")]
     [InlineData("evaluate")]
+    [InlineData("reproduce")]
     [InlineData("gallery add")]
     [InlineData("gallery list")]
     [InlineData("gallery show")]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
@@ -44,14 +45,7 @@ internal static class HtmlReport
         Save(path, page);
     }
 
-    /// <summary>Replaces the file as a whole, so that a reader never sees a part of it.</summary>
-    public static void Save(string path, StringBuilder page)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        string temporary = path + ".tmp";
-        File.WriteAllText(temporary, page.ToString(), new UTF8Encoding(false));
-        File.Move(temporary, path, overwrite: true);
-    }
+    public static void Save(string path, StringBuilder page) => AtomicFile.Write(path, Encoding.UTF8.GetBytes(page.ToString()));
 
     private static void WriteCategory(StringBuilder page, EvaluatedCategory category, int index, Photographs photographs)
     {
