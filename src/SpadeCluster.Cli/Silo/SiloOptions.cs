@@ -128,8 +128,11 @@ public sealed class SiloOptions
 
     public string SiloName => Name ?? $"{Environment.MachineName}-{SiloPort}";
 
+    /// <summary>The connection string, completed by <see cref="DatabaseSettings"/>.</summary>
+    internal string? DatabaseConnection => GivenConnection is { } given ? DatabaseSettings.Complete(given) : null;
+
     /// <summary>The connection string, from the setting or the file.</summary>
-    internal string? DatabaseConnection => ConnectionStringFile is { Length: > 0 } file ? Composition.Files.Text(file) : ConnectionString;
+    private string? GivenConnection => ConnectionStringFile is { Length: > 0 } file ? Composition.Files.Text(file) : ConnectionString;
 
     /// <summary>The settings of a gateway's server: the given ones, completed by those of the silo.</summary>
     internal ServerOptions Server(ServerOptions http) => http with
@@ -169,7 +172,7 @@ public sealed class SiloOptions
     {
         try
         {
-            string? connection = DatabaseConnection;
+            string? connection = GivenConnection;
             if (string.IsNullOrWhiteSpace(connection)) return "is missing";
             return new NpgsqlConnectionStringBuilder(connection).Host is null ? "names no Host" : null;
         }

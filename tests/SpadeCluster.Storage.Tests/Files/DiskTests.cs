@@ -1,6 +1,7 @@
 using SpadeCluster.Galleries;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Tests.Support;
+using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests.Files;
 

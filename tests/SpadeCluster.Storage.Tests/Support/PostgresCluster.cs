@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using SpadeCluster.Tests;
 
 namespace SpadeCluster.Storage.Tests.Support;
 

@@ -19,7 +19,7 @@ internal static class PrivatePostgres
     public static string? BinFolder { get; } = FindBin();
 
     /// <summary>PostgreSQL refuses to run as root; the user to run it as instead.</summary>
-    private static string OtherUser => File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal))
+    internal static string OtherUser => File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal))
         ? "postgres" : "nobody";
 
     /// <param name="folder">Created if it does not exist; must contain nothing else. A stopped server keeps its data.</param>

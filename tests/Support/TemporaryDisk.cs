@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace SpadeCluster.Storage.Tests.Support;
+namespace SpadeCluster.Tests;
 
 /// <summary>A small disk (tmpfs), unmounted when disposed.</summary>
 internal sealed partial class TemporaryDisk : IDisposable
