@@ -18,6 +18,7 @@ using Microsoft.Extensions.Logging;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Galleries;
@@ -97,8 +98,9 @@ public static class SpadeServer
         engine(builder);
 
         var app = builder.Build();
-        // Created now, so that its metrics exist before the first request.
+        // Created now, so that their metrics exist before the first request.
         app.Services.GetRequiredService<ServerMetrics>();
+        app.Services.GetRequiredService<AdmissionControl>();
         app.UseProxies(options);
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
         app.UseSlowStreams();
@@ -122,6 +124,7 @@ public static class SpadeServer
         app.MapConsole();
         app.MapOpenIdSignIn(options);
         app.MapSpadeGrpc();
+        TelemetryExport.Map(app);
         app.Lifetime.ApplicationStarted.Register(() => _ = ResumeAsync(app.Services));
         return app;
     }
@@ -147,6 +150,7 @@ public static class SpadeServer
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<KeyChanges>().AddSingleton<FailedSignIns>();
         services.AddSingleton<Sessions>().AddSingleton<Readiness>();
         services.AddSingleton<DecisionService>().AddSingleton<ServerMetrics>().AddSingleton<ServerStatistics>();
+        services.AddSingleton(_ => new TelemetryExport("spade-server"));
 
         services.AddSpadeGrpc();
         services.AddRoutingCore();
@@ -175,6 +179,7 @@ public static class SpadeServer
             authorization.AddPolicy(role, policy => policy.RequireRole(role).RequireAssertion(c => IsInScope(c)));
         authorization.AddPolicy(KeyEndpoints.Everything,
             policy => policy.RequireRole(nameof(Role.Engineer)).RequireAssertion(c => c.User.Scope() is null));
+        authorization.AddPolicy(TelemetryExport.AllCategories, policy => policy.RequireAssertion(c => c.User.Scope() is null));
 
         services.AddRateLimiter(limiter =>
         {
@@ -240,5 +245,6 @@ public static class SpadeServer
 
     /// <summary>Whether a request is of a program, which gets a status instead of the sign-in page.</summary>
     internal static bool IsApi(this HttpRequest request) =>
-        request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2") || request.IsGrpc();
+        request.Path.StartsWithSegments("/v1") || request.Path.StartsWithSegments("/v2") || request.Path == TelemetryExport.Path
+        || request.IsGrpc();
 }

@@ -38,7 +38,7 @@ internal static class SiloCommand
             app.Services.GetService<GatewayServer>();
             if (options.Clustering == ClusteringKind.PostgreSql)
                 await ClusteringSchema.CreateAsync(options.DatabaseConnection!, app.Lifetime.ApplicationStopping);
-            app.MapSilo();
+            app.MapSilo(options);
             await app.RunAsync(cancellationToken);
             return 0;
         }

@@ -9,8 +9,6 @@ internal static class ClusterConnection
     public static void AddClusterClient(this WebApplicationBuilder builder, IReadOnlyList<string> gateways, string clusterId,
         string? tlsFolder = null)
     {
-        builder.Services.AddSingleton<IHostedService>(_ =>
-            new Telemetry("spade-server", null, new ConfigurationBuilder().AddEnvironmentVariables().Build()));
         builder.UseOrleansClient(client =>
         {
             client.AddSpadeClusterClient(gateways, clusterId).AddActivityPropagation();

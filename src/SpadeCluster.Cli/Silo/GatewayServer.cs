@@ -5,6 +5,7 @@ using SpadeCluster.Scoring;
 using SpadeCluster.Server;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Grpc;
+using SpadeCluster.Server.Telemetry;
 
 namespace SpadeCluster.Cli.Silo;
 
@@ -33,6 +34,7 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
             Share<IVersionWatch>();
             Share<IEngineStatus>();
             Share<ISnapshots>();
+            Share<TelemetryExport>();
             services.Configure<GrpcOptions>(section.GetSection("Grpc"));
             // A gateway computes little itself, so it scores as many images at once as it admits.
             services.Configure<AdmissionOptions>(o => o.Slots = o.MaxRequests);

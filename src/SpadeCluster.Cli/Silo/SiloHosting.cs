@@ -8,6 +8,7 @@ using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Cluster.Galleries;
 using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Imaging;
+using SpadeCluster.Server.Telemetry;
 using SpadeCluster.Storage;
 using SpadeCluster.Storage.Files;
 using SpadeCluster.Storage.Postgres;
@@ -33,7 +34,7 @@ internal static partial class SiloHosting
         services.AddEngines();
         var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
         if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
-        services.AddSingleton<IHostedService>(s => new Telemetry("spade-silo", options.SiloName, s.GetRequiredService<IConfiguration>()));
+        services.AddSingleton(_ => new TelemetryExport("spade-silo", options.SiloName));
         builder.UseOrleans(silo => silo.Join(options).AddSpadeCluster(new SiloProfile(options.RoleList, options.DeviceList.Count)));
         // Added after the silo, so that it starts after it and stops before it.
         if (options.Has(SiloRole.Gateway))
@@ -52,8 +53,11 @@ internal static partial class SiloHosting
         services.AddSingleton<IImagePreparers, ImagePreparers>();
     }
 
-    public static void MapSilo(this WebApplication app)
+    public static void MapSilo(this WebApplication app, SiloOptions options)
     {
+        // Created now, so that it counts from the start.
+        var telemetry = app.Services.GetRequiredService<TelemetryExport>();
+        if (options.MetricsPort > 0) telemetry.Serve(app, options.MetricsPort);
         foreach (var (path, tag) in new[] { ("/health/startup", Ready), ("/health/ready", Ready), ("/health/live", Live) })
             app.MapHealthChecks(path,
                 new HealthCheckOptions { Predicate = c => c.Tags.Contains(tag), ResponseWriter = HealthReports.WriteAsync });
@@ -90,6 +94,7 @@ internal static partial class SiloHosting
     {
         var address = options.LoopbackOnly ? IPAddress.Loopback : IPAddress.Any;
         kestrel.Listen(address, options.HealthPort, l => l.Protocols = HttpProtocols.Http1);
+        if (options.MetricsPort > 0) kestrel.Listen(address, options.MetricsPort, l => l.Protocols = HttpProtocols.Http1);
     }
 
     private static GalleryStore Store(SiloOptions options, ILogger logger) => options.Store == StoreKind.Files

@@ -80,11 +80,16 @@ public sealed class SiloOptions
     [Range(0, 65535)]
     public int HealthPort { get; set; } = 8080;
 
+    /// <summary>Port for Prometheus, at /metrics (HTTP/1.1, without TLS and keys); 0: none. Who reaches it can read names of categories and
+    /// counts of verdicts, so only the monitoring system should.</summary>
+    [Range(0, 65535)]
+    public int MetricsPort { get; set; }
+
     /// <summary>Addresses of the HTTP API and the console on a gateway, separated by commas; empty: none. Beyond loopback they
     /// need TLS and a key. Section Spade:Http has the other settings (ServerOptions).</summary>
     public string HttpUrls { get; set; } = "";
 
-    /// <summary>Whether gRPC and health listen on loopback only.</summary>
+    /// <summary>Whether gRPC, health and metrics listen on loopback only.</summary>
     public bool LoopbackOnly { get; set; }
 
     /// <summary>Folder of the galleries if they are kept in files; the same for all silos.</summary>

@@ -26,8 +26,6 @@ internal static class SingleSilo
             (o.Memory, o.ShardMemory, o.Threads) = (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads));
         services.AddSingleton(store);
         services.AddEngines();
-        services.AddSingleton<IHostedService>(_ =>
-            new Telemetry("spade-server", null, new ConfigurationBuilder().AddEnvironmentVariables().Build()));
         builder.UseOrleans(silo => silo.AddSingleSilo(extractors).AddActivityPropagation());
         logging.AddFilter("Orleans", LogLevel.Error);
     }

@@ -26,6 +26,12 @@ internal static class ClusterMetrics
         Meter.CreateObservableGauge("spade.lease.bytes", () => Extractors.Values.Sum(e => e.Leases.Bytes), "By");
     }
 
+    /// <summary>Creates the instruments, which nothing else does before the first image.</summary>
+    public static void Create()
+    {
+        // The static constructor has done it.
+    }
+
     public static void CountSent(string kind, long bytes) => Sent.Add(bytes, new KeyValuePair<string, object?>("kind", kind));
 
     public static void Watch(object owner, ExtractionQueue queue, PyramidLeases leases) => Extractors[owner] = (queue, leases);

@@ -12,6 +12,7 @@ internal sealed class GalleryMemoryMetrics : IHostedService, IDisposable
 
     public GalleryMemoryMetrics(ShardCache shards)
     {
+        ClusterMetrics.Create();
         _meter.CreateObservableGauge("spade.galleries.open", () => shards.State.Categories, "{gallery}");
         _meter.CreateObservableGauge("spade.galleries.memory", () => shards.State.Bytes, "By", "Memory limit of the open gallery shards");
         _meter.CreateObservableCounter("spade.galleries.opened", () => shards.State.Opened, "{shard}");

@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Telemetry;
 using Xunit.Abstractions;
 
 namespace SpadeCluster.Server.Tests.Security;
@@ -66,11 +67,13 @@ public sealed class EveryEntryTests(ServerFixture server, ITestOutputHelper outp
         {
             if (PolicyOf(endpoint) is not { } policy) continue;
             string pattern = endpoint.RoutePattern.RawText!, name = $"{method} {pattern}";
-            bool page = !pattern.StartsWith("/v1", StringComparison.Ordinal) && !pattern.StartsWith("/v2", StringComparison.Ordinal);
+            bool page = !pattern.StartsWith("/v1", StringComparison.Ordinal) && !pattern.StartsWith("/v2", StringComparison.Ordinal)
+                && pattern != TelemetryExport.Path;
             await ExpectAsync("no key", null, page ? 302 : 401);
             await ExpectAsync("a wrong key", Wrong, 401);
             if (LowerThan(policy) is { } low) await ExpectAsync("a role too low", low, 403);
-            if (policy == KeyEndpoints.Everything || pattern.Contains("{category", StringComparison.Ordinal))
+            if (policy is KeyEndpoints.Everything or TelemetryExport.AllCategories
+                || pattern.Contains("{category", StringComparison.Ordinal))
                 await ExpectAsync("a key for other categories", server.Scoped, 403);
 
             async Task ExpectAsync(string caller, string? key, int status)
@@ -122,7 +125,7 @@ public sealed class EveryEntryTests(ServerFixture server, ITestOutputHelper outp
 
     private string? LowerThan(string policy) => policy switch
     {
-        nameof(Role.Viewer) => null,
+        nameof(Role.Viewer) or TelemetryExport.AllCategories => null,
         nameof(Role.Operator) => server.Viewer,
         _ => server.Operator,
     };
