@@ -40,7 +40,7 @@ internal static class OutboxCommands
             if (rows.Count > 0) AnsiConsole.Write(table);
             foreach (var state in outbox.State())
                 Console.WriteLine($"{state.Destination}: {state.Waiting} waiting, {state.Dead} dead");
-            if (rows.Count == 0) Console.WriteLine("nothing waits");
+            if (rows.Count == 0) Console.WriteLine(parsed.GetValue(dead) ? "no dead letters" : "nothing waits");
             return 0;
         });
         return command;

@@ -10,16 +10,13 @@ public sealed class OutboxFixture : IAsyncDisposable
 {
     public const string Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("spade-outbox-").FullName;
-    private readonly IReadOnlyList<Destination> _destinations;
-
     public OutboxFixture(params IReadOnlyList<Destination> destinations)
     {
-        _destinations = destinations;
-        Database = new SqliteDatabase(_folder);
+        Database = new SqliteDatabase(Folder);
         Outbox = new Outbox(Database, destinations, Clock);
     }
 
+    internal string Folder { get; } = Directory.CreateTempSubdirectory("spade-outbox-").FullName;
     internal ServerDatabase Database { get; }
     internal SetClock Clock { get; } = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     internal Outbox Outbox { get; }
@@ -41,7 +38,7 @@ public sealed class OutboxFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        Directory.Delete(Folder, recursive: true);
     }
 
     private Decision Decision(long id, string line, string? verdict, string category) => new(id, Clock.GetUtcNow(), line, null, null, null,

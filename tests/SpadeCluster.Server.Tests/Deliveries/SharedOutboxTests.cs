@@ -46,6 +46,7 @@ public sealed class SharedOutboxTests : IDisposable
             }
             Assert.Equal(received.Order(), received);
             Assert.Equal(8, received.Distinct().Count());
+            await first.StopAsync();
             await first.DisposeAsync();
             newest = await ScoreAsync(Client(second));
             await ReceiveAsync();

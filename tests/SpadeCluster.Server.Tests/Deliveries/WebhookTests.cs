@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using SpadeCluster.Imaging;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Deliveries;
+using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Tests.Deliveries;
 
@@ -85,7 +86,7 @@ public sealed class WebhookTests(DeliveringFixture server) : IClassFixture<Deliv
     }
 
     [Fact]
-    public async Task State_tells_what_waits_and_scoring_goes_on()
+    public async Task State_and_readiness_tell_what_waits_and_scoring_goes_on()
     {
         server.Answer = _ => 500;
         using var client = server.Client(server.Operator);
@@ -93,7 +94,16 @@ public sealed class WebhookTests(DeliveringFixture server) : IClassFixture<Deliv
         (await client.PostAsync("/v1/score?category=discs&line=waits", ServerFixture.Image(Part.Defective(6)))).EnsureSuccessStatusCode();
         var outbox = (await ApiTests.Json(await client.GetAsync("/v1/state"))).GetProperty("outbox").EnumerateArray().Single();
         Assert.Equal(("mes", true), (outbox.GetProperty("destination").GetString(), outbox.GetProperty("waiting").GetInt64() >= 2));
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/health/ready")).StatusCode);
+        // As if an hour had passed.
+        await server.App.Service<ServerDatabase>().WriteAsync(c =>
+            c.Execute("UPDATE outbox SET time = $time", ("$time", DateTimeOffset.UtcNow.AddHours(-1))));
+        var report = await client.GetAsync("/v1/health/ready");
+        Assert.Equal(HttpStatusCode.OK, report.StatusCode);
+        string text = await report.Content.ReadAsStringAsync();
+        Assert.Contains("degraded", text, StringComparison.Ordinal);
+        Assert.Contains("decisions wait for destination 'mes'", text, StringComparison.Ordinal);
+        var notices = await ApiTests.Json(await client.GetAsync("/v1/notices?category=discs"));
+        Assert.Contains(notices.EnumerateArray(), n => n.GetProperty("code").GetString() == "undelivered");
         server.Answer = _ => 200;
     }
 
