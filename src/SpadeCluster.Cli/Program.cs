@@ -21,6 +21,8 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     ServeCommand.Create(),
     KeyCommands.Create(),
     AuditCommands.Create(),
+    OutboxCommands.Create(),
+    DecisionCommands.Create(),
     ClusterCommand.Create(),
     SiloCommand.Create(),
 };

@@ -54,6 +54,9 @@ public sealed record ServerOptions
     /// <summary>The claim whose values give a person's role: spade:ROLE or spade:ROLE:CATEGORY.</summary>
     public string OpenIdClaim { get; init; } = "roles";
 
+    /// <summary>JSON file of the destinations that every decision is delivered to: webhooks and MQTT brokers; null: none.</summary>
+    public string? Deliveries { get; init; }
+
     /// <summary>Connections from one address (for IPv6: from one /64 network); configured proxies have no limit.</summary>
     [Range(1, 1_000_000)]
     public int ConnectionsPerAddress { get; init; } = 256;

@@ -21,6 +21,7 @@ using SpadeCluster.Scoring;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Grpc;
 using SpadeCluster.Server.Grpc.Admission;
@@ -72,6 +73,7 @@ public static class SpadeServer
         var certificate = urls.Any(u => u.Scheme == Uri.UriSchemeHttps)
             ? new CertificateFile(options.Certificate!, options.CertificateKey, logger: CertificateLog) : null;
         var proxies = Proxies.Networks(options);
+        var destinations = Destination.ReadFile(options.Deliveries);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
         {
             ApplicationName =
@@ -94,7 +96,7 @@ public static class SpadeServer
                     certificate);
             foreach (var url in grpc) Listen(kestrel, url, HttpProtocols.Http2, connections, certificate);
         });
-        AddServices(builder.Services, options, database);
+        AddServices(builder.Services, options, database, destinations);
         engine(builder);
 
         var app = builder.Build();
@@ -137,7 +139,8 @@ public static class SpadeServer
         await services.GetRequiredService<Recalibration>().ResumeAsync();
     }
 
-    private static void AddServices(IServiceCollection services, ServerOptions options, ServerDatabase database)
+    private static void AddServices(IServiceCollection services, ServerOptions options, ServerDatabase database,
+        IReadOnlyList<Destination> destinations)
     {
         services.AddSingleton(options).AddSingleton(TimeProvider.System);
         // Registered by a factory, so that the application disposes it.
@@ -145,6 +148,8 @@ public static class SpadeServer
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
+        services.AddSingleton(destinations).AddSingleton<Outbox>();
+        if (destinations.Count > 0) services.AddHostedService<DeliveryService>();
         services.AddSingleton<FactReader>().AddSingleton<NoticeFeed>().AddSingleton<NoticeService>().AddHostedService<NoticeWatch>();
         if (options.Database is not null) services.AddHostedService<SharedFeed>();
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<KeyChanges>().AddSingleton<FailedSignIns>();

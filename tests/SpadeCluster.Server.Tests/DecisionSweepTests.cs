@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Tests;
@@ -59,7 +60,7 @@ public sealed class DecisionSweepTests : IAsyncLifetime
 
     private (DecisionLog Log, DecisionSweep Sweep) Sweep(ServerOptions options)
     {
-        var log = new DecisionLog(_database, options, new DecisionFeed(), _clock);
+        var log = new DecisionLog(_database, options, new DecisionFeed(), new Outbox(_database, [], _clock), _clock);
         return (log, new DecisionSweep(log, _clock, NullLogger<DecisionSweep>.Instance));
     }
 

@@ -24,6 +24,7 @@ public sealed class SchemaTests : IDisposable
                 DROP INDEX feedback_standing;
                 DROP INDEX feedback_open;
                 DROP TABLE anchors;
+                DROP TABLE outbox;
                 ALTER TABLE decisions DROP COLUMN verdict;
                 DROP INDEX decisions_serial_number;
                 ALTER TABLE decisions DROP COLUMN serial_number;

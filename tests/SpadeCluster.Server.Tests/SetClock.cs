@@ -1,17 +1,23 @@
+using System.Threading.Channels;
+
 namespace SpadeCluster.Server.Tests;
 
 /// <summary>A clock that a test moves; timers fire while it is moved, on the test's thread.</summary>
 internal sealed class SetClock(DateTimeOffset now) : TimeProvider
 {
     private readonly List<Timer> _timers = [];
+    private readonly Channel<TimeSpan> _waits = Channel.CreateUnbounded<TimeSpan>();
     private DateTimeOffset _now = now;
+
+    /// <summary>The time of each new timer, in order: a test reads it to know that somebody waits, and for how long.</summary>
+    public ChannelReader<TimeSpan> Waits => _waits.Reader;
 
     public override DateTimeOffset GetUtcNow() => _now;
 
     public void Advance(TimeSpan time)
     {
         var end = _now + time;
-        while (_timers.Where(t => t.Due <= end).MinBy(t => t.Due) is { } next)
+        while (Next(end) is { } next)
         {
             _now = next.Due;
             next.Fire();
@@ -22,9 +28,15 @@ internal sealed class SetClock(DateTimeOffset now) : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new Timer(this, () => callback(state));
-        _timers.Add(timer);
+        lock (_timers) _timers.Add(timer);
         timer.Change(dueTime, period);
+        _waits.Writer.TryWrite(dueTime);
         return timer;
+    }
+
+    private Timer? Next(DateTimeOffset end)
+    {
+        lock (_timers) return _timers.Where(t => t.Due <= end).MinBy(t => t.Due);
     }
 
     private sealed class Timer(SetClock clock, Action callback) : ITimer
@@ -47,7 +59,10 @@ internal sealed class SetClock(DateTimeOffset now) : TimeProvider
             return true;
         }
 
-        public void Dispose() => clock._timers.Remove(this);
+        public void Dispose()
+        {
+            lock (clock._timers) clock._timers.Remove(this);
+        }
 
         public ValueTask DisposeAsync()
         {

@@ -93,6 +93,11 @@ internal static class ServeCommand
             HelpName = "NAME",
             DefaultValueFactory = _ => defaults.OpenIdClaim
         };
+        var deliveries = new Option<string?>("--deliveries")
+        {
+            Description = "JSON file of webhooks and MQTT brokers that decisions are delivered to (docs/deliveries.md).",
+            HelpName = "FILE"
+        };
         var database = ServerData.Database();
         var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
         var slots = CommonOptions.Bounded(new Option<int>("--slots")
@@ -161,7 +166,7 @@ internal static class ServeCommand
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
             gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure,
-            authority, client, secret, claim,
+            authority, client, secret, claim, deliveries,
             slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
@@ -187,6 +192,7 @@ internal static class ServeCommand
                 OpenIdClient = parsed.GetValue(client),
                 OpenIdSecretFile = parsed.GetValue(secret),
                 OpenIdClaim = parsed.GetRequiredValue(claim),
+                Deliveries = parsed.GetValue(deliveries),
                 MaxBodyBytes = Math.Max(1024, (long)(parsed.GetValue(body) * (1 << 20))),
                 MaxBatch = parsed.GetValue(batch),
                 Keep = Enum.Parse<KeepPictures>(parsed.GetRequiredValue(keep), ignoreCase: true),

@@ -43,6 +43,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 [JsonSerializable(typeof(IReadOnlyList<ThresholdSimulationRow>))]
 [JsonSerializable(typeof(SpadeCluster.Server.Security.AuditEntry))]
+[JsonSerializable(typeof(SpadeCluster.Server.Deliveries.OutboxRow))]
 [JsonSerializable(typeof(KeyRow))]
 [JsonSerializable(typeof(IReadOnlyList<KeyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext

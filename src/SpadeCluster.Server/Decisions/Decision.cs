@@ -15,7 +15,7 @@ public sealed record Decision(
     long Id, DateTimeOffset Time, string Line, string? SerialNumber, string? Batch, string? Shift, string? Operator, string Caller,
     string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null);
 
-/// <summary>A query for decisions, the newest first.</summary>
+/// <summary>A query for decisions, by default the newest first.</summary>
 /// <param name="Verdict">"good", "review" or "defect"; null: any.</param>
 /// <param name="Before">Only ids below this one: the next page.</param>
 /// <param name="Categories">Null: all.</param>
@@ -23,7 +23,7 @@ public sealed record Decision(
 public sealed record DecisionFilter(
     string? Category = null, string? Line = null, string? Verdict = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
     long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null,
-    string? SerialNumber = null)
+    string? SerialNumber = null, bool OldestFirst = false)
 {
     public const int MaxLimit = 1000;
 }

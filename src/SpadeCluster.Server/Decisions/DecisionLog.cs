@@ -4,13 +4,15 @@ using System.Text;
 using System.Text.Json;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Decisions;
 
 /// <summary>All decisions in order, and their photographs and maps as far as retention allows.</summary>
-public sealed class DecisionLog(ServerDatabase database, ServerOptions options, DecisionFeed feed, TimeProvider clock)
+public sealed class DecisionLog(ServerDatabase database, ServerOptions options, DecisionFeed feed, Outbox outbox,
+    TimeProvider clock)
 {
     /// <summary>The line of photographs that name none.</summary>
     public const string DefaultLine = "main";
@@ -52,9 +54,11 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
                 ("$score", json), ("$serial", decision.SerialNumber), ("$batch", decision.Batch), ("$shift", decision.Shift),
                 ("$operator", decision.Operator));
             if (keep) Keep(c, row, file, map, evidence);
+            outbox.Record(c, row, decision);
             return row;
         });
         decision = decision with { Id = id };
+        outbox.Announce(decision);
         // For a shared log, SharedFeed reports the decisions of all servers.
         if (options.Database is null) feed.Publish(decision);
         return decision;
@@ -75,13 +79,25 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null,
             "$among");
         values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
-        return database.Read(c => c.Query($"SELECT {Columns} {where} ORDER BY d.id DESC LIMIT $limit", Row, [.. values]));
+        string order = filter.OldestFirst ? "ASC" : "DESC";
+        return database.Read(c => c.Query($"SELECT {Columns} {where} ORDER BY d.id {order} LIMIT $limit", Row, [.. values]));
 
         void And(string condition, object? value, string? name = null)
         {
             if (value is null) return;
             where.Append(" AND ").Append(condition);
             values.Add((name ?? condition[condition.IndexOf('$')..], value));
+        }
+    }
+
+    /// <summary>All that a filter finds, the oldest first, read page by page.</summary>
+    public IEnumerable<Decision> All(DecisionFilter filter)
+    {
+        filter = filter with { OldestFirst = true, Limit = DecisionFilter.MaxLimit };
+        while (Find(filter) is { Count: > 0 } page)
+        {
+            foreach (var decision in page) yield return decision;
+            filter = filter with { After = page[^1].Id };
         }
     }
 

@@ -43,8 +43,17 @@ public sealed class DecisionPictures(DecisionLog log)
     public RgbImage Map(Decision decision)
     {
         var map = log.Map(decision.Id);
+        return Imaging.Overlay.Render(Scaled(decision, map), map.Width, map.Height, ColorMap.Inferno);
+    }
+
+    /// <summary>The same over the model's input.</summary>
+    public RgbImage Overlay(Decision decision) =>
+        Imaging.Overlay.Blend(Input(decision), Scaled(decision, log.Map(decision.Id)), ColorMap.Inferno);
+
+    private static float[] Scaled(Decision decision, KeptMap map)
+    {
         float scale = (float)Scale(decision, map);
-        return Overlay.Render([.. map.Values.Select(v => v / scale)], map.Width, map.Height, ColorMap.Inferno);
+        return [.. map.Values.Select(v => v / scale)];
     }
 
     /// <summary>The distance with the brightest colour.</summary>

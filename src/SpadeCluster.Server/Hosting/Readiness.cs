@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Hosting;
@@ -30,7 +31,7 @@ public sealed record ReadinessReport(ReadinessStatus Status, IReadOnlyList<strin
 /// lost. At most one check per second, because anybody can request it.
 /// </summary>
 internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine, ServerDatabase database, ServerOptions options,
-    TimeProvider clock)
+    Outbox outbox, IReadOnlyList<Destination> destinations, TimeProvider clock)
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
@@ -76,6 +77,12 @@ internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine
             if (free < options.MaxBodyBytes) wrong.Add(sentence);
             else if (free < options.DiskHeadroom) worrying.Add(sentence);
         }
+        if (destinations.Count > 0)
+            await TryAsync(() =>
+            {
+                worrying.AddRange(Undelivered());
+                return Task.CompletedTask;
+            });
         return new Findings(wrong, worrying);
 
         async Task TryAsync(Func<Task> look)
@@ -90,6 +97,12 @@ internal sealed class Readiness(IGalleryServices galleries, IEngineStatus engine
             }
         }
     }
+
+    /// <summary>Destinations that do not take decisions. Scoring does not depend on them.</summary>
+    private IEnumerable<string> Undelivered() => outbox.State()
+        .Where(s => s.Oldest < clock.GetUtcNow() - Outbox.Late && destinations.Any(d => d.Name == s.Destination))
+        .Select(s => $"{s.Waiting} decisions wait for destination '{s.Destination}', the oldest since {s.Oldest:u}; 'spade outbox list' "
+            + "says why");
 
     /// <summary>The devices, checked on every request because that costs nothing.</summary>
     private IEnumerable<string> Devices() => engine.Extractors.Where(e => !e.IsHealthy)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Features;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Telemetry;
@@ -19,8 +20,8 @@ internal static class ServerEndpoints
         app.MapGet("/models", async (IEngineStatus engine, CancellationToken c) =>
             Results.Json(await engine.ListModelsAsync(c), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer))
                 .Produces<IReadOnlyList<FeatureModel>>().WithTags("server");
-        app.MapGet("/state", (HttpContext context, ServerStatistics statistics, NoticeService notices) =>
-            Results.Json(statistics.Now() with { Notices = notices.Standing(context.User.Scope()) }, ServerJson.Options))
+        app.MapGet("/state", (HttpContext context, ServerStatistics statistics, NoticeService notices, Outbox outbox) => Results.Json(
+            statistics.Now() with { Notices = notices.Standing(context.User.Scope()), Outbox = outbox.State() }, ServerJson.Options))
             .RequireAuthorization(nameof(Role.Viewer)).Produces<ServerState>().WithTags("server");
         app.MapGet("/audit", (HttpContext context, AuditLog audit, int limit = 200) =>
             Results.Json(audit.Read(Math.Clamp(limit, 1, 1000), context.User.Scope()), ServerJson.Options))

@@ -1,5 +1,6 @@
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Deliveries;
 
 namespace SpadeCluster.Server.Notices;
 
@@ -12,4 +13,9 @@ namespace SpadeCluster.Server.Notices;
 /// <param name="Suspects">Suspects that wait for an engineer.</param>
 /// <param name="Waiting">Feedback that waits for an engineer.</param>
 public sealed record CategoryFacts(string Category, GalleryManifest? Scoring, IReadOnlyList<double> Passed, IReadOnlyList<bool> Verdicts,
-    IReadOnlyList<LoggedScore> Missed, int Suspects, int Waiting);
+    IReadOnlyList<LoggedScore> Missed, int Suspects, int Waiting)
+{
+    /// <summary>Decisions that wait long for delivery to a destination, and dead letters of the last <see cref="NoticeRules.MissDays"/>
+    /// days.</summary>
+    public IReadOnlyList<OutboxState> Undelivered { get; init; } = [];
+}

@@ -1,13 +1,14 @@
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Notices;
 
 /// <summary>Reads the data for notices: the gallery, and the log's last decisions and feedback.</summary>
 public sealed class FactReader(IGalleryServices services, ServerDatabase database, FeedbackLog feedbacks, ThresholdAnchors anchors,
-    TimeProvider clock)
+    Outbox outbox, TimeProvider clock)
 {
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
     public async Task<CategoryFacts> ReadAsync(string category, CancellationToken cancellationToken)
@@ -19,7 +20,8 @@ public sealed class FactReader(IGalleryServices services, ServerDatabase databas
         var last = scoring?.Calibration is null ? [] : Last(category, anchors.Of(scoring).Since);
         return new CategoryFacts(category, scoring, [.. last.Where(d => d is { Defect: false, Said: false, Score: not null })
             .Select(d => d.Score!.Value)], [.. last.Select(d => d.Defect)], Missed(category),
-            Suspects(scoring?.Calibration, current), feedbacks.With(FeedbackStatus.Waiting, category).Count);
+            Suspects(scoring?.Calibration, current), feedbacks.With(FeedbackStatus.Waiting, category).Count)
+        { Undelivered = outbox.Troubles(category, clock.GetUtcNow().AddDays(-NoticeRules.MissDays)) };
     }
 
     /// <summary>The suspects that nobody has decided on, also while thresholds are being learned.</summary>

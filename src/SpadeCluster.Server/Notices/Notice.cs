@@ -17,6 +17,8 @@ public enum NoticeCode
     FeedbackWaiting,
     /// <summary>The requested false-reject rate cannot be promised with so few normals.</summary>
     TooFewNormals,
+    /// <summary>Decisions wait long for their delivery, or could not be delivered.</summary>
+    Undelivered,
 }
 
 /// <summary>A message about a category that requires a person's action.</summary>

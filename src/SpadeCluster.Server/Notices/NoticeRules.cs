@@ -27,9 +27,9 @@ public static class NoticeRules
     {
         if (facts.Scoring?.Calibration is not { } c)
             return [new(facts.Category, NoticeCode.NoThresholds, "No version has thresholds, so that parts get no verdict.",
-                "Add photographs of good parts, or calibrate.")];
+                "Add photographs of good parts, or calibrate."), .. Undelivered(facts)];
         return [.. new[] { Misses(facts, c), Drift(facts, c), Rate(facts), Suspects(facts), Feedback(facts), Normals(facts, c) }
-            .OfType<Notice>()];
+            .OfType<Notice>(), .. Undelivered(facts)];
     }
 
     private static Notice? Misses(CategoryFacts facts, Calibration c)
@@ -90,6 +90,19 @@ public static class NoticeRules
         return missing <= 0 ? null : new(facts.Category, NoticeCode.TooFewNormals,
             $"With {c.Scores.Count} normals no threshold can promise {Percent(c.Options.Alpha)} false rejects, only {Percent(c.Rate)}.",
             $"Add {Count(missing, "photograph")} of good parts, or request a higher rate.");
+    }
+
+    private static IEnumerable<Notice> Undelivered(CategoryFacts facts)
+    {
+        if (facts.Undelivered.Count == 0) yield break;
+        var each = facts.Undelivered.Select(d => $"for '{d.Destination}' "
+            + string.Join(" and ", new[]
+            {
+                d.Waiting > 0 ? $"{Count((int)d.Waiting, "decision")} {(d.Waiting == 1 ? "waits" : "wait")} since {d.Oldest:u}" : null,
+                d.Dead > 0 ? $"{Count((int)d.Dead, "decision")} could not be delivered" : null,
+            }.OfType<string>()));
+        yield return new(facts.Category, NoticeCode.Undelivered, $"Deliveries: {string.Join("; ", each)}.",
+            "'spade outbox list' on the server says why; 'spade outbox retry' sends dead letters again.");
     }
 
     private static string Percent(double share, double of = 1) => FormattableString.Invariant($"{100 * share / of:0.##} %");

@@ -63,6 +63,13 @@ internal static class Schema
         ALTER TABLE decisions ADD COLUMN operator TEXT;
         CREATE INDEX decisions_serial_number ON decisions (serial_number, id) WHERE serial_number IS NOT NULL;
         """,
+        """
+        CREATE TABLE outbox (
+            decision INTEGER NOT NULL REFERENCES decisions (id) ON DELETE CASCADE, destination TEXT NOT NULL, line TEXT NOT NULL,
+            category TEXT NOT NULL, time INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0, problem TEXT, dead INTEGER,
+            PRIMARY KEY (decision, destination));
+        CREATE INDEX outbox_waiting ON outbox (destination, line, decision) WHERE dead IS NULL;
+        """,
     ];
 
     /// <summary>The step that introduced the audit log's chain.</summary>

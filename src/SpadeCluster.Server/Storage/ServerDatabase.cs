@@ -64,6 +64,10 @@ public abstract class ServerDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes a lease, which ends with this process at the latest; null: another server has it.</summary>
+    /// <exception cref="SpadeException">Unavailable: the database cannot be used now.</exception>
+    public abstract ILease? TryLease(string name);
+
     public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

@@ -48,6 +48,9 @@ public sealed class SqliteDatabase : ServerDatabase
         SqliteConnection.ClearAllPools();
     }
 
+    /// <summary>A file has one server.</summary>
+    public override ILease TryLease(string name) => new OnlyServer();
+
     protected override DbConnection Connect()
     {
         var connection = new SqliteConnection(_connectionString);
@@ -95,4 +98,13 @@ public sealed class SqliteDatabase : ServerDatabase
             e),
         _ => new SpadeException(SpadeError.Unavailable, $"'{Path}' cannot be used now: {e.Message}", e),
     };
+
+    private sealed class OnlyServer : ILease
+    {
+        public bool IsHeld() => true;
+
+        public void Dispose()
+        {
+        }
+    }
 }

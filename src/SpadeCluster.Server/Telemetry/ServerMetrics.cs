@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Telemetry;
@@ -12,13 +13,18 @@ internal sealed class ServerMetrics : IDisposable
 {
     private readonly Meter _meter = new(SpadeMeter.Name);
     private readonly Histogram<double> _requests, _log;
-    private readonly Counter<long> _decisions;
+    private readonly Counter<long> _decisions, _delivered;
+    private readonly Outbox _outbox;
 
-    public ServerMetrics(ServerDatabase database, NoticeService notices)
+    public ServerMetrics(ServerDatabase database, NoticeService notices, Outbox outbox)
     {
         _requests = _meter.CreateHistogram<double>("spade.score.duration", "ms", "From a photograph's arrival to its logged decision");
         _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its write to the disk");
         _decisions = _meter.CreateCounter<long>("spade.decisions", "{image}");
+        _outbox = outbox;
+        _delivered = _meter.CreateCounter<long>("spade.outbox.delivered", "{decision}", "Decisions that a destination acknowledged");
+        _meter.CreateObservableGauge("spade.outbox.waiting", () => Outbox(s => s.Waiting), "{decision}");
+        _meter.CreateObservableGauge("spade.outbox.dead", () => Outbox(s => s.Dead), "{decision}", "Dead letters");
         _meter.CreateObservableGauge("spade.log.queue", () => database.Waiting);
         _meter.CreateObservableGauge("spade.notices", () => notices.Standing().Select(n => new Measurement<int>(1,
             new("category", n.Category), new("code", JsonNamingPolicy.SnakeCaseLower.ConvertName(n.Code.ToString())))), "{notice}",
@@ -31,6 +37,22 @@ internal sealed class ServerMetrics : IDisposable
         _requests.Record(total.TotalMilliseconds, category);
         _log.Record(logging.TotalMilliseconds);
         _decisions.Add(1, category, new("verdict", score.Verdict ?? "none"));
+    }
+
+    public void Delivered(string destination) => _delivered.Add(1, new KeyValuePair<string, object?>("destination", destination));
+
+    private IEnumerable<Measurement<long>> Outbox(Func<OutboxState, long> value)
+    {
+        try
+        {
+            return _outbox.State().Select(s => new Measurement<long>(value(s), new KeyValuePair<string, object?>("destination",
+                s.Destination)));
+        }
+        catch (SpadeException)
+        {
+            // Readiness reports a database that cannot be read.
+            return [];
+        }
     }
 
     public void Dispose() => _meter.Dispose();

@@ -3,6 +3,7 @@ using SpadeCluster.Server.Admission;
 using System.Diagnostics;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Storage;
 
@@ -23,6 +24,9 @@ public sealed record ServerState(
 {
     /// <summary>Notices of the categories that the caller may see.</summary>
     public IReadOnlyList<Notice> Notices { get; init; } = [];
+
+    /// <summary>Decisions that wait for delivery, and dead letters, of each destination.</summary>
+    public IReadOnlyList<OutboxState> Outbox { get; init; } = [];
 }
 
 /// <summary>The times of the last decisions, for the system page; all times are exported by OpenTelemetry.</summary>

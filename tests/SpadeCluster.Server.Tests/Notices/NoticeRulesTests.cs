@@ -69,6 +69,17 @@ public sealed class NoticeRulesTests
     }
 
     [Fact]
+    public void Deliveries_that_wait_or_failed_are_told_also_without_thresholds()
+    {
+        var since = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        var facts = Facts() with { Undelivered = [new("mes", 2, 1, since), new("plant", 0, 3, null)] };
+        const string Sentence = "Deliveries: for 'mes' 2 decisions wait since 2026-01-02 03:04:05Z and 1 decision could not be delivered; "
+            + "for 'plant' 3 decisions could not be delivered.";
+        Assert.Equal(Sentence, Single(NoticeCode.Undelivered, facts).Sentence);
+        Assert.Equal(Sentence, NoticeRules.Of(facts with { Scoring = null }).Single(n => n.Code == NoticeCode.Undelivered).Sentence);
+    }
+
+    [Fact]
     public void Too_few_normals_for_the_rate_say_how_many_are_missing()
     {
         var calibration = Known() with { Options = ScoringOptions.Default with { Alpha = 0.01 }, Rate = 1 / 41.0 };

@@ -58,7 +58,7 @@ public class PaperTablesTests
         Assert.Null(PaperTables.Of([Result("clips", 100, 500) with { Clips = 30 }])[0].Rows[0].Figures[0]);
     }
 
-    public static PaperResult Result(string category, int train, int test) => new()
+    internal static PaperResult Result(string category, int train, int test) => new()
     {
         Set = "set",
         Category = category,

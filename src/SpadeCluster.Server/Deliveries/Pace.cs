@@ -1,0 +1,24 @@
+namespace SpadeCluster.Server.Deliveries;
+
+/// <summary>Spreads deliveries evenly over time.</summary>
+/// <param name="perSecond">Null: no limit.</param>
+internal sealed class Pace(double? perSecond, TimeProvider clock)
+{
+    private readonly Lock _gate = new();
+    private DateTimeOffset _next;
+
+    /// <summary>Returns when it is the caller's turn.</summary>
+    public Task WaitAsync(CancellationToken cancellationToken)
+    {
+        if (perSecond is not { } rate) return Task.CompletedTask;
+        TimeSpan wait;
+        lock (_gate)
+        {
+            var now = clock.GetUtcNow();
+            if (_next < now) _next = now;
+            wait = _next - now;
+            _next += TimeSpan.FromSeconds(1 / rate);
+        }
+        return wait > TimeSpan.Zero ? Task.Delay(wait, clock, cancellationToken) : Task.CompletedTask;
+    }
+}
