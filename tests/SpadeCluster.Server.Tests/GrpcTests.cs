@@ -107,7 +107,7 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
             });
         await call.RequestStream.CompleteAsync();
         while (await call.ResponseStream.MoveNext(default)) { }
-        byte[] mask = [.. "P5\n4 4\n255\n"u8, .. Enumerable.Range(0, 16).Select(i => (byte)(i % 4 < 2 ? 0 : 255))];
+        byte[] mask = [.. "P5\n96 96\n255\n"u8, .. Enumerable.Range(0, 96 * 96).Select(i => (byte)(i % 96 < 48 ? 0 : 255))];
         var region = new SetRegionRequest
         {
             Category = "framed",

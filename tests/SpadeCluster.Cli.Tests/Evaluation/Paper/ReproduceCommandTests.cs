@@ -146,8 +146,14 @@ public partial class ReproduceCommandTests : WorkFolder
     {
         foreach (var (index, category) in categories.Index())
         {
-            var small = DemoDataset.Plates with { Name = category, Normals = 4, TestGood = 1, TestPerDefect = 1,
-                Kinds = ["scratch", "stain"] };
+            var small = DemoDataset.Plates with
+            {
+                Name = category,
+                Normals = 4,
+                TestGood = 1,
+                TestPerDefect = 1,
+                Kinds = ["scratch", "stain"]
+            };
             (small with { Photograph = (seed, kind) => DemoDataset.Plates.Photograph(seed + index, kind) }).Write(At("set"), (_, _) => { });
         }
         return At("set");
