@@ -67,6 +67,7 @@ public partial class ReproduceCommandTests : WorkFolder
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_killed_run_that_is_continued_ends_with_the_same_report()
     {
         string[] arguments = ["reproduce", SmallSet("a"), "--model", "oriented-energy-1", "--out"];
