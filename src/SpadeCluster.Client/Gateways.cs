@@ -104,8 +104,9 @@ internal sealed class Gateways : IDisposable
         {
             EnableMultipleHttp2Connections = true,
             ConnectTimeout = TimeSpan.FromSeconds(2),
-            KeepAlivePingDelay = TimeSpan.FromSeconds(10),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+            // A gateway whose host is lost closes nothing: without an answer to a ping within these 6 s it is given up.
+            KeepAlivePingDelay = TimeSpan.FromSeconds(3),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(3),
         };
         _options.ConfigureHandler?.Invoke(handler);
         // No limits here, because images may be large; the server has its own.

@@ -5,7 +5,8 @@ namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
 /// Settings of connections to PostgreSQL for the case that a host or the network is lost without a word. PostgreSQL by default keeps a
-/// session of a lost host for two hours, and with it the writer's lock of a category, so nobody could change the category. A silo by default
+/// session of a lost host for two hours, and with it the writer's lock of a category, so nobody could change the category. A
+/// silo by default
 /// waits 15 s for a connection and 30 s for each answer.
 /// </summary>
 internal static class DatabaseSettings
@@ -29,4 +30,9 @@ internal static class DatabaseSettings
         foreach (var (name, value) in Defaults.Where(d => !given.Contains(d.Name))) settings[name] = value;
         return settings.ToString();
     }
+
+    /// <summary>The settings for the list of members: its statements are small, and a silo that was cut off must soon learn that it was
+    /// declared dead, to start again.</summary>
+    public static string ForMembers(string connection)
+        => new NpgsqlConnectionStringBuilder(connection) { CommandTimeout = 5, CancellationTimeout = -1 }.ToString();
 }

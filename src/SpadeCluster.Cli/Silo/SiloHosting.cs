@@ -72,7 +72,8 @@ internal static partial class SiloHosting
         }
         else
         {
-            silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", options.DatabaseConnection));
+            silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) =
+                ("Npgsql", DatabaseSettings.ForMembers(options.DatabaseConnection!)));
             if (options.SiloAddress is { } text && IPAddress.Parse(text) is var address)
                 silo.ConfigureEndpoints(address, options.SiloPort, options.GatewayPort,
                     listenOnAnyHostAddress: !IPAddress.IsLoopback(address));

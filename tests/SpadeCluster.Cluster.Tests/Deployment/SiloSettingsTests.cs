@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Npgsql;
 using SpadeCluster.Cli.Commands.Cluster;
 using SpadeCluster.Cluster.Tests.Processes;
 using SpadeCluster.Cli.Silo;
@@ -9,6 +10,17 @@ namespace SpadeCluster.Cluster.Tests.Deployment;
 public sealed class SiloSettingsTests
 {
     private const string Database = "Host=db;Database=spade;Username=spade";
+
+    [Fact]
+    public void A_connection_finds_a_lost_host_unless_the_setting_says_otherwise()
+    {
+        var completed = new NpgsqlConnectionStringBuilder(new SiloOptions { ConnectionString = Database }.DatabaseConnection);
+        Assert.Equal(("db", 5, true), (completed.Host, completed.Timeout, completed.TcpKeepAlive));
+        Assert.Contains("tcp_user_timeout", completed.Options);
+        var given = new NpgsqlConnectionStringBuilder(
+            new SiloOptions { ConnectionString = Database + ";Timeout=15;Options=-c work_mem=8MB" }.DatabaseConnection);
+        Assert.Equal((15, "-c work_mem=8MB"), (given.Timeout, given.Options));
+    }
 
     [Theory]
     [InlineData("Spade:SiloPort is 'abc', which is not a whole number", "SiloPort", "abc")]

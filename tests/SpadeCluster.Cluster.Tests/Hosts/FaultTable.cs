@@ -2,29 +2,30 @@ using System.Text.Json;
 
 namespace SpadeCluster.Cluster.Tests.Hosts;
 
-/// <summary>The faults that were run, as hosts.json and hosts.md in artifacts/test-results.</summary>
+/// <summary>The newest result of each fault, as hosts.json and hosts.md in artifacts/test-results.</summary>
 internal static class FaultTable
 {
     private static readonly JsonSerializerOptions Json =
         new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-    private static readonly SortedDictionary<string, FaultResult> Results = new(StringComparer.Ordinal);
+    private static readonly Lock Writing = new();
 
-    /// <summary>Adds a result and writes the table.</summary>
+    /// <summary>Adds a result, or replaces the one of an earlier run.</summary>
     public static void Add(FaultResult result)
     {
-        lock (Results)
+        lock (Writing)
         {
-            Results[result.Fault] = result;
             string folder = Directory.CreateDirectory(Path.Combine(Root(), "artifacts", "test-results")).FullName;
-            File.WriteAllText(Path.Combine(folder, "hosts.json"), JsonSerializer.Serialize(Results.Values, Json));
+            string table = Path.Combine(folder, "hosts.json");
+            FaultResult[] before = File.Exists(table) ? JsonSerializer.Deserialize<FaultResult[]>(File.ReadAllText(table), Json)! : [];
+            FaultResult[] results = [.. before.Where(r => r.Fault != result.Fault).Append(result)
+                .OrderBy(r => r.Fault, StringComparer.Ordinal)];
+            File.WriteAllText(table, JsonSerializer.Serialize(results, Json));
             File.WriteAllLines(Path.Combine(folder, "hosts.md"),
             [
-                "| fault | answered | wrong | lost | normals added | lost | refused | longest wait, s | answer after, s | addition "
-                    + "after, s | "
-                    + "whole after, s "
-                    + "| restarts |",
+                "| fault | answered | wrong | lost | normals added | lost | refused | longest wait, s | answer after, s "
+                    + "| addition after, s | whole after, s | restarts |",
                 "|---|---|---|---|---|---|---|---|---|---|---|---|",
-                .. Results.Values.Select(r =>
+                .. results.Select(r =>
                     $"| {r.Fault} | {r.Answered} | {r.Wrong} | {r.Lost} | {r.Added} | {r.AddedLost} | {r.Refused} | "
                     + $"{r.LongestWait:0.0} | {r.FirstAnswer:0.0} | {r.FirstAdded:0.0} | {r.Whole:0.0} | {r.Restarts} |"),
             ]);

@@ -82,6 +82,7 @@ internal sealed class SiloHost(string name, byte host, IReadOnlyDictionary<strin
             ["Spade:SiloPort"] = "11111",
             ["Spade:GrpcPort"] = "5000",
             ["Spade:HealthPort"] = $"{HealthPort}",
+            ["Logging:Console:FormatterOptions:TimestampFormat"] = "HH:mm:ss.fff ",
         };
         foreach (var (key, value) in _extra) all[key] = value;
         foreach (var (key, value) in all) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;

@@ -69,7 +69,8 @@ public sealed class ManyCategoriesTests(ITestOutputHelper output)
                         Interlocked.Increment(ref images);
                     });
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                output.WriteLine($"{order}: {images} images, 0 wrong, {images / seconds:0.0}/s, {cache.State.Opened - before} shards opened");
+                output.WriteLine($"{order}: {images} images, 0 wrong, {images / seconds:0.0}/s, {cache.State.Opened - before} shards "
+                    + "opened");
             }
         }
         finally

@@ -31,7 +31,8 @@ internal sealed class TestSilos : IAsyncDisposable
 
     public static string[] ThreeSilos { get; } = [SiloRole.Gateway, SiloRole.Gallery, $"{SiloRole.Gallery},{SiloRole.Extractor}"];
 
-    /// <param name="roles">One entry per silo: its roles, separated by commas. The first one is the gateway that tests use.</param>
+    /// <param name="roles">One entry per silo: its roles, separated by commas. The first one is the gateway that tests use.
+    /// Silos that are started later have the roles of the last one.</param>
     /// <param name="extractor">A silo's extractor, by its number; null: one of the small model.</param>
     public static async Task<TestSilos> StartAsync(IGalleryStore store, string[] roles, Action<IServiceCollection>? configure = null,
         Func<int, FakeExtractor>? extractor = null)
@@ -45,7 +46,7 @@ internal sealed class TestSilos : IAsyncDisposable
         {
             int index = int.Parse(options.SiloName.Split('_')[1]);
             var engines = new FakeEngines(extractor?.Invoke(index) ?? new FakeExtractor());
-            silo.AddSpadeCluster(new SiloProfile(roles[index % roles.Length].Split(',')));
+            silo.AddSpadeCluster(new SiloProfile(roles[Math.Min(index, roles.Length - 1)].Split(',')));
             silo.Services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
             configure?.Invoke(silo.Services);
         });
