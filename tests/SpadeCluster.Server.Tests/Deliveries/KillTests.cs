@@ -12,7 +12,7 @@ namespace SpadeCluster.Server.Tests.Deliveries;
 /// The server, the broker and a webhook as processes, killed at random while photographs come from three lines: every logged decision is
 /// delivered to both at least once, in order per line, and nothing else is.
 /// </summary>
-public sealed class KillTests(OpenServerFixture server, ITestOutputHelper output) : IClassFixture<OpenServerFixture>, IAsyncDisposable
+public sealed class KillTests(OpenServerFixture server, ITestOutputHelper output) : IClassFixture<OpenServerFixture>, IAsyncLifetime
 {
     private static readonly string[] Lines = ["L1", "L2", "L3"];
 
@@ -206,7 +206,9 @@ public sealed class KillTests(OpenServerFixture server, ITestOutputHelper output
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         foreach (var process in new[] { _server, _receiver })
         {

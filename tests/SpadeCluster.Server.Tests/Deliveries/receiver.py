@@ -24,6 +24,11 @@ class Webhook(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Webhook)
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # A sender that was killed.
+
+
+server = Server(("127.0.0.1", port), Webhook)
 print("listening", flush=True)
 server.serve_forever()
