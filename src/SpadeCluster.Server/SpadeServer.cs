@@ -39,6 +39,9 @@ namespace SpadeCluster.Server;
 /// <summary>The server as one web application: HTTP API, Open Inference, gRPC, console.</summary>
 public static class SpadeServer
 {
+    /// <summary>Policy for further endpoints of a server: an engineer with a key for all categories.</summary>
+    public const string EngineersForAll = KeyEndpoints.Everything;
+
     private const string ByHeaderOrCookie = "SpadeServer";
 
     /// <summary>For reading certificates, before services exist.</summary>

@@ -33,6 +33,9 @@ public class ServerFixture : IAsyncLifetime
 
     protected virtual bool WithKeys => true;
 
+    /// <summary>Orleans' dashboard.</summary>
+    protected virtual bool WithPages => false;
+
     private protected virtual Task<ServerOptions> ConfigureAsync(ServerOptions options) => Task.FromResult(options);
 
     public async Task InitializeAsync()
@@ -55,7 +58,7 @@ public class ServerFixture : IAsyncLifetime
             DataFolder = Path.Combine(_folder, "data"),
             MaxBodyBytes = 4 << 20
         };
-        App = TestServer.Create(await ConfigureAsync(options), store, _engines);
+        App = TestServer.Create(await ConfigureAsync(options), store, _engines, pages: WithPages);
         await App.StartAsync();
         (Address, GrpcAddress) = (App.Urls.First(), App.Urls.Last());
         if (WithKeys)

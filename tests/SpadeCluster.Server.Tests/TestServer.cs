@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using SpadeCluster.Cli.Silo;
 using SpadeCluster.Cluster;
 using SpadeCluster.Cluster.Extraction;
 using SpadeCluster.Cluster.Galleries;
@@ -17,7 +18,17 @@ namespace SpadeCluster.Server.Tests;
 internal static class TestServer
 {
     public static WebApplication Create(ServerOptions options, IGalleryStore store, TestEngines engines,
-        Action<IServiceCollection>? configure = null) => SpadeServer.Create(options, builder =>
+        Action<IServiceCollection>? configure = null, bool pages = false)
+    {
+        var app = SpadeServer.Create(options, builder => Configure(builder, store, engines, configure, pages));
+        if (pages) app.MapOrleansPages();
+        return app;
+    }
+
+    public static T Service<T>(this WebApplication app) where T : notnull => app.Services.GetRequiredService<T>();
+
+    private static void Configure(WebApplicationBuilder builder, IGalleryStore store, TestEngines engines,
+        Action<IServiceCollection>? configure, bool pages)
     {
         var services = builder.Services;
         services.AddSingleton(store).AddSingleton<IDeviceEngines>(engines).AddSingleton<IImagePreparers>(engines);
@@ -25,11 +36,13 @@ internal static class TestServer
         services.AddSingleton<ISnapshots>(store is GalleryStore lasting ? new StoreSnapshots(lasting) : new NoSnapshots());
         services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests) = (2, 66));
         services.Configure<GalleryOptions>(o => o.Threads = 1);
-        builder.UseOrleans(silo => silo.AddSingleSilo());
+        builder.UseOrleans(silo =>
+        {
+            silo.AddSingleSilo();
+            if (pages) silo.AddOrleansPages();
+        });
         configure?.Invoke(services);
-    });
-
-    public static T Service<T>(this WebApplication app) where T : notnull => app.Services.GetRequiredService<T>();
+    }
 
     /// <summary>For stores that do not support snapshots.</summary>
     internal sealed class NoSnapshots : ISnapshots

@@ -98,6 +98,10 @@ internal static class ServeCommand
             Description = "JSON file of webhooks and MQTT brokers that decisions are delivered to (docs/deliveries.md).",
             HelpName = "FILE"
         };
+        var pages = new Option<bool>("--orleans-dashboard")
+        {
+            Description = "Show Orleans' dashboard at /orleans to engineers; with --cluster its silos need Spade:OrleansDashboard=true."
+        };
         var database = ServerData.Database();
         var insecure = new Option<bool>("--insecure") { Description = "Allow plain HTTP to other machines." };
         var slots = CommonOptions.Bounded(new Option<int>("--slots")
@@ -166,7 +170,7 @@ internal static class ServeCommand
             "Serve the HTTP API, gRPC and the web console.\n\nExample: spade demo && spade serve, then open http://127.0.0.1:5080")
         {
             gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure,
-            authority, client, secret, claim, deliveries,
+            pages, authority, client, secret, claim, deliveries,
             slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
@@ -207,9 +211,12 @@ internal static class ServeCommand
                     (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue),
                         Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));
                 if (gateways is not null)
-                    builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls));
-                else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory));
+                    builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls),
+                        parsed.GetValue(pages));
+                else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory),
+                    parsed.GetValue(pages));
             });
+            if (parsed.GetValue(pages)) server.MapOrleansPages();
             // Opened now, so that an unusable model or device is an error at the start, not at the first photograph.
             if (gateways is null) server.Services.GetRequiredService<DeviceEngines>().Open();
             try

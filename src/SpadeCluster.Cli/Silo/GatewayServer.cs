@@ -35,6 +35,11 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
             Share<IEngineStatus>();
             Share<ISnapshots>();
             Share<TelemetryExport>();
+            if (silo.OrleansDashboard)
+            {
+                Share<IGrainFactory>();
+                services.AddOrleansPages();
+            }
             services.Configure<GrpcOptions>(section.GetSection("Grpc"));
             // A gateway computes little itself, so it scores as many images at once as it admits.
             services.Configure<AdmissionOptions>(o => o.Slots = o.MaxRequests);
@@ -46,6 +51,7 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
 
             void Share<T>() where T : class => services.AddSingleton(gateway.GetRequiredService<T>());
         });
+        if (silo.OrleansDashboard) _server.MapOrleansPages();
     }
 
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -80,6 +80,7 @@ internal static partial class SiloHosting
             else silo.ConfigureEndpoints(options.SiloPort, options.GatewayPort);
         }
         if (options.TlsFolder is { } tls) silo.UseMutualTls(tls);
+        if (options.OrleansDashboard) silo.AddOrleansPages();
         silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, "spade"));
         silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.SiloName);
         silo.Configure<ClusterMembershipOptions>(o =>

@@ -89,6 +89,10 @@ public sealed class SiloOptions
     /// need TLS and a key. Section Spade:Http has the other settings (ServerOptions).</summary>
     public string HttpUrls { get; set; } = "";
 
+    /// <summary>Whether this silo collects data for Orleans' dashboard; the same for all silos. Gateways with an HTTP API then show it at
+    /// /orleans to engineers.</summary>
+    public bool OrleansDashboard { get; set; }
+
     /// <summary>Whether gRPC, health and metrics listen on loopback only.</summary>
     public bool LoopbackOnly { get; set; }
 

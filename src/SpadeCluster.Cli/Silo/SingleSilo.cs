@@ -11,8 +11,9 @@ internal static class SingleSilo
     /// <param name="device">Where models run.</param>
     /// <param name="threads">Threads for one image; 0: all processors.</param>
     /// <param name="memory">Memory limit of all open galleries together, in bytes.</param>
+    /// <param name="pages">Whether to collect data for Orleans' dashboard.</param>
     public static void AddSingleSilo(this WebApplicationBuilder builder, GalleryStore store, string? model, string device, int threads,
-        long memory)
+        long memory, bool pages = false)
     {
         var (services, logging) = (builder.Services, builder.Logging);
         // As many extractors as processors can serve; a GPU has one for all images.
@@ -26,7 +27,11 @@ internal static class SingleSilo
             (o.Memory, o.ShardMemory, o.Threads) = (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads));
         services.AddSingleton(store);
         services.AddEngines();
-        builder.UseOrleans(silo => silo.AddSingleSilo(extractors).AddActivityPropagation());
+        builder.UseOrleans(silo =>
+        {
+            silo.AddSingleSilo(extractors).AddActivityPropagation();
+            if (pages) silo.AddOrleansPages();
+        });
         logging.AddFilter("Orleans", LogLevel.Error);
     }
 }

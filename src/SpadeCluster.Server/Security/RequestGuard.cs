@@ -10,8 +10,8 @@ internal static class RequestGuard
     public const string RequestId = "X-Request-Id";
 
     private const string ContentPolicy =
-        "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
-        + "base-uri 'none'; frame-ancestors 'none'";
+        "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; font-src 'self'; connect-src 'self'; "
+        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
     public static void UseRequestGuard(this IApplicationBuilder app, IReadOnlyList<string>? hosts)
     {

@@ -20,7 +20,7 @@ namespace SpadeCluster.Server.Tests.Security;
 /// Every endpoint and every gRPC method of a running server, taken from its own list, called by every kind of caller without access
 /// come in: no key, a wrong key, a role too low, a key for other categories. What is new is attacked without a new test.
 /// </summary>
-public sealed class EveryEntryTests(ServerFixture server, ITestOutputHelper output) : IClassFixture<ServerFixture>
+public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper output) : IClassFixture<PagesFixture>
 {
     private const string Wrong = "spade_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
