@@ -237,9 +237,8 @@ internal sealed class MethodOptions
     {
         if (parsed.GetValue(_tileReach) is { } reach && ParseReach(reach) != 0)
             throw new SpadeException(SpadeError.InvalidArgument,
-                $"--tile-reach {reach}: with a region of interest, tiles are compared with their own position only, because the region "
-                + $"is a "
-                + "position on the part; leave --tile-reach out, or inspect whole photographs ('spade gallery region CATEGORY none')");
+                $"--tile-reach {reach}: with a region of interest, tiles are compared with their own position only, because the region is "
+                + "a position on the part; leave --tile-reach out, or inspect whole photographs ('spade gallery region CATEGORY none')");
     }
 
     private static int? ParseReach(string text) =>

@@ -54,12 +54,10 @@ internal static class ReproduceCommand
         });
         var json = CommonOptions.Json();
         var command = new Command("reproduce",
-            "Measure the paper's tables (arXiv 2005.02357) over data sets, beside the published figures: image and pixel ROC AUC and "
-            + "PRO of "
-            + "each category, ablations over pyramid levels and K, clips' frame and pixel ROC AUC. A run that was stopped continues "
-            + "where it "
-            + "was.\n\nExample: spade reproduce datasets/mvtec datasets/shanghaitech --every 100\nExample: spade reproduce --results "
-            + "docs/results.md")
+            "Measure the paper's tables (arXiv 2005.02357) over data sets, beside the published figures: image and pixel ROC AUC and PRO "
+            + "of each category, ablations over pyramid levels and K, clips' frame and pixel ROC AUC. A run that was stopped continues "
+            + "where it was.\n\nExample: spade reproduce datasets/mvtec datasets/shanghaitech --every 100"
+            + "\nExample: spade reproduce --results docs/results.md")
         {
             folders, models, every, output, page, json
         };

@@ -149,8 +149,8 @@ public static partial class Resampler
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> EachFourTimes(Vector128<int> weights) => Vector512.Shuffle(weights.ToVector256Unsafe().ToVector512Unsafe(),
-        Vector512.Create(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+    private static Vector512<int> EachFourTimes(Vector128<int> weights) => Vector512.Shuffle(
+        weights.ToVector256Unsafe().ToVector512Unsafe(), Vector512.Create(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Pixel(ref byte source, int index)

@@ -15,8 +15,8 @@ internal static partial class OrtFailure
 
     /// <summary>What was expected of tokens, because a wrong number of them is the likeliest mistake.</summary>
     private static string Expected(ModelManifest m) => m.Tokens is not { } tokens ? ""
-        : $" with its levels as tokens of {m.InputWidth / tokens.Patch * (m.InputHeight / tokens.Patch)} cells after {tokens.Leading} other "
-        + "tokens, as \"tokens\" in model.json says";
+        : $" with its levels as tokens of {m.InputWidth / tokens.Patch * (m.InputHeight / tokens.Patch)} cells after {tokens.Leading} "
+        + "other tokens, as \"tokens\" in model.json says";
 
     /// <summary>A model that runs on the CPU does not run on this device.</summary>
     public static SpadeException NoDevice(Exception e, OnnxRuntimeDevice device) => new(SpadeError.Unavailable,

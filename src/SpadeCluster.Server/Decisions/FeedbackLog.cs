@@ -18,9 +18,8 @@ public sealed class FeedbackLog(ServerDatabase database)
 
     /// <summary>The oldest first.</summary>
     public IReadOnlyList<Feedback> With(FeedbackStatus status, string? category = null) => Read(
-        "JOIN decisions d ON d.id = f.decision WHERE f.undone IS NULL AND f.status = $status AND d.category = coalesce($category, "
-        + "d.category) "
-        + "ORDER BY f.id", ("$status", status.ToString()), ("$category", category));
+        "JOIN decisions d ON d.id = f.decision WHERE f.undone IS NULL AND f.status = $status "
+        + "AND d.category = coalesce($category, d.category) ORDER BY f.id", ("$status", status.ToString()), ("$category", category));
 
     /// <summary>All feedback on a photograph in a category, on any decision.</summary>
     public IReadOnlyList<Feedback> OfPhotograph(string category, string digest) => Read(

@@ -35,11 +35,9 @@ internal static class GalleryEndpoints
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
         change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*")
             .Produces<string>(200, "application/x-ndjson")
-            .WithSummary("Add normals, and create the category if there is none: one line of JSON for each image once it is durable, "
-            + "then the "
-            + "version; thresholds are learned unless calibrate=false. The reason is kept in the history. A new category also has "
-            + "copies of each "
-            + "normal with copies=mirror, flip, half-turn or quarter-turns, or several of them, separated by commas.");
+            .WithSummary("Add normals, and create the category if there is none: one line of JSON for each image once it is durable, then "
+            + "the version; thresholds are learned unless calibrate=false. The reason is kept in the history. A new category also has "
+            + "copies of each normal with copies=mirror, flip, half-turn or quarter-turns, or several of them, separated by commas.");
         change.MapPost("/{category}/retire",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>

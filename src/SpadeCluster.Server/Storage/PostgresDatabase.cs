@@ -99,7 +99,8 @@ public sealed class PostgresDatabase : ServerDatabase
 
     protected override SpadeException Explain(DbException e) => e is PostgresException { SqlState: var state } ? state switch
     {
-        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.ResourceExhausted,
+        // Clients repeat their call: the image is not at fault, and space may be freed within their deadline.
+        PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.Unavailable,
             $"the disk of {Location} is full; free some space", new IOException(e.Message, e)),
         PostgresErrorCodes.DataCorrupted or PostgresErrorCodes.IndexCorrupted =>
             new SpadeException(SpadeError.DataLoss, $"{Location} is damaged ({e.Message}); restore it from a backup", e),

@@ -20,9 +20,8 @@ internal sealed class MemoryBank
         int perImage = Height * Width * Length;
         if ((long)perImage * pyramids.Count > Array.MaxLength)
             throw new SpadeException(SpadeError.ResourceExhausted,
-                $"the patches of {pyramids.Count} normals take {4e-9 * perImage * pyramids.Count:0.0} GB, more than the patchcore "
-                + $"recipe can "
-                + $"hold: evaluate it with {Array.MaxLength / perImage} normals or fewer");
+                $"the patches of {pyramids.Count} normals take {4e-9 * perImage * pyramids.Count:0.0} GB, more than the patchcore recipe "
+                + $"can hold: evaluate it with {Array.MaxLength / perImage} normals or fewer");
         var all = new float[perImage * pyramids.Count];
         WorkSharing.Run(threads, pyramids.Count, cancellationToken, (_, i) =>
             PatchFeatures.Write(pyramids[i], all.AsSpan(i * perImage, perImage), Length));
