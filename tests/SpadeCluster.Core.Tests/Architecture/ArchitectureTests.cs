@@ -86,7 +86,7 @@ public sealed class ArchitectureTests
 
     private static IEnumerable<string> Files(string pattern) => new[] { "src", "tests" }
         .SelectMany(d => Directory.EnumerateFiles(Path.Combine(Root, d), pattern, SearchOption.AllDirectories))
-        .Where(f => !Name(f).Split('/').Any(part => part is "bin" or "obj"));
+        .Where(f => !Name(f).Split('/').Any(part => part is "bin" or "obj" or "node_modules"));
 
     private static string Name(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
 
