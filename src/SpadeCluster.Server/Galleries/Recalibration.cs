@@ -68,8 +68,11 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
                 await AuditAsync(caller, "add", category,
                     $"{count} images{(addition.Reason is null ? "" : $": {addition.Reason}")}, version {after!.Version}");
             if (after is null || !addition.Calibrate || !after.NeedsCalibration()) return (after, count);
+            int all = after.Images.Count, last = 0;
             after = await galleries.CalibrateAgainAsync(after, settings,
-                new InlineProgress<int>(done => calibrated.Report((done, after.Images.Count))), cancellationToken);
+                new InlineProgress<int>(done => calibrated.Report((last = done, all))), cancellationToken);
+            // It may be done before the silo was asked for its progress.
+            if (last < all) calibrated.Report((all, all));
             await AuditAsync(caller, "calibrate", category, $"alpha {after.Calibration!.Options.Alpha}, version {after.Version}");
             return (after, count);
         }
