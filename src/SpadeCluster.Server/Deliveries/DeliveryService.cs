@@ -41,7 +41,7 @@ internal sealed partial class DeliveryService(IReadOnlyList<Destination> destina
             catch (Exception e)
             {
                 LogFailed(destination.Name, e.Message);
-                await Task.Delay(BetweenLeases, clock, CancellationToken.None);
+                await Task.Delay(BetweenLeases, clock, stop);
             }
         }
     }
