@@ -210,7 +210,8 @@ public sealed class DenialRateTests(OpenServerFixture files, ITestOutputHelper o
                     await call.RequestStream.WriteAsync(half, stop);
                     await call.ResponseStream.MoveNext(stop);
                 }
-                catch (Exception e) when (e is RpcException or OperationCanceledException or InvalidOperationException or IOException)
+                catch (Exception e) when (e is RpcException or HttpRequestException or OperationCanceledException
+                    or InvalidOperationException or IOException)
                 {
                     // Refused: again in a while; or over.
                     await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), stop));
