@@ -22,17 +22,19 @@ internal sealed class UnitMeasurement : IDisposable
     private readonly TimeSpan _time;
     private readonly Action<string> _progress;
     private readonly string? _model;
-    private readonly Engines _engines;
+    private readonly Engines _engines, _preparing;
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-calibrate-").FullName;
 
     /// <param name="model">As the option --model.</param>
+    /// <param name="preprocessing">Chooses the photographs' geometry for the model.</param>
     /// <param name="time">Duration of each measurement.</param>
     /// <param name="progress">Gets what is being measured.</param>
-    public UnitMeasurement(string? model, TimeSpan time, Action<string> progress)
+    public UnitMeasurement(string? model, Func<FeatureModel, string> preprocessing, TimeSpan time, Action<string> progress)
     {
         (_model, _time, _progress) = (model, time, progress);
         _processors = new BusyProcessors(time);
         _engines = new Engines(model, new ExtractorSettings(Threads: 1));
+        _preparing = _engines.Preparing(preprocessing);
     }
 
     /// <param name="photographs">Photographs of good parts of one product; some are scored, the others are the gallery.</param>
@@ -47,7 +49,7 @@ internal sealed class UnitMeasurement : IDisposable
         ImageSource[] normals = [.. photographs.Skip(scored)], queries = [.. photographs.Take(scored)];
         var store = new FileGalleryStore(Path.Combine(_folder, "galleries"));
         _progress($"a gallery of {normals.Length} normals");
-        var galleries = _engines.Galleries(store, Environment.UserName, thumbnails: false);
+        var galleries = _preparing.Galleries(store, Environment.UserName, thumbnails: false);
         await galleries.AddAsync(Category, normals, cancellationToken: stop);
         var manifest = await galleries.CalibrateAsync(Category, ScoringOptions.DefaultFor(normals.Length), cancellationToken: stop);
         var (extractor, preparer) = _engines.For(manifest.Model, manifest.Preprocessing);
@@ -56,8 +58,8 @@ internal sealed class UnitMeasurement : IDisposable
         var files = new List<byte[]>();
         foreach (var query in queries) files.Add(await query.ReadAsync(stop));
         var prepared = files.ConvertAll(f => preparer.Prepare(f, "photograph"));
-        var features = new List<TileFeatures>();
-        foreach (var image in prepared) features.Add((await TileFeatures.ExtractAsync(extractor, image, stop))[0]);
+        var features = new List<TileFeatures[]>();
+        foreach (var image in prepared) features.Add(await TileFeatures.ExtractAsync(extractor, image, stop));
         RgbImage[] pictures = [.. files.Select(f => ImageReader.Default.Decode(f, "photograph"))];
 
         var (jpeg, prepare) = await DecodeAsync("JPEG", i => JpegEncoder.Encode(i, JpegQuality), pictures, preparer, stop);
@@ -69,17 +71,19 @@ internal sealed class UnitMeasurement : IDisposable
         }, stop);
         double extract = await ExtractAsync(extractor, prepared, stop);
         double images = await ImageSearchAsync(manifest.Model.PooledLength, stop);
-        int most = Math.Min(MostNeighbours, normals.Length), few = Math.Max(1, most / 4);
-        double searchMost = await PixelSearchAsync(shard, manifest, features, most, stop);
-        double searchFew = await PixelSearchAsync(shard, manifest, features, few, stop);
+        var grid = GalleryTiles.Of(manifest).Grid;
+        int reach = manifest.Calibration!.Options.TileReach ?? ScoringOptions.Anywhere;
+        int rows = normals.Length * grid.Near(0, reach).Count, most = Math.Min(MostNeighbours, rows), few = Math.Max(1, most / 4);
+        double searchMost = await PixelSearchAsync(shard, manifest, features, reach, most, stop);
+        double searchFew = await PixelSearchAsync(shard, manifest, features, reach, few, stop);
         // Of a line through both; a search that is not slower with more normals costs the same for any number.
         double each = Math.Max(0, (searchMost - searchFew) / (most - few)), fixedPart = Math.Max(0, searchMost - each * most);
-        double merge = await MergeAsync(shard, features[0], most, stop), map = await MapAsync(shard, manifest, features, stop);
-        double serialise = await SerialiseAsync(manifest, prepared[0], features[0], stop);
+        double merge = await MergeAsync(shard, features[0][0], most, stop), map = await MapAsync(shard, manifest, features, stop);
+        double serialise = await SerialiseAsync(manifest, prepared[0], features[0][0], stop);
         double served = await ServeAsync(queries, stop);
-        double known = own + extract + images * normals.Length / 1000 + searchMost + map;
+        double known = own + grid.Count * (extract + images * rows / 1000 + searchMost + map);
         return new UnitFigures(Machine.Describe(), Environment.ProcessorCount, DateTime.UtcNow, described, manifest.Model, jpeg, png,
-            prepare, extract, images, fixedPart, each, merge, map, serialise, Math.Max(0, served - known));
+            prepare / grid.Count, extract, images, fixedPart, each, merge, map, serialise, Math.Max(0, served - known));
     }
 
     public void Dispose()
@@ -144,19 +148,27 @@ internal sealed class UnitMeasurement : IDisposable
         return ms / IndexRows * 1000;
     }
 
-    private async Task<double> PixelSearchAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures> features, int neighbours,
-        CancellationToken stop)
+    /// <summary>All tiles of the queries in turn: small details need longer searches than whole photographs.</summary>
+    private async Task<double> PixelSearchAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, int reach,
+        int neighbours, CancellationToken stop)
     {
-        var o = manifest.Calibration!.Options;
+        var (o, grid) = (manifest.Calibration!.Options, GalleryTiles.Of(manifest).Grid);
         var options = new PixelSearchOptions(o.Fusion, o.Kappa, o.Levels, Threads: 1, o.Window);
-        var picks = new List<GalleryPick[]>();
-        foreach (var query in features) picks.Add(await PicksAsync(shard, query, neighbours, stop));
-        return await MeasureAsync($"the pixel search in {neighbours} normals", async (_, i) =>
-            await shard.MatchAsync(features[i % features.Count].Pyramid, picks[i % picks.Count], options, stop), stop);
+        var queries = new List<(FeaturePyramid Pyramid, GalleryPick[] Picks)>();
+        foreach (var photograph in features)
+            for (int tile = 0; tile < photograph.Length; tile++)
+                queries.Add((photograph[tile].Pyramid,
+                    await PicksAsync(shard, photograph[tile], neighbours, stop, grid.Count == 1 ? null : grid.Near(tile, reach))));
+        return await MeasureAsync($"the pixel search in {neighbours} normals", async (worker, i) =>
+        {
+            var (pyramid, picks) = queries[(i + worker * queries.Count / 2) % queries.Count];
+            await shard.MatchAsync(pyramid, picks, options, stop);
+        }, stop);
     }
 
-    private static async Task<GalleryPick[]> PicksAsync(GalleryShard shard, TileFeatures query, int neighbours, CancellationToken stop)
-        => [.. (await shard.NearestAsync(query.Pooled, neighbours, null, cancellationToken: stop)).Select(n => n.Id).Order()
+    private static async Task<GalleryPick[]> PicksAsync(GalleryShard shard, TileFeatures query, int neighbours, CancellationToken stop,
+        IReadOnlyList<int>? tiles = null)
+        => [.. (await shard.NearestAsync(query.Pooled, neighbours, null, tiles, stop)).Select(n => n.Id).Order()
             .Select((id, position) => new GalleryPick(position, id))];
 
     private async Task<double> MergeAsync(GalleryShard shard, TileFeatures query, int neighbours, CancellationToken stop)
@@ -174,16 +186,15 @@ internal sealed class UnitMeasurement : IDisposable
         }, stop);
     }
 
-    /// <summary>A coordinator whose shard has its answers already.</summary>
-    private Task<double> MapAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures> features, CancellationToken stop)
+    /// <summary>A coordinator whose shard has its answers already. The answer to the first tile serves all.</summary>
+    private async Task<double> MapAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, CancellationToken stop)
     {
         ScoringCoordinator[] coordinators = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new ScoringCoordinator(
             manifest.Model, manifest.Images.Count, [new RecordedShard(shard)], threads: 1, tiles: GalleryTiles.Of(manifest)))];
         var grid = GalleryTiles.Of(manifest).Grid;
-        var query = new QueryImage(default, [.. Enumerable.Repeat(features[0], grid.Count)], new TileFrame(0, 0, grid.Width, grid.Height));
-        return MeasureAsync("the map", async (worker, _) =>
-            await coordinators[worker].ScoreAsync(query, manifest.Calibration!.Options, manifest.Calibration, cancellationToken: stop),
-            stop);
+        var query = new QueryImage(default, features[0], new TileFrame(0, 0, grid.Width, grid.Height));
+        return await MeasureAsync("the map", async (worker, _) => await coordinators[worker].ScoreAsync(query,
+            manifest.Calibration!.Options, manifest.Calibration, cancellationToken: stop), stop) / grid.Count;
     }
 
     private async Task<double> SerialiseAsync(GalleryManifest manifest, PreparedImage image, TileFeatures query, CancellationToken stop)
@@ -211,7 +222,7 @@ internal sealed class UnitMeasurement : IDisposable
         await using var served = await ServedGallery.StartAsync(["--gallery", Path.Combine(_folder, "galleries"), "--threads", "1",
             .. model], stop);
         using var client = new SpadeClient(served.Address);
-        var load = new BusyProcessors(2 * _time);
+        var load = new BusyProcessors(4 * _time);
         // The server opens the gallery, and its code is compiled.
         _ = await load.MeasureAsync(Send, stop);
         int sent = 0;

@@ -35,13 +35,16 @@ internal static class BenchCalibrateCommand
             "Measure what each stage of an image's way costs on this machine, for 'spade plan'.\n\nExample: spade bench calibrate "
             + "line3/good --out figures.json")
         { paths, model, output, seconds, json };
+        var geometry = new GeometryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string[] given = parsed.GetValue(paths) ?? [];
-            IReadOnlyList<ImageSource> photographs = given.Length == 0 ? Rendered() : [.. Files.Expand(given).Select(Files.Source)];
+            var files = Files.Expand(given);
+            IReadOnlyList<ImageSource> photographs = given.Length == 0 ? Rendered() : [.. files.Select(Files.Source)];
             string described = given.Length == 0 ? $"{Plates} rendered plates"
                 : $"{photographs.Count} photographs in {string.Join(", ", given.Take(3))}";
-            using var measurement = new UnitMeasurement(parsed.GetValue(model), TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+            using var measurement = new UnitMeasurement(parsed.GetValue(model), m =>
+                geometry.Read(parsed, m, files), TimeSpan.FromSeconds(parsed.GetValue(seconds)),
                 text => Console.Error.WriteLine($"spade: {text}"));
             var figures = await measurement.RunAsync(photographs, described, cancellation);
             if (parsed.GetValue(output) is { } file)

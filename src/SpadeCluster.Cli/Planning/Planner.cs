@@ -46,7 +46,9 @@ internal sealed class Planner
     private Plan Make(int images, int seed, int? connections)
     {
         var (m, load) = (_machines, _load);
-        int gateways = m.Gateways ?? Silos(GatewayWork()), extractors = m.Extractors ?? Silos(_extractor);
+        var network = Network(load.PerSecond, m.Layout == Layout.Serve ? 0 : 1);
+        int gateways = m.Gateways ?? Math.Max(Silos(GatewayWork()), ForNetwork("gateway"));
+        int extractors = m.Extractors ?? Math.Max(Silos(_extractor), ForNetwork("extractor"));
         if (m.DeviceMs is not null)
         {
             // A device's work is not a processor's.
@@ -54,7 +56,7 @@ internal sealed class Planner
             if (m.Layout == Layout.Separate) extractors = m.Extractors ?? Math.Max(extractors, devices);
             else gateways = m.Gateways ?? Math.Max(gateways, devices);
         }
-        int galleries = m.Galleries ?? Galleries();
+        int galleries = m.Galleries ?? Galleries(ForNetwork("gallery"));
         if (m.Layout != Layout.Separate) extractors = 0;
         if (m.Layout == Layout.Serve) galleries = 0;
 
@@ -74,10 +76,12 @@ internal sealed class Planner
             _notes.Add($"{simulated.Refused} images were refused, because a gateway has {m.Admitted} in work at most; clients repeat them");
         return new Plan(_figures.Machine, load, m, ImageMs(), roles, _galleryBytes * Copies(gateways, galleries),
             (double)load.Categories * load.Rows * new FileGalleryStore(".").BytesPerImage(_figures.Model),
-            Network(rate, gateways, galleries), rate, load.Kept * rate * _costs.FileBytes,
+            Network(rate, galleries), rate, load.Kept * rate * _costs.FileBytes,
             new SimulatedLatencies(simulated.Arrived, simulated.Answered, simulated.Refused, simulated.PerSecond,
                 simulated.Percentile(0.5), simulated.Percentile(0.9), simulated.Percentile(0.99), simulated.Percentile(1)),
             busy > 0 ? rate / busy : null, bottleneck, _notes);
+
+        int ForNetwork(string end) => (int)Math.Ceiling(8 * Fuller(network, end) / m.Network / m.Busy);
     }
 
     /// <summary>Processor seconds of an image in silos with gateways.</summary>
@@ -91,13 +95,14 @@ internal sealed class Planner
     private int Silos(double processorSeconds)
         => Math.Max(1, (int)Math.Ceiling(_load.PerSecond * processorSeconds / _machines.Busy / _machines.Processors));
 
-    /// <summary>As many as searches need processors, shards need memory, and replicas need silos; more if hashing gives one of them
+    /// <summary>As many as searches need processors, shards need memory, messages need networks, and replicas need silos;
+    /// more if hashing gives one of them
     /// too many shards.</summary>
-    private int Galleries()
+    private int Galleries(int forNetwork)
     {
         double room = _machines.Memory - ProgramBytes;
         int forMemory = (int)Math.Ceiling(_galleryBytes * _load.Replicas / Math.Max(1, room));
-        int silos = Math.Max(Math.Max(Silos(_gallery), forMemory), _load.Replicas);
+        int silos = new[] { Silos(_gallery), forMemory, forNetwork, _load.Replicas }.Max();
         long shards = (long)_load.Categories * _load.Shards * _load.Replicas;
         if (silos > shards)
         {
@@ -173,7 +178,7 @@ internal sealed class Planner
     private List<PlannedRole> Roles(int gateways, int extractors, int galleries, double rate, SimulationResult simulated)
     {
         var m = _machines;
-        var network = Network(rate, gateways, galleries);
+        var network = Network(rate, galleries);
         double images = Math.Min(m.Admitted, 64) * (_costs.FileBytes + _costs.TileBytes + _costs.FeatureBytes)
             + m.Processors * 3e6 * _load.Megapixels;
         bool devices = m.DeviceMs is not null, own = extractors > 0;
@@ -191,15 +196,18 @@ internal sealed class Planner
 
         PlannedRole Role(string name, int silos, double work, IReadOnlyList<double> busy, bool withDevices, double memory, string end)
         {
-            double into = network.Where(n => n.Key.EndsWith("to " + end, StringComparison.Ordinal)).Sum(n => n.Value);
-            double from = network.Where(n => n.Key.StartsWith(end + " to", StringComparison.Ordinal)).Sum(n => n.Value);
             return new(name, silos, silos * m.Processors, withDevices ? silos * m.Devices : 0, rate * work / (silos * m.Processors),
                 devices && name == "extractor" ? rate * work / (silos * m.Processors) : busy.Count == 0 ? 0 : busy.Max(),
-                withDevices ? devicesBusy : 0, memory, 8 * Math.Max(into, from) / silos / m.Network);
+                withDevices ? devicesBusy : 0, memory, 8 * Fuller(network, end) / silos / m.Network);
         }
     }
 
-    private Dictionary<string, double> Network(double rate, int gateways, int galleries)
+    /// <summary>Bytes per second to or from a role, whichever are more: networks carry both at the same time.</summary>
+    private static double Fuller(Dictionary<string, double> network, string end)
+        => Math.Max(network.Where(n => n.Key.EndsWith("to " + end, StringComparison.Ordinal)).Sum(n => n.Value),
+            network.Where(n => n.Key.StartsWith(end + " to", StringComparison.Ordinal)).Sum(n => n.Value));
+
+    private Dictionary<string, double> Network(double rate, int galleries)
     {
         var network = new Dictionary<string, double> { ["client to gateway"] = rate * _costs.FileBytes };
         if (_machines.Layout == Layout.Separate)

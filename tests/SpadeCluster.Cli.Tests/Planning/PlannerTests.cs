@@ -82,6 +82,22 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void Slow_networks_ask_for_silos()
+    {
+        var load = new PlannedLoad { Lines = 50, Rate = 4, Tiles = 13, Categories = 100 };
+        PlannedRole Extractors(double network) => Planner.Make(Figures, load, new PlannedMachines
+        {
+            Layout = Layout.Separate,
+            Processors = 16,
+            DeviceMs = 1,
+            Network = network,
+        }, 200).Roles.Single(r => r.Role == "extractor");
+
+        var (fast, slow) = (Extractors(100e9), Extractors(1e9));
+        Assert.True(slow.Silos > fast.Silos && slow.NetworkBusy <= 0.7, $"{slow}, {fast}");
+    }
+
+    [Fact]
     public void More_load_needs_no_less()
         => Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Loads, pair =>
         {
