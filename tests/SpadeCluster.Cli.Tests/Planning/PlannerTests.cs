@@ -31,7 +31,8 @@ public sealed class PlannerTests
         {
             Assert.InRange(role.Busy, 0.01, 0.5);
             // With one silo less it would be too busy. Galleries may have more silos, because hashing gives one of them more shards.
-            Assert.True(role.Silos == 1 || role.Role == "gallery" || role.Busy * role.Silos / (role.Silos - 1) > 0.5, $"{role.Silos} {role.Role} silos, {role.Busy}");
+            Assert.True(role.Silos == 1 || role.Role == "gallery" || role.Busy * role.Silos / (role.Silos - 1) > 0.5,
+                $"{role.Silos} {role.Role} silos, {role.Busy}");
         }
         Assert.Equal(4000, plan.Simulated.Answered + plan.Simulated.Refused);
         Assert.Equal(200, plan.Simulated.PerSecond, 10.0);
