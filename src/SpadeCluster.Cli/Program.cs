@@ -18,6 +18,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     ReproduceCommand.Create(),
     ModelCommands.Create(),
     BenchCommands.Create(),
+    PlanCommand.Create(),
     ServeCommand.Create(),
     KeyCommands.Create(),
     AuditCommands.Create(),

@@ -17,6 +17,16 @@ internal sealed class ServedGallery : IAsyncDisposable
     /// <summary>Its gRPC address, HOST:PORT.</summary>
     public string Address { get; }
 
+    /// <summary>Processor time that it has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <param name="options">Options of 'serve', such as --gallery DIR.</param>
     /// <exception cref="SpadeException">Unavailable: it ended, or does not serve in time. Its messages are on the console.</exception>
     public static async Task<ServedGallery> StartAsync(IEnumerable<string> options, CancellationToken cancellationToken)

@@ -11,12 +11,13 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade bench extract|pixel-search|image-search|thresholds|serve</summary>
+/// <summary>spade bench extract|pixel-search|image-search|thresholds|serve|calibrate</summary>
 internal static class BenchCommands
 {
     public static Command Create() => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.")
     {
         Extract(), PixelSearch(), ImageSearch(), Thresholds(), BenchServeCommand.Create(),
+        BenchCalibrateCommand.Create(),
     };
 
     private static Option<string?> Peer()

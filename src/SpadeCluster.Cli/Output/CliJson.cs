@@ -5,6 +5,7 @@ using SpadeCluster.Cli.Bench;
 using SpadeCluster.Cli.Evaluation;
 using SpadeCluster.Cli.Evaluation.Paper;
 using SpadeCluster.Cli.Evaluation.Video;
+using SpadeCluster.Cli.Planning;
 using SpadeCluster.Cli.Watch;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
@@ -40,6 +41,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(ServeResult))]
+[JsonSerializable(typeof(UnitFigures))]
+[JsonSerializable(typeof(Plan))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]
 [JsonSerializable(typeof(IReadOnlyList<ThresholdSimulationRow>))]
 [JsonSerializable(typeof(SpadeCluster.Server.Security.AuditEntry))]

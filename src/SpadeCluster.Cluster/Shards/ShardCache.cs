@@ -13,7 +13,13 @@ internal sealed class ShardCache
 {
     private const int KeptVersions = 2;
 
+    /// <summary>Bytes of closed shards that may wait for the garbage collector. To collect after each of many small shards
+    /// would take longer
+    /// than to open them.</summary>
+    private const long MostUncollected = 64L << 20;
+
     private static readonly Lock Collecting = new();
+    private static long _uncollected;
 
     private readonly IGalleryStore _store;
     private readonly ManifestCache _manifests;
@@ -202,7 +208,7 @@ internal sealed class ShardCache
                 int seen = GC.CollectionCount(GC.MaxGeneration);
                 entry.Shard?.Dispose();
                 entry.Pin?.Dispose();
-                if (entry.Shard is not null && _memory - _bytes < entry.Bytes) Collect(seen);
+                if (entry.Shard is not null && _memory - _bytes < entry.Bytes) Collect(seen, entry.Bytes);
             }
             finally
             {
@@ -216,13 +222,20 @@ internal sealed class ShardCache
         }).Ignore();
     }
 
-    /// <summary>Frees the level data of closed shards now: the garbage collector would wait until as much memory again is used. One
-    /// collection serves several closed shards.</summary>
+    /// <summary>Frees the level data of closed shards now, if it is much: the garbage collector would wait until as much memory again is
+    /// used. One collection serves several closed shards.</summary>
     /// <param name="seen">Number of collections when the shard was closed: if there was one since, none is needed.</param>
-    private static void Collect(int seen)
+    /// <param name="bytes">Of the shard.</param>
+    private static void Collect(int seen, long bytes)
     {
         lock (Collecting)
-            if (GC.CollectionCount(GC.MaxGeneration) == seen) GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+        {
+            bool done = GC.CollectionCount(GC.MaxGeneration) != seen;
+            _uncollected = done ? 0 : _uncollected + bytes;
+            if (_uncollected < MostUncollected) return;
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+            _uncollected = 0;
+        }
     }
 
     /// <summary>A shard and its users. Used under the lock.</summary>

@@ -124,7 +124,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     }
 
     /// <summary>Bytes with which a shard keeps the level data of all its images, as divided by <see cref="TrainAsync"/>.</summary>
-    internal static long WholeMemory(FeatureModel model, int images)
+    /// <param name="images">Rows of the shard.</param>
+    public static long WholeMemory(FeatureModel model, int images)
     {
         long pages = images * PixelIndex.MostResidentBytes(model.Levels);
         return PooledBytes(model, images) + pages + Math.Max(SearchBytes(model), Math.Min(pages / 3, SearchMemory));

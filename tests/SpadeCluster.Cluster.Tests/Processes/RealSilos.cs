@@ -42,14 +42,19 @@ internal sealed class RealSilos : IAsyncDisposable
 
     public FileGalleryStore Store { get; }
 
+    /// <summary>spade.dll of this build.</summary>
     public static string Program { get; } = typeof(SiloProcess).Assembly.Location;
+
+    /// <summary>spade.dll of silos that start from now on.</summary>
+    public string Installed { get; set; } = Program;
 
     /// <param name="silos">Name and roles; gateways are those whose roles hold "gateway".</param>
     /// <param name="own">Settings of the silo of a name.</param>
+    /// <param name="program">spade.dll of the silos; null: this build's.</param>
     public static async Task<RealSilos> StartAsync((string Name, string Roles)[] silos, Dictionary<string, string>? settings = null,
-        Func<string, Dictionary<string, string>>? own = null)
+        Func<string, Dictionary<string, string>>? own = null, string? program = null)
     {
-        var all = new RealSilos(settings, own);
+        var all = new RealSilos(settings, own) { Installed = program ?? Program };
         try
         {
             // One after the other: on a small machine, silos that start together miss each other's probes.
@@ -136,7 +141,7 @@ internal sealed class RealSilos : IAsyncDisposable
         string log = Path.Combine(_folder, silo.Name + ".log");
         var all = new Dictionary<string, string>(_settings);
         foreach (var (key, value) in _own(silo.Name)) all[key] = value;
-        var process = silo.Start(Program, all, log);
+        var process = silo.Start(Installed, all, log);
         lock (_running) _running[silo.Name] = (silo, process);
         await silo.WaitReadyAsync(process, log, default);
     }

@@ -13,6 +13,7 @@ public sealed class ParityTests
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(8)]
+    [InlineData(16)]
     public async Task Same_bits_as_standalone(int shards)
     {
         var store = new InMemoryGalleryStore();
@@ -57,6 +58,7 @@ public sealed class ParityTests
     [InlineData(1, GatePolicy.Always)]
     [InlineData(3, GatePolicy.Gate)]
     [InlineData(8, GatePolicy.Always)]
+    [InlineData(16, GatePolicy.Always)]
     public async Task Same_bits_as_standalone_in_tiles(int shards, GatePolicy policy)
     {
         var store = new InMemoryGalleryStore();

@@ -1,0 +1,140 @@
+using FsCheck;
+using FsCheck.Fluent;
+using SpadeCluster.Cli.Planning.Simulation;
+
+namespace SpadeCluster.Cli.Tests.Planning;
+
+public sealed class SimulatedClusterTests
+{
+    /// <summary>M/D/1: the formula of Pollaczek and Khinchine. Several gateways are as many independent queues.</summary>
+    [Theory]
+    [InlineData(1, 0.5)]
+    [InlineData(1, 0.8)]
+    [InlineData(5, 0.8)]
+    public void Equal_services_wait_as_theory_says(int gateways, double busy)
+    {
+        const double Service = 0.02;
+        var result = new SimulatedCluster(new() { PerSecond = gateways * busy / Service, Gateways = gateways, Answer = Service })
+            .Run(400_000);
+
+        Assert.Equal(1, result.Seconds.Average() / (Service + busy * Service / (2 * (1 - busy))), 0.03);
+        Assert.Equal(gateways, result.GatewayBusy.Count);
+        Assert.All(result.GatewayBusy, b => Assert.Equal(busy, b, 0.02));
+        Assert.Equal(gateways * busy / Service, result.PerSecond, 0.02 * gateways * busy / Service);
+    }
+
+    /// <summary>Erlang's B formula, which holds for any service: a gateway that lets nobody wait.</summary>
+    [Theory]
+    [InlineData(1, 0.5)]
+    [InlineData(4, 3)]
+    [InlineData(10, 12)]
+    public void A_gateway_refuses_the_share_that_theory_says(int processors, double load)
+    {
+        var result = new SimulatedCluster(new() { PerSecond = load, Processors = processors, Admitted = processors, Answer = 1 })
+            .Run(200_000);
+
+        Assert.Equal(1, result.Refused / (double)result.Arrived / StationTests.ErlangB(processors, load), 0.03);
+        Assert.Equal(1, result.Percentile(1) / 1000, 9);
+    }
+
+    /// <summary>Slots are servers, too: with one, an image's whole way is one service.</summary>
+    [Fact]
+    public void A_slot_is_held_until_the_map_is_ready()
+    {
+        const double Way = 0.05 + 2 * 0.01;
+        var result = new SimulatedCluster(new()
+        {
+            PerSecond = 0.6 / Way,
+            Slots = 1,
+            Processors = 100,
+            Extractors = 1,
+            Galleries = 1,
+            Prepare = 0.01,
+            Extract = 0.01,
+            ImageSearch = 0.01,
+            PixelSearch = 0.01,
+            Map = 0.01 - 6 * 0.001 + 0.02,
+            Hop = 0.001,
+            Answer = 0.005,
+        }).Run(400_000);
+
+        Assert.Equal(1, result.Seconds.Average() / (0.005 + Way + 0.6 * Way / (2 * 0.4)), 0.03);
+    }
+
+    [Fact]
+    public void Clients_that_wait_for_answers_use_all_processors()
+    {
+        var result = new SimulatedCluster(new() { Connections = 8, Processors = 4, Prepare = 0.1, Answer = 0.1 }).Run(4000);
+
+        Assert.Equal(20, result.PerSecond, 0.1);
+        // Eight images share four processors.
+        Assert.Equal(400, result.Percentile(0.5), 1.0);
+        Assert.Equal((4000, 4000), (result.Arrived, result.Answered));
+    }
+
+    [Fact]
+    public void A_tile_uses_all_processors_of_an_idle_silo()
+    {
+        var result = new SimulatedCluster(new() { PerSecond = 0.001, Processors = 4, PixelSearch = 0.4, SearchParts = 4, Extract = 0.2 })
+            .Run(100);
+
+        Assert.Equal(300, result.Percentile(0.5), 1e-6);
+    }
+
+    [Fact]
+    public void Each_image_is_answered_or_refused()
+        => Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Cases, s =>
+        {
+            var result = new SimulatedCluster(s).Run(300);
+            return result.Arrived == 300 && result.Answered + result.Refused == 300 && (s.Admitted < 300 || result.Refused == 0)
+                && result.GatewayBusy.Concat(result.ExtractorBusy).Concat(result.GalleryBusy).All(b => b is >= 0 and < 1.2);
+        }));
+
+    [Fact]
+    public void The_same_seed_gives_the_same_result()
+        => Check.One(Config.QuickThrowOnFailure.WithMaxTest(30), Prop.ForAll(Cases, s =>
+        {
+            var (one, two, other) = (new SimulatedCluster(s).Run(200), new SimulatedCluster(s).Run(200),
+                new SimulatedCluster(s with { Seed = s.Seed + 1 }).Run(200));
+            return one.Seconds.SequenceEqual(two.Seconds) && one.GalleryBusy.SequenceEqual(two.GalleryBusy)
+                && (s.Connections is not null || !one.Seconds.SequenceEqual(other.Seconds));
+        }));
+
+    private static Arbitrary<SimulatedSettings> Cases => Arb.From(
+        from seed in Gen.Choose(0, 10_000)
+        from numbers in Gen.ArrayOf(Gen.Choose(1, 6), 8)
+        from layout in Gen.Choose(0, 2)
+        from admitted in Gen.Elements(1, 8, 1000)
+        from connections in Gen.Elements<int?>(null, null, 5)
+        from devices in Gen.Elements(true, false)
+        select new SimulatedSettings
+        {
+            Seed = seed,
+            PerSecond = 5 * numbers[0],
+            // Refused ones of waiting clients arrive again.
+            Connections = admitted > 5 ? connections : null,
+            Gateways = numbers[1],
+            Extractors = layout == 2 ? numbers[2] : null,
+            Galleries = layout > 0 ? numbers[3] : null,
+            ExtractorSlots = numbers[4],
+            OnDevices = devices,
+            Processors = numbers[5],
+            Admitted = admitted,
+            Slots = 3 * numbers[0],
+            Categories = numbers[6],
+            Shards = numbers[7],
+            ShardsWithNeighbours = 1 + numbers[7] / 2,
+            Replicas = 1 + numbers[0] % 3,
+            Tiles = numbers[2] * 2,
+            Localised = numbers[3] / 6.0,
+            Prepare = 0.01,
+            Extract = 0.004,
+            ExtractParts = 1 + numbers[5] / 2,
+            ImageSearch = 0.001,
+            PixelSearch = 0.003,
+            SearchParts = 1 + numbers[5] / 3,
+            Map = 0.002,
+            Answer = 0.003,
+            Hop = 0.0005,
+        });
+}
