@@ -149,6 +149,7 @@ public static class SpadeServer
         // Registered by a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
+        services.AddSingleton<DecisionStatistics>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
         services.AddSingleton(destinations).AddSingleton<Outbox>();

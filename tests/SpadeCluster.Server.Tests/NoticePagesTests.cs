@@ -69,7 +69,7 @@ public sealed class NoticePagesTests(PartsFixture server) : BrowserTests, IClass
         {
             await page.GotoAsync($"/results/{id}");
             await page.Locator("[data-feedback=defect]").ClickAsync();
-            await Expect(page, "#feedback", "Defect by operator");
+            await Expect(page, "#feedback", "Missed defect by operator");
         }
         await page.GotoAsync("/");
         await Expect(page, "[data-notice='parts/missed_defects']", "2 defects that passed as good were reported in the last 7 days");

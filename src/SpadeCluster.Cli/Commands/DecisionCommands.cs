@@ -19,6 +19,14 @@ internal static class DecisionCommands
         var to = Time("--to", "Only decisions before this time.");
         var category = new Option<string?>("--category") { Description = "Only of this category.", HelpName = "NAME" };
         var line = new Option<string?>("--line") { Description = "Only of this line.", HelpName = "NAME" };
+        var verdict = new Option<string?>("--verdict") { Description = "Only with this verdict." };
+        verdict.AcceptOnlyFromAmong("good", "review", "defect");
+        var shift = new Option<string?>("--shift") { Description = "Only of this shift.", HelpName = "NAME" };
+        var serial = new Option<string?>("--serial-number")
+        {
+            Description = "Only with this serial number; * stands for any characters.",
+            HelpName = "TEXT"
+        };
         var format = new Option<string>("--format") { Description = "Format of the file.", DefaultValueFactory = _ => "csv" };
         format.AcceptOnlyFromAmong("csv", "parquet");
         var file = new Option<string>("--out")
@@ -29,7 +37,7 @@ internal static class DecisionCommands
         };
         var command = new Command("export", "Write decisions as a table, the oldest first. It reads while the server works.\n\nExample: "
             + "spade decisions export --from 2026-11-01 --to 2026-12-01 --format parquet --out november.parquet")
-        { from, to, category, line, format, file };
+        { from, to, category, line, verdict, shift, serial, format, file };
         server.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -38,8 +46,9 @@ internal static class DecisionCommands
                 TimeProvider.System);
             string path = parsed.GetRequiredValue(file), unfinished = path + ".part";
             long count = 0;
-            var rows = log.All(new DecisionFilter(parsed.GetValue(category), parsed.GetValue(line), Since: parsed.GetValue(from),
-                Until: parsed.GetValue(to))).Select(d =>
+            var rows = log.All(new DecisionFilter(parsed.GetValue(category), parsed.GetValue(line),
+                parsed.GetValue(verdict), parsed.GetValue(from), parsed.GetValue(to), SerialNumber: parsed.GetValue(serial),
+                Shift: parsed.GetValue(shift))).Select(d =>
                 {
                     cancellation.ThrowIfCancellationRequested();
                     count++;

@@ -31,10 +31,13 @@ internal static class Text
     /// <summary>A notice's code as in JSON.</summary>
     public static string Code(Notices.NoticeCode code) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(code.ToString());
 
+    /// <summary>What it is that a person reports as a defect, by the decision's verdict.</summary>
+    public static string Defect(string? verdict) => verdict == "good" ? "Missed defect" : "Defect";
+
     /// <summary>The feedback and its state.</summary>
-    public static string Said(Decisions.Feedback feedback) => feedback switch
+    public static string Said(Decisions.Feedback feedback, string? verdict) => feedback switch
     {
-        { Kind: Decisions.FeedbackKind.Defect } => "Defect",
+        { Kind: Decisions.FeedbackKind.Defect } => Defect(verdict),
         { Status: Decisions.FeedbackStatus.Checking } => "Good part, being checked,",
         { Status: Decisions.FeedbackStatus.Waiting } => "Good part, waiting for an engineer,",
         { Status: Decisions.FeedbackStatus.Refused } => "Good part, refused,",

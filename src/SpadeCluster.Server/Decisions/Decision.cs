@@ -17,13 +17,17 @@ public sealed record Decision(
 
 /// <summary>A query for decisions, by default the newest first.</summary>
 /// <param name="Verdict">"good", "review" or "defect"; null: any.</param>
+/// <param name="Since">Included.</param>
+/// <param name="Until">Not included.</param>
 /// <param name="Before">Only ids below this one: the next page.</param>
 /// <param name="Categories">Null: all.</param>
 /// <param name="After">Only ids above this one.</param>
+/// <param name="SerialNumber">Exact, or with * for any characters; then upper and lower case are the same.</param>
+/// <param name="Feedback">Only decisions with this feedback, which was not taken back.</param>
 public sealed record DecisionFilter(
     string? Category = null, string? Line = null, string? Verdict = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
     long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null,
-    string? SerialNumber = null, bool OldestFirst = false)
+    string? SerialNumber = null, string? Shift = null, FeedbackKind? Feedback = null, bool OldestFirst = false)
 {
     public const int MaxLimit = 1000;
 }

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
@@ -64,30 +63,13 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         return decision;
     }
 
+    /// <exception cref="SpadeException">InvalidArgument: a serial number with too many wildcards.</exception>
     public IReadOnlyList<Decision> Find(DecisionFilter filter)
     {
-        var (where, values) = (new StringBuilder("WHERE TRUE"), new List<(string, object?)>());
-        And("d.category = $category", filter.Category);
-        And("d.line = $line", filter.Line);
-        And("d.verdict = $verdict", filter.Verdict);
-        And("d.serial_number = $serial", filter.SerialNumber);
-        And("d.time >= $since", filter.Since);
-        And("d.time < $until", filter.Until);
-        And("d.id < $before", filter.Before);
-        And("d.id > $after", filter.After);
-        // Category names contain no commas.
-        And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null,
-            "$among");
-        values.Add(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)));
+        var condition = new DecisionCondition(filter);
         string order = filter.OldestFirst ? "ASC" : "DESC";
-        return database.Read(c => c.Query($"SELECT {Columns} {where} ORDER BY d.id {order} LIMIT $limit", Row, [.. values]));
-
-        void And(string condition, object? value, string? name = null)
-        {
-            if (value is null) return;
-            where.Append(" AND ").Append(condition);
-            values.Add((name ?? condition[condition.IndexOf('$')..], value));
-        }
+        return database.Read(c => c.Query($"SELECT {Columns} {condition.Where} ORDER BY d.id {order} LIMIT $limit", Row,
+            condition.Values(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)))));
     }
 
     /// <summary>All that a filter finds, the oldest first, read page by page.</summary>

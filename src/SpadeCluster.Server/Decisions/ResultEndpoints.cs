@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
@@ -22,7 +21,11 @@ internal static class ResultEndpoints
         var results = app.MapGroup("/results").RequireAuthorization(nameof(Role.Viewer)).WithTags("results");
         results.MapGet("/", Find).Produces<IReadOnlyList<Decision>>()
             .WithSummary("Recent decisions, the newest first; 'before' with the last id gives the next page. 'since' is included, "
-            + "'until' is not.");
+            + "'until' is not. A serial number may have * for any characters.");
+        results.MapGet("/counts", (HttpContext context, DecisionStatistics statistics, [AsParameters] DecisionQuery query) =>
+            Results.Json(statistics.Count(query.Read(context.User)), ServerJson.Options)).Produces<DecisionCounts>()
+            .WithSummary("Decisions counted by verdict, time, shift and category; by default those of the last 24 hours with "
+            + "decisions.");
         results.MapGet("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream")
             .WithSummary("Decisions as they are made (server-sent events); with Last-Event-ID also those missed since then.");
         results.MapGet("/{id:long}", (long id, HttpContext context, DecisionLog log) =>
@@ -48,18 +51,12 @@ internal static class ResultEndpoints
         => log.Get(id) is var decision && context.User.May(decision.Score.Category)
         ? decision : throw new SpadeException(SpadeError.NotFound, $"no decision {id}; /v1/results lists them");
 
-    private static IResult Find(HttpContext context, DecisionLog log, string? category = null, string? line = null, string? verdict = null,
-        DateTimeOffset? since = null, DateTimeOffset? until = null, long? before = null, int limit = 50,
-        [FromQuery(Name = "serial_number")] string? serial = null)
+    private static IResult Find(HttpContext context, DecisionLog log, [AsParameters] DecisionQuery query, long? before = null,
+        int limit = 50)
     {
-        if (category is not null) context.User.Require(category);
-        if (verdict is not (null or "good" or "review" or "defect"))
-            throw new SpadeException(SpadeError.InvalidArgument, "verdict is 'good', 'review' or 'defect'");
         if (limit is < 1 or > DecisionFilter.MaxLimit)
             throw new SpadeException(SpadeError.InvalidArgument, $"limit is 1 to {DecisionFilter.MaxLimit}");
-        return Results.Json(log.Find(new DecisionFilter(category, line, verdict, since, until, before, limit, context.User.Scope(),
-            SerialNumber: serial)),
-            ServerJson.Options);
+        return Results.Json(log.Find(query.Read(context.User) with { Before = before, Limit = limit }), ServerJson.Options);
     }
 
     private static IResult Map(long id, HttpContext context, DecisionLog log)

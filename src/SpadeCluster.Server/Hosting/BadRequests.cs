@@ -18,7 +18,8 @@ internal static partial class BadRequests
         _ when e.InnerException is JsonException json => Sentence(json),
         _ when Missing().Match(e.Message) is { Success: true } m => $"the parameter '{m.Groups[1].Value}' is needed",
         _ when e.Message.Contains("no body was provided", StringComparison.Ordinal) => "a JSON body is needed",
-        _ when Unusable().Match(e.Message) is { Success: true } m => $"the parameter '{m.Groups[1].Value}' cannot be '{m.Groups[2].Value}'",
+        _ when Unusable().Match(e.Message) is { Success: true } m =>
+            $"the parameter '{JsonNamingPolicy.SnakeCaseLower.ConvertName(m.Groups[1].Value)}' cannot be '{m.Groups[2].Value}'",
         _ => e.Message,
     };
 

@@ -2,6 +2,7 @@
 import { $, $$, data, element, localTimes, tell, send, run, why } from './page.js';
 import { decision, decide } from './decision.js';
 import { region } from './region.js';
+import { results } from './filter.js';
 
 // Live: newest decisions of each line.
 const signs = { defect: '\u25B2', review: '\u25C6', good: '\u25CF' };
@@ -295,4 +296,4 @@ function system() {
 }
 
 localTimes();
-({ live, decision, gallery, create, system, keys })[data.page]?.();
+({ live, decision, gallery, create, system, keys, results })[data.page]?.();

@@ -13,8 +13,12 @@ export function localTimes(from = document) {
     for (const t of $$('time[datetime]', from)) {
         const at = new Date(t.dateTime);
         t.title = at.toISOString();
-        t.textContent = at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
+        if ('full' in t.dataset) t.textContent = at.toLocaleString([], { dateStyle: 'medium', timeStyle: 'long' });
+        else t.textContent = at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString();
     }
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone,
+        offset = new Date().toLocaleTimeString([], { timeZoneName: 'longOffset' }).split(' ').at(-1);
+    for (const z of $$('[data-zone]', from)) z.textContent = zone === 'UTC' ? zone : `${zone} (${offset})`;
 }
 
 export function tell(text, failed = false) {
