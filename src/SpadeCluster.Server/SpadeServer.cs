@@ -159,6 +159,7 @@ public static class SpadeServer
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<KeyChanges>().AddSingleton<FailedSignIns>();
         services.AddSingleton<Sessions>().AddSingleton<Readiness>();
         services.AddSingleton<DecisionService>().AddSingleton<ServerMetrics>().AddSingleton<ServerStatistics>();
+        services.AddSingleton<CategoryStatistics>().AddSingleton<InferService>();
         services.AddSingleton(_ => new TelemetryExport("spade-server"));
 
         services.AddSpadeGrpc();

@@ -10,6 +10,7 @@ using Microsoft.Extensions.Options;
 using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Grpc.Galleries;
+using SpadeCluster.Server.Grpc.Inference;
 using SpadeCluster.Server.Grpc.Scoring;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Galleries;
@@ -17,7 +18,8 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc;
 
-/// <summary>spade.v1 over gRPC, with health and reflection. The host must provide IScoringService, IGalleryServices and
+/// <summary>spade.v1 and the Open Inference Protocol over gRPC, with health and reflection. The host must provide
+/// IScoringService, IGalleryServices and
 /// IVersionWatch.</summary>
 public static class GrpcHosting
 {
@@ -42,8 +44,9 @@ public static class GrpcHosting
             o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes));
         services.AddGrpcHealthChecks(o =>
         {
-            foreach (string service in new[] { Spade.V1.Scoring.Descriptor.FullName, Spade.V1.Galleries.Descriptor.FullName })
-                o.Services.Map(service, _ => true);
+            foreach (var service in new[] { Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor,
+                OpenInference.V2.GRPCInferenceService.Descriptor })
+                o.Services.Map(service.FullName, _ => true);
         });
         services.AddGrpcReflection();
         // Larger than a stream's window, so that data of waiting streams does not block other calls on their connection.
@@ -60,19 +63,31 @@ public static class GrpcHosting
     {
         // Kestrel's limit of a request is smaller than the largest image; GrpcOptions has the limit.
         var scoring = routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
-        scoring.AdmitUnaryCalls();
+        scoring.AdmitImages(nameof(ScoringGrpcService.Score));
         var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
+        var inference = routes.MapGrpcService<InferenceGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
+        inference.AdmitImages(nameof(InferenceGrpcService.ModelInfer));
         var health = routes.MapGrpcHealthChecksService();
         var reflection = routes.MapGrpcReflectionService();
         scoring.RequireAuthorization(nameof(Role.Operator));
         galleries.Add(endpoint =>
             endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));
+        inference.Add(endpoint =>
+        {
+            // As over HTTP: the server's health and name are open, models are not.
+            if (MethodOf(endpoint) is not ("ServerLive" or "ServerReady" or "ServerMetadata") and var method)
+                endpoint.Metadata.Add(new AuthorizeAttribute(method == nameof(InferenceGrpcService.ModelInfer) ? nameof(Role.Operator)
+                    : nameof(Role.Viewer)));
+        });
         reflection.RequireAuthorization(nameof(Role.Viewer));
-        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, health, reflection]) StreamLimit.Bound(service);
+        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, inference, health, reflection])
+            StreamLimit.Bound(service);
         return routes;
     }
 
     private static bool Reads(EndpointBuilder endpoint)
-        => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name
-            is "GetGallery" or "GetHistory" or "ListGalleries" or "WatchVersion";
+        => MethodOf(endpoint) is "GetGallery" or "GetHistory" or "ListGalleries" or "WatchVersion";
+
+    private static string? MethodOf(EndpointBuilder endpoint)
+        => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name;
 }

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Text.Json;
 using SpadeCluster.Features;
 using SpadeCluster.Server.Scoring;
 
@@ -7,69 +5,43 @@ namespace SpadeCluster.Server.Inference;
 
 /// <summary>
 /// The input tensor <c>image</c>: UINT8 of shape [height, width, 3] or [n, height, width, 3], RGB; or BYTES of shape [n], each
-/// an image file. Values come in JSON (files in base64) or, by the binary extension, as bytes after it (each file after its length, 4 bytes
-/// little-endian).
+/// an image file.
 /// </summary>
 internal static class InferImages
 {
     /// <exception cref="SpadeException">InvalidArgument: another tensor, or values that do not fill its shape.</exception>
-    public static IReadOnlyList<SentImage> Read(InferTensor input, ReadOnlySpan<byte> binary, int most)
+    public static IReadOnlyList<SentImage> Read(string name, string? datatype, IReadOnlyList<long> shape, ITensorValues values, int most)
     {
-        if (input.Name != "image") throw Invalid($"the input is called 'image', not '{SentImage.Harmless(input.Name, "")}'");
-        long[] shape = input.Shape ?? [];
+        if (name != "image") throw Invalid($"the input is called 'image', not '{SentImage.Harmless(name, "")}'");
         if (shape.Any(n => n is < 1 or > int.MaxValue)) throw Invalid("a tensor's shape has whole numbers above 0");
-        return input.Datatype switch
+        return (datatype, shape) switch
         {
-            "BYTES" when shape.Length is 1 or 2 && shape.Aggregate(1L, (a, b) => a * b) is var n && n <= most =>
-                Files(input, binary, (int)n),
-            "UINT8" when shape.Length == 3 && shape[2] == 3 => Pixels(input, binary, 1, shape[0], shape[1]),
-            "UINT8" when shape.Length == 4 && shape[3] == 3 && shape[0] <= most => Pixels(input, binary, shape[0], shape[1], shape[2]),
+            ("BYTES", [var n]) when n <= most => Files(values, n),
+            ("BYTES", [var n, var m]) when n <= most && m <= most && n * m <= most => Files(values, n * m),
+            ("UINT8", [var height, var width, 3]) => Pixels(values, 1, height, width),
+            ("UINT8", [var n, var height, var width, 3]) when n <= most => Pixels(values, n, height, width),
             _ => throw Invalid($"'image' is UINT8 of shape [height, width, 3] or [n, height, width, 3], or BYTES of shape [n] with "
             + $"image files; at most {most} at once"),
         };
     }
 
-    private static List<SentImage> Files(InferTensor input, ReadOnlySpan<byte> binary, int count)
+    private static List<SentImage> Files(ITensorValues values, long count)
     {
-        var files = new List<SentImage>(count);
-        if (input.Data is { } data)
-        {
-            foreach (var value in Elements(data))
-                files.Add(new SentImage($"image {files.Count + 1}", value.ValueKind == JsonValueKind.String
-                    && value.TryGetBytesFromBase64(out byte[]? bytes) ? bytes : throw Invalid("BYTES in JSON are image files in base64")));
-        }
-        else
-        {
-            while (binary.Length >= 4)
-            {
-                uint length = BinaryPrimitives.ReadUInt32LittleEndian(binary);
-                if (length > binary.Length - 4) throw Invalid("a file's length exceeds what was sent");
-                files.Add(new SentImage($"image {files.Count + 1}", binary.Slice(4, (int)length).ToArray()));
-                binary = binary[(4 + (int)length)..];
-            }
-        }
+        var files = values.Files().Select((file, i) => new SentImage(NameOf(i), file)).ToList();
         return files.Count == count ? files : throw Invalid($"the shape has {count} files, but {files.Count} were sent");
     }
 
-    private static List<SentImage> Pixels(InferTensor input, ReadOnlySpan<byte> binary, long count, long height, long width)
+    private static List<SentImage> Pixels(ITensorValues values, long count, long height, long width)
     {
         SpadeCluster.Imaging.ImageLimits.Default.CheckSize(width, height);
         int size = checked((int)(3 * width * height));
-        byte[] pixels = input.Data is { } data ? [.. Elements(data).Select(Byte)] : binary.ToArray();
-        if (pixels.LongLength != count * size) throw Invalid($"the shape has {count * size} values, but {pixels.LongLength} were sent");
-        return [.. Enumerable.Range(0, (int)count).Select(i => Frame($"image {i + 1}", pixels.AsMemory(i * size, size)))];
-
-        SentImage Frame(string name, ReadOnlyMemory<byte> frame) =>
-            new(name, new RawImage(name, RawFormat.Rgb8, (int)width, (int)height, frame).Pack());
-
-        static byte Byte(JsonElement e) =>
-            e.ValueKind == JsonValueKind.Number && e.TryGetByte(out byte value)
-            ? value : throw Invalid("UINT8 values are whole numbers from 0 to 255");
+        var pixels = values.Pixels();
+        if (pixels.Length != count * size) throw Invalid($"the shape has {count * size} values, but {pixels.Length} were sent");
+        return [.. Enumerable.Range(0, (int)count).Select(i => new SentImage(NameOf(i),
+            new RawImage(NameOf(i), RawFormat.Rgb8, (int)width, (int)height, pixels.Slice(i * size, size)).Pack()))];
     }
 
-    /// <summary>Values of a flat or nested array; both are allowed.</summary>
-    private static IEnumerable<JsonElement> Elements(JsonElement data)
-        => data.ValueKind == JsonValueKind.Array ? data.EnumerateArray().SelectMany(Elements) : [data];
+    private static string NameOf(int index) => $"image {index + 1}";
 
     internal static SpadeException Invalid(string message) => new(SpadeError.InvalidArgument, message);
 }

@@ -7,7 +7,8 @@ using SpadeCluster.Server.Telemetry;
 namespace SpadeCluster.Server.Scoring;
 
 /// <summary>Scores a photograph and logs the decision, for HTTP, the Open Inference Protocol and gRPC.</summary>
-internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics)
+internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics,
+    CategoryStatistics categories)
 {
     /// <summary>Scores and logs. When this returns, the decision is on the disk.</summary>
     /// <exception cref="SpadeException">As scoring, or InvalidArgument: metadata that cannot be stored.</exception>
@@ -16,11 +17,27 @@ internal sealed class DecisionService(IScoringService scoring, ScoringSlots slot
     {
         var metadata = image.Metadata.Check();
         long start = Stopwatch.GetTimestamp();
-        var scored = await slots.RunAsync(caller, () => scoring.ScoreAsync(category, image.Source, cancellationToken), cancellationToken);
+        var waited = TimeSpan.Zero;
+        ScoredImage scored;
+        try
+        {
+            scored = await slots.RunAsync(caller, () =>
+            {
+                waited = Stopwatch.GetElapsedTime(start);
+                return scoring.ScoreAsync(category, image.Source, cancellationToken);
+            }, cancellationToken);
+        }
+        catch
+        {
+            categories.RecordFailure(category, Stopwatch.GetElapsedTime(start));
+            throw;
+        }
         long made = Stopwatch.GetTimestamp();
         // The slot is free again. The decision is logged also if the client has disconnected.
         var decision = await log.AppendAsync(scored, image.File, metadata, caller);
-        statistics.Record(decision.Score, Stopwatch.GetElapsedTime(start), Stopwatch.GetElapsedTime(made));
+        var total = Stopwatch.GetElapsedTime(start);
+        statistics.Record(decision.Score, total, Stopwatch.GetElapsedTime(made));
+        categories.Record(decision.Score, total, waited);
         return (scored, decision);
     }
 }

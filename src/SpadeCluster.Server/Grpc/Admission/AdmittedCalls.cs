@@ -1,6 +1,5 @@
 using SpadeCluster.Server.Admission;
 using Grpc.AspNetCore.Server;
-using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -9,14 +8,14 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc.Admission;
 
-/// <summary>Admits unary calls with an image by the length of their message, before it is read.</summary>
+/// <summary>Admits calls of a unary method with images by the length of their message, before it is read.</summary>
 internal static class AdmittedCalls
 {
-    public static IEndpointConventionBuilder AdmitUnaryCalls(this IEndpointConventionBuilder endpoints)
+    public static IEndpointConventionBuilder AdmitImages(this IEndpointConventionBuilder endpoints, string method)
     {
         endpoints.Add(endpoint =>
         {
-            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Type != MethodType.Unary
+            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name != method
                 || endpoint.RequestDelegate is not { } call)
                 return;
             endpoint.RequestDelegate = async context =>

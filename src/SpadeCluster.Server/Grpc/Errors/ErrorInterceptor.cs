@@ -39,7 +39,7 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         catch (InvalidProtocolBufferException)
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument,
-                "these bytes are no message of this method: generate the client from spade.v1"));
+                "these bytes are no message of this method: generate the client from this server's proto files"));
         }
         catch (OutOfScopeException e)
         {

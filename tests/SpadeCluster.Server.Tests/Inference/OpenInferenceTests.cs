@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using SpadeCluster.Imaging;
 
-namespace SpadeCluster.Server.Tests;
+namespace SpadeCluster.Server.Tests.Inference;
 
 /// <summary>The requests of tritonclient.http, byte for byte in shape: JSON, then tensors, the JSON's length in a header.</summary>
 public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<ServerFixture>
