@@ -109,7 +109,7 @@ internal sealed record CategoryEvaluation : Metrics
     public required double Tau { get; init; }
     public required double Theta { get; init; }
 
-    /// <summary>The requested false-reject rate, and the one that the number of normals allows to promise.</summary>
+    /// <summary>The requested false-reject rate; the promised one is this rate, or 1/(n+1) if n normals are too few for it.</summary>
     public required double Alpha { get; init; }
     public required double PromisedFalseRejectRate { get; init; }
 

@@ -20,7 +20,7 @@ internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metad
         foreach (string? target in new[] { folder.Done, folder.BadFolder })
             if (target is not null) Directory.CreateDirectory(target);
         using var journal = new WatchJournal(folder.ResultsFile, folder.Folder);
-        // A process that was killed may have judged these without moving them.
+        // A process that was killed may have scored these without moving them.
         foreach (string name in journal.Known.Keys) Move(name, journal.Failed.Contains(name));
         var watch = new FolderWatch(folder.Folder, journal.Known, settle, warn);
         await Parallel.ForEachAsync(watch.FilesAsync(cancellationToken),

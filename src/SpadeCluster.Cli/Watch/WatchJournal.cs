@@ -11,7 +11,7 @@ internal sealed record WatchedImage(string File, long Bytes, DateTime Modified, 
     ImageScore? Score, string? Error);
 
 /// <summary>
-/// The results of a watched folder, a file of JSON lines, and at the same time the state: a file with a line is not judged again. A line is
+/// The results of a watched folder, a file of JSON lines, and at the same time the state: a file with a line is not scored again. A line is
 /// on the disk before the file is moved. One process at a time has the journal.
 /// </summary>
 internal sealed class WatchJournal : IDisposable

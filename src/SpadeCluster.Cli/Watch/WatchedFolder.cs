@@ -5,8 +5,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Cli.Watch;
 
 /// <summary>A folder to watch, as in the file of --folders.</summary>
-/// <param name="Done">Folder for judged files; null: they stay.</param>
-/// <param name="Bad">Folder for files that cannot be judged; null: 'bad' in the watched folder if judged files are moved, otherwise they
+/// <param name="Done">Folder for scored files; null: they stay.</param>
+/// <param name="Bad">Folder for files that cannot be scored; null: 'bad' in the watched folder if scored files are moved, otherwise they
 /// stay.</param>
 /// <param name="Results">File of results and state.</param>
 /// <param name="NamePattern">Metadata from the file's name.</param>
