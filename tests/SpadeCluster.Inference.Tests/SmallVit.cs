@@ -2,9 +2,8 @@ using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.Tests;
 
-/// <summary>A small seeded vision transformer: patches of 8 pixels, a class token and registers before them, pre-norm
-/// blocks. Its levels are
-/// the tokens [N, 1 + registers + cells, C] after each block.</summary>
+/// <summary>A small seeded vision transformer: patches of 8 pixels, a class token and registers before them, pre-norm blocks. Its levels
+/// are the tokens [N, 1 + registers + cells, C] after each block.</summary>
 internal static class SmallVit
 {
     public const int Patch = 8, Channels = 24, Blocks = 3;

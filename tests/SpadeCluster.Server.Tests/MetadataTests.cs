@@ -91,7 +91,7 @@ public sealed class MetadataTests(OpenServerFixture server) : IClassFixture<Open
     }
 
     [Fact]
-    public async Task A_watched_folder_is_judged_by_the_server_with_metadata_from_names()
+    public async Task A_watched_folder_is_scored_by_the_server_with_metadata_from_names()
     {
         string drop = Directory.CreateDirectory(Path.Combine(server.Folder, "drop")).FullName;
         await File.WriteAllBytesAsync(Path.Combine(drop, "W-1_x.png"), Part.Defective(40));

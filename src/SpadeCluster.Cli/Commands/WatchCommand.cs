@@ -25,17 +25,17 @@ internal static class WatchCommand
         };
         var done = new Option<string?>("--done")
         {
-            Description = "Move judged files to this folder. Default: they stay.",
+            Description = "Move scored files to this folder. Default: they stay.",
             HelpName = "DIR"
         };
         var bad = new Option<string?>("--bad")
         {
-            Description = "Move files that cannot be judged to this folder. Default: FOLDER/bad with --done; otherwise they stay.",
+            Description = "Move files that cannot be scored to this folder. Default: FOLDER/bad with --done; otherwise they stay.",
             HelpName = "DIR",
         };
         var results = new Option<string?>("--results")
         {
-            Description = "File of results, JSON lines, by which a restart knows what was judged. Default: FOLDER/.spade-watch.jsonl.",
+            Description = "File of results, JSON lines, by which a restart knows what was scored. Default: FOLDER/.spade-watch.jsonl.",
             HelpName = "FILE",
         };
         var pattern = new Option<string?>("--name-pattern")
@@ -54,7 +54,7 @@ internal static class WatchCommand
         var (gallery, model, memory, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Memory(), CommonOptions.Json());
         var command = new Command("watch",
             "Score each image file that appears in a folder, once, also after a restart: one line each, or with --json one JSON object per "
-            + "line. A file that cannot be judged is reported, and the others go on. Ends with Ctrl-C.\n\n" +
+            + "line. A file that cannot be scored is reported, and the others go on. Ends with Ctrl-C.\n\n" +
             "Example: spade watch /data/line3 --category bottle --line L3 --done /data/done --name-pattern \"{serial_number}_*\"\n" +
             "Example: spade watch --folders folders.json --server 127.0.0.1:5081 --json")
         {

@@ -69,7 +69,7 @@ internal sealed class Planner
         {
             // Gateways and extractors share their work evenly; shards stay where they are.
             ($"processors of {r.Role} silos", r.Role == "gallery" ? r.Busy * largest : r.Busy),
-                ($"devices of {r.Role} silos", r.DevicesBusy),
+            ($"devices of {r.Role} silos", r.DevicesBusy),
             ($"network of {r.Role} silos", r.NetworkBusy),
         }).MaxBy(r => r.Item2);
         if (simulated.Refused > 0)
@@ -95,9 +95,8 @@ internal sealed class Planner
     private int Silos(double processorSeconds)
         => Math.Max(1, (int)Math.Ceiling(_load.PerSecond * processorSeconds / _machines.Busy / _machines.Processors));
 
-    /// <summary>As many as searches need processors, shards need memory, messages need networks, and replicas need silos;
-    /// more if hashing gives one of them
-    /// too many shards.</summary>
+    /// <summary>As many as searches need processors, shards need memory, messages need networks, and replicas need silos; more if
+    /// hashing gives one of them too many shards.</summary>
     private int Galleries(int forNetwork)
     {
         double room = _machines.Memory - ProgramBytes;

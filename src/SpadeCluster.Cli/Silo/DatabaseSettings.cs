@@ -5,9 +5,8 @@ namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
 /// Settings of connections to PostgreSQL for the case that a host or the network is lost without a word. PostgreSQL by default keeps a
-/// session of a lost host for two hours, and with it the writer's lock of a category, so nobody could change the category. A
-/// silo by default
-/// waits 15 s for a connection and 30 s for each answer.
+/// session of a lost host for two hours, and with it the writer's lock of a category, so nobody could change the category. A silo by
+/// default waits 15 s for a connection and 30 s for each answer.
 /// </summary>
 internal static class DatabaseSettings
 {

@@ -75,11 +75,11 @@ internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metad
         {
             if (_pattern is null) return metadata;
             if (_pattern.Read(name) is { } read) return read.Or(metadata);
-            warn($"{name}: the name does not fit the pattern '{folder.NamePattern}'; judged without it");
+            warn($"{name}: the name does not fit the pattern '{folder.NamePattern}'; scored without it");
         }
         catch (SpadeException e)
         {
-            warn($"{name}: {e.Message}; judged without it");
+            warn($"{name}: {e.Message}; scored without it");
         }
         return metadata;
     }
@@ -97,7 +97,7 @@ internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metad
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            warn($"{name} was judged but cannot be moved to '{target}': {e.Message}");
+            warn($"{name} was scored but cannot be moved to '{target}': {e.Message}");
         }
     }
 }

@@ -93,7 +93,7 @@ internal sealed class WatchJournal : IDisposable
             }
             if (image is null)
                 throw new SpadeException(SpadeError.DataLoss,
-                    $"line {number} of '{_file.Name}' is not a result: move the file away; files that are still there are judged again");
+                    $"line {number} of '{_file.Name}' is not a result: move the file away; files that are still there are scored again");
             var stamp = new FileStamp(image.Bytes, image.Modified);
             if (FileStamp.Of(Path.Combine(folder, image.File)) != stamp) continue;
             Known[image.File] = stamp;

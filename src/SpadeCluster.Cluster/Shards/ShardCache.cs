@@ -13,9 +13,8 @@ internal sealed class ShardCache
 {
     private const int KeptVersions = 2;
 
-    /// <summary>Bytes of closed shards that may wait for the garbage collector. To collect after each of many small shards
-    /// would take longer
-    /// than to open them.</summary>
+    /// <summary>Bytes of closed shards that may wait for the garbage collector. To collect after each of many small shards would take
+    /// longer than to open them.</summary>
     private const long MostUncollected = 64L << 20;
 
     private static readonly Lock Collecting = new();

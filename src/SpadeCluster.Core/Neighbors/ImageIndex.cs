@@ -6,11 +6,10 @@ namespace SpadeCluster.Neighbors;
 public readonly record struct ImageMatch(int Row, float Distance);
 
 /// <summary>
-/// Exact nearest neighbours among pooled image features, the images of SPADE's equation (2). Every row is read once for all
-/// queries of a call and compared by <see cref="PixelDistance"/>, so distances have the same bits for any number of threads
-/// and indexes, and the search runs as fast as memory delivers the rows. Rows live outside the managed heap in blocks that
-/// never move: adding
-/// copies nothing. Safe for concurrent searches and additions; a search sees the rows that were there when it started.
+/// Exact nearest neighbours among pooled image features, the images of SPADE's equation (2). Every row is read once for all queries of a
+/// call and compared by <see cref="PixelDistance"/>, so distances have the same bits for any number of threads and indexes, and the search
+/// runs as fast as memory delivers the rows. Rows live outside the managed heap in blocks that never move: adding copies nothing. Safe for
+/// concurrent searches and additions; a search sees the rows that were there when it started.
 /// </summary>
 public sealed unsafe class ImageIndex : IDisposable
 {

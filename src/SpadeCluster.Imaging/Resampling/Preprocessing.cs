@@ -7,9 +7,8 @@ namespace SpadeCluster.Imaging;
 /// <summary>
 /// The geometry by which a photograph becomes a model's input. Manifests keep its text form, which must stay stable: "stretch 224x224",
 /// "letterbox 224x224" (keeps proportions) or "shorter-side 256 crop 224x224" (width x height). After the first two, " tiles 3x2 overlap
-/// 32" means that the photograph is resized to three by two such inputs, which overlap by 32 pixels. At the end, " copies
-/// mirror,flip" names
-/// the <see cref="Copies"/> of normals.
+/// 32" means that the photograph is resized to three by two such inputs, which overlap by 32 pixels. At the end, " copies mirror,flip"
+/// names the <see cref="Copies"/> of normals.
 /// </summary>
 public sealed partial record Preprocessing
 {

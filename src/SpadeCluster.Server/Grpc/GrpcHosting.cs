@@ -18,9 +18,8 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Grpc;
 
-/// <summary>spade.v1 and the Open Inference Protocol over gRPC, with health and reflection. The host must provide
-/// IScoringService, IGalleryServices and
-/// IVersionWatch.</summary>
+/// <summary>spade.v1 and the Open Inference Protocol over gRPC, with health and reflection. The host must provide IScoringService,
+/// IGalleryServices and IVersionWatch.</summary>
 public static class GrpcHosting
 {
     private const int StreamWindow = 256 << 10;

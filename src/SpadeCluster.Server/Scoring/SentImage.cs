@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -115,9 +117,19 @@ internal sealed record SentImage(string Name, byte[] File)
             await stream.ReadExactlyAsync(exact, cancellationToken);
             return exact;
         }
-        var memory = new MemoryStream();
-        await stream.CopyToAsync(memory, cancellationToken);
-        return memory.ToArray();
+        // In small buffers, which are used again: an array that grows would be copied, and each copy kept until a full collection.
+        var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 64 << 10, leaveOpen: true));
+        while (true)
+        {
+            var read = await reader.ReadAsync(cancellationToken);
+            if (read.IsCompleted)
+            {
+                byte[] whole = read.Buffer.ToArray();
+                await reader.CompleteAsync();
+                return whole;
+            }
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
     }
 
     private static SpadeException TooMany(int most)

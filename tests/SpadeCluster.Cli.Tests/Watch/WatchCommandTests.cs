@@ -9,7 +9,7 @@ namespace SpadeCluster.Cli.Tests.Watch;
 public sealed class WatchCommandTests : WorkFolder
 {
     [Fact]
-    public async Task Each_file_is_judged_once_also_after_kill_9_and_a_bad_one_is_set_aside()
+    public async Task Each_file_is_scored_once_also_after_kill_9_and_a_bad_one_is_set_aside()
     {
         const int Files = 12;
         var (added, _, why) = await Spade.RunAsync("gallery", "add", "plates", Plates(6), "--gallery", At("galleries"), "--model",

@@ -45,7 +45,7 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
     }
 
     [Fact]
-    public async Task Files_in_JSON_are_judged_too()
+    public async Task Files_in_JSON_are_scored_too()
     {
         using var client = server.Client(server.Operator);
         var answer = await ApiTests.Json(await client.PostAsJsonAsync("/v2/models/discs/infer",
