@@ -47,6 +47,18 @@ internal static unsafe class BlockKernel
                         .Store(to);
                 return;
             }
+            if (path == SimdPath.Vector256)
+            {
+                var low = Vector256.Create(0, 0, 0, 0, 1, 1, 1, 1);
+                var high = Vector256.Create(2, 2, 2, 2, 3, 3, 3, 3);
+                for (int k = 0; k < pairs; k++, codes += 8, to += 16)
+                {
+                    var rows = Sse41.ConvertToVector128Int16(codes).AsInt32().ToVector256Unsafe();
+                    Avx2.PermuteVar8x32(rows, low).Store(to);
+                    Avx2.PermuteVar8x32(rows, high).Store(to + 8);
+                }
+                return;
+            }
             for (int k = 0; k < pairs; k++, codes += 8, to += 16)
                 for (int j = 0; j < 4; j++)
                     Vector128.Create((codes[2 * j] & 0xFFFF) | (codes[2 * j + 1] << 16)).Store(to + 4 * j);
@@ -149,11 +161,34 @@ internal static unsafe class BlockKernel
     private static void Bound256(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes,
         float* bounds, ushort* live)
     {
-        int pairs = query.Pairs, stride = 8 * pairs;
+        int pairs = query.Pairs, stride = 8 * pairs, n = 0;
         int* codes = gallery.Codes;
-        for (int n = 0; n < count; n++)
+        // Four entries at a time: two loads of the gallery serve eight multiply-adds. Sums "a" are gallery rows 0 and 1, "b" 2 and 3.
+        for (; n <= count - 4; n += 4)
         {
-            // Lanes 0..7 (gallery rows 0 and 1) and 8..15 (2 and 3).
+            short* q0 = query.Codes + (long)quads[n] * stride, q1 = query.Codes + (long)quads[n + 1] * stride;
+            short* q2 = query.Codes + (long)quads[n + 2] * stride, q3 = query.Codes + (long)quads[n + 3] * stride;
+            Vector256<int> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
+            for (nint k = 0; k < pairs; k++)
+            {
+                var g = Vector256.LoadAligned(codes + 16 * k).AsInt16();
+                var h = Vector256.LoadAligned(codes + 16 * k + 8).AsInt16();
+                var q = Avx2.BroadcastVector128ToVector256((int*)(q0 + 8 * k)).AsInt16();
+                a0 += Avx2.MultiplyAddAdjacent(g, q); b0 += Avx2.MultiplyAddAdjacent(h, q);
+                q = Avx2.BroadcastVector128ToVector256((int*)(q1 + 8 * k)).AsInt16();
+                a1 += Avx2.MultiplyAddAdjacent(g, q); b1 += Avx2.MultiplyAddAdjacent(h, q);
+                q = Avx2.BroadcastVector128ToVector256((int*)(q2 + 8 * k)).AsInt16();
+                a2 += Avx2.MultiplyAddAdjacent(g, q); b2 += Avx2.MultiplyAddAdjacent(h, q);
+                q = Avx2.BroadcastVector128ToVector256((int*)(q3 + 8 * k)).AsInt16();
+                a3 += Avx2.MultiplyAddAdjacent(g, q); b3 += Avx2.MultiplyAddAdjacent(h, q);
+            }
+            Finish256(a0, b0, n, gallery, query, quads, coarse, limits, lanes, bounds, live);
+            Finish256(a1, b1, n + 1, gallery, query, quads, coarse, limits, lanes, bounds, live);
+            Finish256(a2, b2, n + 2, gallery, query, quads, coarse, limits, lanes, bounds, live);
+            Finish256(a3, b3, n + 3, gallery, query, quads, coarse, limits, lanes, bounds, live);
+        }
+        for (; n < count; n++)
+        {
             short* q = query.Codes + (long)quads[n] * stride;
             Vector256<int> low = default, high = default;
             for (nint k = 0; k < pairs; k++)
@@ -162,20 +197,28 @@ internal static unsafe class BlockKernel
                 low += Avx2.MultiplyAddAdjacent(Vector256.LoadAligned(codes + 16 * k).AsInt16(), a);
                 high += Avx2.MultiplyAddAdjacent(Vector256.LoadAligned(codes + 16 * k + 8).AsInt16(), a);
             }
-            long slot = 4L * quads[n];
-            uint reached = 0;
-            for (int half = 0; half < 2; half++)
-            {
-                var factor = Vector256.Load(gallery.Factors + 8 * half) * Avx.BroadcastVector128ToVector256(query.Factors + slot);
-                var bound = Vector256.Load(gallery.Terms + 8 * half) + Avx.BroadcastVector128ToVector256(query.Terms + slot)
-                    - factor * Vector256.ConvertToSingle(half == 0 ? low : high);
-                bound = Vector256.MaxNative(bound, Vector256<float>.Zero);
-                bound.Store(bounds + 16 * n + 8 * half);
-                reached |= Vector256.GreaterThanOrEqual(bound + Vector256.Create(coarse[n]),
-                    Avx.BroadcastVector128ToVector256(limits + slot)).ExtractMostSignificantBits() << (8 * half);
-            }
-            live[n] = (ushort)(lanes & ~reached);
+            Finish256(low, high, n, gallery, query, quads, coarse, limits, lanes, bounds, live);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish256(Vector256<int> low, Vector256<int> high, int n, Gallery gallery, in QuadRows query, int* quads,
+        float* coarse, float* limits, ushort lanes, float* bounds, ushort* live)
+    {
+        long slot = 4L * quads[n];
+        var term = Avx.BroadcastVector128ToVector256(query.Terms + slot);
+        var factor = Avx.BroadcastVector128ToVector256(query.Factors + slot);
+        var limit = Avx.BroadcastVector128ToVector256(limits + slot);
+        var before = Vector256.Create(coarse[n]);
+        float* terms = gallery.Terms, factors = gallery.Factors;
+        var a = Vector256.Load(terms) + term - Vector256.Load(factors) * factor * Vector256.ConvertToSingle(low);
+        var b = Vector256.Load(terms + 8) + term - Vector256.Load(factors + 8) * factor * Vector256.ConvertToSingle(high);
+        a = Vector256.MaxNative(a, Vector256<float>.Zero);
+        b = Vector256.MaxNative(b, Vector256<float>.Zero);
+        a.Store(bounds + 16 * n);
+        b.Store(bounds + 16 * n + 8);
+        live[n] = (ushort)(lanes & ~(Vector256.GreaterThanOrEqual(a + before, limit).ExtractMostSignificantBits()
+            | Vector256.GreaterThanOrEqual(b + before, limit).ExtractMostSignificantBits() << 8));
     }
 
     private static void BoundScalar(Gallery gallery, in QuadRows query, int* quads, float* coarse, int count, float* limits, ushort lanes,

@@ -33,13 +33,13 @@ public static unsafe class PixelDistance
 
     /// <summary>The same over rows padded to whole lanes.</summary>
     /// <param name="length">A multiple of <see cref="Lanes"/>.</param>
+    [SkipLocalsInit]
     internal static float Squared(float* a, float* b, float* weights, int length, SimdPath path)
     {
         if (path == SimdPath.Vector512) return Sum(Accumulate512(a, b, weights, length));
-        if (path == SimdPath.Vector256) return Sum(Accumulate256(a, b, weights, length));
         float* lanes = stackalloc float[Lanes];
         Accumulate(a, b, weights, length, lanes, path);
-        return Sum(lanes);
+        return path == SimdPath.Vector256 ? Sum256(lanes) : Sum(lanes);
     }
 
     /// <summary>One channel at a time: the reference the vector paths are tested against.</summary>
@@ -64,7 +64,7 @@ public static unsafe class PixelDistance
                 s3.Store(lanes + 48);
                 break;
             case SimdPath.Vector256:
-                Accumulate256(a, b, weights, length).CopyTo(new Span<float>(lanes, Lanes));
+                Accumulate256(a, b, weights, length, lanes);
                 break;
             default:
                 new Span<float>(lanes, Lanes).Clear();
@@ -107,31 +107,52 @@ public static unsafe class PixelDistance
         return (s0, s1, s2, s3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Eight Accumulate256(float* a, float* b, float* weights, int length)
+    private static void Accumulate256(float* a, float* b, float* weights, int length, float* lanes)
     {
-        Eight sums = default;
-        for (nint i = 0; i < length; i += Lanes)
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
+        if (weights == null)
         {
-            for (int v = 0; v < 8; v++)
+            for (nint i = 0; i < length; i += Lanes)
             {
-                var d = Vector256.Load(a + i + 8 * v) - Vector256.Load(b + i + 8 * v);
-                sums[v] += weights == null ? d * d : d * d * Vector256.Load(weights + i + 8 * v);
+                s0 += Square(a + i, b + i);
+                s1 += Square(a + i + 8, b + i + 8);
+                s2 += Square(a + i + 16, b + i + 16);
+                s3 += Square(a + i + 24, b + i + 24);
+                s4 += Square(a + i + 32, b + i + 32);
+                s5 += Square(a + i + 40, b + i + 40);
+                s6 += Square(a + i + 48, b + i + 48);
+                s7 += Square(a + i + 56, b + i + 56);
             }
         }
-        return sums;
+        else
+        {
+            for (nint i = 0; i < length; i += Lanes)
+            {
+                s0 += Square(a + i, b + i) * Vector256.Load(weights + i);
+                s1 += Square(a + i + 8, b + i + 8) * Vector256.Load(weights + i + 8);
+                s2 += Square(a + i + 16, b + i + 16) * Vector256.Load(weights + i + 16);
+                s3 += Square(a + i + 24, b + i + 24) * Vector256.Load(weights + i + 24);
+                s4 += Square(a + i + 32, b + i + 32) * Vector256.Load(weights + i + 32);
+                s5 += Square(a + i + 40, b + i + 40) * Vector256.Load(weights + i + 40);
+                s6 += Square(a + i + 48, b + i + 48) * Vector256.Load(weights + i + 48);
+                s7 += Square(a + i + 56, b + i + 56) * Vector256.Load(weights + i + 56);
+            }
+        }
+        s0.Store(lanes);
+        s1.Store(lanes + 8);
+        s2.Store(lanes + 16);
+        s3.Store(lanes + 24);
+        s4.Store(lanes + 32);
+        s5.Store(lanes + 40);
+        s6.Store(lanes + 48);
+        s7.Store(lanes + 56);
     }
 
-    /// <summary>The 64 lanes in eight vectors.</summary>
-    [InlineArray(8)]
-    private struct Eight
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Square(float* a, float* b)
     {
-        private Vector256<float> _first;
-
-        public readonly void CopyTo(Span<float> lanes)
-        {
-            for (int v = 0; v < 8; v++) this[v].CopyTo(lanes[(8 * v)..]);
-        }
+        var d = Vector256.Load(a) - Vector256.Load(b);
+        return d * d;
     }
 
     private static void AccumulateScalar(float* a, float* b, float* weights, int from, int to, float* lanes)
@@ -157,9 +178,12 @@ public static unsafe class PixelDistance
         return Sum(sixteen.GetLower() + sixteen.GetUpper());
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Sum(in Eight lanes) =>
-        Sum(lanes[0] + lanes[4] + (lanes[2] + lanes[6]) + (lanes[1] + lanes[5] + (lanes[3] + lanes[7])));
+    private static float Sum256(float* lanes)
+    {
+        var even = Vector256.Load(lanes) + Vector256.Load(lanes + 32) + (Vector256.Load(lanes + 16) + Vector256.Load(lanes + 48));
+        var odd = Vector256.Load(lanes + 8) + Vector256.Load(lanes + 40) + (Vector256.Load(lanes + 24) + Vector256.Load(lanes + 56));
+        return Sum(even + odd);
+    }
 
     /// <summary>The pairwise sum from 4 apart on; <paramref name="eight"/> holds the lanes already added down to 8 apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
