@@ -226,7 +226,7 @@ public sealed class DeletionTests(PostgresCluster postgres) : IDisposable
                 }
             }
         }
-        Assert.True(tries > 20, $"only {tries} steps were reached");
+        Assert.True(tries > 15, $"only {tries} steps were reached");
     }
 
     private GalleryService Service(IGalleryStore store, TimeSpan? keep = null) =>

@@ -34,6 +34,7 @@ internal sealed partial class DeletionSweep(ClusterGalleryServices services, Sil
     [LoggerMessage(Level = LogLevel.Information, Message = "the data of the deleted category {Category} was removed")]
     private partial void LogRemoved(string category);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "the data of deleted categories could not be removed; the next attempt is in an hour")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "the data of deleted categories could not be removed; the next attempt is in an hour")]
     private partial void LogFailed(Exception exception);
 }

@@ -40,7 +40,8 @@ public sealed partial class GalleryService
                 : $"category '{category}' is not deleted");
         if (current.Deletion.RenamedTo is not null) throw Deletion.Refuse(current);
         var before = await BeforeAsync(current, cancellationToken) ?? throw new SpadeException(SpadeError.NotFound,
-            $"category '{category}' cannot be restored: its data was kept until {Deletion.Text(current.Deletion.Until)} and has been removed");
+            $"category '{category}' cannot be restored: its data was kept until {Deletion.Text(current.Deletion.Until)} and has been "
+            + "removed");
         return await PublishAsync(before with { Version = current.Version + 1, Reason = $"undelete: {reason}" }, cancellationToken);
     }
 
@@ -88,12 +89,19 @@ public sealed partial class GalleryService
         {
             if (known.Deletion!.Until > _clock.GetUtcNow()
                 || (await store.ListVersionsAsync(known.Category, cancellationToken)).Count < 2) continue;
-            using var writer = await Lock(known.Category, cancellationToken);
-            // Read again under the lock: it may have been restored.
-            if (await store.ReadCurrentAsync(known.Category, cancellationToken) is not { Deletion: { } deletion }
-                || deletion.Until > _clock.GetUtcNow()) continue;
-            await RemoveDataAsync(known.Category, cancellationToken);
-            swept.Add(known.Category);
+            try
+            {
+                using var writer = await Lock(known.Category, cancellationToken);
+                // Read again under the lock: it may have been restored.
+                if (await store.ReadCurrentAsync(known.Category, cancellationToken) is not { Deletion: { } deletion }
+                    || deletion.Until > _clock.GetUtcNow()) continue;
+                await RemoveDataAsync(known.Category, cancellationToken);
+                swept.Add(known.Category);
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.FailedPrecondition)
+            {
+                // Another process changes or sweeps it now; what it leaves is for the next sweep.
+            }
         }
         return swept;
     }
@@ -127,20 +135,21 @@ public sealed partial class GalleryService
     /// <summary>The version that a deletion ended; null: its data has been removed.</summary>
     private async ValueTask<GalleryManifest?> BeforeAsync(GalleryManifest deleted, CancellationToken cancellationToken)
         => (await store.ListVersionsAsync(deleted.Category, cancellationToken)).Contains(deleted.Version - 1)
-        ? await store.ReadVersionAsync(deleted.Category, deleted.Version - 1, cancellationToken) : null;
+            ? await store.ReadVersionAsync(deleted.Category, deleted.Version - 1, cancellationToken) : null;
 
     private async ValueTask RemoveDataAsync(string category, CancellationToken cancellationToken)
         => await store.CompactAsync(category, await store.ListVersionsAsync(category, cancellationToken), cancellationToken);
 
-    /// <summary>A deleted category's features are reused for the same photographs, so they must have been computed in the same way.</summary>
+    /// <summary>A deleted category's features are reused for the same photographs, so they must have been computed in the same
+    /// way.</summary>
     private async ValueTask RequireReusableAsync(string category, FeatureModel model, string preprocessing,
         CancellationToken cancellationToken)
     {
         var deleted = (await store.ReadCurrentAsync(category, cancellationToken))!;
         if (deleted.Deletion!.Until <= _clock.GetUtcNow()) await RemoveDataAsync(category, cancellationToken);
         bool kept = (await store.ListVersionsAsync(category, cancellationToken)).Count > 1;
-        if (kept && (deleted.Model.Digest != model.Digest || deleted.Preprocessing != preprocessing)) throw Kept(deleted, $", or build it with model "
-                + $"'{deleted.Model.Name}' after '{deleted.Preprocessing}', like the deleted one");
+        if (kept && (deleted.Model.Digest != model.Digest || deleted.Preprocessing != preprocessing))
+            throw Kept(deleted, $", or build it with model '{deleted.Model.Name}' after '{deleted.Preprocessing}', like the deleted one");
     }
 
     private async ValueTask RequireNotDeletedAsync(string category, int last, CancellationToken cancellationToken)

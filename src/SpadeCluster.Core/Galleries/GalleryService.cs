@@ -130,9 +130,9 @@ public sealed partial class GalleryService(
                     $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
             retired.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current.Version, current, current.Model, current.Preprocessing,
-            current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}", cancellationToken),
-                cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current.Version, current, current.Model,
+            current.Preprocessing, current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}",
+                cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
@@ -157,8 +157,8 @@ public sealed partial class GalleryService(
             all[image.Id] = image;
             restored.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current.Version, current, current.Model, current.Preprocessing, all.Values,
-            $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current.Version, current, current.Model,
+            current.Preprocessing, all.Values, $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason,
@@ -292,8 +292,8 @@ public sealed partial class GalleryService(
 
     /// <summary>A version with other images: its weights are computed from them, in order of id, and it has no thresholds yet.</summary>
     /// <param name="last">The highest version that the name ever had.</param>
-    private async ValueTask<GalleryManifest> NextAsync(string category, int last, GalleryManifest? current, FeatureModel model, string preprocessing,
-        IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
+    private async ValueTask<GalleryManifest> NextAsync(string category, int last, GalleryManifest? current, FeatureModel model,
+        string preprocessing, IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
     {
         GalleryImage[] ordered = [.. images.OrderBy(i => i.Id)];
         FeatureWeights? weights = null;

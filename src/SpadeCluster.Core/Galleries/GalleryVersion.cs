@@ -7,7 +7,8 @@ namespace SpadeCluster.Galleries;
 /// <param name="Deleted">Whether this version deleted the category.</param>
 public sealed record GalleryVersion(
     int Version, DateTimeOffset CreatedAt, string CreatedBy, string Reason, string ModelDigest, string Preprocessing, int Images,
-    bool Calibrated, string? Problem = null, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Deleted = false)
+    bool Calibrated, string? Problem = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Deleted = false)
 {
     public static GalleryVersion Of(GalleryManifest m)
         => new(m.Version, m.CreatedAt, m.CreatedBy, m.Reason, m.Model.Digest, m.Preprocessing, m.Images.Count, m.Calibration is not null,

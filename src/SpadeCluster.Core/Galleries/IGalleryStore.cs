@@ -17,7 +17,8 @@ public interface IGalleryStore
     /// numbers never begin again, so that a number never means two galleries.</summary>
     ValueTask<IReadOnlyList<GalleryManifest>> ListDeletedAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>The current version's number, also of a deleted category; null: there never was one. Cheap enough to be read before every image.</summary>
+    /// <summary>The current version's number, also of a deleted category; null: there never was one. Cheap enough to be read before
+    /// every image.</summary>
     ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
 
     /// <summary>The current version, which may say that the category is deleted; null: there never was one.</summary>
@@ -43,7 +44,8 @@ public interface IGalleryStore
     ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
         byte[]? thumbnail = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Stores images of one category under another; the caller holds the lock of <paramref name="to"/>. Bytes are checked.</summary>
+    /// <summary>Stores images of one category under another name, and checks every byte. The caller holds the lock of
+    /// <paramref name="to"/>.</summary>
     ValueTask CopyImagesAsync(string from, string to, IEnumerable<(ImageId Id, FeatureModel Model)> images,
         CancellationToken cancellationToken = default);
 

@@ -69,7 +69,8 @@ public static class Snapshot
     /// <exception cref="SpadeException">InvalidArgument: not a snapshot. DataLoss: damaged or incomplete.
     /// FailedPrecondition: the category exists. ResourceExhausted and Unavailable: it could not be written.</exception>
     /// <param name="expected">The category that the file must have; null: any.</param>
-    public static async Task<GalleryManifest> ImportAsync(GalleryStore store, string path, string? expected = null,
+    /// <param name="author">The author of a further version, which says that the snapshot was imported; null: none.</param>
+    public static async Task<GalleryManifest> ImportAsync(GalleryStore store, string path, string? expected = null, string? author = null,
         CancellationToken cancellationToken = default)
     {
         try
@@ -86,6 +87,14 @@ public static class Snapshot
             try
             {
                 var manifests = await ReadAsync(store, tar, category, current, path, cancellationToken);
+                if (author is not null)
+                    manifests = [.. manifests, manifests[^1] with
+                    {
+                        Version = manifests[^1].Version + 1,
+                        CreatedAt = DateTimeOffset.UtcNow,
+                        CreatedBy = author,
+                        Reason = "import a snapshot",
+                    }];
                 // A name that was used before continues its numbers.
                 if (last is { } used) manifests = [.. manifests.Select(m => m with { Version = m.Version + used })];
                 await store.PublishAsync(category, last, manifests, cancellationToken);

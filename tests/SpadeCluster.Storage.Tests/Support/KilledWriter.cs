@@ -5,8 +5,9 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Tests.Support;
 
 /// <summary>
-/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires, compacts, deletes and restores without end, printing
-/// on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it kills itself.
+/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires, compacts, deletes and restores
+/// without end, printing on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it
+/// kills itself.
 /// </summary>
 internal static class KilledWriter
 {
