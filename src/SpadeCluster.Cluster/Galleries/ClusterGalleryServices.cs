@@ -24,6 +24,7 @@ internal sealed class ClusterGalleryServices(
         => new(store, engines, author, options.Value.Threads, clock, thumbnails?.Encode, options.Value.Shards, OpenAsync)
         {
             Lock = wait ?? store.LockAsync,
+            Close = coordinators.ForgetAsync,
             KeepDeleted = TimeSpan.FromDays(options.Value.KeepDeletedDays),
         };
 

@@ -138,7 +138,10 @@ public sealed partial class GalleryService
             ? await store.ReadVersionAsync(deleted.Category, deleted.Version - 1, cancellationToken) : null;
 
     private async ValueTask RemoveDataAsync(string category, CancellationToken cancellationToken)
-        => await store.CompactAsync(category, await store.ListVersionsAsync(category, cancellationToken), cancellationToken);
+    {
+        if (Close is not null) await Close(category);
+        await store.CompactAsync(category, await store.ListVersionsAsync(category, cancellationToken), cancellationToken);
+    }
 
     /// <summary>A deleted category's features are reused for the same photographs, so they must have been computed in the same
     /// way.</summary>

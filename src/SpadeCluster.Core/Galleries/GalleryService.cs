@@ -26,6 +26,9 @@ public sealed partial class GalleryService(
     /// <summary>How long the data of a deleted category stays; zero: it is removed at once, and cannot be restored.</summary>
     public TimeSpan KeepDeleted { get; init; } = Deletion.DefaultKeep;
 
+    /// <summary>Closes what other readers keep open of a deleted category, before its data is removed; null: nobody does.</summary>
+    public Func<string, Task>? Close { get; init; }
+
     public const int MaxThumbnailBytes = 20_000, MaxShards = 1024;
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;

@@ -28,8 +28,9 @@ internal sealed class CategoryChanges(IGalleryServices services, ISnapshots snap
     public async Task<GalleryManifest> RenameAsync(ClaimsPrincipal user, string category, string name, string? reason,
         CancellationToken stop)
     {
+        var (galleries, caller) = (For(user, category), user.CallerName());
         user.Require(CategoryName.Check(name));
-        var (galleries, caller, why) = (For(user, category), user.CallerName(), GalleryEndpoints.Reason(reason));
+        string why = GalleryEndpoints.Reason(reason);
         // Thresholds that were being learned under the old name are learned under the new one.
         var renamed = await recalibration.AfterAsync(name, caller, async () => await recalibration.AfterAsync(category, caller,
             () => galleries.RenameAsync(category, name, why, stop), calibrate: false));

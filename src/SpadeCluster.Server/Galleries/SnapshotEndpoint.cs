@@ -41,7 +41,8 @@ internal static class SnapshotEndpoint
             await ReceiveAsync(context.Request, path, options, context.RequestAborted);
             return CategoryEndpoints.Summary(await changes.ImportAsync(context.User, category, path, context.RequestAborted));
         }
-        catch (SpadeException e) when (e.Error is SpadeError.DataLoss or SpadeError.InvalidArgument)
+        catch (SpadeException e) when (e.Message.Contains(path, StringComparison.Ordinal)
+            && e.Error is SpadeError.DataLoss or SpadeError.InvalidArgument or SpadeError.FailedPrecondition)
         {
             // The caller's file is damaged, not the server's data; the caller does not know the server's copy of it.
             string sentence = e.Message.Replace($"'{path}'", "the snapshot", StringComparison.Ordinal);
