@@ -29,7 +29,10 @@ internal static class GalleryMapping
 
     public static SpadeCluster.Galleries.GalleryVersion ToVersion(Proto.GalleryVersion v) => new(
         v.Version, v.CreatedAt.ToDateTimeOffset(), v.CreatedBy, v.Reason, v.ModelDigest, v.Preprocessing, v.ImageCount, v.Calibrated,
-        v.Problem.Length > 0 ? v.Problem : null);
+        v.Problem.Length > 0 ? v.Problem : null, v.Deleted);
+
+    public static DeletedCategory ToDeleted(DeletedGallery d) => new(
+        d.Category, d.ImageCount, d.DeletedAt.ToDateTimeOffset(), d.DeletedBy, d.Reason, d.Until.ToDateTimeOffset());
 
     public static Scoring.Calibration ToCalibration(Proto.Calibration c) => new()
     {

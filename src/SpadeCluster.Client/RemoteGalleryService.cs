@@ -82,6 +82,25 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
         return await CompleteAsync(await client.CallAsync((c, o) => c.ReshardAsync(request, o), cancellationToken), cancellationToken);
     }
 
+    public async ValueTask<IReadOnlyList<DeletedCategory>> ListDeletedAsync(CancellationToken cancellationToken = default)
+        => await client.ListDeletedGalleriesAsync(cancellationToken);
+
+    public async ValueTask<DeletedCategory> DeleteAsync(string category, string reason, CancellationToken cancellationToken = default)
+        => await client.DeleteGalleryAsync(category, reason, cancellationToken);
+
+    public async ValueTask<GalleryManifest> UndeleteAsync(string category, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new UndeleteRequest { Category = category, Reason = reason };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.UndeleteAsync(request, o), cancellationToken), cancellationToken);
+    }
+
+    public async ValueTask<GalleryManifest> RenameAsync(
+        string category, string name, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new RenameRequest { Category = category, NewName = name, Reason = reason };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.RenameAsync(request, o), cancellationToken), cancellationToken);
+    }
+
     public async ValueTask<IReadOnlyList<GalleryVersion>> HistoryAsync(string category, CancellationToken cancellationToken = default)
     {
         var request = new GetHistoryRequest { Category = category };

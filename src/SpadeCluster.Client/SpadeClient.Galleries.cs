@@ -167,6 +167,33 @@ public sealed partial class SpadeClient
         return GalleryAsync((c, o) => c.ReshardAsync(request, o), cancellationToken);
     }
 
+    /// <summary>Deletes a category, which can be restored until the time in the answer.</summary>
+    public async Task<DeletedCategory> DeleteGalleryAsync(string category, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new DeleteRequest { Category = category, Reason = reason };
+        return GalleryMapping.ToDeleted(await CallAsync((c, o) => c.DeleteAsync(request, o), cancellationToken));
+    }
+
+    /// <summary>Restores a deleted category with its images, thresholds and history.</summary>
+    public Task<RemoteGallery> UndeleteGalleryAsync(string category, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new UndeleteRequest { Category = category, Reason = reason };
+        return GalleryAsync((c, o) => c.UndeleteAsync(request, o), cancellationToken);
+    }
+
+    /// <summary>Gives a category another name, with all kept versions; a key's scope must have both names.</summary>
+    public Task<RemoteGallery> RenameGalleryAsync(
+        string category, string name, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new RenameRequest { Category = category, NewName = name, Reason = reason };
+        return GalleryAsync((c, o) => c.RenameAsync(request, o), cancellationToken);
+    }
+
+    /// <summary>The deleted categories that can be restored.</summary>
+    public async Task<IReadOnlyList<DeletedCategory>> ListDeletedGalleriesAsync(CancellationToken cancellationToken = default)
+        => [.. (await CallAsync((c, o) => c.ListDeletedAsync(new ListDeletedRequest(), o), cancellationToken)).Categories
+            .Select(GalleryMapping.ToDeleted)];
+
     public async Task<IReadOnlyList<string>> ListGalleriesAsync(CancellationToken cancellationToken = default)
         => (await CallAsync((c, o) => c.ListGalleriesAsync(new ListGalleriesRequest(), o), cancellationToken)).Categories;
 

@@ -61,6 +61,7 @@ public static class ClusterHosting
         services.AddSingleton<IScoringService, ClusterScoringService>();
         services.AddSingleton<IEngineStatus, EngineStatus>();
         services.AddHostedService<GalleryMemoryMetrics>();
+        services.AddHostedService<DeletionSweep>();
         return silo;
     }
 

@@ -23,6 +23,10 @@ public sealed class GalleryOptions
     [Range(1L << 20, long.MaxValue)]
     public long Memory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
 
+    /// <summary>Days for which a deleted category can be restored; afterwards its data is removed.</summary>
+    [Range(0.0, 36_500.0)]
+    public double KeepDeletedDays { get; set; } = Deletion.DefaultKeep.TotalDays;
+
     /// <summary>Threads of a pixel search; 0: all processors.</summary>
     [Range(0, 1024)]
     public int Threads { get; set; }

@@ -121,6 +121,7 @@ public static class SpadeServer
         api.MapResults();
         api.MapFeedback();
         api.MapGalleries();
+        api.MapCategories();
         api.MapServer();
         api.MapKeys();
         api.MapNotices();
@@ -159,7 +160,7 @@ public static class SpadeServer
         services.AddSingleton<ApiKeyStore>().AddSingleton<AuditLog>().AddSingleton<KeyChanges>().AddSingleton<FailedSignIns>();
         services.AddSingleton<Sessions>().AddSingleton<Readiness>();
         services.AddSingleton<DecisionService>().AddSingleton<ServerMetrics>().AddSingleton<ServerStatistics>();
-        services.AddSingleton<CategoryStatistics>().AddSingleton<InferService>();
+        services.AddSingleton<CategoryStatistics>().AddSingleton<InferService>().AddSingleton<CategoryChanges>();
         services.AddSingleton(_ => new TelemetryExport("spade-server"));
 
         services.AddSpadeGrpc();

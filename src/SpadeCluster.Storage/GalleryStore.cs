@@ -14,12 +14,29 @@ public abstract class GalleryStore : IGalleryStore
 {
     private readonly ConcurrentDictionary<string, bool> _warned = new();
 
+    // For each category, whether its current version deletes it: versions never change, so each is read once.
+    private readonly ConcurrentDictionary<string, (int Version, GalleryManifest? Deleted)> _deletions = new(StringComparer.Ordinal);
+
     /// <summary>The folder or database in messages, without a password.</summary>
     public abstract string Location { get; }
 
     public abstract long? FreeBytes { get; }
 
-    public abstract ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);
+    public async ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
+    {
+        var names = new List<string>();
+        foreach (var (category, version) in await ListCurrentVersionsAsync(cancellationToken))
+            if (await ReadDeletionAsync(category, version, cancellationToken) is null) names.Add(category);
+        return names;
+    }
+
+    public async ValueTask<IReadOnlyList<GalleryManifest>> ListDeletedAsync(CancellationToken cancellationToken = default)
+    {
+        var deleted = new List<GalleryManifest>();
+        foreach (var (category, version) in await ListCurrentVersionsAsync(cancellationToken))
+            if (await ReadDeletionAsync(category, version, cancellationToken) is { } manifest) deleted.Add(manifest);
+        return deleted;
+    }
 
     public abstract ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
 
@@ -62,6 +79,13 @@ public abstract class GalleryStore : IGalleryStore
         // An undamaged segment is kept unchanged: older versions may name it, and their scores must stay the same bits.
         if (await IsWholeAsync(category, id, modelDigest, features, pyramid, cancellationToken)) return;
         await WriteSegmentAsync(category, id, Segment.Write(id, modelDigest, features, pyramid, thumbnail), cancellationToken);
+    }
+
+    public async ValueTask CopyImagesAsync(string from, string to, IEnumerable<(ImageId Id, FeatureModel Model)> images,
+        CancellationToken cancellationToken = default)
+    {
+        foreach (var (id, model) in images)
+            await WriteSegmentAsync(to, id, await ReadSegmentAsync(from, id, model, cancellationToken), cancellationToken);
     }
 
     public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
@@ -192,9 +216,11 @@ public abstract class GalleryStore : IGalleryStore
         return segment;
     }
 
-    /// <summary>Publishes versions in one step; the last one becomes current. The caller holds the lock.</summary>
-    /// <param name="after">The version that must be current now; null: the category must not exist.</param>
-    internal abstract ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+    public abstract ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken = default);
+
+    /// <summary>Every name with its current version, ascending; no version: it cannot be read.</summary>
+    private protected abstract ValueTask<IReadOnlyList<(string Category, int? Version)>> ListCurrentVersionsAsync(
         CancellationToken cancellationToken);
 
     /// <summary>Reads a manifest's bytes; null if there is no such version.</summary>
@@ -273,6 +299,16 @@ public abstract class GalleryStore : IGalleryStore
         {
             return null;
         }
+    }
+
+    private async ValueTask<GalleryManifest?> ReadDeletionAsync(string category, int? version, CancellationToken cancellationToken)
+    {
+        if (version is null) return null;
+        if (_deletions.TryGetValue(category, out var known) && known.Version == version) return known.Deleted;
+        // A version that cannot be read does not hide the category: whoever reads it sees why.
+        var deleted = await TryReadVersionAsync(category, version, cancellationToken) is { Deletion: not null } m ? m : null;
+        _deletions[category] = (version.Value, deleted);
+        return deleted;
     }
 
     private protected static SpadeException NoVersion(string category, int version)

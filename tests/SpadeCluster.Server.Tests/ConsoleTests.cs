@@ -122,6 +122,69 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
     }
 
     [ChromiumFact]
+    public async Task An_engineer_creates_renames_deletes_restores_and_imports_a_category()
+    {
+        var page = await SignInAsync(server.Engineer);
+        await page.GotoAsync("/galleries");
+        await page.Locator("#create [name=name]").FillAsync("washer");
+        await page.Locator("#create [name=photographs]").SetInputFilesAsync(Enumerable.Range(0, 4).Select(i =>
+            new FilePayload { Name = $"good-{i}.png", MimeType = "image/png", Buffer = Part.Good(400 + i) }));
+        await page.Locator("#create button").ClickAsync();
+        await page.WaitForURLAsync("**/galleries/washer", new() { WaitUntil = WaitUntilState.Commit });
+        await page.Locator("#normals figure >> nth=3").WaitForAsync();
+        var download = await page.RunAndWaitForDownloadAsync(() => page.Locator("text=Download a snapshot").ClickAsync());
+
+        // With the keyboard only.
+        await page.Locator("#rename [name=name]").FillAsync("ring");
+        await page.Locator("#rename [name=reason]").FillAsync("its real name");
+        await page.Keyboard.PressAsync("Enter");
+        await page.WaitForURLAsync("**/galleries/ring", new() { WaitUntil = WaitUntilState.Commit });
+        await Expect(page, ".head p", "rename from washer: its real name");
+        await page.GotoAsync("/galleries/washer");
+        await Expect(page, "main", "category 'washer' has been renamed to 'ring'");
+
+        await page.GotoAsync("/galleries/ring");
+        var delete = page.Locator("#delete button");
+        await Assertions.Expect(delete).ToBeDisabledAsync();
+        await page.Locator("#delete [name=name]").FillAsync("rin");
+        await Assertions.Expect(delete).ToBeDisabledAsync();
+        await page.Locator("#delete [name=name]").FillAsync("ring");
+        await page.Locator("#delete [name=reason]").FillAsync("line 4 is closed");
+        await ShotsAsync(page, "category-delete");
+        await page.Keyboard.PressAsync("Enter");
+        await page.WaitForURLAsync("**/galleries", new() { WaitUntil = WaitUntilState.Commit });
+        var row = page.Locator("#deleted tr", new() { HasText = "ring" });
+        await Assertions.Expect(row).ToContainTextAsync("6 days left");
+        await Assertions.Expect(row).ToContainTextAsync("delete: line 4 is closed");
+        Assert.Equal(0, await page.Locator(".tile", new() { HasText = "ring" }).CountAsync());
+        await ShotsAsync(page, "categories-deleted");
+        await page.GotoAsync("/galleries/ring");
+        await Expect(page, "main", "can be restored until");
+        await ShotsAsync(page, "category-deleted");
+        page.Dialog += (_, dialog) => dialog.AcceptAsync("open again");
+        await page.Locator("[data-undelete=ring]").ClickAsync();
+        await page.Locator("#normals figure >> nth=3").WaitForAsync();
+        await Expect(page, ".head p", "undelete: open again");
+
+        // The name 'washer' is free again; the page takes it from the file's name.
+        await page.GotoAsync("/galleries");
+        await page.Locator("#import [name=snapshot]").SetInputFilesAsync(new FilePayload
+        {
+            Name = download.SuggestedFilename,
+            MimeType = "application/x-tar",
+            Buffer = await File.ReadAllBytesAsync(await download.PathAsync()),
+        });
+        Assert.Equal("washer", await page.Locator("#import [name=name]").InputValueAsync());
+        await page.Locator("#import [name=name]").FillAsync("ring");
+        await page.Locator("#import button").ClickAsync();
+        await Expect(page, "#message", "the snapshot has category 'washer', not 'ring'");
+        await page.Locator("#import [name=name]").FillAsync("washer");
+        await page.Locator("#import button").ClickAsync();
+        await page.WaitForURLAsync("**/galleries/washer", new() { WaitUntil = WaitUntilState.Commit });
+        await Expect(page, ".head p", "import a snapshot");
+    }
+
+    [ChromiumFact]
     public async Task A_viewer_sees_every_page_and_no_button_that_changes_anything()
     {
         var page = await SignInAsync(server.Viewer);
@@ -130,7 +193,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
             var answer = await page.GotoAsync(address);
             Assert.Equal(200, answer!.Status);
             Assert.Equal(0, await page.Locator("[data-feedback], [data-undo], [data-approve], [data-accept], [data-retire], "
-                + "[data-rollback], #drop, #calibrate, #create")
+                + "[data-rollback], [data-undelete], #drop, #calibrate, #create, #import, #rename, #delete")
                 .CountAsync());
             // Nothing is wider than the page, also on a phone.
             await ShotsAsync(page, $"viewer{address.Replace('/', '-')}");

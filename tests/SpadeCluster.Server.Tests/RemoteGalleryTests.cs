@@ -42,6 +42,14 @@ public sealed partial class RemoteGalleryTests : IDisposable
             await SameAsync(0, "score --category discs odd");
             await SameAsync(0, "gallery region discs none --reason whole");
             await SameAsync(0, "gallery calibrate discs --window 3");
+            await SameAsync(0, "gallery delete discs --reason closed");
+            await SameAsync(0, "gallery list --deleted");
+            await SameAsync(0, "gallery list");
+            await SameAsync(0, "gallery undelete discs --reason open");
+            await SameAsync(3, "gallery undelete discs --reason again");
+            await SameAsync(0, "gallery rename discs plates --reason plates");
+            await SameAsync(4, "gallery show discs");
+            await SameAsync(0, "gallery rename plates discs --reason discs");
             await SameAsync(0, "gallery history discs");
             await SameAsync(0, "gallery list");
             await SameAsync(0, "score --category discs good odd");
@@ -126,7 +134,7 @@ public sealed partial class RemoteGalleryTests : IDisposable
         => string.Join('\n', json.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => Times().Replace(line, "")));
 
     [GeneratedRegex("""
-        "(created_at|added_at|created_by|added_by)": ?"[^"]*",?|"milliseconds": ?\{[^}]*\},?
+        "(created_at|added_at|created_by|added_by|deleted_at|deleted_by|until)": ?"[^"]*",?|"milliseconds": ?\{[^}]*\},?
         """)]
     private static partial Regex Times();
 }

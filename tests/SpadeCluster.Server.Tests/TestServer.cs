@@ -49,5 +49,8 @@ internal static class TestServer
     {
         public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
+
+        public ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,
+            CancellationToken cancellationToken = default) => throw new NotSupportedException();
     }
 }

@@ -79,6 +79,7 @@ public sealed class KillTests(PostgresCluster postgres, ITestOutputHelper output
             Assert.True(acknowledged.Count == 0, $"{when}: the gallery is gone");
             return;
         }
+        if (manifest.Deletion is not null) manifest = await Stores.Service(store).UndeleteAsync(category, when);
         var problems = await Stores.Service(store).VerifyAsync(category);
         Assert.True(problems.Count == 0, $"{when}: {string.Join("; ", problems)}");
         var names = manifest.Images.Select(i => i.Source).ToHashSet();

@@ -11,7 +11,7 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery add|list|show|calibrate|accept|retire|verify, and the versions' commands</summary>
+/// <summary>spade gallery add|list|show|calibrate|accept|retire|verify, and those of categories and versions</summary>
 internal static class GalleryCommands
 {
     public static Command Create()
@@ -20,7 +20,7 @@ internal static class GalleryCommands
         {
             Add(), List(), Show(), Calibrate(), Accept(), Retire(), RegionCommand.Create(), Verify(),
         };
-        foreach (var versions in GalleryVersionCommands.All()) command.Add(versions);
+        foreach (var other in CategoryCommands.All().Concat(GalleryVersionCommands.All())) command.Add(other);
         return command;
     }
 
@@ -127,12 +127,14 @@ internal static class GalleryCommands
     private static Command List()
     {
         var json = CommonOptions.Json();
-        var command = new Command("list", "List categories.\n\nExample: spade gallery list --gallery demo/galleries") { json };
+        var deleted = new Option<bool>("--deleted") { Description = "List the deleted categories that can be restored." };
+        var command = new Command("list", "List categories.\n\nExample: spade gallery list --gallery demo/galleries") { deleted, json };
         var gallery = new GalleryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
             var service = opened.Service;
+            if (parsed.GetValue(deleted)) return await CategoryCommands.ListDeletedAsync(service, parsed.GetValue(json), cancellation);
             var rows = new List<GallerySummary>();
             int damaged = 0;
             foreach (string name in await service.ListAsync(cancellation))

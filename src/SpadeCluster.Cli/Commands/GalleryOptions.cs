@@ -77,12 +77,14 @@ internal sealed class GalleryOptions
     }
 
     /// <param name="engines">Models for local work, opened when needed and disposed with the galleries.</param>
-    public OpenedGalleries Open(ParseResult parsed, Func<Engines>? engines = null, bool thumbnails = true)
+    /// <param name="keepDeleted">For how long a deleted category can be restored; null: the default.</param>
+    public OpenedGalleries Open(ParseResult parsed, Func<Engines>? engines = null, bool thumbnails = true, TimeSpan? keepDeleted = null)
     {
         if (_remote.Connect(parsed) is { } client) return new OpenedGalleries(client.Galleries(Environment.UserName), null, client);
         var store = GalleryLocation.Open(parsed.GetRequiredValue(_gallery));
         var models = engines?.Invoke() ?? new Engines(null);
-        return new OpenedGalleries(models.Galleries(store, Environment.UserName, thumbnails), new LocalGalleries(store, models), models);
+        return new OpenedGalleries(models.Galleries(store, Environment.UserName, thumbnails, keepDeleted: keepDeleted),
+            new LocalGalleries(store, models), models);
     }
 }
 

@@ -232,11 +232,12 @@ internal static class GalleryVersionCommands
             file, gallery, json,
         });
         command.SetAction(async (parsed, cancellation)
-            => Print(parsed, json, await Snapshot.ImportAsync(Store(parsed, gallery), parsed.GetRequiredValue(file), cancellation)));
+            => Print(parsed, json, await Snapshot.ImportAsync(Store(parsed, gallery), parsed.GetRequiredValue(file),
+                cancellationToken: cancellation)));
         return command;
     }
 
-    private static int Print(ParseResult parsed, Option<bool> json, GalleryManifest m)
+    public static int Print(ParseResult parsed, Option<bool> json, GalleryManifest m)
     {
         if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
         else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images; {GalleryCommands.Thresholds(m)}");

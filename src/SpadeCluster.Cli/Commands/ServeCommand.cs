@@ -155,6 +155,7 @@ internal static class ServeCommand
             Description = "Days that decisions are kept.",
             DefaultValueFactory = _ => defaults.KeepDays
         }, 1, 36_500);
+        var keepDeleted = CategoryCommands.KeepDays("--keep-deleted-days");
         var (data, model) = (Data(), CommonOptions.Model());
         var memory = CommonOptions.Memory("Memory limit of all open galleries together, in GB; one takes at most half of it unless it "
             + "needs more; the least recently used are closed. With less they read more from the disk, with the same results. "
@@ -171,13 +172,13 @@ internal static class ServeCommand
         {
             gallery, cluster, clusterId, clusterTls, urls, grpc, data, database, certificate, certificateKey, hosts, proxies, insecure,
             pages, authority, client, secret, claim, deliveries,
-            slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, model, memory,
+            slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, keepDeleted, model, memory,
         };
         var extractor = new ExtractorOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
         {
             string[]? gateways = parsed.GetValue(cluster)?.Split(',');
-            if (gateways is not null) RefuseWithCluster(parsed, [gallery, model, memory, .. extractor.All]);
+            if (gateways is not null) RefuseWithCluster(parsed, [gallery, model, memory, keepDeleted, .. extractor.All]);
             var store = gateways is null ? GalleryLocation.Open(Folder(parsed.GetValue(gallery))) : null;
             var settings = extractor.Read(parsed);
             var options = defaults with
@@ -214,7 +215,7 @@ internal static class ServeCommand
                     builder.AddClusterClient(gateways, parsed.GetRequiredValue(clusterId), parsed.GetValue(clusterTls),
                         parsed.GetValue(pages));
                 else builder.AddSingleSilo(store!, parsed.GetValue(model), settings.Device, settings.Threads, parsed.Bytes(memory),
-                    parsed.GetValue(pages));
+                    parsed.GetValue(keepDeleted), parsed.GetValue(pages));
             });
             if (parsed.GetValue(pages)) server.MapOrleansPages();
             // Opened now, so that an unusable model or device is an error at the start, not at the first photograph.

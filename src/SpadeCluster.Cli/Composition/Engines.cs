@@ -63,10 +63,12 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     /// <summary>The gallery service of all commands.</summary>
     /// <param name="thumbnails">Whether to keep a thumbnail of each normal.</param>
     /// <param name="open">Opens a version for calibration; null: the default.</param>
+    /// <param name="keepDeleted">For how long a deleted category can be restored; null: the default.</param>
     public GalleryService Galleries(IGalleryStore store, string author, bool thumbnails = true,
-        Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null)
+        Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null, TimeSpan? keepDeleted = null)
         => new(store, this, author, Threads, thumbnail: thumbnails ? image =>
-            Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open);
+            Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open)
+        { KeepDeleted = keepDeleted ?? Deletion.DefaultKeep };
 
     public void Dispose() => _catalog.Dispose();
 

@@ -31,6 +31,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(AddReport))]
 [JsonSerializable(typeof(DefectReport))]
 [JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(DeletedCategory))]
+[JsonSerializable(typeof(IReadOnlyList<DeletedCategory>))]
 [JsonSerializable(typeof(IReadOnlyList<GalleryVersion>))]
 [JsonSerializable(typeof(GalleryDiffReport))]
 [JsonSerializable(typeof(CompactionReport))]

@@ -11,9 +11,10 @@ internal static class SingleSilo
     /// <param name="device">Where models run.</param>
     /// <param name="threads">Threads for one image; 0: all processors.</param>
     /// <param name="memory">Memory limit of all open galleries together, in bytes.</param>
+    /// <param name="keepDeletedDays">Days for which a deleted category can be restored.</param>
     /// <param name="pages">Whether to collect data for Orleans' dashboard.</param>
     public static void AddSingleSilo(this WebApplicationBuilder builder, GalleryStore store, string? model, string device, int threads,
-        long memory, bool pages = false)
+        long memory, double keepDeletedDays, bool pages = false)
     {
         var (services, logging) = (builder.Services, builder.Logging);
         // As many extractors as processors can serve; a GPU has one for all images.
@@ -24,7 +25,8 @@ internal static class SingleSilo
         // At most half of the memory for one gallery, so that the thresholds of the next version can be learned while this one scores.
         long smallest = 1L << 20;
         services.Configure<GalleryOptions>(o =>
-            (o.Memory, o.ShardMemory, o.Threads) = (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads));
+            (o.Memory, o.ShardMemory, o.Threads, o.KeepDeletedDays) =
+                (Math.Max(memory, smallest), Math.Max(memory / 2, smallest), threads, keepDeletedDays));
         services.AddSingleton(store);
         services.AddEngines();
         builder.UseOrleans(silo =>

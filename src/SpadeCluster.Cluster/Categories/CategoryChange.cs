@@ -11,7 +11,7 @@ public abstract record CategoryChange
     /// <param name="service">The gallery service of the change's author.</param>
     /// <param name="category">The category's name.</param>
     /// <param name="job">Receives progress and provides images.</param>
-    /// <returns>The version that is current afterwards; null: there is none.</returns>
+    /// <returns>The version that is current afterwards; null: there is none, or the category is deleted.</returns>
     internal abstract Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job);
 }
 
@@ -75,4 +75,31 @@ public sealed record Calibrate([property: Id(0)] ScoringOptions Options, [proper
     internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
         => Within is null ? await service.CalibrateAsync(category, Options, job, job.Stopping)
             : await service.CalibrateWithinAsync(category, Options, Within, job.Stopping);
+}
+
+[GenerateSerializer, Alias("spade.change.delete"), Immutable]
+public sealed record DeleteCategory([property: Id(0)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+    {
+        await service.DeleteAsync(category, Reason, job.Stopping);
+        return null;
+    }
+}
+
+[GenerateSerializer, Alias("spade.change.undelete"), Immutable]
+public sealed record UndeleteCategory([property: Id(0)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.UndeleteAsync(category, Reason, job.Stopping);
+}
+
+[GenerateSerializer, Alias("spade.change.rename"), Immutable]
+public sealed record RenameCategory([property: Id(0)] string Name, [property: Id(1)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+    {
+        await service.RenameAsync(category, Name, Reason, job.Stopping);
+        return null;
+    }
 }

@@ -97,7 +97,8 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
             {
                 var manifest = await ApplyAsync(job);
                 if (manifest is not null) Publish(manifest.Version);
-                job.Complete(manifest?.Version ?? 0);
+                else await RefreshAsync(job.Stopping); // The change may have deleted the category, which is a version too.
+                job.Complete(manifest?.Version ?? _version);
             }
             finally
             {
@@ -114,18 +115,18 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
 
     /// <summary>Applies a change off the grain's scheduler.</summary>
     private Task<GalleryManifest?> ApplyAsync(ChangeJob job)
-        => Task.Run(() => job.Change.ApplyAsync(services.Local(job.Author, (_, stop) => LockAsync(job, stop)), Category, job),
+        => Task.Run(() => job.Change.ApplyAsync(services.Local(job.Author, (name, stop) => LockAsync(job, name, stop)), Category, job),
             job.Stopping);
 
     /// <summary>Takes the store's lock for a change. If another writer holds it (another program, or a process that is being terminated),
     /// the change waits as long as its caller does.</summary>
-    private async ValueTask<IDisposable> LockAsync(ChangeJob job, CancellationToken cancellationToken)
+    private async ValueTask<IDisposable> LockAsync(ChangeJob job, string category, CancellationToken cancellationToken)
     {
         for (var wait = FirstLockWait; ; wait = wait * 2 < LongestLockWait ? wait * 2 : LongestLockWait)
         {
             try
             {
-                var held = await store.LockAsync(Category, cancellationToken);
+                var held = await store.LockAsync(category, cancellationToken);
                 job.Start();
                 return held;
             }

@@ -39,6 +39,15 @@ internal sealed class ClientGalleries(IGrainFactory grains, GrainCalls calls) : 
     public ValueTask<IReadOnlyList<FeatureModel>> ListModelsAsync(CancellationToken cancellationToken = default)
         => CallAsync(g => g.ListModelsAsync(cancellationToken), cancellationToken);
 
+    public ValueTask<IReadOnlyList<DeletedCategory>> ListDeletedAsync(CancellationToken cancellationToken = default)
+        => CallAsync(g => g.ListDeletedAsync(cancellationToken), cancellationToken);
+
+    public ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,
+        CancellationToken cancellationToken = default)
+        => throw new SpadeException(SpadeError.FailedPrecondition,
+            "this server is outside the cluster and reads no snapshots: use a gateway of the cluster, or 'spade gallery import' with "
+            + "access to the galleries");
+
     public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
         => throw new SpadeException(SpadeError.FailedPrecondition,
             "this server is outside the cluster and writes no snapshots: use a gateway of the cluster, or 'spade gallery export' with "

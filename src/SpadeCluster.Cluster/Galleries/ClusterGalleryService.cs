@@ -19,7 +19,7 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
         => await changes.RunAsync(category, new AddImages(reason, asNew?.Sizes is { } sizes ? [.. sizes] : null, asNew?.Copies), sources,
             progress, null,
             cancellationToken) is > 0 and var version
-            ? await manifests.GetAsync(category, version, cancellationToken) : null;
+            && await manifests.GetAsync(category, version, cancellationToken) is { Deletion: null } current ? current : null;
 
     public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default)
@@ -70,6 +70,25 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
     public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null,
         CancellationToken cancellationToken = default)
         => reading.GetThumbnailAsync(category, id, tile, cancellationToken);
+
+    public ValueTask<IReadOnlyList<DeletedCategory>> ListDeletedAsync(CancellationToken cancellationToken = default) =>
+        reading.ListDeletedAsync(cancellationToken);
+
+    public async ValueTask<DeletedCategory> DeleteAsync(string category, string reason, CancellationToken cancellationToken = default)
+    {
+        int images = (await GetAsync(category, cancellationToken)).Images.Count;
+        return DeletedCategory.Of(await ChangeAsync(category, new DeleteCategory(reason), null, cancellationToken), images);
+    }
+
+    public ValueTask<GalleryManifest> UndeleteAsync(string category, string reason, CancellationToken cancellationToken = default)
+        => ChangeAsync(category, new UndeleteCategory(reason), null, cancellationToken);
+
+    public async ValueTask<GalleryManifest> RenameAsync(string category, string name, string reason,
+        CancellationToken cancellationToken = default)
+    {
+        await changes.RunAsync(category, new RenameCategory(name, reason), null, null, null, cancellationToken);
+        return await GetAsync(name, cancellationToken);
+    }
 
     private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done,
         CancellationToken cancellationToken)

@@ -23,8 +23,9 @@ internal sealed class ClusterGalleryServices(
     public GalleryService Local(string author, Func<string, CancellationToken, ValueTask<IDisposable>>? wait = null)
         => new(store, engines, author, options.Value.Threads, clock, thumbnails?.Encode, options.Value.Shards, OpenAsync)
         {
-            Lock = wait
-            ?? store.LockAsync
+            Lock = wait ?? store.LockAsync,
+            Close = coordinators.ForgetAsync,
+            KeepDeleted = TimeSpan.FromDays(options.Value.KeepDeletedDays),
         };
 
     private async ValueTask<OpenGallery> OpenAsync(GalleryManifest manifest, CancellationToken cancellationToken)

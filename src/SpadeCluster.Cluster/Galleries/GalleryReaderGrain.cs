@@ -14,6 +14,9 @@ internal sealed class GalleryReaderGrain(ClusterGalleryServices services, Extrac
     public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken) =>
         await _galleries.ListAsync(cancellationToken);
 
+    public async Task<IReadOnlyList<DeletedCategory>> ListDeletedAsync(CancellationToken cancellationToken) =>
+        await _galleries.ListDeletedAsync(cancellationToken);
+
     public async Task<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken)
         => await _galleries.GetAsync(category, cancellationToken);
 

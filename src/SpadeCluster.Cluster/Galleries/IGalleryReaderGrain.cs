@@ -10,6 +10,9 @@ public interface IGalleryReaderGrain : IGrainWithIntegerKey
     [Alias("list")]
     Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken);
 
+    [Alias("list-deleted")]
+    Task<IReadOnlyList<DeletedCategory>> ListDeletedAsync(CancellationToken cancellationToken);
+
     /// <returns>Without the usual distances, which only a search needs.</returns>
     [Alias("get")]
     Task<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken);

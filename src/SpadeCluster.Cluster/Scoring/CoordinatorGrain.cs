@@ -58,9 +58,9 @@ internal sealed class CoordinatorGrain(
         {
             Learn(version, await ChooseAsync(version, cancellationToken), known.Until);
         }
-        catch (VersionGoneException)
+        catch (Exception e) when (e is VersionGoneException or SpadeException { Error: SpadeError.NotFound })
         {
-            // The next image reads the version from the store.
+            // Compacted away, or the version deletes the category: the next image reads the version from the store.
             _known = null;
         }
     }

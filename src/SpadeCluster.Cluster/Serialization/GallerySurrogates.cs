@@ -35,7 +35,18 @@ internal sealed class GalleryVersionConverter : IConverter<GalleryVersion, JsonS
         => new() { Json = JsonSerializer.SerializeToUtf8Bytes(value, GalleryJson.Default.GalleryVersion) };
 }
 
+[RegisterConverter]
+internal sealed class DeletedCategoryConverter : IConverter<DeletedCategory, JsonSurrogate>
+{
+    public DeletedCategory ConvertFromSurrogate(in JsonSurrogate surrogate)
+        => JsonSerializer.Deserialize(surrogate.Json, GalleryJson.Default.DeletedCategory)!;
+
+    public JsonSurrogate ConvertToSurrogate(in DeletedCategory value)
+        => new() { Json = JsonSerializer.SerializeToUtf8Bytes(value, GalleryJson.Default.DeletedCategory) };
+}
+
 [JsonSourceGenerationOptions(Converters = [typeof(ImageIdJsonConverter)])]
 [JsonSerializable(typeof(GalleryManifest))]
 [JsonSerializable(typeof(GalleryVersion))]
+[JsonSerializable(typeof(DeletedCategory))]
 internal sealed partial class GalleryJson : JsonSerializerContext;

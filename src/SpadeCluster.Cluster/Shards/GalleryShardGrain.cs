@@ -31,6 +31,8 @@ internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShar
             shard.MatchAsync(query, picks.ToPicks(), options, cancellationToken).AsTask(), cancellationToken));
     }
 
+    public Task ForgetAsync() => shards.ForgetAsync(Key.Category);
+
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         shards.Forget(Key);

@@ -20,6 +20,10 @@ public interface IGalleryShardGrain : IGrainWithStringKey
     [Alias("match")]
     Task<ShardMatches> MatchAsync(int version, [Immutable] FeaturePyramid query, [Immutable] ShardPicks picks, PixelSearchOptions options,
         CancellationToken cancellationToken);
+
+    /// <summary>Closes all shards of the category that this silo has open and does not use, because the category is deleted.</summary>
+    [Alias("forget")]
+    Task ForgetAsync();
 }
 
 /// <summary>Images and their distances, nearest first.</summary>

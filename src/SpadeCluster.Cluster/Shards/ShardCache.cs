@@ -73,6 +73,19 @@ internal sealed class ShardCache
             foreach (var entry in _entries.Values.Where(e => e.Key == key).ToList()) Retire(entry);
     }
 
+    /// <summary>Closes every shard of a category; those in use are closed after use.</summary>
+    /// <returns>Ends when those that were not in use are closed and unpinned.</returns>
+    public async Task ForgetAsync(string category)
+    {
+        List<Entry> closed;
+        lock (_lock)
+        {
+            closed = [.. _entries.Values.Where(e => e.Key.Category == category)];
+            foreach (var entry in closed) Retire(entry);
+        }
+        await Task.WhenAll(closed.Select(e => e.Closing));
+    }
+
     /// <summary>Whether a shard of the category is open.</summary>
     internal bool Holds(string category)
     {
@@ -200,7 +213,7 @@ internal sealed class ShardCache
     private void Close(Entry entry)
     {
         _closing += entry.Bytes;
-        Task.Run(() =>
+        entry.Closing = Task.Run(() =>
         {
             try
             {
@@ -218,7 +231,8 @@ internal sealed class ShardCache
                     Admit();
                 }
             }
-        }).Ignore();
+        });
+        entry.Closing.Ignore();
     }
 
     /// <summary>Frees the level data of closed shards now, if it is much: the garbage collector would wait until as much memory again is
@@ -251,6 +265,9 @@ internal sealed class ShardCache
         /// <summary>Whether to close it after its last use.</summary>
         public bool Retired { get; set; }
         public Task<GalleryShard> Opening { get; set; } = null!;
+
+        /// <summary>The closing, once it has begun.</summary>
+        public Task Closing { get; set; } = Task.CompletedTask;
         public volatile GalleryShard? Shard;
         public volatile IDisposable? Pin;
     }

@@ -23,9 +23,13 @@ public static class GalleryCalibration
         var current = await galleries.GetAsync(category, cancellationToken);
         if (current.Calibration is not null) return current;
         return (await galleries.HistoryAsync(category, cancellationToken))
-            .LastOrDefault(v => v.Calibrated && v.Version < current.Version) is { } known
+            .SinceDeletion().LastOrDefault(v => v.Calibrated && v.Version < current.Version) is { } known
             ? await galleries.GetVersionAsync(category, known.Version, cancellationToken) : null;
     }
+
+    /// <summary>The versions after the last deletion: thresholds of a deleted category do not hold for a new one of its name.</summary>
+    public static IEnumerable<GalleryVersion> SinceDeletion(this IReadOnlyList<GalleryVersion> history)
+        => history.Skip(history.Select((v, i) => v.Deleted ? i + 1 : 0).DefaultIfEmpty().Max());
 
     /// <summary>Learns thresholds if the changed version has none and has more than one image.</summary>
     /// <param name="settings">The previous or the requested settings; null: the defaults.</param>

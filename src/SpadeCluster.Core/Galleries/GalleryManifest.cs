@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using SpadeCluster.Features;
 using SpadeCluster.Scoring;
 
@@ -50,4 +51,9 @@ public sealed record GalleryManifest
 
     /// <summary>Null until calibrated for exactly these images.</summary>
     public Calibration? Calibration { get; init; }
+
+    /// <summary>Set on the version that deletes the category. Left out of other versions' files, so that earlier programs can read
+    /// them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Deletion? Deletion { get; init; }
 }

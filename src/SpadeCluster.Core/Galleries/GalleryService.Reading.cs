@@ -8,7 +8,10 @@ public sealed partial class GalleryService
         store.ListCategoriesAsync(cancellationToken);
 
     public async ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
-        => await store.ReadCurrentAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory(category);
+    {
+        var current = await store.ReadCurrentAsync(CategoryName.Check(category), cancellationToken) ?? throw NoCategory(category);
+        return current.Deletion is null ? current : throw Deletion.Refuse(current);
+    }
 
     public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default)
         => store.ReadVersionAsync(CategoryName.Check(category), version, cancellationToken);
@@ -17,6 +20,7 @@ public sealed partial class GalleryService
     {
         var versions = await store.ListVersionsAsync(CategoryName.Check(category), cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
+        await RequireNotDeletedAsync(category, versions[^1], cancellationToken);
         var history = new List<GalleryVersion>(versions.Count);
         foreach (int version in versions)
         {

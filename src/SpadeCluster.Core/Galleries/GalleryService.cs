@@ -23,6 +23,12 @@ public sealed partial class GalleryService(
     Func<RgbImage, byte[]?>? thumbnail = null,
     int shards = 1, Func<GalleryManifest, CancellationToken, ValueTask<OpenGallery>>? open = null) : IGalleryService
 {
+    /// <summary>How long the data of a deleted category stays; zero: it is removed at once, and cannot be restored.</summary>
+    public TimeSpan KeepDeleted { get; init; } = Deletion.DefaultKeep;
+
+    /// <summary>Closes what other readers keep open of a deleted category, before its data is removed; null: nobody does.</summary>
+    public Func<string, Task>? Close { get; init; }
+
     public const int MaxThumbnailBytes = 20_000, MaxShards = 1024;
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
@@ -47,9 +53,12 @@ public sealed partial class GalleryService(
         CategoryName.Check(category);
         using var writer = await Lock(category, cancellationToken);
         var current = await store.ReadCurrentAsync(category, cancellationToken);
+        int last = current?.Version ?? 0;
+        if (current?.Deletion is not null) current = null;
         var (extractor, preparer) = current is null
             ? engines.DefaultFor(asNew ?? new()) : engines.For(current.Model, current.Preprocessing);
         RequireSame(current, extractor.Model, preparer.Description);
+        if (current is null && last > 0) await RequireReusableAsync(category, extractor.Model, preparer.Description, cancellationToken);
         var grid = TileGrid.Of(extractor.Model, preparer.Description);
         if (asNew?.Copies is { } asked && asked != grid.Copies)
             throw new SpadeException(SpadeError.FailedPrecondition,
@@ -66,7 +75,7 @@ public sealed partial class GalleryService(
             progress?.Report(outcome);
         }
         if (added == 0) return current;
-        return await PublishAsync(await NextAsync(category, current, extractor.Model, preparer.Description, images.Values,
+        return await PublishAsync(await NextAsync(category, last, current, extractor.Model, preparer.Description, images.Values,
             $"add {added} image{(added == 1 ? "" : "s")}{Copied(grid.Copies)}{(reason is null ? "" : $": {reason}")}", cancellationToken),
                 cancellationToken);
 
@@ -124,9 +133,9 @@ public sealed partial class GalleryService(
                     $"category '{category}' has no image '{name}'; 'spade gallery show {category}' lists them");
             retired.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing,
-            current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}", cancellationToken),
-                cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current.Version, current, current.Model,
+            current.Preprocessing, current.Images.Where(i => !retired.ContainsKey(i.Id)), $"retire {Names(retired.Values)}: {reason}",
+                cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
@@ -151,8 +160,8 @@ public sealed partial class GalleryService(
             all[image.Id] = image;
             restored.TryAdd(image.Id, ImageNames.InFull(image, name));
         }
-        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current, current.Model, current.Preprocessing, all.Values,
-            $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
+        return await PublishWithKnownThresholdsAsync(await NextAsync(category, current.Version, current, current.Model,
+            current.Preprocessing, all.Values, $"restore {Names(restored.Values)}: {reason}", cancellationToken), cancellationToken);
     }
 
     public async ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason,
@@ -163,7 +172,11 @@ public sealed partial class GalleryService(
         // The current version is not read, because it may be damaged.
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0) throw NoCategory(category);
+        await RequireNotDeletedAsync(category, versions[^1], cancellationToken);
         var older = await store.ReadVersionAsync(category, version, cancellationToken);
+        if (older.Deletion is not null)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                $"version {version} of category '{category}' is its deletion: roll back to another version");
         return await PublishWithKnownThresholdsAsync(older with
         {
             Version = versions[^1] + 1,
@@ -281,8 +294,9 @@ public sealed partial class GalleryService(
     }
 
     /// <summary>A version with other images: its weights are computed from them, in order of id, and it has no thresholds yet.</summary>
-    private async ValueTask<GalleryManifest> NextAsync(string category, GalleryManifest? current, FeatureModel model, string preprocessing,
-        IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
+    /// <param name="last">The highest version that the name ever had.</param>
+    private async ValueTask<GalleryManifest> NextAsync(string category, int last, GalleryManifest? current, FeatureModel model,
+        string preprocessing, IEnumerable<GalleryImage> images, string reason, CancellationToken cancellationToken)
     {
         GalleryImage[] ordered = [.. images.OrderBy(i => i.Id)];
         FeatureWeights? weights = null;
@@ -298,7 +312,7 @@ public sealed partial class GalleryService(
         return new GalleryManifest
         {
             Category = category,
-            Version = (current?.Version ?? 0) + 1,
+            Version = last + 1,
             CreatedAt = default,
             CreatedBy = author,
             Reason = reason,

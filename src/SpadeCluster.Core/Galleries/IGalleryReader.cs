@@ -3,7 +3,11 @@ namespace SpadeCluster.Galleries;
 /// <summary>Reads galleries, in this process or in a cluster.</summary>
 public interface IGalleryReader
 {
+    /// <summary>The categories, without the deleted ones.</summary>
     ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The deleted categories that can be restored, by name.</summary>
+    ValueTask<IReadOnlyList<DeletedCategory>> ListDeletedAsync(CancellationToken cancellationToken = default);
 
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
     ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default);

@@ -69,4 +69,19 @@ public interface IGalleryService : IGalleryReader
     /// <summary>Publishes the current version in another number of shards, for clusters. It has no effect on scores; unchanged if the
     /// gallery has that many already.</summary>
     ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);
+
+    /// <summary>Deletes a category: it is not listed and scores no image any more, but can be restored for some days.</summary>
+    /// <exception cref="SpadeException">NotFound: no such category. InvalidArgument: no reason is given.</exception>
+    ValueTask<DeletedCategory> DeleteAsync(string category, string reason, CancellationToken cancellationToken = default);
+
+    /// <summary>Restores a deleted category with its images, thresholds and history.</summary>
+    /// <exception cref="SpadeException">NotFound: no such deleted category, or its data has been removed. FailedPrecondition: the category
+    /// exists, also because it was created again. InvalidArgument: no reason is given.</exception>
+    ValueTask<GalleryManifest> UndeleteAsync(string category, string reason, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives a category another name, with all kept versions. The old name is then refused with the new one.</summary>
+    /// <returns>The current version under the new name; its scores are the same bits.</returns>
+    /// <exception cref="SpadeException">NotFound: no such category. FailedPrecondition: the new name is in use, or belongs to a deleted
+    /// category that can be restored. InvalidArgument: no reason, or not a name. ResourceExhausted: no room for the copy.</exception>
+    ValueTask<GalleryManifest> RenameAsync(string category, string name, string reason, CancellationToken cancellationToken = default);
 }

@@ -10,12 +10,18 @@ namespace SpadeCluster.Galleries;
 /// later format or for another model), Unavailable (cannot be read now).</remarks>
 public interface IGalleryStore
 {
+    /// <summary>The names of all categories but the deleted ones, ascending.</summary>
     ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>The current version's number, or null if the category does not exist. Cheap enough to be read before every image.</summary>
+    /// <summary>The current versions of the deleted categories, by name, also of those whose data has been removed: a name's version
+    /// numbers never begin again, so that a number never means two galleries.</summary>
+    ValueTask<IReadOnlyList<GalleryManifest>> ListDeletedAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The current version's number, also of a deleted category; null: there never was one. Cheap enough to be read before
+    /// every image.</summary>
     ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default);
 
-    /// <summary>The current version, or null if the category does not exist.</summary>
+    /// <summary>The current version, which may say that the category is deleted; null: there never was one.</summary>
     ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken cancellationToken = default);
 
     /// <summary>The versions kept, ascending; the last one is current. Empty if the category does not exist.</summary>
@@ -38,11 +44,21 @@ public interface IGalleryStore
     ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
         byte[]? thumbnail = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Stores images of one category under another name, and checks every byte. The caller holds the lock of
+    /// <paramref name="to"/>.</summary>
+    ValueTask CopyImagesAsync(string from, string to, IEnumerable<(ImageId Id, FeatureModel Model)> images,
+        CancellationToken cancellationToken = default);
+
     /// <summary>Makes <paramref name="next"/> the current version. The caller holds the lock.</summary>
     /// <exception cref="SpadeException">FailedPrecondition: its version is not the current one plus 1. DataLoss: it names an
     /// image that is not stored. ResourceExhausted and Unavailable as in <see cref="WriteImageAsync"/>. The current version
     /// is then unchanged.</exception>
     ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default);
+
+    /// <summary>Publishes versions in one step; the last one becomes current. The caller holds the lock.</summary>
+    /// <param name="after">The version that must be current now; null: the category must not exist.</param>
+    /// <exception cref="SpadeException">As for one version.</exception>
+    ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken cancellationToken = default);
 
     /// <summary>Reads only the pooled features, in the order of <paramref name="ids"/>, which is enough to open a gallery.</summary>
     ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model,
@@ -80,3 +96,4 @@ public interface IGalleryStore
     /// <summary>Bytes that can still be written, or null if unknown.</summary>
     long? FreeBytes { get; }
 }
+

@@ -1,9 +1,16 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>Writes whole categories, with all kept versions, as one file each.</summary>
+/// <summary>Writes and reads whole categories, with all kept versions, as one file each.</summary>
 public interface ISnapshots
 {
     /// <param name="path">The file to write; it must not exist.</param>
     /// <exception cref="SpadeException">NotFound: no such category. Unavailable: the store cannot be read.</exception>
     ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default);
+
+    /// <summary>Imports a category as a whole, or nothing of it.</summary>
+    /// <param name="category">The category that the file must have.</param>
+    /// <param name="author">Who imports it: the author of a last version, because those of the others are only what the file says.</param>
+    /// <exception cref="SpadeException">InvalidArgument: not a snapshot, or of another category. DataLoss: damaged. FailedPrecondition: the
+    /// category exists, or is deleted and can be restored. Unavailable: the store cannot be written.</exception>
+    ValueTask<GalleryManifest> ImportAsync(string category, string path, string author, CancellationToken cancellationToken = default);
 }

@@ -11,8 +11,12 @@ public sealed class InMemoryGalleryStore : IGalleryStore
     public long? FreeBytes => null;
 
     public ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
-        => ValueTask.FromResult<IReadOnlyList<string>>([.. _categories.Where(c => c.Value.Current is not null).Select(c => c.Key)
+        => ValueTask.FromResult<IReadOnlyList<string>>([.. _categories.Where(c => c.Value.Current is { Deletion: null }).Select(c => c.Key)
             .Order(StringComparer.Ordinal)]);
+
+    public ValueTask<IReadOnlyList<GalleryManifest>> ListDeletedAsync(CancellationToken cancellationToken = default)
+        => ValueTask.FromResult<IReadOnlyList<GalleryManifest>>([.. _categories.Values.Select(c => c.Current).OfType<GalleryManifest>()
+            .Where(m => m.Deletion is not null).OrderBy(m => m.Category, StringComparer.Ordinal)]);
 
     public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
         => ValueTask.FromResult(Of(category).Current?.Version);
@@ -59,14 +63,24 @@ public sealed class InMemoryGalleryStore : IGalleryStore
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
+    public ValueTask CopyImagesAsync(string from, string to, IEnumerable<(ImageId Id, FeatureModel Model)> images,
+        CancellationToken cancellationToken = default)
     {
-        var category = Of(next.Category);
-        if (next.Version != (category.Current?.Version ?? 0) + 1)
-            throw new SpadeException(SpadeError.FailedPrecondition,
-                $"category '{next.Category}' has been changed by another writer; try again");
-        category.Versions[next.Version] = next;
-        category.Current = next;
+        foreach (var (id, model) in images) Of(to).Images[id] = Find(from, id, model);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask PublishAsync(GalleryManifest next, CancellationToken cancellationToken = default)
+        => PublishAsync(next.Category, next.Version == 1 ? null : next.Version - 1, [next], cancellationToken);
+
+    public ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken = default)
+    {
+        var stored = Of(category);
+        if (stored.Current?.Version != after)
+            throw new SpadeException(SpadeError.FailedPrecondition, $"category '{category}' has been changed by another writer; try again");
+        foreach (var version in next) stored.Versions[version.Version] = version;
+        stored.Current = next[^1];
         return ValueTask.CompletedTask;
     }
 

@@ -14,6 +14,7 @@ public sealed class ScoringVersions(IGalleryStore store)
 
     /// <summary>The version to score with while <paramref name="current"/> is the current one. It never decreases, because versions do
     /// not.</summary>
+    /// <exception cref="SpadeException">NotFound: the category is deleted.</exception>
     public async ValueTask<int> ChooseAsync(string category, int current, CancellationToken cancellationToken = default)
     {
         if (_chosen.TryGetValue(category, out var known) && known.Current == current) return known.Chosen;
@@ -21,7 +22,14 @@ public sealed class ScoringVersions(IGalleryStore store)
         int chosen = current;
         foreach (int version in (await store.ListVersionsAsync(category, cancellationToken)).Where(v => v <= current).Reverse())
         {
-            if (!await IsCalibratedAsync(category, version, cancellationToken)) continue;
+            var manifest = await ReadAsync(category, version, cancellationToken);
+            if (manifest?.Deletion is not null)
+            {
+                if (version == current) throw Deletion.Refuse(manifest);
+                // Thresholds of a deleted category do not hold for a new one of its name.
+                break;
+            }
+            if (manifest?.Calibration is null) continue;
             chosen = version;
             break;
         }
@@ -32,16 +40,16 @@ public sealed class ScoringVersions(IGalleryStore store)
     /// <summary>Makes the next call choose again, because the chosen version was compacted away.</summary>
     public void Forget(string category) => _chosen.TryRemove(category, out _);
 
-    private async ValueTask<bool> IsCalibratedAsync(string category, int version, CancellationToken cancellationToken)
+    private async ValueTask<GalleryManifest?> ReadAsync(string category, int version, CancellationToken cancellationToken)
     {
         try
         {
-            return (await store.ReadVersionAsync(category, version, cancellationToken)).Calibration is not null;
+            return await store.ReadVersionAsync(category, version, cancellationToken);
         }
         catch (SpadeException e) when (e.Error is SpadeError.NotFound or SpadeError.DataLoss)
         {
             // Damaged, or compacted away meanwhile: no version to score with.
-            return false;
+            return null;
         }
     }
 }

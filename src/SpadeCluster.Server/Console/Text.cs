@@ -7,6 +7,10 @@ internal static class Text
 {
     public static string Number(double? value, string format = "G4") => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
 
+    /// <summary>The files that a page offers for photographs.</summary>
+    public const string PhotographTypes =
+        "image/png,image/jpeg,image/bmp,image/tiff,image/webp,.tif,.tiff,.webp,.pgm,.ppm,.pnm";
+
     /// <summary>UTC; the page's script shows it in the reader's own time.</summary>
     public static string Time(DateTimeOffset time) => time.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 

@@ -9,6 +9,8 @@ internal sealed record UnreadableGallery(string Category, string Problem);
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
 internal sealed record ImagesRequest(IReadOnlyList<string> Images, string Reason);
 internal sealed record RollBackRequest(int Version, string Reason);
+internal sealed record ReasonRequest(string Reason);
+internal sealed record RenameRequest(string Name, string Reason);
 internal sealed record ReshardRequest(int Shards);
 internal sealed record CalibrateRequest(double? Alpha = null, GivenOptions? Options = null);
 internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);

@@ -101,8 +101,20 @@ public sealed partial class Recalibration(IGalleryServices services, IHostApplic
         }
         finally
         {
-            if (again && (await galleries.GetAsync(category, life.ApplicationStopping)).NeedsCalibration())
-                Start(category, settings, caller);
+            if (again) await StartIfNeededAsync(galleries, category, settings, caller);
+        }
+    }
+
+    /// <summary>After a failed change there may be no such category; what the change itself threw says so.</summary>
+    private async Task StartIfNeededAsync(IGalleryService galleries, string category, ScoringOptions? settings, string caller)
+    {
+        try
+        {
+            if ((await galleries.GetAsync(category, life.ApplicationStopping)).NeedsCalibration()) Start(category, settings, caller);
+        }
+        catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+        {
+            // Nothing to learn from.
         }
     }
 

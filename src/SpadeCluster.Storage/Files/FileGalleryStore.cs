@@ -31,10 +31,16 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         }
     }
 
-    public override ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
-        => ValueTask.FromResult<IReadOnlyList<string>>(!Directory.Exists(Root) ? []
-            : [.. Directory.EnumerateDirectories(Root).Where(d => File.Exists(Path.Combine(d, "CURRENT"))).Select(d => Path.GetFileName(d))
-                .Order(StringComparer.Ordinal)]);
+    private protected override async ValueTask<IReadOnlyList<(string Category, int? Version)>> ListCurrentVersionsAsync(
+        CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(Root)) return [];
+        var current = new List<(string, int?)>();
+        foreach (string category in Directory.EnumerateDirectories(Root).Where(d => File.Exists(Path.Combine(d, "CURRENT")))
+            .Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal))
+            current.Add((category, await TryReadCurrentAsync(category)));
+        return current;
+    }
 
     public override ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
     {
@@ -94,8 +100,8 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         }
     }
 
-    internal override async ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
-        CancellationToken cancellationToken)
+    public override async ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken = default)
     {
         var folder = Folder(category);
         int? current = await TryReadCurrentAsync(category);

@@ -23,11 +23,15 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     public override long? FreeBytes => null;
 
-    public override ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken cancellationToken = default)
-        => RunAsync<IReadOnlyList<string>>(async connection =>
+    private protected override ValueTask<IReadOnlyList<(string Category, int? Version)>> ListCurrentVersionsAsync(
+        CancellationToken cancellationToken)
+        => RunAsync<IReadOnlyList<(string, int?)>>(async connection =>
         {
-            var names = await ColumnAsync<string>(connection, "select distinct category from spade_version", cancellationToken);
-            return [.. names.Order(StringComparer.Ordinal)];
+            await using var command = connection.Command("select category, max(version) from spade_version group by category");
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            var current = new List<(string Category, int? Version)>();
+            while (await reader.ReadAsync(cancellationToken)) current.Add((reader.GetString(0), reader.GetInt32(1)));
+            return [.. current.OrderBy(c => c.Category, StringComparer.Ordinal)];
         }, cancellationToken);
 
     public override ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken cancellationToken = default)
@@ -62,8 +66,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     public void Dispose() => _database.Dispose();
 
-    internal override ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
-        CancellationToken cancellationToken)
+    public override ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
+        CancellationToken cancellationToken = default)
         => InTransactionAsync(category, async connection =>
         {
             // The writer's lock is lost if its connection breaks; these checks are valid without it.

@@ -68,7 +68,10 @@ public static class Snapshot
     /// <returns>The current version.</returns>
     /// <exception cref="SpadeException">InvalidArgument: not a snapshot. DataLoss: damaged or incomplete.
     /// FailedPrecondition: the category exists. ResourceExhausted and Unavailable: it could not be written.</exception>
-    public static async Task<GalleryManifest> ImportAsync(GalleryStore store, string path, CancellationToken cancellationToken = default)
+    /// <param name="expected">The category that the file must have; null: any.</param>
+    /// <param name="author">The author of a further version, which says that the snapshot was imported; null: none.</param>
+    public static async Task<GalleryManifest> ImportAsync(GalleryStore store, string path, string? expected = null, string? author = null,
+        CancellationToken cancellationToken = default)
     {
         try
         {
@@ -76,14 +79,25 @@ public static class Snapshot
             await using var tar = new SnapshotReader(file, path);
             var (category, name, content) = await tar.ReadAsync(cancellationToken) ?? throw Not(path);
             int current = name == Current && PointerFile.Parse(content) is { } version ? version : throw Not(path);
+            if (expected is not null && category != expected)
+                throw new SpadeException(SpadeError.InvalidArgument,
+                    $"the snapshot has category '{category}', not '{expected}': import it under its own name, and rename it then");
             using var writer = await store.LockAsync(CategoryName.Check(category), cancellationToken);
-            if (await store.ReadCurrentVersionAsync(category, cancellationToken) is not null)
-                throw new SpadeException(SpadeError.FailedPrecondition,
-                    $"category '{category}' exists already: import '{path}' into another gallery");
+            int? last = await GalleryService.FreeNameAsync(store, category, cancellationToken);
             try
             {
                 var manifests = await ReadAsync(store, tar, category, current, path, cancellationToken);
-                await store.PublishAsync(category, null, manifests, cancellationToken);
+                if (author is not null)
+                    manifests = [.. manifests, manifests[^1] with
+                    {
+                        Version = manifests[^1].Version + 1,
+                        CreatedAt = DateTimeOffset.UtcNow,
+                        CreatedBy = author,
+                        Reason = "import a snapshot",
+                    }];
+                // A name that was used before continues its numbers.
+                if (last is { } used) manifests = [.. manifests.Select(m => m with { Version = m.Version + used })];
+                await store.PublishAsync(category, last, manifests, cancellationToken);
                 return manifests[^1];
             }
             catch

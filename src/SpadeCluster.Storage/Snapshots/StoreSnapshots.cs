@@ -7,4 +7,8 @@ public sealed class StoreSnapshots(GalleryStore store) : ISnapshots
 {
     public async ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
         => await Snapshot.ExportAsync(store, category, path, cancellationToken);
+
+    public async ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,
+        CancellationToken cancellationToken = default)
+        => await Snapshot.ImportAsync(store, path, category, author, cancellationToken);
 }

@@ -113,6 +113,56 @@ public sealed class CategoryGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Every_gateway_learns_that_a_category_is_deleted_restored_and_renamed()
+    {
+        await At(0).AddAsync("plate", Photos.Normals(8));
+        await At(0).CalibrateAsync("plate", new ScoringOptions { Alpha = 0.2 });
+        var scoring = Enumerable.Range(0, 2).Select(i => _silos.Services(i).GetRequiredService<IScoringService>()).ToArray();
+        foreach (var s in scoring) Assert.Equal(2, (await s.ScoreAsync("plate", Photos.Mixed(1)[0])).Gallery.Version);
+
+        var deleted = await At(0).DeleteAsync("plate", "closed");
+        Assert.Equal((8, "delete: closed"), (deleted.Images, deleted.Reason));
+        // At once on the silo that made the change, and a moment later on the notified ones.
+        Assert.Contains("can be restored until", (await RefusedAsync(scoring[0], "plate")).Message, StringComparison.Ordinal);
+        await UntilRefusedAsync(scoring[1], "plate");
+        Assert.Empty(await At(1).ListAsync());
+        Assert.Equal([deleted], await At(1).ListDeletedAsync());
+        Assert.Null(await At(1).AddAsync("plate", [Photos.Source("bad.ppm", "bad"u8.ToArray())]));
+
+        Assert.Equal((4, 8), await VersionAndCount(At(1).UndeleteAsync("plate", "open")));
+        foreach (var s in scoring) Assert.Equal(4, (await s.ScoreAsync("plate", Photos.Mixed(1)[0])).Gallery.Version);
+
+        Assert.Equal("tray", (await At(1).RenameAsync("plate", "tray", "its name")).Category);
+        Assert.Contains("renamed to 'tray'", (await RefusedAsync(scoring[1], "plate")).Message, StringComparison.Ordinal);
+        await UntilRefusedAsync(scoring[0], "plate");
+        foreach (var s in scoring) Assert.Equal(5, (await s.ScoreAsync("tray", Photos.Mixed(1)[0])).Gallery.Version);
+        // The shards that were open under the old name do not keep its data.
+        Assert.Single(await _store.ListVersionsAsync("plate"));
+        // Numbers of a name never begin again: five are used, and 'tray' brings its five and one more.
+        Assert.Equal(11, (await At(0).RenameAsync("tray", "plate", "back")).Version);
+
+        static Task<SpadeException> RefusedAsync(IScoringService s, string category) =>
+            Assert.ThrowsAsync<SpadeException>(async () => await s.ScoreAsync(category, Photos.Mixed(1)[0]));
+
+        static async Task UntilRefusedAsync(IScoringService s, string category)
+        {
+            using var limit = new CancellationTokenSource(Patience);
+            while (true)
+            {
+                try
+                {
+                    await s.ScoreAsync(category, Photos.Mixed(1)[0], limit.Token);
+                }
+                catch (SpadeException e)
+                {
+                    Assert.Equal(SpadeError.NotFound, e.Error);
+                    return;
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_change_that_nobody_follows_is_given_up()
     {
         var grain = _silos.Gateway.GetRequiredService<IGrainFactory>().GetGrain<ICategoryGrain>("plate");

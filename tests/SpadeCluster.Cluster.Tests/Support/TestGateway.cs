@@ -76,6 +76,9 @@ internal sealed class TestGateway : IAsyncDisposable
     {
         public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
+
+        public ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,
+            CancellationToken cancellationToken = default) => throw new NotSupportedException();
     }
 
     private sealed class Authored(IGalleryStore store, FakeEngines engines) : IGalleryServices

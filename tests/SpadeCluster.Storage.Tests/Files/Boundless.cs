@@ -9,6 +9,7 @@ internal sealed class Boundless(IGalleryStore store) : IGalleryStore
     public long? FreeBytes => null;
     public long BytesPerImage(FeatureModel model) => store.BytesPerImage(model);
     public ValueTask<IReadOnlyList<string>> ListCategoriesAsync(CancellationToken c = default) => store.ListCategoriesAsync(c);
+    public ValueTask<IReadOnlyList<GalleryManifest>> ListDeletedAsync(CancellationToken c = default) => store.ListDeletedAsync(c);
     public ValueTask<int?> ReadCurrentVersionAsync(string category, CancellationToken c = default) =>
         store.ReadCurrentVersionAsync(category, c);
     public ValueTask<GalleryManifest?> ReadCurrentAsync(string category, CancellationToken c = default) =>
@@ -24,6 +25,10 @@ internal sealed class Boundless(IGalleryStore store) : IGalleryStore
         byte[]? thumbnail = null, CancellationToken c = default) =>
             store.WriteImageAsync(category, id, digest, features, pyramid, thumbnail, c);
     public ValueTask PublishAsync(GalleryManifest next, CancellationToken c = default) => store.PublishAsync(next, c);
+    public ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next, CancellationToken c = default) =>
+        store.PublishAsync(category, after, next, c);
+    public ValueTask CopyImagesAsync(string from, string to, IEnumerable<(ImageId Id, FeatureModel Model)> images,
+        CancellationToken c = default) => store.CopyImagesAsync(from, to, images, c);
     public ValueTask<float[][]> ReadPooledAsync(string category, IReadOnlyList<ImageId> ids, FeatureModel model,
         CancellationToken c = default) => store.ReadPooledAsync(category, ids, model, c);
     public ValueTask<StoredFeatures> ReadFeaturesAsync(string category, ImageId id, FeatureModel model, CancellationToken c = default) =>

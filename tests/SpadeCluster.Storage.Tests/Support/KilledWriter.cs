@@ -5,8 +5,9 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Tests.Support;
 
 /// <summary>
-/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires and compacts without end, printing
-/// on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it kills itself.
+/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires, compacts, deletes and restores
+/// without end, printing on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it
+/// kills itself.
 /// </summary>
 internal static class KilledWriter
 {
@@ -37,6 +38,11 @@ internal static class KilledWriter
                 await service.RetireAsync(category, [$"{retired}.png"], "killer test");
                 Say($"retired {retired}");
                 mine.Remove(retired);
+            }
+            else if (step % 7 == 0 && mine.Count > 0)
+            {
+                await service.DeleteAsync(category, "killer test");
+                await service.UndeleteAsync(category, "killer test");
             }
             else if (step % 5 == 0)
             {

@@ -1,6 +1,8 @@
 // The console's script: pages come whole from the server, this moves what moves.
 import { $, $$, data, element, localTimes, tell, send, run, why } from './page.js';
+import { categories, category } from './category.js';
 import { decision, decide } from './decision.js';
+import { add } from './normals.js';
 import { region } from './region.js';
 import { results } from './filter.js';
 
@@ -80,76 +82,15 @@ function live() {
     events.addEventListener('notice', (e) => notice(JSON.parse(e.data)));
 }
 
-// A request takes a limited number of files and bytes.
-function chunks(files, most = 16, bytes = 32 << 20) {
-    const all = [];
-    let size = Infinity;
-    for (const f of files) {
-        if (size + f.size > bytes || all.at(-1).length >= most) {
-            all.push([]);
-            size = 0;
-        }
-        all.at(-1).push(f);
-        size += f.size;
-    }
-    return all;
-}
-
-// Adding normals: the server answers one line when a photograph is durable. Thresholds are learned after the last.
-async function add(category, files) {
-    const bar = $('#upload'),
-        all = chunks(files);
-    Object.assign(bar, { hidden: false, max: files.length, value: 0 });
-    $('#outcomes').replaceChildren();
-    let failed = false;
-    for (const [i, chunk] of all.entries()) failed = (await addChunk(category, chunk, i === all.length - 1)) || failed;
-    if (!failed) location.reload();
-}
-
-async function addChunk(category, files, calibrate) {
-    const form = new FormData(),
-        bar = $('#upload'),
-        list = $('#outcomes');
-    for (const f of files) form.append('image', f, f.name);
-    const answer = await fetch(`/v1/galleries/${encodeURIComponent(category)}/images?calibrate=${calibrate}`, {
-        method: 'POST',
-        body: form,
-    });
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `the server answered ${answer.status}`);
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = '',
-        failed = false;
-    for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        const lines = (rest + value).split('\n');
-        rest = lines.pop();
-        for (const line of lines.map((l) => JSON.parse(l))) {
-            if (line.status) {
-                bar.value++;
-                failed ||= line.status === 'failed';
-                list.append(
-                    element('li', {
-                        textContent: line.problem ?? `${line.file}: ${line.status}`,
-                        className: line.status === 'failed' ? 'warn' : '',
-                    }),
-                );
-            } else if (line.calibrated > 0 && line.of) {
-                Object.assign(bar, { max: line.of, value: line.calibrated });
-                tell(`learning thresholds: ${line.calibrated} of ${line.of}`);
-            } else if (line.error) throw new Error(line.error);
-            else tell(`version ${line.version}: ${line.added} added, ${line.images} normals`);
-            list.scrollTop = list.scrollHeight;
-        }
-    }
-    return failed;
-}
-
 function gallery() {
     const url = `/v1/galleries/${encodeURIComponent(data.category)}`,
         drop = $('#drop');
     if (drop) {
-        const start = (files) => files.length && add(data.category, files).catch((e) => tell(e.message, true));
+        const start = (files) =>
+            files.length &&
+            add(data.category, files)
+                .then((failed) => failed || location.reload())
+                .catch((e) => tell(e.message, true));
         $('#files').onchange = (e) => start([...e.target.files]);
         drop.ondragover = (e) => {
             e.preventDefault();
@@ -169,6 +110,7 @@ function gallery() {
         });
     decide();
     region();
+    category();
     for (const b of $$('[data-accept]'))
         b.onclick = () => {
             const reason = why('Why is this part good?');
@@ -255,13 +197,6 @@ function threshold(chosen) {
     show();
 }
 
-function create() {
-    $('#create').onsubmit = (e) => {
-        e.preventDefault();
-        location.href = `/galleries/${encodeURIComponent(e.target.name.value)}`;
-    };
-}
-
 function keys() {
     $('#key-new').onsubmit = (e) => {
         e.preventDefault();
@@ -296,4 +231,4 @@ function system() {
 }
 
 localTimes();
-({ live, decision, gallery, create, system, keys, results })[data.page]?.();
+({ live, decision, gallery, categories, system, keys, results })[data.page]?.();

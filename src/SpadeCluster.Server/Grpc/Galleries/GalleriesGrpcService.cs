@@ -2,6 +2,7 @@ using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 using CalibrateRequest = Spade.V1.CalibrateRequest;
+using RenameRequest = Spade.V1.RenameRequest;
 using ReshardRequest = Spade.V1.ReshardRequest;
 using SpadeCluster.Server.Admission;
 using System.Threading.Channels;
@@ -19,8 +20,8 @@ namespace SpadeCluster.Server.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
 internal sealed class GalleriesGrpcService(
-    IGalleryServices galleries, Recalibration recalibration, AuditLog audit, IVersionWatch versions, AdmissionControl admission,
-    IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
+    IGalleryServices galleries, CategoryChanges categories, Recalibration recalibration, AuditLog audit, IVersionWatch versions,
+    AdmissionControl admission, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Galleries.GalleriesBase
 {
     public override async Task AddNormals(
@@ -169,6 +170,24 @@ internal sealed class GalleriesGrpcService(
         => await ChangeAsync(context, request.Category, "roll back",
             $"to version {request.Version}: {request.Reason}", !request.HasCalibrate || request.Calibrate,
             (g, stop) => g.RollBackAsync(request.Category, request.Version, request.Reason, stop));
+
+    public override async Task<DeletedGallery> Delete(DeleteRequest request, ServerCallContext context)
+        => GalleryMapping.ToMessage(await categories.DeleteAsync(context.GetHttpContext().User, request.Category, request.Reason,
+            context.CancellationToken));
+
+    public override async Task<Gallery> Undelete(UndeleteRequest request, ServerCallContext context)
+        => GalleryMapping.ToMessage(await categories.UndeleteAsync(context.GetHttpContext().User, request.Category, request.Reason,
+            context.CancellationToken), false);
+
+    public override async Task<Gallery> Rename(RenameRequest request, ServerCallContext context)
+        => GalleryMapping.ToMessage(await categories.RenameAsync(context.GetHttpContext().User, request.Category, request.NewName,
+            request.Reason, context.CancellationToken), false);
+
+    public override async Task<ListDeletedResponse> ListDeleted(ListDeletedRequest request, ServerCallContext context)
+    {
+        var deleted = await categories.ListDeletedAsync(context.GetHttpContext().User, context.CancellationToken);
+        return new ListDeletedResponse { Categories = { deleted.Select(GalleryMapping.ToMessage) } };
+    }
 
     public override async Task<Gallery> Reshard(ReshardRequest request, ServerCallContext context)
         => await ChangeAsync(context, request.Category, "reshard",

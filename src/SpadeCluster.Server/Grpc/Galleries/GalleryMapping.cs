@@ -46,6 +46,17 @@ internal static class GalleryMapping
         ImageCount = v.Images,
         Calibrated = v.Calibrated,
         Problem = v.Problem ?? "",
+        Deleted = v.Deleted,
+    };
+
+    public static DeletedGallery ToMessage(Core.Galleries.DeletedCategory d) => new()
+    {
+        Category = d.Category,
+        ImageCount = d.Images,
+        DeletedAt = Timestamp.FromDateTimeOffset(d.DeletedAt),
+        DeletedBy = d.DeletedBy,
+        Reason = d.Reason,
+        Until = Timestamp.FromDateTimeOffset(d.Until),
     };
 
     /// <param name="known">Settings to use where the message has none; null: the defaults.</param>
