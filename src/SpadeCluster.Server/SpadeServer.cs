@@ -29,6 +29,7 @@ using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
 using SpadeCluster.Server.Notices;
+using SpadeCluster.Server.Reports;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
@@ -124,6 +125,7 @@ public static class SpadeServer
         api.MapServer();
         api.MapKeys();
         api.MapNotices();
+        api.MapReports();
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
@@ -149,7 +151,7 @@ public static class SpadeServer
         // Registered by a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
-        services.AddSingleton<DecisionStatistics>();
+        services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
         services.AddSingleton(destinations).AddSingleton<Outbox>();

@@ -23,6 +23,9 @@ internal static class ConsoleEndpoints
 
     public static string Url(string asset) => $"/assets/{Digest}/{asset}";
 
+    /// <summary>The style sheet, for a file that stands alone.</summary>
+    public static string Style { get; } = System.Text.Encoding.UTF8.GetString(Assets.First(a => a.Name == "console.css").Content);
+
     public static void MapConsole(this IEndpointRouteBuilder app)
     {
         foreach (var (name, type, content) in Assets)

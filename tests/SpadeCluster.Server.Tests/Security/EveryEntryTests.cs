@@ -162,7 +162,7 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
     private static (byte[] Message, bool HasCategory) RequestOf(GrpcMethodMetadata method)
     {
         var service = new[] { Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor,
-            OpenInference.V2.GRPCInferenceService.Descriptor }.SingleOrDefault(d => d.FullName == method.Method.ServiceName);
+            Spade.V1.Reports.Descriptor, OpenInference.V2.GRPCInferenceService.Descriptor }.SingleOrDefault(d => d.FullName == method.Method.ServiceName);
         if (service?.FindMethodByName(method.Method.Name) is not { } described) return ([], false);
         var message = (IMessage)Activator.CreateInstance(described.InputType.ClrType)!;
         FieldDescriptor? category = new[] { "category", "model_name", "name" }.Select(described.InputType.FindFieldByName)
