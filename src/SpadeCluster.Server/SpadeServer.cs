@@ -19,6 +19,7 @@ using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Admission;
+using SpadeCluster.Server.Comparison;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Deliveries;
@@ -126,6 +127,7 @@ public static class SpadeServer
         api.MapKeys();
         api.MapNotices();
         api.MapReports();
+        api.MapComparison();
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
@@ -151,7 +153,7 @@ public static class SpadeServer
         // Registered by a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
-        services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>();
+        services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>().AddSingleton<VersionComparison>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
         services.AddSingleton(destinations).AddSingleton<Outbox>();

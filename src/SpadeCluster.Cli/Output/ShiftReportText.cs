@@ -16,7 +16,8 @@ internal static class ShiftReportText
         var (counts, before) = (report["counts"]!, report["before"]!);
         text.Append(CultureInfo.InvariantCulture, $"{Time(report["since"])} to {Time(report["until"])}: {Counts(counts["total"]!)}; ")
             .AppendLine(CultureInfo.InvariantCulture, $"{counts["missed"]} missed, {counts["false_alarms"]} rejected but good");
-        text.AppendLine(CultureInfo.InvariantCulture, $"before, {Time(before["since"])} to {Time(before["until"])}: {Counts(before["counts"]!)}");
+        text.AppendLine(CultureInfo.InvariantCulture,
+            $"before, {Time(before["since"])} to {Time(before["until"])}: {Counts(before["counts"]!)}");
         foreach (var category in report["categories"]!.AsArray())
         {
             text.Append(CultureInfo.InvariantCulture, $"{category!["category"]}: {Counts(category["counts"]!)}");

@@ -13,7 +13,7 @@ internal static class ConsoleEndpoints
     private static readonly (string Name, string Type, byte[] Content)[] Assets =
     [
         Load("console.css", "text/css; charset=utf-8"), Load("icon.svg", "image/svg+xml"),
-        .. new[] { "console.js", "decision.js", "filter.js", "page.js", "region.js", "viewer.js" }
+        .. new[] { "compare.js", "console.js", "decision.js", "filter.js", "page.js", "region.js", "viewer.js" }
             .Select(s => Load(s, "text/javascript; charset=utf-8")),
     ];
 

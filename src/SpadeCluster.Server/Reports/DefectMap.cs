@@ -26,7 +26,7 @@ public sealed record DefectMap(int Decisions, long Of, int Width, int Height, IR
     /// <param name="maps">Each with the threshold of its decision. Each counts at its highest pixel at least.</param>
     /// <param name="of">All decisions with the verdict defect.</param>
     /// <returns>Null: there is no map.</returns>
-    public static DefectMap? Of(IEnumerable<(KeptMap Map, double Theta)> maps, long of)
+    public static DefectMap? Sum(IEnumerable<(KeptMap Map, double Theta)> maps, long of)
     {
         int decisions = 0, width = 0, height = 0;
         int[] counts = [];

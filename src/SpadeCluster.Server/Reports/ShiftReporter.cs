@@ -56,7 +56,7 @@ public sealed class ShiftReporter(DecisionLog log, DecisionStatistics statistics
     {
         var defects = log.Find(filter with { Verdict = "defect", Limit = MaxMaps });
         // A part that a person reported as good has no defect.
-        var map = DefectMap.Of(Maps(defects.Where(d => d.Feedback != FeedbackKind.Good), cancellationToken), counted.Counts.Defect);
+        var map = DefectMap.Sum(Maps(defects.Where(d => d.Feedback != FeedbackKind.Good), cancellationToken), counted.Counts.Defect);
         var report = new CategoryReport(counted.Name, counted.Counts, map, null, await notices.LookAsync(counted.Name, cancellationToken));
         try
         {

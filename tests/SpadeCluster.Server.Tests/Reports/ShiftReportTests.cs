@@ -70,7 +70,8 @@ public sealed class ShiftReportTests(PartsFixture server) : IClassFixture<PartsF
             + 66 * Number(map, "width") / 96].GetInt32());
         Assert.Equal(0, map.GetProperty("counts")[0].GetInt32());
         // One that a person reported as good is no longer in it.
-        (await client.PostAsJsonAsync($"/v1/results/{Number(decisions[0], "id")}/feedback", new { kind = "good" })).EnsureSuccessStatusCode();
+        (await client.PostAsJsonAsync($"/v1/results/{Number(decisions[0], "id")}/feedback", new { kind = "good" }))
+            .EnsureSuccessStatusCode();
         await server.App.Service<FeedbackService>().Checks;
         map = (await ReportAsync(client)).GetProperty("defects");
         Assert.Equal((3, 4, 3), (Number(map, "decisions"), Number(map, "of"), Number(map, "most")));
@@ -111,11 +112,11 @@ public sealed class ShiftReportTests(PartsFixture server) : IClassFixture<PartsF
     {
         await FillAsync("C");
         string[] shift = ["report", "shift", "--line", "C", "--from", "2026-03-01T06:00", "--to", "2026-03-01T14:00"];
-        var (exit, local, error) = await ServerProcess.RunAsync(server.Folder, [.. shift, "--data", "data", "--json", "--out", "local.html"]);
+        var (exit, local, error) = await ServerProcess.RunAsync(server.Folder,
+            [.. shift, "--data", "data", "--json", "--out", "local.html"]);
         Assert.True(exit == 0, error);
-        string address = server.GrpcAddress;
         (exit, string remote, error) = await ServerProcess.RunAsync(server.Folder,
-            [.. shift, "--server", address, "--key", server.Viewer, "--json", "--out", "remote.html"]);
+            [.. shift, "--server", server.GrpcAddress, "--key", server.Viewer, "--json", "--out", "remote.html"]);
         Assert.True(exit == 0, error);
         Assert.Equal(local, remote);
         Assert.Equal(2, JsonDocument.Parse(local).RootElement.GetProperty("counts").GetProperty("total").GetProperty("defect").GetInt32());
@@ -135,12 +136,12 @@ public sealed class ShiftReportTests(PartsFixture server) : IClassFixture<PartsF
 
     /// <summary>Logs the rows, a missed defect, a false alarm, and one feedback that was taken back.</summary>
     private async Task<long[]> FillAsync(string line)
-    {
-        return await server.App.Service<ServerDatabase>().WriteAsync(c =>
+        => await server.App.Service<ServerDatabase>().WriteAsync(c =>
         {
             long[] ids = [.. Rows.Select(r => c.Scalar<long>(
                 "INSERT INTO decisions (time, line, caller, category, version, digest, preprocessing, verdict, shift, pred_score, "
-                + "raw_score, score) VALUES ($time, $line, 'ann', 'parts', 99, '', '', $verdict, $shift, $pred, $pred, $score) RETURNING id",
+                + "raw_score, score) VALUES ($time, $line, 'ann', 'parts', 99, '', '', $verdict, $shift, $pred, $pred, $score) "
+                + "RETURNING id",
                 ("$time", Six.AddHours(r.Hour)), ("$line", line), ("$verdict", r.Verdict), ("$shift", r.Shift), ("$pred", r.Score),
                 ("$score", "{\"file\":\"a.png\",\"image_id\":\"\",\"category\":\"parts\",\"version\":99,\"gate_distance\":1,"
                     + $"\"pred_score\":{r.Score.ToString(CultureInfo.InvariantCulture)},"
@@ -150,5 +151,4 @@ public sealed class ShiftReportTests(PartsFixture server) : IClassFixture<PartsF
                     + "$undone)", ("$decision", ids[row]), ("$time", Six), ("$kind", kind), ("$undone", undone ? Six : null));
             return ids;
         });
-    }
 }

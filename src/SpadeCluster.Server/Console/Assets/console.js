@@ -2,6 +2,7 @@
 import { $, $$, data, element, localTimes, tell, send, run, why } from './page.js';
 import { decision, decide } from './decision.js';
 import { region } from './region.js';
+import { compare, comparison } from './compare.js';
 import { results } from './filter.js';
 
 // Live: newest decisions of each line.
@@ -169,6 +170,7 @@ function gallery() {
         });
     decide();
     region();
+    compare();
     for (const b of $$('[data-accept]'))
         b.onclick = () => {
             const reason = why('Why is this part good?');
@@ -296,4 +298,4 @@ function system() {
 }
 
 localTimes();
-({ live, decision, gallery, create, system, keys, results })[data.page]?.();
+({ live, decision, gallery, comparison, create, system, keys, results })[data.page]?.();
