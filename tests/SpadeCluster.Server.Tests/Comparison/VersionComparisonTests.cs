@@ -83,7 +83,8 @@ public sealed class VersionComparisonTests(PartsFixture server) : IClassFixture<
     }
 
     private static async Task<int> VersionAsync(HttpClient client) =>
-        (await ApiTests.Json(await client.GetAsync("/v1/galleries/two"))).GetProperty("details").GetProperty("version").GetInt32();
+        (await ApiTests.Json(await client.GetAsync("/v1/galleries/two"))).GetProperty("details").GetProperty("gallery")
+            .GetProperty("version").GetInt32();
 
     private static async Task<long[]> ScoreAsync(HttpClient client, int count, Func<int, byte[]> part)
     {

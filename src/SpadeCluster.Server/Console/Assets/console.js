@@ -96,10 +96,14 @@ function chunks(files, most = 16, bytes = 32 << 20) {
     return all;
 }
 
+// While photographs are sent, the page must not be loaded again.
+let adding = false;
+
 // Adding normals: the server answers one line when a photograph is durable. Thresholds are learned after the last.
 async function add(category, files) {
     const bar = $('#upload'),
         all = chunks(files);
+    adding = true;
     Object.assign(bar, { hidden: false, max: files.length, value: 0 });
     $('#outcomes').replaceChildren();
     let failed = false;
@@ -195,6 +199,7 @@ function gallery() {
     if (data.calibrating === 'True' || data.calibrating === '') {
         const look = async () => {
             const { calibrating } = await send('GET', url);
+            if (adding) return;
             if (!calibrating || calibrating.problem) return location.reload();
             const bar = $('#calibrating progress');
             if (bar && calibrating.of) Object.assign(bar, { max: calibrating.of, value: calibrating.done });
