@@ -25,4 +25,13 @@ public sealed class LargePartsFixture : ServerFixture, IAsyncLifetime
         using var client = Client(Operator);
         return (await ApiTests.Json(await client.PostAsync("/v1/score?category=large", Image(photograph)))).GetProperty("id").GetInt64();
     }
+
+    /// <summary>Waits until a change in the background has its thresholds.</summary>
+    internal async Task CalibratedAsync(string category)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        int? seen = null;
+        do seen = await App.Service<IVersionWatch>().WaitAsync(category, seen, limit.Token);
+        while ((await App.Service<IGalleryServices>().For("test").GetAsync(category, limit.Token)).Calibration is null);
+    }
 }

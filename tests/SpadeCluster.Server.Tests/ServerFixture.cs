@@ -88,15 +88,6 @@ public class ServerFixture : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    /// <summary>Waits until a change in the background has its thresholds.</summary>
-    internal async Task CalibratedAsync(string category)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        int? seen = null;
-        do seen = await App.Service<IVersionWatch>().WaitAsync(category, seen, limit.Token);
-        while ((await App.Service<IGalleryServices>().For("test").GetAsync(category, limit.Token)).Calibration is null);
-    }
-
     internal HttpClient Client(string? key)
     {
         var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
