@@ -123,7 +123,7 @@ public sealed class ScoringSlots(IOptions<AdmissionOptions> options)
             if (turn.TrySetResult()) return;
         }
         _free++;
-        if (_patient.TryDequeue(out var patient)) patient.SetResult();
+        while (_patient.TryDequeue(out var patient)) patient.SetResult();
     }
 
     private static void Cancel(CancellationTokenSource yielding)
