@@ -24,6 +24,7 @@ var root = new RootCommand("SpadeCluster: industrial anomaly detection from good
     AuditCommands.Create(),
     OutboxCommands.Create(),
     DecisionCommands.Create(),
+    ReportCommands.Create(),
     ClusterCommand.Create(),
     SiloCommand.Create(),
 };

@@ -19,6 +19,7 @@ using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Admission;
+using SpadeCluster.Server.Comparison;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Deliveries;
@@ -29,6 +30,7 @@ using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Inference;
 using SpadeCluster.Server.Notices;
+using SpadeCluster.Server.Reports;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
@@ -125,6 +127,8 @@ public static class SpadeServer
         api.MapServer();
         api.MapKeys();
         api.MapNotices();
+        api.MapReports();
+        api.MapComparison();
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
@@ -150,7 +154,7 @@ public static class SpadeServer
         // Registered by a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
-        services.AddSingleton<DecisionStatistics>();
+        services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>().AddSingleton<VersionComparison>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddHostedService<DecisionSweep>();
         services.AddSingleton(destinations).AddSingleton<Outbox>();

@@ -17,11 +17,9 @@ internal static class DecisionCommands
         var server = new ServerData();
         var from = Time("--from", "Only decisions from this time on. Without a time zone it is UTC.");
         var to = Time("--to", "Only decisions before this time.");
-        var category = new Option<string?>("--category") { Description = "Only of this category.", HelpName = "NAME" };
-        var line = new Option<string?>("--line") { Description = "Only of this line.", HelpName = "NAME" };
+        var (category, line, shift) = (Category(), Line(), Shift());
         var verdict = new Option<string?>("--verdict") { Description = "Only with this verdict." };
         verdict.AcceptOnlyFromAmong("good", "review", "defect");
-        var shift = new Option<string?>("--shift") { Description = "Only of this shift.", HelpName = "NAME" };
         var serial = new Option<string?>("--serial-number")
         {
             Description = "Only with this serial number; * stands for any characters.",
@@ -71,7 +69,13 @@ internal static class DecisionCommands
         return command;
     }
 
-    private static Option<DateTimeOffset?> Time(string name, string description) => new(name)
+    public static Option<string?> Category() => new("--category") { Description = "Only of this category.", HelpName = "NAME" };
+
+    public static Option<string?> Line() => new("--line") { Description = "Only of this line.", HelpName = "NAME" };
+
+    public static Option<string?> Shift() => new("--shift") { Description = "Only of this shift.", HelpName = "NAME" };
+
+    public static Option<DateTimeOffset?> Time(string name, string description) => new(name)
     {
         Description = description,
         HelpName = "TIME",

@@ -17,6 +17,8 @@ internal sealed class ServerData
         HelpName = "FILE",
     };
 
+    public IReadOnlyList<Option> All => [_data, _database];
+
     public void AddTo(Command command)
     {
         command.Add(_data);

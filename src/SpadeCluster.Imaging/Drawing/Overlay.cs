@@ -5,6 +5,9 @@ namespace SpadeCluster.Imaging;
 /// <summary>Pictures of results. Every method returns a new image and does not change its input.</summary>
 public static class Overlay
 {
+    /// <summary>Where the colours of <see cref="Heat"/> begin, as the darkest would hide a dark part, and its highest opacity.</summary>
+    private const float LeastHeat = 0.3f, MostCover = 0.85f;
+
     /// <summary>Colours a map.</summary>
     /// <param name="map">Values from 0 to 1, [y][x].</param>
     public static RgbImage Render(ReadOnlySpan<float> map, int width, int height, ColorMap colors)
@@ -27,6 +30,17 @@ public static class Overlay
         var result = new RgbImage(image.Width, image.Height);
         for (int i = 0; i < map.Length; i++)
             Set(result, i, Get(image, i).Mix(colors[map[i]], opacity));
+        return result;
+    }
+
+    /// <summary>Lays counts in colours over an image: where they are 0 the image stays as it is, and the highest cover it most.</summary>
+    /// <param name="heat">Values from 0 to 1, [y][x], of the image's size.</param>
+    public static RgbImage Heat(RgbImage image, ReadOnlySpan<float> heat, ColorMap colors)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(heat.Length, image.Width * image.Height, nameof(heat));
+        var result = new RgbImage(image.Width, image.Height);
+        for (int i = 0; i < heat.Length; i++)
+            Set(result, i, Get(image, i).Mix(colors[LeastHeat + (1 - LeastHeat) * heat[i]], MostCover * MathF.Sqrt(heat[i])));
         return result;
     }
 

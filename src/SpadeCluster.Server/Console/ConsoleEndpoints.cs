@@ -13,7 +13,10 @@ internal static class ConsoleEndpoints
     private static readonly (string Name, string Type, byte[] Content)[] Assets =
     [
         Load("console.css", "text/css; charset=utf-8"), Load("icon.svg", "image/svg+xml"),
-        .. new[] { "category.js", "console.js", "decision.js", "filter.js", "normals.js", "page.js", "region.js", "viewer.js" }
+        .. new[]
+        {
+            "category.js", "compare.js", "console.js", "decision.js", "filter.js", "normals.js", "page.js", "region.js", "viewer.js",
+        }
             .Select(s => Load(s, "text/javascript; charset=utf-8")),
     ];
 
@@ -22,6 +25,9 @@ internal static class ConsoleEndpoints
     private static readonly string Digest = Convert.ToHexStringLower(SHA256.HashData([.. Assets.SelectMany(a => a.Content)]))[..16];
 
     public static string Url(string asset) => $"/assets/{Digest}/{asset}";
+
+    /// <summary>The style sheet, for a file that stands alone.</summary>
+    public static string Style { get; } = System.Text.Encoding.UTF8.GetString(Assets.First(a => a.Name == "console.css").Content);
 
     public static void MapConsole(this IEndpointRouteBuilder app)
     {

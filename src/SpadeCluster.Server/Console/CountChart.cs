@@ -12,8 +12,8 @@ internal static class CountChart
     /// <summary>So that one defect among thousands of good parts is seen.</summary>
     private const double Least = 3;
 
-    /// <param name="address">The address of the decisions of one step.</param>
-    public static string Draw(DecisionCounts counts, Func<CountedTime, string> address)
+    /// <param name="address">The address of the decisions of one step; null: there is none.</param>
+    public static string Draw(DecisionCounts counts, Func<CountedTime, string?> address)
     {
         // Stretched to the page; words and times stand below, where they keep their size.
         var svg = new StringBuilder($"<svg class='counts' viewBox='0 0 {Width} {Height}' preserveAspectRatio='none' role='img' "
@@ -21,7 +21,8 @@ internal static class CountChart
         double most = Math.Max(1, counts.Times.Max(t => t.Counts.Total)), step = (double)Width / counts.Times.Count;
         foreach (var (i, time) in counts.Times.Index().Where(t => t.Item.Counts.Total > 0))
         {
-            svg.Append($"<a href='{System.Net.WebUtility.HtmlEncode(address(time))}' tabindex='-1'>");
+            string? link = address(time);
+            if (link is not null) svg.Append($"<a href='{System.Net.WebUtility.HtmlEncode(link)}' tabindex='-1'>");
             double y = Height - 1;
             foreach (var (verdict, count) in new[] { ("none", time.Counts.None), ("good", time.Counts.Good),
                 ("review", time.Counts.Review), ("defect", time.Counts.Defect) })
@@ -32,7 +33,7 @@ internal static class CountChart
                 svg.Append($"<rect class='{verdict}' x='{N(i * step + step * 0.1)}' y='{N(y)}' width='{N(step * 0.8)}' "
                     + $"height='{N(height)}'/>");
             }
-            svg.Append("</a>");
+            if (link is not null) svg.Append("</a>");
         }
         return svg.Append($"<path class='axis' d='M0 {Height - 0.5:0.0}H{Width}'/></svg>".Replace(',', '.')).ToString();
     }

@@ -16,6 +16,14 @@ internal static class Text
 
     public static string Iso(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
 
+    /// <summary>A time as parameter of an address.</summary>
+    public static string Instant(DateTimeOffset time)
+        => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>Such a parameter; null: it is no time.</summary>
+    public static DateTimeOffset? Time(string? text)
+        => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+
     public static string Bytes(long bytes) =>
         bytes < 1 << 20 ? $"{bytes / 1024} KB" : bytes < 1 << 30 ? $"{bytes >> 20} MB" : Number(bytes / (double)(1 << 30), "0.0") + " GB";
 

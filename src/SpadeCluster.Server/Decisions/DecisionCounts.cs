@@ -18,7 +18,17 @@ public sealed record VerdictCounts(long Good, long Review, long Defect, long Non
         "defect" => this with { Defect = Defect + count },
         _ => this with { None = None + count },
     };
+
+    public VerdictCounts Add(VerdictCounts other)
+        => new(Good + other.Good, Review + other.Review, Defect + other.Defect, None + other.None);
 }
+
+/// <summary>The counts of a category or line.</summary>
+public sealed record CountedName(string Name, VerdictCounts Counts);
+
+/// <summary>The time that a shift's share of defects is compared with.</summary>
+/// <param name="Shift">Its shift; null: all.</param>
+public sealed record TimeBefore(string? Shift, DateTimeOffset Since, DateTimeOffset Until, VerdictCounts Counts);
 
 /// <summary>The counts of one step of time.</summary>
 public sealed record CountedTime(DateTimeOffset Start, VerdictCounts Counts);

@@ -72,6 +72,15 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
             condition.Values(("$limit", Math.Clamp(filter.Limit, 1, DecisionFilter.MaxLimit)))));
     }
 
+    /// <summary>The decisions of a filter with the highest normalised scores, the highest first.</summary>
+    public IReadOnlyList<Decision> Worst(DecisionFilter filter)
+    {
+        var condition = new DecisionCondition(filter);
+        return database.Read(c => c.Query($"SELECT {Columns} {condition.Where} AND d.pred_score IS NOT NULL "
+            + "ORDER BY d.pred_score DESC, coalesce(d.raw_score, 0) DESC, d.id LIMIT $limit", Row,
+            condition.Values(("$limit", filter.Limit))));
+    }
+
     /// <summary>All that a filter finds, the oldest first, read page by page.</summary>
     public IEnumerable<Decision> All(DecisionFilter filter)
     {

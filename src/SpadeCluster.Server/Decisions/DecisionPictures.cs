@@ -11,6 +11,9 @@ public sealed class DecisionPictures(DecisionLog log)
 
     private const int Quality = 92;
 
+    /// <summary>Bytes of a small picture, and pixels of its longer side.</summary>
+    private const int SmallBytes = 30_000, SmallSide = 320;
+
     /// <summary>One photograph at a time: a large one takes hundreds of megabytes while it is decoded.</summary>
     private readonly Lock _decoding = new();
 
@@ -49,6 +52,10 @@ public sealed class DecisionPictures(DecisionLog log)
     /// <summary>The same over the model's input.</summary>
     public RgbImage Overlay(Decision decision) =>
         Imaging.Overlay.Blend(Input(decision), Scaled(decision, log.Map(decision.Id)), ColorMap.Inferno);
+
+    /// <summary>The same, small, JPEG; without a map, only the input.</summary>
+    public byte[] SmallOverlay(Decision decision)
+        => Thumbnail.Encode(decision.Score.Localised ? Overlay(decision) : Input(decision), SmallBytes, SmallSide) ?? [];
 
     private static float[] Scaled(Decision decision, KeptMap map)
     {

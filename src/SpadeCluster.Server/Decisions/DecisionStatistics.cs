@@ -37,6 +37,44 @@ public sealed class DecisionStatistics(ServerDatabase database, TimeProvider clo
             [.. times.Select((t, i) => new CountedTime(since + i * step, t))], Shifts(filter));
     }
 
+    /// <summary>Counts by category, those with the most decisions of one verdict first; 50 at most.</summary>
+    public IReadOnlyList<CountedName> ByCategory(DecisionFilter filter) => Named("d.category", filter);
+
+    /// <summary>The same by line.</summary>
+    public IReadOnlyList<CountedName> ByLine(DecisionFilter filter) => Named("d.line", filter);
+
+    /// <summary>The time to compare a shift with. For a named shift it is the shift before: the newest other one, in the 24 hours before
+    /// the first decision of this one. Otherwise it is as much time directly before.</summary>
+    public TimeBefore Before(DecisionFilter filter, DecisionCounts counts)
+    {
+        if (filter.Shift is not null && First(filter with { Since = counts.Since, Until = counts.Until }) is { } first)
+        {
+            var earlier = filter with { Shift = null, Since = first.AddHours(-DefaultHours), Until = first };
+            var condition = new DecisionCondition(earlier);
+            string? other = database.Read(c => c.Query(
+                $"SELECT d.shift FROM decisions d {condition.Where} AND d.shift <> $other ORDER BY d.id DESC LIMIT 1",
+                r => r.GetString(0), condition.Values(("$other", filter.Shift)))).FirstOrDefault();
+            if (other is not null) return Of(other, first.AddHours(-DefaultHours), first);
+        }
+        return Of(filter.Shift, counts.Since - (counts.Until - counts.Since), counts.Since);
+
+        TimeBefore Of(string? shift, DateTimeOffset since, DateTimeOffset until)
+            => new(shift, since, until, Total(filter with { Shift = shift, Since = since, Until = until }));
+    }
+
+    private VerdictCounts Total(DecisionFilter filter)
+        => By("d.category", filter).Aggregate(new VerdictCounts(0, 0, 0, 0), (a, c) => a.Add(c.Counts));
+
+    private List<CountedName> Named(string column, DecisionFilter filter)
+        => [.. By(column, filter).Take(MaxShifts).Select(g => new CountedName(g.Name!, g.Counts))];
+
+    private DateTimeOffset? First(DecisionFilter filter)
+    {
+        var condition = new DecisionCondition(filter);
+        return database.Read(c => c.Query($"SELECT d.time FROM decisions d {condition.Where} ORDER BY d.id LIMIT 1", r => r.Time(0),
+            condition.Values())).FirstOrDefault();
+    }
+
     private (DateTimeOffset Since, DateTimeOffset Until) Window(DecisionFilter filter)
     {
         var until = filter.Until ?? FullHour(Newest(filter) ?? filter.Since ?? clock.GetUtcNow());
@@ -59,14 +97,17 @@ public sealed class DecisionStatistics(ServerDatabase database, TimeProvider clo
     }
 
     /// <summary>Counts by shift, in the order of their names; of more than 50 those with the most decisions.</summary>
-    private List<CountedShift> Shifts(DecisionFilter filter)
+    private List<CountedShift> Shifts(DecisionFilter filter) => [.. By("d.shift", filter).Take(MaxShifts)
+        .OrderBy(s => s.Name, StringComparer.Ordinal).Select(s => new CountedShift(s.Name, s.Counts))];
+
+    private List<(string? Name, VerdictCounts Counts)> By(string column, DecisionFilter filter)
     {
         var condition = new DecisionCondition(filter);
         var rows = database.Read(c => c.Query(
-            $"SELECT d.shift, d.verdict, count(*) FROM decisions d {condition.Where} GROUP BY 1, 2 ORDER BY 3 DESC LIMIT $limit",
-            r => (Shift: r.Text(0), Verdict: r.Text(1), Count: r.GetInt64(2)), condition.Values(("$limit", 4 * MaxShifts))));
-        return [.. rows.GroupBy(r => r.Shift).Take(MaxShifts).OrderBy(g => g.Key, StringComparer.Ordinal)
-            .Select(g => new CountedShift(g.Key, g.Aggregate(new VerdictCounts(0, 0, 0, 0), (a, r) => a.Add(r.Verdict, r.Count))))];
+            $"SELECT {column}, d.verdict, count(*) FROM decisions d {condition.Where} GROUP BY 1, 2 ORDER BY 3 DESC LIMIT $limit",
+            r => (Name: r.Text(0), Verdict: r.Text(1), Count: r.GetInt64(2)), condition.Values(("$limit", 4 * MaxShifts))));
+        return [.. rows.GroupBy(r => r.Name)
+            .Select(g => (g.Key, g.Aggregate(new VerdictCounts(0, 0, 0, 0), (a, r) => a.Add(r.Verdict, r.Count))))];
     }
 
     /// <summary>The next full hour after a time.</summary>

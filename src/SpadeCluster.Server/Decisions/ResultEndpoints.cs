@@ -37,6 +37,9 @@ internal static class ResultEndpoints
         results.MapGet("/{id:long}/photograph.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-photograph", () => Results.Bytes(pictures.Photograph(Visible(id, context, log)), "image/jpeg")))
             .WithSummary("The photograph to look at, 4096 pixels along its longer side at most; /image gives the file itself.");
+        results.MapGet("/{id:long}/overlay.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+            Immutable(context, $"{id}-overlay", () => Results.Bytes(pictures.SmallOverlay(Visible(id, context, log)), "image/jpeg")))
+            .WithSummary("A small picture of the photograph as the network saw it, with its map in colours.");
         results.MapGet("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-map", () => Png(pictures.Map(Visible(id, context, log)))));
         results.MapGet("/{id:long}/map", Map)

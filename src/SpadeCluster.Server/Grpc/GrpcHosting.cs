@@ -11,6 +11,7 @@ using SpadeCluster.Server.Grpc.Admission;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Grpc.Galleries;
 using SpadeCluster.Server.Grpc.Inference;
+using SpadeCluster.Server.Grpc.Reports;
 using SpadeCluster.Server.Grpc.Scoring;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Galleries;
@@ -44,7 +45,7 @@ public static class GrpcHosting
         services.AddGrpcHealthChecks(o =>
         {
             foreach (var service in new[] { Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor,
-                OpenInference.V2.GRPCInferenceService.Descriptor })
+                Spade.V1.Reports.Descriptor, OpenInference.V2.GRPCInferenceService.Descriptor })
                 o.Services.Map(service.FullName, _ => true);
         });
         services.AddGrpcReflection();
@@ -66,6 +67,7 @@ public static class GrpcHosting
         var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         var inference = routes.MapGrpcService<InferenceGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         inference.AdmitImages(nameof(InferenceGrpcService.ModelInfer));
+        var reports = routes.MapGrpcService<ReportsGrpcService>();
         var health = routes.MapGrpcHealthChecksService();
         var reflection = routes.MapGrpcReflectionService();
         scoring.RequireAuthorization(nameof(Role.Operator));
@@ -78,8 +80,9 @@ public static class GrpcHosting
                 endpoint.Metadata.Add(new AuthorizeAttribute(method == nameof(InferenceGrpcService.ModelInfer) ? nameof(Role.Operator)
                     : nameof(Role.Viewer)));
         });
+        reports.RequireAuthorization(nameof(Role.Viewer));
         reflection.RequireAuthorization(nameof(Role.Viewer));
-        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, inference, health, reflection])
+        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, inference, reports, health, reflection])
             StreamLimit.Bound(service);
         return routes;
     }

@@ -24,6 +24,19 @@ public sealed class FactReader(IGalleryServices services, ServerDatabase databas
         { Undelivered = outbox.Troubles(category, clock.GetUtcNow().AddDays(-NoticeRules.MissDays)) };
     }
 
+    /// <summary>Raw scores of the parts of a filter that passed, and that nobody reported as defects, newest first.</summary>
+    /// <param name="scoring">Only parts that were scored with the thresholds of this version, as an engineer last confirmed them.</param>
+    public IReadOnlyList<double> Passed(DecisionFilter filter, GalleryManifest scoring, int count)
+    {
+        var condition = new DecisionCondition(filter);
+        return database.Read(c => c.Query($"""
+            SELECT d.raw_score FROM decisions d {condition.Where} AND d.version >= $anchor AND d.verdict IN ('good', 'review')
+                AND d.raw_score IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL AND f.kind = 'Defect')
+            ORDER BY d.id DESC LIMIT $count
+            """, r => r.GetDouble(0), condition.Values(("$anchor", anchors.Of(scoring).Since), ("$count", count))));
+    }
+
     /// <summary>The suspects that nobody has decided on, also while thresholds are being learned.</summary>
     private static int Suspects(Calibration? scoring, GalleryManifest current)
         => scoring?.Suspects.Count(s => !s.Accepted && !current.Accepted.Contains(s.Image) && current.Images.Any(i => i.Id == s.Image))

@@ -5,15 +5,6 @@ namespace SpadeCluster.Server.Notices;
 /// <summary>The rules for notices. docs/notices.md has each rule and its false-alarm rate.</summary>
 public static class NoticeRules
 {
-    /// <summary>Number of parts whose scores are compared with those of the normals.</summary>
-    public const int DriftParts = 50;
-
-    /// <summary>With fewer normals no comparison is made.</summary>
-    public const int LeastNormals = 8;
-
-    /// <summary>Standard deviations of the rank sum that count as a drift: two-sided, a probability of 0.001.</summary>
-    public const double DriftDeviations = 3.2905;
-
     /// <summary>Number of parts whose defect rate is compared with that of up to <see cref="RateHistory"/> earlier parts.</summary>
     public const int RateParts = 100, RateHistory = 1000;
 
@@ -47,14 +38,11 @@ public static class NoticeRules
 
     private static Notice? Drift(CategoryFacts facts, Calibration c)
     {
-        // Both without defects: parts that passed are compared with normals that would pass.
-        double[] normals = [.. c.Scores.Where(s => s <= c.Theta)];
-        if (normals.Length < LeastNormals || facts.Passed.Count < DriftParts) return null;
-        double deviations = RankSumTest.Deviations(normals, [.. facts.Passed.Take(DriftParts)]);
-        return Math.Abs(deviations) < DriftDeviations ? null : new(facts.Category, NoticeCode.ScoreDrift,
-            $"The last {DriftParts} parts that passed score {(deviations > 0 ? "higher" : "lower")} than the normals did when the "
+        var drift = ScoreDrift.Of(c, facts.Passed);
+        return !drift.Drifted ? null : new(facts.Category, NoticeCode.ScoreDrift,
+            $"The last {drift.Parts} parts that passed score {(drift.Deviations > 0 ? "higher" : "lower")} than the normals did when the "
             + "thresholds were learned.",
-            deviations > 0 ? "Check lighting, focus and position; if the parts are good, add photographs of them to the normals."
+            drift.Deviations > 0 ? "Check lighting, focus and position; if the parts are good, add photographs of them to the normals."
                 : "Check lighting and focus: a dark or blurred picture hides defects; if all is well, add photographs of today's parts.");
     }
 

@@ -20,6 +20,9 @@ internal sealed record SentImage(string Name, byte[] File)
     /// <summary>What was sent with this photograph.</summary>
     public ImageMetadata Metadata { get; init; } = ImageMetadata.None;
 
+    /// <summary>The name of its part in a form; null: it was the whole body.</summary>
+    public string? Field { get; init; }
+
     public ImageSource Source => new(Name, File);
 
     /// <summary>The same with metadata of the whole request where the photograph has none of its own.</summary>
@@ -87,7 +90,10 @@ internal sealed record SentImage(string Name, byte[] File)
                 byte[] file = await ReadAllAsync(part.Body, null, cancellationToken);
                 images.Add(new SentImage(Harmless(disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"'),
                     $"image {images.Count + 1}"), file)
-                { Metadata = SentMetadata.Read(name => part.Headers?.GetValueOrDefault(name)) });
+                {
+                    Metadata = SentMetadata.Read(name => part.Headers?.GetValueOrDefault(name)),
+                    Field = HeaderUtilities.RemoveQuotes(disposition.Name).ToString(),
+                });
             }
         }
         catch (IOException e) when (e is not BadHttpRequestException && e.InnerException is null)

@@ -28,6 +28,7 @@ public class HelpTests
     [InlineData("model import")]
     [InlineData("model int8")]
     [InlineData("model verify")]
+    [InlineData("report shift")]
     [InlineData("key create")]
     [InlineData("key list")]
     [InlineData("key revoke")]

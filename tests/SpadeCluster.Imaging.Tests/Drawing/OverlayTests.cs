@@ -20,6 +20,18 @@ public class OverlayTests
         Assert.Throws<ArgumentOutOfRangeException>(() => Overlay.Blend(image, map, ColorMap.Cividis, 1.1f));
     }
 
+    [Fact]
+    public void Heat_leaves_the_image_where_it_is_0_and_covers_it_more_the_higher_it_is()
+    {
+        var image = new RgbImage(3, 1);
+        var heat = Overlay.Heat(image, [0, 0.25f, 1], ColorMap.Inferno);
+        Assert.Equal([0, 0, 0], heat.Pixels[..3]);
+        var top = ColorMap.Inferno[1];
+        Assert.Equal(0.85 * top.R, heat.Pixels[6], 1.0);
+        Assert.Equal(0.85 * 0.5 * ColorMap.Inferno[0.475f].R, heat.Pixels[3], 1.0);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Overlay.Heat(image, [0, 1], ColorMap.Inferno));
+    }
+
     [Theory]
     [InlineData(1, """
         . . . . . . .

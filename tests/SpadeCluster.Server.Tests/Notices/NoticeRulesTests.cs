@@ -40,13 +40,13 @@ public sealed class NoticeRulesTests
         var notice = Single(NoticeCode.ScoreDrift, Facts(passed: drifted));
         Assert.Contains($"score {direction} than", notice.Sentence, StringComparison.Ordinal);
         Assert.Contains(advice, notice.Next, StringComparison.Ordinal);
-        Single(NoticeCode.ScoreDrift, Facts(passed: drifted[..NoticeRules.DriftParts]));
+        Single(NoticeCode.ScoreDrift, Facts(passed: drifted[..ScoreDrift.MaxParts]));
         // One normal fewer than the test needs: only their number is told.
-        double[] few = [.. Scores(new Random(3), NoticeRules.LeastNormals).Select(s => Math.Min(s, Theta)).Order()];
+        double[] few = [.. Scores(new Random(3), ScoreDrift.LeastNormals).Select(s => Math.Min(s, Theta)).Order()];
         Assert.Contains(NoticeRules.Of(Facts(Known(few), passed: [.. drifted.Select(_ => 9 * factor - 8)])), Drifts);
         Assert.DoesNotContain(NoticeRules.Of(Facts(Known(few[1..]), passed: [.. drifted.Select(_ => 9 * factor - 8)])), Drifts);
         // One part fewer than the test needs.
-        Assert.Empty(NoticeRules.Of(Facts(passed: drifted[..(NoticeRules.DriftParts - 1)])));
+        Assert.Empty(NoticeRules.Of(Facts(passed: drifted[..(ScoreDrift.MaxParts - 1)])));
     }
 
     [Theory, InlineData(0.25), InlineData(0)]
@@ -102,7 +102,7 @@ public sealed class NoticeRulesTests
             double[] scores = [.. Scores(random, normals, heavy).Order()];
             double theta = ThresholdEstimate.Of(ThresholdRule.Robust, scores, 0.1);
             var facts = Facts(Known(scores) with { Theta = theta },
-                passed: [.. Endless(random, heavy).Where(s => s <= theta).Take(NoticeRules.DriftParts)]);
+                passed: [.. Endless(random, heavy).Where(s => s <= theta).Take(ScoreDrift.MaxParts)]);
             if (NoticeRules.Of(facts).Any(n => n.Code == NoticeCode.ScoreDrift)) alarms++;
         }
         // 10 are expected; 20 or more have a probability of 0.003.

@@ -29,8 +29,8 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
     [
         "GET /v1/health/live", "GET /v1/health/ready", "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/", "GET /sign-in",
         "POST /sign-in", "POST /sign-out", "GET /assets/console.css", "GET /assets/console.js", "GET /assets/icon.svg",
-        "GET /assets/category.js", "GET /assets/decision.js", "GET /assets/filter.js", "GET /assets/normals.js",
-        "GET /assets/page.js", "GET /assets/region.js", "GET /assets/viewer.js",
+        "GET /assets/category.js", "GET /assets/compare.js", "GET /assets/decision.js", "GET /assets/filter.js",
+        "GET /assets/normals.js", "GET /assets/page.js", "GET /assets/region.js", "GET /assets/viewer.js",
         "GET /_framework/opaque-redirect",
         "inference.GRPCInferenceService/ServerLive", "inference.GRPCInferenceService/ServerReady",
         "inference.GRPCInferenceService/ServerMetadata",
@@ -163,7 +163,8 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
     private static (byte[] Message, bool HasCategory) RequestOf(GrpcMethodMetadata method)
     {
         var service = new[] { Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor,
-            OpenInference.V2.GRPCInferenceService.Descriptor }.SingleOrDefault(d => d.FullName == method.Method.ServiceName);
+            Spade.V1.Reports.Descriptor, OpenInference.V2.GRPCInferenceService.Descriptor }
+            .SingleOrDefault(d => d.FullName == method.Method.ServiceName);
         if (service?.FindMethodByName(method.Method.Name) is not { } described) return ([], false);
         var message = (IMessage)Activator.CreateInstance(described.InputType.ClrType)!;
         FieldDescriptor? category = new[] { "category", "model_name", "name" }.Select(described.InputType.FindFieldByName)

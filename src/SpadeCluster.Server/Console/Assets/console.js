@@ -2,8 +2,9 @@
 import { $, $$, data, element, localTimes, tell, send, run, why } from './page.js';
 import { categories, category } from './category.js';
 import { decision, decide } from './decision.js';
-import { add } from './normals.js';
+import { add, adding } from './normals.js';
 import { region } from './region.js';
+import { compare, comparison } from './compare.js';
 import { results } from './filter.js';
 
 // Live: newest decisions of each line.
@@ -111,6 +112,7 @@ function gallery() {
     decide();
     region();
     category();
+    compare();
     for (const b of $$('[data-accept]'))
         b.onclick = () => {
             const reason = why('Why is this part good?');
@@ -135,6 +137,7 @@ function gallery() {
     if (data.calibrating === 'True' || data.calibrating === '') {
         const look = async () => {
             const { calibrating } = await send('GET', url);
+            if (adding) return;
             if (!calibrating || calibrating.problem) return location.reload();
             const bar = $('#calibrating progress');
             if (bar && calibrating.of) Object.assign(bar, { max: calibrating.of, value: calibrating.done });
@@ -231,4 +234,4 @@ function system() {
 }
 
 localTimes();
-({ live, decision, gallery, categories, system, keys, results })[data.page]?.();
+({ live, decision, gallery, comparison, categories, system, keys, results })[data.page]?.();

@@ -16,10 +16,14 @@ function chunks(files, most = 16, bytes = 32 << 20) {
     return all;
 }
 
+// While photographs are sent, the page must not be loaded again.
+export let adding = false;
+
 // Adding normals: the server answers one line when a photograph is durable. Thresholds are learned after the last.
 export async function add(category, files) {
     const bar = $('#upload'),
         all = chunks(files);
+    adding = true;
     Object.assign(bar, { hidden: false, max: files.length, value: 0 });
     $('#outcomes').replaceChildren();
     let failed = false;

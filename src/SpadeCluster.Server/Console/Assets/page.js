@@ -28,13 +28,14 @@ export function tell(text, failed = false) {
     message.className = failed ? 'warn' : '';
 }
 
-// Changes carry JSON or a file and come from this page: the server refuses those of other sites.
+// Changes carry JSON, a file or a form, and come from this page: the server refuses those of other sites.
 export async function send(method, url, body) {
-    const file = body instanceof Blob;
+    const file = body instanceof Blob,
+        form = body instanceof FormData;
     const answer = await fetch(url, {
         method,
-        headers: body ? { 'Content-Type': file ? body.type : 'application/json' } : {},
-        body: file ? body : body && JSON.stringify(body),
+        headers: body && !form ? { 'Content-Type': file ? body.type : 'application/json' } : {},
+        body: file || form ? body : body && JSON.stringify(body),
     });
     if (answer.ok) return answer.status === 204 ? null : answer.json();
     const problem = await answer.json().catch(() => ({}));

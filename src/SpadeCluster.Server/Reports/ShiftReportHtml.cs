@@ -1,0 +1,50 @@
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using SpadeCluster.Server.Console;
+using SpadeCluster.Server.Decisions;
+
+namespace SpadeCluster.Server.Reports;
+
+/// <summary>A shift's report as one HTML file that needs no other: the console's page, with style and pictures inside.</summary>
+public static class ShiftReportHtml
+{
+    /// <param name="console">The console's address, for links; null: there are none.</param>
+    public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console)
+    {
+        await using var services = new ServiceCollection().BuildServiceProvider();
+        await using var renderer = new HtmlRenderer(services, NullLoggerFactory.Instance);
+        return await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<ShiftReportDocument>(
+            ParameterView.FromDictionary(new Dictionary<string, object?>
+            {
+                [nameof(ShiftReportDocument.Report)] = report,
+                [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
+                [nameof(ShiftReportDocument.Console)] = console,
+            }))).ToHtmlString());
+
+        string? Embedded(Decision decision)
+        {
+            try
+            {
+                return decision.Pictures ? "data:image/jpeg;base64," + Convert.ToBase64String(pictures.SmallOverlay(decision)) : null;
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.NotFound)
+            {
+                // Dropped since the report was made.
+                return "data:,";
+            }
+        }
+    }
+
+    /// <summary>What the report is about, in one line.</summary>
+    public static string Title(ShiftReport report) => string.Join(", ", new[]
+    {
+        "Shift report", report.Line is { } line ? $"line {line}" : null, report.Category,
+        report.Shift is { } shift ? $"shift {shift}" : null, $"{report.Since:yyyy-MM-dd HH:mm} to {report.Until:yyyy-MM-dd HH:mm} UTC",
+    }.Where(t => t is not null));
+
+    /// <summary>A file name for it.</summary>
+    public static string FileName(ShiftReport report) => string.Concat($"shift-report {report.Line} {report.Category} {report.Shift} "
+        + $"{report.Since:yyyy-MM-dd HHmm}.html").Replace("  ", " ").Replace(' ', '-');
+}
