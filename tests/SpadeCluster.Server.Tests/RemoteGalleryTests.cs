@@ -99,7 +99,6 @@ public sealed partial class RemoteGalleryTests : IDisposable
         foreach (var (exit, words, command) in new[]
         {
             (2, "leave out --server", "gallery verify discs --server here:1"),
-            (2, "leave out --server", "gallery compact discs --server here:1"),
             (2, "leave out --server", "gallery export discs x.tar --server here:1"),
             (2, "leave out --server", "gallery import x.tar --server here:1"),
             (3, "leave out --gallery, or --server", "gallery list --server here:1 --gallery g"),

@@ -12,8 +12,8 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
     /// <param name="images">The images of an addition; null for every other change.</param>
     /// <param name="added">Receives the outcome of each image.</param>
     /// <param name="done">Receives the number of normals that a calibration has scored.</param>
-    /// <returns>The version that is current afterwards; 0: there is none.</returns>
-    public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
+    /// <returns>The last progress, with the version that is current afterwards.</returns>
+    public async Task<ChangeProgress> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
         IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
     {
         var (grain, job) = (grains.GetGrain<ICategoryGrain>(CategoryName.Check(category)), Guid.NewGuid());
@@ -35,7 +35,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
                 await sending;
                 // From now on this gateway scores images with the new version.
                 if (seen.Version > 0) await grains.GetGrain<ICoordinatorGrain>(category).AdvanceAsync(seen.Version, stop.Token);
-                return seen.Version;
+                return seen;
             }
         }
         catch (Exception e)

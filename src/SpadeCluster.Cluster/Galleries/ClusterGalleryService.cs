@@ -16,9 +16,9 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
     public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
         IProgress<AddOutcome>? progress = null, string? reason = null, NewCategory? asNew = null,
         CancellationToken cancellationToken = default)
-        => await changes.RunAsync(category, new AddImages(reason, asNew?.Sizes is { } sizes ? [.. sizes] : null, asNew?.Copies), sources,
+        => (await changes.RunAsync(category, new AddImages(reason, asNew?.Sizes is { } sizes ? [.. sizes] : null, asNew?.Copies), sources,
             progress, null,
-            cancellationToken) is > 0 and var version
+            cancellationToken)).Version is > 0 and var version
             ? await manifests.GetAsync(category, version, cancellationToken) : null;
 
     public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
@@ -55,6 +55,14 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
     public ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Reshard(count), null, cancellationToken);
 
+    public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention,
+        CancellationToken cancellationToken = default)
+    {
+        var change = new Compact(retention.Versions, retention.Age);
+        return (await changes.RunAsync(category, change, null, null, null, cancellationToken)).Compacted
+            ?? throw new SpadeException(SpadeError.Unavailable, "the silo that compacted is of an older build and sent no report");
+    }
+
     public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) =>
         reading.ListAsync(cancellationToken);
 
@@ -73,6 +81,6 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
 
     private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done,
         CancellationToken cancellationToken)
-        => await manifests.GetAsync(category, await changes.RunAsync(category, change, null, null, done, cancellationToken),
+        => await manifests.GetAsync(category, (await changes.RunAsync(category, change, null, null, done, cancellationToken)).Version,
             cancellationToken);
 }

@@ -35,7 +35,18 @@ internal sealed class GalleryVersionConverter : IConverter<GalleryVersion, JsonS
         => new() { Json = JsonSerializer.SerializeToUtf8Bytes(value, GalleryJson.Default.GalleryVersion) };
 }
 
+[RegisterConverter]
+internal sealed class CompactionReportConverter : IConverter<CompactionReport, JsonSurrogate>
+{
+    public CompactionReport ConvertFromSurrogate(in JsonSurrogate surrogate)
+        => JsonSerializer.Deserialize(surrogate.Json, GalleryJson.Default.CompactionReport)!;
+
+    public JsonSurrogate ConvertToSurrogate(in CompactionReport value)
+        => new() { Json = JsonSerializer.SerializeToUtf8Bytes(value, GalleryJson.Default.CompactionReport) };
+}
+
 [JsonSourceGenerationOptions(Converters = [typeof(ImageIdJsonConverter)])]
 [JsonSerializable(typeof(GalleryManifest))]
 [JsonSerializable(typeof(GalleryVersion))]
+[JsonSerializable(typeof(CompactionReport))]
 internal sealed partial class GalleryJson : JsonSerializerContext;

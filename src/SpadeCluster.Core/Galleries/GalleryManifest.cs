@@ -50,4 +50,9 @@ public sealed record GalleryManifest
 
     /// <summary>Null until calibrated for exactly these images.</summary>
     public Calibration? Calibration { get; init; }
+
+    /// <summary>Some images, for lists in pages.</summary>
+    /// <param name="after">Only images with a higher id; null: from the first one.</param>
+    public IReadOnlyList<GalleryImage> ImagesAfter(ImageId? after, int count)
+        => [.. Images.SkipWhile(i => after is { } id && i.Id <= id).Take(count)];
 }

@@ -94,8 +94,8 @@ public static class GrpcHosting
         return routes;
     }
 
-    private static bool Reads(EndpointBuilder endpoint)
-        => MethodOf(endpoint) is "GetGallery" or "GetHistory" or "ListGalleries" or "WatchVersion";
+    private static bool Reads(EndpointBuilder endpoint) => MethodOf(endpoint) is "GetGallery" or "ListImages" or "Diff"
+        or "GetHistory" or "ListGalleries" or "WatchVersion";
 
     private static string? MethodOf(EndpointBuilder endpoint)
         => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name;

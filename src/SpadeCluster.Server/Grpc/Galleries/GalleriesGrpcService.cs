@@ -18,7 +18,7 @@ using SpadeCluster.Server.Grpc.Images;
 namespace SpadeCluster.Server.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
-internal sealed class GalleriesGrpcService(
+internal sealed partial class GalleriesGrpcService(
     IGalleryServices galleries, Recalibration recalibration, AuditLog audit, IVersionWatch versions, AdmissionControl admission,
     IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Galleries.GalleriesBase

@@ -48,6 +48,19 @@ internal static class GalleryMapping
         Problem = v.Problem ?? "",
     };
 
+    public static DiffResponse ToMessage(GalleryDiff d) => new()
+    {
+        From = ToMessage(d.From),
+        To = ToMessage(d.To),
+        Added = { d.Added.Select(ToMessage) },
+        Removed = { d.Removed.Select(ToMessage) },
+        Before = d.Before is { } before ? ToMessage(before) : null,
+        After = d.After is { } after ? ToMessage(after) : null,
+    };
+
+    public static CompactResponse ToMessage(CompactionReport r)
+        => new() { Dropped = { r.Dropped }, InUse = { r.InUse }, Images = r.Images, Bytes = r.Bytes };
+
     /// <param name="known">Settings to use where the message has none; null: the defaults.</param>
     public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, Core.Scoring.ScoringOptions? known, int images)
     {
@@ -120,7 +133,7 @@ internal static class GalleryMapping
         WeightChannels = m.WeightChannels,
     };
 
-    private static Spade.V1.GalleryImage ToMessage(Core.Galleries.GalleryImage i) => new()
+    public static Spade.V1.GalleryImage ToMessage(Core.Galleries.GalleryImage i) => new()
     {
         Id = i.Id.ToString(),
         Sha256 = i.Sha256,
