@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Client;
@@ -8,9 +9,10 @@ namespace SpadeCluster.Client;
 /// <param name="Until">Not included.</param>
 /// <param name="SerialNumber">Exact, or with * for any characters.</param>
 /// <param name="Feedback">Only decisions with this feedback, which was not taken back.</param>
+/// <param name="ShadowDiffers">Only decisions that a shadow version scored too: with another verdict, or (false) with the same.</param>
 public sealed record RemoteDecisionFilter(string? Category = null, string? Line = null, string? Verdict = null,
     DateTimeOffset? Since = null, DateTimeOffset? Until = null, string? SerialNumber = null, string? Shift = null,
-    RemoteFeedbackKind? Feedback = null);
+    RemoteFeedbackKind? Feedback = null, bool? ShadowDiffers = null);
 
 /// <summary>A decision in a server's log.</summary>
 /// <param name="Id">Ascending in the order of the log.</param>
@@ -18,8 +20,10 @@ public sealed record RemoteDecisionFilter(string? Category = null, string? Line 
 /// <param name="Digest">Hex SHA-256 of the photograph's file.</param>
 /// <param name="Pictures">Whether photograph and map are kept.</param>
 /// <param name="Feedback">The valid feedback on it; null: none.</param>
+/// <param name="Shadow">What a version that was tried beside the deciding one said; null: nothing.</param>
 public sealed record RemoteDecision(long Id, DateTimeOffset Time, string Line, string? SerialNumber, string? Batch, string? Shift,
-    string? Operator, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures, RemoteFeedbackKind? Feedback);
+    string? Operator, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures, RemoteFeedbackKind? Feedback,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RemoteShadowScore? Shadow = null);
 
 /// <summary>A page of decisions, the newest first.</summary>
 /// <param name="Next">The token of the next page; null: this is the last one.</param>

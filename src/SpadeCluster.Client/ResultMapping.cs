@@ -15,6 +15,7 @@ internal static class ResultMapping
         if (f.SerialNumber is { } serial) message.SerialNumber = serial;
         if (f.Shift is { } shift) message.Shift = shift;
         if (f.Feedback is { } feedback) message.Feedback = ToMessage(feedback);
+        if (f.ShadowDiffers is { } differs) message.ShadowDiffers = differs;
         return message;
     }
 
@@ -24,7 +25,8 @@ internal static class ResultMapping
     public static RemoteDecision ToDecision(Proto.Decision d) => new(
         d.Id, d.Time.ToDateTimeOffset(), d.Line, d.HasSerialNumber ? d.SerialNumber : null, d.HasBatch ? d.Batch : null,
         d.HasShift ? d.Shift : null, d.HasOperator ? d.Operator : null, d.Caller, d.Digest, d.Preprocessing, Mapping.ToScore(d.Score),
-        d.Pictures, ToKind(d.Feedback));
+        d.Pictures, ToKind(d.Feedback), d.Shadow is { } s ? new RemoteShadowScore(s.Version, s.Verdict,
+            s.HasPredScore ? s.PredScore : null, s.HasRawScore ? s.RawScore : null) : null);
 
     public static RemoteCounts ToCounts(Proto.Counts c) => new(
         c.Since.ToDateTimeOffset(), c.Until.ToDateTimeOffset(), TimeSpan.FromSeconds(c.StepSeconds), ToCounts(c.Total), c.Missed,

@@ -58,7 +58,9 @@ public static class ClusterHosting
         services.AddSingleton<IGalleryServices>(s => s.GetRequiredService<ClusterGalleryServices>());
         services.AddSingleton<CategoryVersions>();
         services.AddSingleton<IVersionWatch>(s => s.GetRequiredService<CategoryVersions>());
-        services.AddSingleton<IScoringService, ClusterScoringService>();
+        services.AddSingleton<ClusterScoringService>();
+        services.AddSingleton<IScoringService>(s => s.GetRequiredService<ClusterScoringService>());
+        services.AddSingleton<IVersionScoring>(s => s.GetRequiredService<ClusterScoringService>());
         services.AddSingleton<IEngineStatus, EngineStatus>();
         services.AddHostedService<GalleryMemoryMetrics>();
         return silo;

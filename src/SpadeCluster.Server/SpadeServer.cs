@@ -31,6 +31,7 @@ using SpadeCluster.Server.Inference;
 using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Shadows;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Server.Telemetry;
 
@@ -49,8 +50,8 @@ public static class SpadeServer
         LoggerFactory.Create(b => b.AddSimpleConsole(o => o.SingleLine = true)).CreateLogger<CertificateFile>();
 
     /// <summary>Creates a server, for the caller to run and dispose.</summary>
-    /// <param name="engine">Adds the engine of the server: <see cref="IScoringService"/>, <see cref="IGalleryServices"/>,
-    /// <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
+    /// <param name="engine">Adds the engine of the server: <see cref="IScoringService"/>, <see cref="IVersionScoring"/>,
+    /// <see cref="IGalleryServices"/>, <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
     /// <exception cref="SpadeException">InvalidArgument: an unsafe address. Unavailable: the data folder cannot be used.</exception>
     public static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine)
     {
@@ -121,6 +122,7 @@ public static class SpadeServer
         api.MapResults();
         api.MapFeedback();
         api.MapGalleries();
+        api.MapShadows();
         api.MapServer();
         api.MapKeys();
         api.MapNotices();
@@ -151,6 +153,8 @@ public static class SpadeServer
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
         services.AddSingleton<DecisionStatistics>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
+        services.AddSingleton<ShadowLog>().AddSingleton<ShadowService>().AddSingleton<ShadowScoring>();
+        services.AddHostedService(s => s.GetRequiredService<ShadowScoring>());
         services.AddHostedService<DecisionSweep>();
         services.AddSingleton(destinations).AddSingleton<Outbox>();
         if (destinations.Count > 0) services.AddHostedService<DeliveryService>();

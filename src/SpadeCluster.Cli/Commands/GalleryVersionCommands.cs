@@ -12,7 +12,8 @@ namespace SpadeCluster.Cli.Commands;
 /// <summary>spade gallery history|diff|rollback|restore|reshard|compact|export|import</summary>
 internal static class GalleryVersionCommands
 {
-    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), Reshard(), Compact(), Export(), Import()];
+    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), ShadowCommand.Create(), Reshard(), Compact(),
+        Export(), Import()];
 
     private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category." };
 

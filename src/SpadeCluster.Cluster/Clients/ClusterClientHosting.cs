@@ -36,7 +36,9 @@ public static class ClusterClientHosting
         services.AddSingleton<ISnapshots>(s => s.GetRequiredService<ClientGalleries>());
         services.AddSingleton(s => s.GetRequiredService<ClientGalleries>().Manifests);
         services.AddSingleton<IVersionWatch, CategoryVersions>();
-        services.AddSingleton<IScoringService, ClusterScoringService>();
+        services.AddSingleton<ClusterScoringService>();
+        services.AddSingleton<IScoringService>(s => s.GetRequiredService<ClusterScoringService>());
+        services.AddSingleton<IVersionScoring>(s => s.GetRequiredService<ClusterScoringService>());
         client.UseConnectionRetryFilter<FirstConnection>();
         return client;
     }

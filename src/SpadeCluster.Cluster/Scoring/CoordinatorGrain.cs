@@ -51,6 +51,10 @@ internal sealed class CoordinatorGrain(
         }
     }
 
+    public Task<CoordinatedScore> ScoreVersionAsync(ImageFile image, int version, CancellationToken cancellationToken)
+        => Task.Run(async () => await ScoreAsync(await manifests.GetAsync(Category, version, cancellationToken), image, cancellationToken),
+            cancellationToken);
+
     public async Task AdvanceAsync(int version, CancellationToken cancellationToken)
     {
         if (_known is not { } known || known.Current >= version) return;

@@ -1,4 +1,5 @@
 using SpadeCluster.Cluster.Categories;
+using SpadeCluster.Cluster.Shards;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -15,6 +16,11 @@ public interface ICoordinatorGrain : IGrainWithStringKey
     /// <remarks>The caller's token is its deadline.</remarks>
     [Alias("score"), ResponseTimeout("00:05:00")]
     Task<CoordinatedScore> ScoreAsync([Immutable] ImageFile image, CancellationToken cancellationToken);
+
+    /// <summary>The same with a given version, which decides nothing.</summary>
+    /// <exception cref="VersionGoneException">There is no such version.</exception>
+    [Alias("score-version"), ResponseTimeout("00:05:00")]
+    Task<CoordinatedScore> ScoreVersionAsync([Immutable] ImageFile image, int version, CancellationToken cancellationToken);
 
     /// <summary>Makes the coordinator score with this version or a later one from now on.</summary>
     [Alias("advance")]

@@ -3,12 +3,13 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Shards;
 
-/// <summary>The manifests that this process read last, so that the shards of a category parse each once. It keeps two per category: the
-/// current version, and the one that scores images until the current one has thresholds. Safe for concurrent calls.</summary>
+/// <summary>The manifests that this process read last, so that the shards of a category parse each once. It keeps three per category:
+/// the current version, the one that scores images until the current one has thresholds, and one that is tried beside it. Safe for
+/// concurrent calls.</summary>
 /// <param name="read">Reads a version of a category, or throws NotFound.</param>
 internal sealed class ManifestCache(Func<string, int, CancellationToken, ValueTask<GalleryManifest>> read)
 {
-    private const int Kept = 2;
+    private const int Kept = 3;
     private readonly ConcurrentDictionary<string, GalleryManifest[]> _read = new(StringComparer.Ordinal);
 
     /// <exception cref="VersionGoneException">The version has been compacted away.</exception>

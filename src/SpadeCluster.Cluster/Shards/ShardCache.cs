@@ -6,12 +6,12 @@ namespace SpadeCluster.Cluster.Shards;
 /// <summary>
 /// The gallery shards that this silo keeps in memory, within a budget that includes shards that are being opened or closed. To open a
 /// shard, unused ones are closed, the least recently used first; if that is not enough, the search waits. A closed shard is opened again by
-/// its next search; results are the same. Two versions of each shard are kept: the one that images are scored with, and the next one while
-/// its thresholds are learned. Safe for concurrent calls.
+/// its next search; results are the same. Three versions of each shard are kept: the one that images are scored with, the next one while
+/// its thresholds are learned, and one that is tried beside it. Safe for concurrent calls.
 /// </summary>
 internal sealed class ShardCache
 {
-    private const int KeptVersions = 2;
+    private const int KeptVersions = 3;
 
     /// <summary>Bytes of closed shards that may wait for the garbage collector. To collect after each of many small shards would take
     /// longer than to open them.</summary>

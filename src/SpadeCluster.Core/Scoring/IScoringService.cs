@@ -15,3 +15,12 @@ public interface IScoringService
     /// FailedPrecondition: empty gallery, or its model is not available.</exception>
     ValueTask<ScoredImage> ScoreAsync(string category, ImageSource source, CancellationToken cancellationToken = default);
 }
+
+/// <summary>Scores photographs with any version, in a cluster. Safe for concurrent calls.</summary>
+public interface IVersionScoring
+{
+    /// <summary>Scores a photograph with the given version and the settings of its thresholds.</summary>
+    /// <exception cref="SpadeException">NotFound: no such category or version. Otherwise as <see
+    /// cref="IScoringService.ScoreAsync"/>.</exception>
+    ValueTask<ScoredImage> ScoreAsync(string category, int version, ImageSource source, CancellationToken cancellationToken = default);
+}

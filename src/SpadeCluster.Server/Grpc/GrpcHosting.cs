@@ -94,7 +94,7 @@ public static class GrpcHosting
         return routes;
     }
 
-    private static bool Reads(EndpointBuilder endpoint) => MethodOf(endpoint) is "GetGallery" or "ListImages" or "Diff"
+    private static bool Reads(EndpointBuilder endpoint) => MethodOf(endpoint) is "GetGallery" or "ListImages" or "Diff" or "GetShadow"
         or "GetHistory" or "ListGalleries" or "WatchVersion";
 
     private static string? MethodOf(EndpointBuilder endpoint)

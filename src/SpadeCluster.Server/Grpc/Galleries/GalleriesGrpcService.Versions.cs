@@ -5,7 +5,7 @@ using SpadeCluster.Server.Galleries;
 
 namespace SpadeCluster.Server.Grpc.Galleries;
 
-/// <summary>Images of a version, differences between versions, and compaction.</summary>
+/// <summary>Images of a version, differences between versions, compaction, and versions that are tried beside the deciding one.</summary>
 internal sealed partial class GalleriesGrpcService
 {
     public override async Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context)
@@ -38,5 +38,24 @@ internal sealed partial class GalleriesGrpcService
         var report = await Service(context, request.Category).CompactAsync(request.Category, retention, context.CancellationToken);
         await audit.WriteAsync(Author(context, request.Category), "compact", request.Category, CompactionRequest.Detail(report));
         return GalleryMapping.ToMessage(report);
+    }
+
+    public override async Task<Shadow> BeginShadow(BeginShadowRequest request, ServerCallContext context)
+    {
+        Author(context, request.Category);
+        return GalleryMapping.ToMessage(await shadows.BeginAsync(request.Category, request.Version, request.HasShare ? request.Share : 1,
+            context.GetHttpContext().User, context.CancellationToken));
+    }
+
+    public override async Task<Shadow> GetShadow(GetShadowRequest request, ServerCallContext context)
+    {
+        Author(context, request.Category);
+        return GalleryMapping.ToMessage(await shadows.GetAsync(request.Category, context.CancellationToken));
+    }
+
+    public override async Task<Shadow> EndShadow(EndShadowRequest request, ServerCallContext context)
+    {
+        Author(context, request.Category);
+        return GalleryMapping.ToMessage(await shadows.EndAsync(request.Category, context.GetHttpContext().User));
     }
 }

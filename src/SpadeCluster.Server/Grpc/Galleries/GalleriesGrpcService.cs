@@ -1,6 +1,7 @@
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Shadows;
 using CalibrateRequest = Spade.V1.CalibrateRequest;
 using ReshardRequest = Spade.V1.ReshardRequest;
 using SpadeCluster.Server.Admission;
@@ -20,7 +21,7 @@ namespace SpadeCluster.Server.Grpc.Galleries;
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
 internal sealed partial class GalleriesGrpcService(
     IGalleryServices galleries, Recalibration recalibration, AuditLog audit, IVersionWatch versions, AdmissionControl admission,
-    IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
+    ShadowService shadows, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Galleries.GalleriesBase
 {
     public override async Task AddNormals(

@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Grpc.Scoring;
+using SpadeCluster.Server.Shadows;
 using Proto = Spade.V1;
 
 namespace SpadeCluster.Server.Grpc.Results;
@@ -18,6 +19,7 @@ internal static class ResultMapping
         SerialNumber = f.HasSerialNumber ? f.SerialNumber : null,
         Shift = f.HasShift ? f.Shift : null,
         Feedback = f.Feedback == Proto.FeedbackKind.Unspecified ? null : f.Feedback.ToString().ToLowerInvariant(),
+        ShadowDiffers = f.HasShadowDiffers ? f.ShadowDiffers : null,
     };
 
     public static Proto.Decision ToMessage(Decision d)
@@ -33,6 +35,7 @@ internal static class ResultMapping
             Score = ScoreMapping.ToMessage(d.Score),
             Pictures = d.Pictures,
             Feedback = ToMessage(d.Feedback),
+            Shadow = d.Shadow is { } shadow ? ToMessage(shadow) : null,
         };
         if (d.SerialNumber is { } serial) message.SerialNumber = serial;
         if (d.Batch is { } batch) message.Batch = batch;
@@ -95,6 +98,14 @@ internal static class ResultMapping
         FeedbackKind.Defect => Proto.FeedbackKind.Defect,
         _ => Proto.FeedbackKind.Unspecified,
     };
+
+    private static Proto.ShadowScore ToMessage(ShadowScore s)
+    {
+        var message = new Proto.ShadowScore { Version = s.Version, Verdict = s.Verdict };
+        if (s.PredScore is { } pred) message.PredScore = pred;
+        if (s.RawScore is { } raw) message.RawScore = raw;
+        return message;
+    }
 
     private static Proto.VerdictCounts ToMessage(VerdictCounts c)
         => new() { Good = c.Good, Review = c.Review, Defect = c.Defect, None = c.None };
