@@ -61,9 +61,15 @@ public sealed class ShadowTests(PartsFixture server) : IClassFixture<PartsFixtur
         Assert.True(JsonNode.DeepEquals(http, JsonNode.Parse(JsonSerializer.Serialize(state, ServerJson.Options))), $"{http}");
         Assert.Equal(new RemoteShadowScore(2, "defect", Score(alone, "pred_score").GetDouble(), Score(alone, "raw_score").GetDouble()),
             (await spade.FindDecisionsAsync(new(Category: "tried", ShadowDiffers: true)).SingleAsync()).Shadow);
-        string[] command = ["gallery", "shadow", "tried", "--server", server.GrpcAddress, "--key", server.Viewer, "--json"];
-        var printed = await ServerProcess.RunAsync(server.Folder, command);
+        string[] command = ["gallery", "shadow", "tried", "--server", server.GrpcAddress, "--key", server.Viewer];
+        var printed = await ServerProcess.RunAsync(server.Folder, [.. command, "--json"]);
         Assert.Equal((0, 1), (printed.Exit, JsonNode.Parse(printed.Output)!["differing"]!.GetValue<int>()));
+        printed = await ServerProcess.RunAsync(server.Folder, command);
+        Assert.Contains("tried: version 2 is tried on every photograph since", printed.Output, StringComparison.Ordinal);
+        Assert.Contains("2 photographs scored by both, 1 with different verdicts (50.0 %)", printed.Output, StringComparison.Ordinal);
+        // A viewer may look, and not end it.
+        printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "shadow", "tried", "none", .. command[3..]]);
+        Assert.NotEqual(0, printed.Exit);
 
         // Published under another number: it ends with the next photograph.
         await ApiTests.Json(await engineer.PostAsJsonAsync("/v1/galleries/tried/rollback", new { version = 2, reason = "tried" }));
