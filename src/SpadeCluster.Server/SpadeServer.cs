@@ -121,8 +121,8 @@ public static class SpadeServer
         api.MapScoring();
         api.MapResults();
         api.MapFeedback();
-        api.MapGalleries();
         api.MapShadows();
+        api.MapGalleries();
         api.MapServer();
         api.MapKeys();
         api.MapNotices();

@@ -12,8 +12,14 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
     /// <param name="images">The images of an addition; null for every other change.</param>
     /// <param name="added">Receives the outcome of each image.</param>
     /// <param name="done">Receives the number of normals that a calibration has scored.</param>
-    /// <returns>The last progress, with the version that is current afterwards.</returns>
-    public async Task<ChangeProgress> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
+    /// <returns>The version that is current afterwards; 0: there is none.</returns>
+    public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
+        IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
+        => (await FollowAsync(category, change, images, added, done, cancellationToken)).Version;
+
+    /// <summary>The same for a change with a report.</summary>
+    /// <returns>Its last progress.</returns>
+    public async Task<ChangeProgress> FollowAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
         IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
     {
         var (grain, job) = (grains.GetGrain<ICategoryGrain>(CategoryName.Check(category)), Guid.NewGuid());

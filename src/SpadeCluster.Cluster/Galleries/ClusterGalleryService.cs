@@ -16,9 +16,9 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
     public async ValueTask<GalleryManifest?> AddAsync(string category, IAsyncEnumerable<ImageSource> sources,
         IProgress<AddOutcome>? progress = null, string? reason = null, NewCategory? asNew = null,
         CancellationToken cancellationToken = default)
-        => (await changes.RunAsync(category, new AddImages(reason, asNew?.Sizes is { } sizes ? [.. sizes] : null, asNew?.Copies), sources,
+        => await changes.RunAsync(category, new AddImages(reason, asNew?.Sizes is { } sizes ? [.. sizes] : null, asNew?.Copies), sources,
             progress, null,
-            cancellationToken)).Version is > 0 and var version
+            cancellationToken) is > 0 and var version
             ? await manifests.GetAsync(category, version, cancellationToken) : null;
 
     public ValueTask<GalleryManifest> RetireAsync(string category, IReadOnlyList<string> images, string reason,
@@ -59,7 +59,7 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
         CancellationToken cancellationToken = default)
     {
         var change = new Compact(retention.Versions, retention.Age);
-        return (await changes.RunAsync(category, change, null, null, null, cancellationToken)).Compacted
+        return (await changes.FollowAsync(category, change, null, null, null, cancellationToken)).Compacted
             ?? throw new SpadeException(SpadeError.Unavailable, "the silo that compacted is of an older build and sent no report");
     }
 
@@ -81,6 +81,6 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
 
     private async ValueTask<GalleryManifest> ChangeAsync(string category, CategoryChange change, IProgress<int>? done,
         CancellationToken cancellationToken)
-        => await manifests.GetAsync(category, (await changes.RunAsync(category, change, null, null, done, cancellationToken)).Version,
+        => await manifests.GetAsync(category, await changes.RunAsync(category, change, null, null, done, cancellationToken),
             cancellationToken);
 }
