@@ -8,8 +8,8 @@ namespace SpadeCluster.Client;
 /// <summary>Converts gallery messages to Core's records.</summary>
 internal static class GalleryMapping
 {
-    /// <summary>A version without the parts that only scoring needs: the features' weights and the usual distances.</summary>
-    /// <param name="g">A version with its images.</param>
+    /// <summary>A version without its images, and without the parts that only scoring needs: the features' weights and the usual
+    /// distances.</summary>
     public static GalleryManifest ToManifest(Gallery g) => new()
     {
         Category = g.Category,
@@ -20,7 +20,7 @@ internal static class GalleryMapping
         Model = new FeatureModel(g.Model.Name, g.Model.Digest, g.Model.InputWidth, g.Model.InputHeight,
             [.. g.Model.Levels.Select(l => new LevelShape(l.Height, l.Width, l.Channels))], g.Model.PooledLength, g.Model.WeightChannels),
         Preprocessing = g.Preprocessing,
-        Images = [.. g.Images.Select(ToImage)],
+        Images = [],
         Shards = g.Shards,
         Region = g.Region is { } r
             ? new SpadeCluster.Galleries.Region(r.Source, r.Digest, r.Mask.ToByteArray(), r.Cells.ToByteArray()) : null,
@@ -33,6 +33,10 @@ internal static class GalleryMapping
 
     public static DeletedCategory ToDeleted(DeletedGallery d) => new(
         d.Category, d.ImageCount, d.DeletedAt.ToDateTimeOffset(), d.DeletedBy, d.Reason, d.Until.ToDateTimeOffset());
+
+    public static GalleryDiff ToDiff(DiffResponse d) => new(ToVersion(d.From), ToVersion(d.To), [.. d.Added.Select(ToImage)],
+        [.. d.Removed.Select(ToImage)], d.Before is { } before ? ToCalibration(before) : null,
+        d.After is { } after ? ToCalibration(after) : null);
 
     public static Scoring.Calibration ToCalibration(Proto.Calibration c) => new()
     {
@@ -48,7 +52,7 @@ internal static class GalleryMapping
         Highest = [.. c.Highest.Select(h => new Scoring.NormalScore(ToId(h.ImageId), h.Score))],
     };
 
-    private static SpadeCluster.Galleries.GalleryImage ToImage(Proto.GalleryImage i)
+    public static SpadeCluster.Galleries.GalleryImage ToImage(Proto.GalleryImage i)
         => new(ToId(i.Id), i.Sha256, i.Source, i.AddedAt.ToDateTimeOffset(), i.AddedBy);
 
     private static ImageId ToId(string text)

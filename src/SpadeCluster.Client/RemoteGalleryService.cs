@@ -12,7 +12,7 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
         => await client.ListGalleriesAsync(cancellationToken);
 
     public ValueTask<GalleryManifest> GetAsync(string category, CancellationToken cancellationToken = default)
-        => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true }, cancellationToken);
+        => ReadAsync(new GetGalleryRequest { Category = category }, cancellationToken);
 
     public async ValueTask<GalleryManifest?> AddAsync(
         string category, IReadOnlyList<ImageSource> sources, IProgress<AddOutcome>? progress = null, string? reason = null,
@@ -109,7 +109,22 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
     }
 
     public ValueTask<GalleryManifest> GetVersionAsync(string category, int version, CancellationToken cancellationToken = default)
-        => ReadAsync(new GetGalleryRequest { Category = category, IncludeImages = true, Version = version }, cancellationToken);
+        => ReadAsync(new GetGalleryRequest { Category = category, Version = version }, cancellationToken);
+
+    public async ValueTask<GalleryDiff> DiffAsync(string category, int from, int to, CancellationToken cancellationToken = default)
+    {
+        var request = new DiffRequest { Category = category, From = from, To = to };
+        return GalleryMapping.ToDiff(await client.CallAsync((c, o) => c.DiffAsync(request, o), cancellationToken));
+    }
+
+    public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention,
+        CancellationToken cancellationToken = default)
+    {
+        var request = new CompactRequest { Category = category, KeepVersions = retention.Versions };
+        if (retention.Age is { } age) request.KeepDays = age.TotalDays;
+        var done = await client.CallAsync((c, o) => c.CompactAsync(request, o), cancellationToken);
+        return new CompactionReport([.. done.Dropped], [.. done.InUse], done.Images, done.Bytes);
+    }
 
     public ValueTask<byte[]?> GetThumbnailAsync(string category, ImageId id, int? tile = null,
         CancellationToken cancellationToken = default)
@@ -120,6 +135,11 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
     private ValueTask<GalleryManifest> CompleteAsync(Gallery changed, CancellationToken cancellationToken)
         => GetVersionAsync(changed.Category, changed.Version, cancellationToken);
 
+    /// <summary>Reads a version, then its images page by page.</summary>
     private async ValueTask<GalleryManifest> ReadAsync(GetGalleryRequest request, CancellationToken cancellationToken)
-        => GalleryMapping.ToManifest(await client.CallAsync((c, o) => c.GetGalleryAsync(request, o), cancellationToken));
+    {
+        var gallery = await client.CallAsync((c, o) => c.GetGalleryAsync(request, o), cancellationToken);
+        var images = await client.ListImagesAsync(gallery.Category, gallery.Version, cancellationToken).ToArrayAsync(cancellationToken);
+        return GalleryMapping.ToManifest(gallery) with { Images = images };
+    }
 }

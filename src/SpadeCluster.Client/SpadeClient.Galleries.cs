@@ -6,11 +6,14 @@ using Spade.V1;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using GalleriesClient = Spade.V1.Galleries.GalleriesClient;
+using GalleryImage = SpadeCluster.Galleries.GalleryImage;
 
 namespace SpadeCluster.Client;
 
 public sealed partial class SpadeClient
 {
+    private const int ImagesPerPage = 1000;
+
     /// <summary>
     /// Adds normal images, and creates the category if there is none; learns no thresholds. A broken stream is repeated from its start:
     /// images are identified by content, so those already added are only confirmed. Each image is reported once, in order; one that cannot
@@ -152,6 +155,22 @@ public sealed partial class SpadeClient
     {
         var request = new GetGalleryRequest { Category = category, IncludeImages = includeImages };
         return GalleryAsync((c, o) => c.GetGalleryAsync(request, o), cancellationToken);
+    }
+
+    /// <summary>The images of a version, ascending by id, read page by page.</summary>
+    /// <param name="version">Null: the current version.</param>
+    public async IAsyncEnumerable<GalleryImage> ListImagesAsync(
+        string category, int? version = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var request = new ListImagesRequest { Category = category, PageSize = ImagesPerPage };
+        if (version is { } number) request.Version = number;
+        do
+        {
+            var page = await CallAsync((c, o) => c.ListImagesAsync(request, o), cancellationToken);
+            foreach (var image in page.Images) yield return GalleryMapping.ToImage(image);
+            request.PageToken = page.NextPageToken;
+        }
+        while (request.PageToken.Length > 0);
     }
 
     public Task<RemoteGallery> RollBackAsync(

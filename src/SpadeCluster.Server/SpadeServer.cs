@@ -33,6 +33,7 @@ using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Reports;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Shadows;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Server.Telemetry;
 
@@ -51,8 +52,8 @@ public static class SpadeServer
         LoggerFactory.Create(b => b.AddSimpleConsole(o => o.SingleLine = true)).CreateLogger<CertificateFile>();
 
     /// <summary>Creates a server, for the caller to run and dispose.</summary>
-    /// <param name="engine">Adds the engine of the server: <see cref="IScoringService"/>, <see cref="IGalleryServices"/>,
-    /// <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
+    /// <param name="engine">Adds the engine of the server: <see cref="IScoringService"/>, <see cref="IVersionScoring"/>,
+    /// <see cref="IGalleryServices"/>, <see cref="IVersionWatch"/>, <see cref="IEngineStatus"/> and <see cref="ISnapshots"/>.</param>
     /// <exception cref="SpadeException">InvalidArgument: an unsafe address. Unavailable: the data folder cannot be used.</exception>
     public static WebApplication Create(ServerOptions options, Action<WebApplicationBuilder> engine)
     {
@@ -122,6 +123,7 @@ public static class SpadeServer
         api.MapScoring();
         api.MapResults();
         api.MapFeedback();
+        api.MapShadows();
         api.MapGalleries();
         api.MapCategories();
         api.MapServer();
@@ -156,6 +158,8 @@ public static class SpadeServer
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
         services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>().AddSingleton<VersionComparison>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
+        services.AddSingleton<ShadowLog>().AddSingleton<ShadowService>().AddSingleton<ShadowScoring>();
+        services.AddHostedService(s => s.GetRequiredService<ShadowScoring>());
         services.AddHostedService<DecisionSweep>();
         services.AddSingleton(destinations).AddSingleton<Outbox>();
         if (destinations.Count > 0) services.AddHostedService<DeliveryService>();

@@ -64,7 +64,8 @@ public abstract class BrowserTests : IAsyncLifetime
         await page.GotoAsync("/");
         await page.Locator("[name=key]").FillAsync(key);
         await page.Locator("main button").ClickAsync();
-        await page.WaitForURLAsync(Server.Address + "/", new() { WaitUntil = WaitUntilState.Commit });
+        // Not WaitForURLAsync: it waits for ever if the page has been reached already.
+        await Assertions.Expect(page).ToHaveURLAsync(Server.Address + "/", new() { Timeout = 60_000 });
         return page;
     }
 

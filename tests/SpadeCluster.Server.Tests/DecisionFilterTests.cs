@@ -1,6 +1,7 @@
 using SpadeCluster.Cli.Commands.Cluster;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Deliveries;
+using SpadeCluster.Server.Shadows;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Server.Tests.Security;
 
@@ -65,6 +66,7 @@ public sealed class DecisionFilterTests : IDisposable
         Assert.Equal([1], Find(new(Feedback: FeedbackKind.Defect)));
         Assert.Equal([2], Find(new(Feedback: FeedbackKind.Good)));
         Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => Find(new(SerialNumber: "*1*2*3*4*"))).Error);
+        await CheckShadowAsync(database, log, Find);
 
         var statistics = new DecisionStatistics(database, TimeProvider.System);
         var all = statistics.Count(new());
@@ -82,6 +84,28 @@ public sealed class DecisionFilterTests : IDisposable
         Assert.Equal(new VerdictCounts(0, 0, 0, 0), statistics.Count(new(Line: "none")).Total);
         Assert.True(statistics.Count(new(Since: DateTimeOffset.MinValue)).Times.Count <= DecisionStatistics.MaxSteps);
         Assert.Throws<SpadeException>(() => statistics.Count(new(Since: Start, Until: Start)));
+    }
+
+    private static async Task CheckShadowAsync(ServerDatabase database, DecisionLog log, Func<DecisionFilter, long[]> find)
+    {
+        var shadows = new ShadowLog(database);
+        var shadow = new Shadow("discs", 2, 0.5, Start.AddMinutes(45), "eve");
+        await shadows.SetAsync(shadow with { Version = 1 });
+        await shadows.SetAsync(shadow);
+        Assert.Equal(shadow, shadows.Find("discs"));
+        Assert.Equal([shadow], shadows.All());
+        // Decision 2 is before the shadow began; 99 is one that retention deleted.
+        foreach (var (id, verdict) in new[] { (2, "good"), (3, "good"), (4, "defect"), (6, "defect"), (5, "good"), (99, "good") })
+            await shadows.RecordAsync(id, log.Get(1).Score with { Version = 2, Verdict = verdict, RawScore = 2.5 });
+        Assert.Equal([6, 5, 4, 2], find(new(ShadowDiffers: true)));
+        Assert.Equal([3], find(new(ShadowDiffers: false)));
+        Assert.Equal([6, 4], find(new(ShadowDiffers: true, Verdict: "good")));
+        Assert.Equal([new("good", "defect", 2), new("good", "good", 1), new("review", "good", 1)], shadows.Counts(shadow));
+        Assert.Equal(new ShadowScore(2, "defect", null, 2.5), log.Get(6).Shadow);
+        Assert.Null(log.Get(7).Shadow);
+        Assert.False(await shadows.EndAsync(shadow with { Version = 1 }));
+        Assert.True(await shadows.EndAsync(shadow));
+        Assert.Null(shadows.Find("discs"));
     }
 
     private static Task FillAsync(ServerDatabase database) => database.WriteAsync(c =>

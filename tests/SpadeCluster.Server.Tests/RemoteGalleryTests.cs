@@ -107,7 +107,8 @@ public sealed partial class RemoteGalleryTests : IDisposable
         foreach (var (exit, words, command) in new[]
         {
             (2, "leave out --server", "gallery verify discs --server here:1"),
-            (2, "leave out --server", "gallery compact discs --server here:1"),
+            (3, "name the server with --server", "gallery shadow discs 1"),
+            (2, "'x' is no version", "gallery shadow discs x --server here:1"),
             (2, "leave out --server", "gallery export discs x.tar --server here:1"),
             (2, "leave out --server", "gallery import x.tar --server here:1"),
             (3, "leave out --gallery, or --server", "gallery list --server here:1 --gallery g"),

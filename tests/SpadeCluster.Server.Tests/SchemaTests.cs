@@ -25,6 +25,8 @@ public sealed class SchemaTests : IDisposable
                 DROP INDEX feedback_open;
                 DROP TABLE anchors;
                 DROP TABLE outbox;
+                DROP TABLE shadows;
+                DROP TABLE shadow_scores;
                 ALTER TABLE decisions DROP COLUMN verdict;
                 DROP INDEX decisions_serial_number;
                 ALTER TABLE decisions DROP COLUMN serial_number;
@@ -48,6 +50,7 @@ public sealed class SchemaTests : IDisposable
         var e = await Assert.ThrowsAsync<SpadeException>(() =>
             again.WriteAsync(c => c.Execute("INSERT INTO feedback (decision, time, caller, kind, note) VALUES (7, 0, '', 'Good', '')")));
         Assert.Equal(SpadeError.FailedPrecondition, e.Error);
+        Assert.Equal(0, again.Read(c => c.Scalar<long>("SELECT count(*) FROM shadow_scores, shadows")));
         // Its audit log becomes the beginning of the chain.
         var audit = new AuditLog(again, TimeProvider.System);
         await audit.WriteAsync("cid", "add", "plates");

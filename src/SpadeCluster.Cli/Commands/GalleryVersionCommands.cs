@@ -12,7 +12,8 @@ namespace SpadeCluster.Cli.Commands;
 /// <summary>spade gallery history|diff|rollback|restore|reshard|compact|export|import</summary>
 internal static class GalleryVersionCommands
 {
-    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), Reshard(), Compact(), Export(), Import()];
+    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), ShadowCommand.Create(), Reshard(), Compact(),
+        Export(), Import()];
 
     private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category." };
 
@@ -173,20 +174,21 @@ internal static class GalleryVersionCommands
         {
             Description = "Also keep versions that were current within this many days.",
         }, 0, 1_000_000);
-        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
-        var command = RemoteOptions.Refuse(new Command("compact",
+        var json = CommonOptions.Json();
+        var command = new Command("compact",
             "Drop old versions and the images only they need. The current version and the newest one with thresholds are kept.\n\n" +
             "Example: spade gallery compact bottle --keep-versions 10 --keep-days 90")
         {
-            category, versions, days, gallery, json,
-        });
+            category, versions, days, json,
+        };
+        var gallery = new GalleryOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
             TimeSpan? age = parsed.GetResult(days) is null ? null : TimeSpan.FromDays(parsed.GetValue(days));
             var retention = new Retention(parsed.GetValue(versions), age);
-            using var engines = new Engines(null);
-            var report = await engines.Galleries(Store(parsed, gallery), Environment.UserName).CompactAsync(name, retention, cancellation);
+            using var opened = gallery.Open(parsed);
+            var report = await opened.Service.CompactAsync(name, retention, cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(report, CliJson.Default.CompactionReport);
             else
             {

@@ -7,6 +7,7 @@ using SpadeCluster.Cli.Evaluation.Paper;
 using SpadeCluster.Cli.Evaluation.Video;
 using SpadeCluster.Cli.Planning;
 using SpadeCluster.Cli.Watch;
+using SpadeCluster.Client;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -36,6 +37,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(IReadOnlyList<GalleryVersion>))]
 [JsonSerializable(typeof(GalleryDiffReport))]
 [JsonSerializable(typeof(CompactionReport))]
+[JsonSerializable(typeof(RemoteShadow))]
 [JsonSerializable(typeof(SnapshotReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(ModelVerified))]

@@ -30,6 +30,7 @@ internal sealed class GatewayServer : IHostedService, IAsyncDisposable
         {
             var services = builder.Services;
             Share<IScoringService>();
+            Share<IVersionScoring>();
             Share<IGalleryServices>();
             Share<IVersionWatch>();
             Share<IEngineStatus>();

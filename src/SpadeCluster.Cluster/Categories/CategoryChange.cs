@@ -68,6 +68,16 @@ public sealed record Reshard([property: Id(0)] int Shards) : CategoryChange
         => await service.ReshardAsync(category, Shards, job.Stopping);
 }
 
+[GenerateSerializer, Alias("spade.change.compact"), Immutable]
+public sealed record Compact([property: Id(0)] int Versions, [property: Id(1)] TimeSpan? Age) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+    {
+        job.Report(await service.CompactAsync(category, new Retention(Versions, Age), job.Stopping));
+        return await service.GetAsync(category, job.Stopping);
+    }
+}
+
 [GenerateSerializer, Alias("spade.change.calibrate"), Immutable]
 public sealed record Calibrate([property: Id(0)] ScoringOptions Options, [property: Id(1)] ThresholdBounds? Within = null)
     : CategoryChange

@@ -15,6 +15,12 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
     /// <returns>The version that is current afterwards; 0: there is none.</returns>
     public async Task<int> RunAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
         IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
+        => (await FollowAsync(category, change, images, added, done, cancellationToken)).Version;
+
+    /// <summary>The same for a change with a report.</summary>
+    /// <returns>Its last progress.</returns>
+    public async Task<ChangeProgress> FollowAsync(string category, CategoryChange change, IAsyncEnumerable<ImageSource>? images,
+        IProgress<AddOutcome>? added, IProgress<int>? done, CancellationToken cancellationToken)
     {
         var (grain, job) = (grains.GetGrain<ICategoryGrain>(CategoryName.Check(category)), Guid.NewGuid());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -35,7 +41,7 @@ internal sealed class ChangeCalls(IGrainFactory grains, GrainCalls calls, string
                 await sending;
                 // From now on this gateway scores images with the new version.
                 if (seen.Version > 0) await grains.GetGrain<ICoordinatorGrain>(category).AdvanceAsync(seen.Version, stop.Token);
-                return seen.Version;
+                return seen;
             }
         }
         catch (Exception e)

@@ -19,6 +19,7 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
     private TaskCompletionSource _changed = New();
     private ExceptionDispatchInfo? _failure;
     private Given? _current;
+    private CompactionReport? _compacted;
     private long _lastAsked = clock.GetTimestamp();
 
     /// <summary>The author of the change, for the history.</summary>
@@ -85,12 +86,14 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
 
     public void Report(int value) => Set(new ChangeProgress(ChangeState.Running, value, 0));
 
+    public void Report(CompactionReport value) => _compacted = value;
+
     public void Start() => Set(new ChangeProgress(ChangeState.Running, 0, 0));
 
     public void Complete(int version)
     {
         _images.Writer.TryComplete();
-        Set(new ChangeProgress(ChangeState.Done, 0, version));
+        Set(new ChangeProgress(ChangeState.Done, 0, version, _compacted));
     }
 
     public void Fail(Exception e)

@@ -47,8 +47,10 @@ public sealed record ImageFile([property: Id(0)] string Name, [property: Id(1)] 
 /// <param name="State">Whether the change waits, runs or is done.</param>
 /// <param name="Done">Number of images that a calibration has scored.</param>
 /// <param name="Version">The version that is current when it is done; 0: there is none.</param>
+/// <param name="Compacted">The outcome of a compaction.</param>
 [GenerateSerializer, Alias("spade.change-progress"), Immutable]
-public sealed record ChangeProgress([property: Id(0)] ChangeState State, [property: Id(1)] int Done, [property: Id(2)] int Version);
+public sealed record ChangeProgress([property: Id(0)] ChangeState State, [property: Id(1)] int Done, [property: Id(2)] int Version,
+    [property: Id(3)] CompactionReport? Compacted = null);
 
 [GenerateSerializer, Alias("spade.change-state")]
 public enum ChangeState

@@ -55,6 +55,14 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
     public ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Reshard(count), null, cancellationToken);
 
+    public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention,
+        CancellationToken cancellationToken = default)
+    {
+        var change = new Compact(retention.Versions, retention.Age);
+        return (await changes.FollowAsync(category, change, null, null, null, cancellationToken)).Compacted
+            ?? throw new SpadeException(SpadeError.Unavailable, "the silo that compacted is of an older build and sent no report");
+    }
+
     public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken = default) =>
         reading.ListAsync(cancellationToken);
 

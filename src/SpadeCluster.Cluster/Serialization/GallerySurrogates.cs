@@ -11,6 +11,16 @@ internal struct JsonSurrogate
     [Id(0)] public byte[] Json;
 }
 
+[RegisterConverter]
+internal sealed class CompactionReportConverter : IConverter<CompactionReport, JsonSurrogate>
+{
+    public CompactionReport ConvertFromSurrogate(in JsonSurrogate surrogate)
+        => JsonSerializer.Deserialize(surrogate.Json, GalleryJson.Default.CompactionReport)!;
+
+    public JsonSurrogate ConvertToSurrogate(in CompactionReport value)
+        => new() { Json = JsonSerializer.SerializeToUtf8Bytes(value, GalleryJson.Default.CompactionReport) };
+}
+
 /// <summary>A manifest without its usual distances, which are many megabytes and needed for searches only.</summary>
 [RegisterConverter]
 internal sealed class ManifestConverter : IConverter<GalleryManifest, JsonSurrogate>
@@ -46,6 +56,7 @@ internal sealed class DeletedCategoryConverter : IConverter<DeletedCategory, Jso
 }
 
 [JsonSourceGenerationOptions(Converters = [typeof(ImageIdJsonConverter)])]
+[JsonSerializable(typeof(CompactionReport))]
 [JsonSerializable(typeof(GalleryManifest))]
 [JsonSerializable(typeof(GalleryVersion))]
 [JsonSerializable(typeof(DeletedCategory))]

@@ -17,3 +17,14 @@ public sealed record GalleryDiff(
         => new(GalleryVersion.Of(from), GalleryVersion.Of(to), [.. to.Images.ExceptBy(from.Images.Select(i => i.Id), i => i.Id)],
             [.. from.Images.ExceptBy(to.Images.Select(i => i.Id), i => i.Id)], from.Calibration, to.Calibration);
 }
+
+/// <summary>The difference between two versions as printed and sent: images as rows, of the thresholds theta.</summary>
+/// <param name="ThetaBefore">Null: the earlier version has no thresholds.</param>
+/// <param name="ThetaAfter">Null: the later version has no thresholds.</param>
+public sealed record GalleryDiffReport(string Category, int From, int To, IReadOnlyList<GalleryImageRow> Added,
+    IReadOnlyList<GalleryImageRow> Removed, double? ThetaBefore, double? ThetaAfter)
+{
+    public static GalleryDiffReport Of(string category, GalleryDiff d)
+        => new(category, d.From.Version, d.To.Version, [.. d.Added.Select(GalleryImageRow.Of)], [.. d.Removed.Select(GalleryImageRow.Of)],
+            d.Before?.Theta, d.After?.Theta);
+}

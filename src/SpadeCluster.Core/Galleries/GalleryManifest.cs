@@ -37,6 +37,11 @@ public sealed record GalleryManifest
     /// <summary>Ascending by id.</summary>
     public required IReadOnlyList<GalleryImage> Images { get; init; }
 
+    /// <summary>Some images, for lists in pages.</summary>
+    /// <param name="after">Only images with a higher id; null: from the first one.</param>
+    public IReadOnlyList<GalleryImage> ImagesAfter(ImageId? after, int count)
+        => [.. Images.SkipWhile(i => after is { } id && i.Id <= id).Take(count)];
+
     /// <summary>Null where all squared differences have weight 1.</summary>
     public FeatureWeights? Weights { get; init; }
 

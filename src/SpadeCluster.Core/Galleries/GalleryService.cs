@@ -251,7 +251,6 @@ public sealed partial class GalleryService(
         return await PublishAsync(next, cancellationToken);
     }
 
-    /// <summary>Drops old versions, and the images only they need.</summary>
     public async ValueTask<CompactionReport> CompactAsync(string category, Retention retention,
         CancellationToken cancellationToken = default)
     {

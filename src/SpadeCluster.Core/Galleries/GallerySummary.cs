@@ -39,7 +39,16 @@ public sealed record SuspectRow(string ImageId, string Source, double RawScore, 
 /// <param name="Share">Of the cells.</param>
 public sealed record RegionRow(string Source, string Digest, double Share);
 
-public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy);
+public sealed record GalleryImageRow(string ImageId, string Source, string Sha256, DateTimeOffset AddedAt, string AddedBy)
+{
+    public static GalleryImageRow Of(GalleryImage i) => new(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy);
+}
+
+/// <summary>Some images of a version, ascending by id.</summary>
+public sealed record GalleryImagePage(string Category, int Version, IReadOnlyList<GalleryImageRow> Images)
+{
+    public const int UsualCount = 100, MaxCount = 1000;
+}
 
 /// <summary>A category with its thresholds and images.</summary>
 /// <param name="PromisedFalseRejectRate">The false-reject rate that <paramref name="PromisedTheta"/>, the conformal threshold,
@@ -54,7 +63,7 @@ public sealed record GalleryDetails(GallerySummary Gallery, string ModelDigest, 
 {
     public static GalleryDetails Of(GalleryManifest m) => new(
         GallerySummary.Of(m), m.Model.Digest, m.Calibration?.Tau, m.Calibration?.Theta, m.Calibration?.Rate, m.Calibration?.Options,
-        [.. m.Images.Select(i => new GalleryImageRow(i.Id.ToString(), i.Source, i.Sha256, i.AddedAt, i.AddedBy))],
+        [.. m.Images.Select(GalleryImageRow.Of)],
         m.Calibration?.PromisedTheta, m.Calibration?.Review, m.Calibration?.EstimatedRate, SuspectRow.Of(m),
             NormalScoreRow.Of(m), m.Region is { } r ? new RegionRow(r.Source, r.Digest, r.Share) : null);
 }

@@ -66,6 +66,10 @@ public interface IGalleryService : IGalleryReader
     ValueTask<GalleryManifest> SetRegionAsync(string category, ImageSource? mask, string reason,
         CancellationToken cancellationToken = default);
 
+    /// <summary>Drops old versions, and the images that only they need.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: a count below 1 or a negative age. NotFound: no such category.</exception>
+    ValueTask<CompactionReport> CompactAsync(string category, Retention retention, CancellationToken cancellationToken = default);
+
     /// <summary>Publishes the current version in another number of shards, for clusters. It has no effect on scores; unchanged if the
     /// gallery has that many already.</summary>
     ValueTask<GalleryManifest> ReshardAsync(string category, int count, CancellationToken cancellationToken = default);

@@ -13,11 +13,8 @@ internal static class ConsoleEndpoints
     private static readonly (string Name, string Type, byte[] Content)[] Assets =
     [
         Load("console.css", "text/css; charset=utf-8"), Load("icon.svg", "image/svg+xml"),
-        .. new[]
-        {
-            "category.js", "compare.js", "console.js", "decision.js", "filter.js", "normals.js", "page.js", "region.js", "viewer.js",
-        }
-            .Select(s => Load(s, "text/javascript; charset=utf-8")),
+        .. new[] { "category", "compare", "console", "decision", "filter", "normals", "page", "region", "viewer" }
+            .Select(s => Load($"{s}.js", "text/javascript; charset=utf-8")),
     ];
 
     /// <summary>Of all of them: what they hold is part of their address, so that browsers may keep them for ever, and scripts name

@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Shadows;
 
 namespace SpadeCluster.Server.Decisions;
 
@@ -11,9 +13,11 @@ namespace SpadeCluster.Server.Decisions;
 /// <param name="Score">Scores, thresholds, verdict, regions.</param>
 /// <param name="Pictures">Whether photograph and map are kept.</param>
 /// <param name="Feedback">The feedback on it; null: none.</param>
+/// <param name="Shadow">What a version that is tried beside the deciding one said; null: nothing.</param>
 public sealed record Decision(
     long Id, DateTimeOffset Time, string Line, string? SerialNumber, string? Batch, string? Shift, string? Operator, string Caller,
-    string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null);
+    string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ShadowScore? Shadow = null);
 
 /// <summary>A query for decisions, by default the newest first.</summary>
 /// <param name="Verdict">"good", "review" or "defect"; null: any.</param>
@@ -24,10 +28,12 @@ public sealed record Decision(
 /// <param name="After">Only ids above this one.</param>
 /// <param name="SerialNumber">Exact, or with * for any characters; then upper and lower case are the same.</param>
 /// <param name="Feedback">Only decisions with this feedback, which was not taken back.</param>
+/// <param name="ShadowDiffers">Only decisions that a shadow version scored too: with another verdict, or (false) with the same.</param>
 public sealed record DecisionFilter(
     string? Category = null, string? Line = null, string? Verdict = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
     long? Before = null, int Limit = 50, IReadOnlyList<string>? Categories = null, long? After = null,
-    string? SerialNumber = null, string? Shift = null, FeedbackKind? Feedback = null, bool OldestFirst = false)
+    string? SerialNumber = null, string? Shift = null, FeedbackKind? Feedback = null, bool OldestFirst = false,
+    bool? ShadowDiffers = null)
 {
     public const int MaxLimit = 1000;
 }

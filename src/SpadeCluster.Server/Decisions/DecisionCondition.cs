@@ -27,6 +27,8 @@ internal sealed class DecisionCondition
         And("d.id > $after", filter.After);
         And("EXISTS (SELECT 1 FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL AND f.kind = $feedback)",
             filter.Feedback?.ToString(), "$feedback");
+        And("EXISTS (SELECT 1 FROM shadow_scores o WHERE o.decision = d.id AND (o.verdict <> coalesce(d.verdict, '')) = $differs)",
+            filter.ShadowDiffers, "$differs");
         // Category names contain no commas.
         And("instr(',' || $among || ',', ',' || d.category || ',') > 0", filter.Categories is { } among ? string.Join(',', among) : null,
             "$among");

@@ -5,6 +5,7 @@ using SpadeCluster.Features;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Deliveries;
 using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Shadows;
 using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Decisions;
@@ -22,8 +23,8 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
     private const string Columns = """
         d.id, d.time, d.line, d.caller, d.digest, d.preprocessing, d.score, p.decision IS NOT NULL,
         (SELECT kind FROM feedback f WHERE f.decision = d.id AND f.undone IS NULL ORDER BY f.id DESC LIMIT 1), d.verdict,
-        d.serial_number, d.batch, d.shift, d.operator
-        FROM decisions d LEFT JOIN pictures p ON p.decision = d.id
+        d.serial_number, d.batch, d.shift, d.operator, o.version, o.verdict, o.pred_score, o.raw_score
+        FROM decisions d LEFT JOIN pictures p ON p.decision = d.id LEFT JOIN shadow_scores o ON o.decision = d.id
         """;
 
     // Used by the database's writer only; negative: not counted yet.
@@ -175,7 +176,7 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         r.GetString(5),
         // From the column, because scores in old logs have no verdict.
         JsonSerializer.Deserialize<ImageScore>(r.GetString(6), ServerJson.Options)! with { Verdict = r.Text(9) }, r.GetBoolean(7),
-        Kind(r.Text(8)));
+        Kind(r.Text(8)), r.IsDBNull(14) ? null : new ShadowScore((int)r.GetInt64(14), r.GetString(15), r.Number(16), r.Number(17)));
 }
 
 /// <summary>A decision's raw score and feedback.</summary>

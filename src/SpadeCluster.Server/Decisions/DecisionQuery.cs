@@ -15,6 +15,7 @@ internal sealed record DecisionQuery
     [FromQuery(Name = "serial_number")] public string? SerialNumber { get; init; }
     [FromQuery(Name = "shift")] public string? Shift { get; init; }
     [FromQuery(Name = "feedback")] public string? Feedback { get; init; }
+    [FromQuery(Name = "shadow_differs")] public bool? ShadowDiffers { get; init; }
 
     /// <exception cref="SpadeException">InvalidArgument: no such verdict or feedback.</exception>
     /// <exception cref="OutOfScopeException">The caller's key is for other categories.</exception>
@@ -24,7 +25,7 @@ internal sealed record DecisionQuery
         if (Verdict is not (null or "good" or "review" or "defect"))
             throw new SpadeException(SpadeError.InvalidArgument, "verdict is 'good', 'review' or 'defect'");
         return new DecisionFilter(Category, Line, Verdict, Since, Until, Categories: user.Scope(), SerialNumber: SerialNumber,
-            Shift: Shift, Feedback: FeedbackOf(Feedback));
+            Shift: Shift, Feedback: FeedbackOf(Feedback), ShadowDiffers: ShadowDiffers);
     }
 
     /// <exception cref="SpadeException">InvalidArgument: no such feedback.</exception>

@@ -22,8 +22,8 @@ internal sealed record DecisionEvent(
 
     public static DecisionEvent Of(Decision decision, Destination destination, DecisionPictures pictures)
     {
-        // Without feedback, which may come between two tries.
-        var data = JsonSerializer.SerializeToNode(decision with { Feedback = null }, ServerJson.Options)!.AsObject();
+        // Without feedback and a shadow's score, which may come between two tries.
+        var data = JsonSerializer.SerializeToNode(decision with { Feedback = null, Shadow = null }, ServerJson.Options)!.AsObject();
         if (destination.Picture != DeliveredPicture.None) data["picture"] = Picture(decision, destination.Picture, pictures);
         return new("1.0", IdOf(destination.Name, decision.Id), "/spade", "spade.decision", decision.Time,
             $"{decision.Line}/{decision.Score.Category}", "application/json", data);

@@ -24,6 +24,11 @@ internal static class GalleryEndpoints
         read.MapGet("/{category}/history", async (string category, HttpContext c, IGalleryServices p) =>
             Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options))
                 .Produces<IReadOnlyList<GalleryVersion>>();
+        read.MapGet("/{category}/images", ImagesAsync).Produces<GalleryImagePage>()
+            .WithSummary("The normals of a version, ascending by id; 'after' with the last id, and the version, give the next page.");
+        read.MapGet("/{category}/diff", async (string category, int from, int to, HttpContext c, IGalleryServices p) =>
+            Results.Json(GalleryDiffReport.Of(category, await For(c, p, category).DiffAsync(category, from, to, c.RequestAborted)),
+                ServerJson.Options)).Produces<GalleryDiffReport>().WithSummary("The difference between two versions.");
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/jpeg")
             .WithSummary("A small picture of a normal, or of one of its tiles, counted row by row, as the network saw it.");
@@ -65,6 +70,9 @@ internal static class GalleryEndpoints
             ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))
                 .Produces<GallerySummary>()
             .WithSummary("Divide the category into another number of shards, for clusters. Scores and thresholds stay the same.");
+        change.MapPost("/{category}/compact", CompactAsync).Produces<CompactionReport>()
+            .WithSummary("Drop old versions, and the images that only they need. The newest keep_versions (20) and those that were "
+            + "current within keep_days are kept, and always the current version, the newest one with thresholds and versions in use.");
         change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>()
             .WithSummary("Learn the thresholds again. options.theta sets the defect threshold by hand, in units of raw scores; 0: it is "
             + "estimated again. A review_rate of 0: no review.");
@@ -96,11 +104,35 @@ internal static class GalleryEndpoints
             Results.Json(GalleryDetails.Of(manifest), ServerJson.Options));
     }
 
+    private static async Task<IResult> ImagesAsync(string category, HttpContext context, IGalleryServices services, int? version = null,
+        string? after = null, int limit = GalleryImagePage.UsualCount)
+    {
+        if (limit is < 1 or > GalleryImagePage.MaxCount)
+            throw new SpadeException(SpadeError.InvalidArgument, $"limit is 1 to {GalleryImagePage.MaxCount}");
+        var id = after is null ? (ImageId?)null : ParseImage(after);
+        var galleries = For(context, services, category);
+        var gallery = version is { } v ? await galleries.GetVersionAsync(category, v, context.RequestAborted)
+            : await galleries.GetAsync(category, context.RequestAborted);
+        return Results.Json(new GalleryImagePage(category, gallery.Version, [.. gallery.ImagesAfter(id, limit).Select(GalleryImageRow.Of)]),
+            ServerJson.Options);
+    }
+
+    private static async Task<IResult> CompactAsync(string category, CompactionRequest request, HttpContext context,
+        IGalleryServices services, AuditLog audit)
+    {
+        var retention = CompactionRequest.Retention(request.KeepVersions, request.KeepDays);
+        var report = await For(context, services, category).CompactAsync(category, retention, context.RequestAborted);
+        await audit.WriteAsync(context.User.CallerName(), "compact", category, CompactionRequest.Detail(report));
+        return Results.Json(report, ServerJson.Options);
+    }
+
+    private static ImageId ParseImage(string image) => ImageId.TryParse(image, out var id) ? id
+        : throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
+
     private static async Task<IResult> ThumbnailAsync(string category, string image, HttpContext context, IGalleryServices services,
         int? tile = null)
     {
-        if (!ImageId.TryParse(image, out var id))
-            throw new SpadeException(SpadeError.InvalidArgument, "an image id is 16 hexadecimal digits");
+        var id = ParseImage(image);
         byte[] picture = await For(context, services, category).GetThumbnailAsync(category, id, tile, context.RequestAborted)
             ?? throw new SpadeException(SpadeError.NotFound, $"no picture is kept of image {id}");
         // Earlier builds kept PNG.

@@ -12,6 +12,28 @@ internal sealed record RollBackRequest(int Version, string Reason);
 internal sealed record ReasonRequest(string Reason);
 internal sealed record RenameRequest(string Name, string Reason);
 internal sealed record ReshardRequest(int Shards);
+
+/// <param name="KeepVersions">Newest versions to keep; 0: the default.</param>
+/// <param name="KeepDays">Also keep versions that were current within this many days; null: not by age.</param>
+internal sealed record CompactionRequest(int KeepVersions = 0, double? KeepDays = null)
+{
+    private const double MaxDays = 1_000_000;
+
+    /// <exception cref="SpadeException">InvalidArgument: not a number of versions or days.</exception>
+    public static Retention Retention(int versions, double? days)
+    {
+        if (versions < 0)
+            throw new SpadeException(SpadeError.InvalidArgument, $"keep_versions is 1 or more, or 0 for {new Retention().Versions}");
+        if (days is { } d && !(d >= 0 && d <= MaxDays))
+            throw new SpadeException(SpadeError.InvalidArgument, $"keep_days is 0 to {MaxDays:0}");
+        return new Retention(versions > 0 ? versions : new Retention().Versions, days is { } some ? TimeSpan.FromDays(some) : null);
+    }
+
+    /// <summary>For the audit log.</summary>
+    public static string Detail(CompactionReport report)
+        => $"{report.Dropped.Count} versions dropped, {report.Images} images deleted";
+}
+
 internal sealed record CalibrateRequest(double? Alpha = null, GivenOptions? Options = null);
 internal sealed record AddLine(string File, string? ImageId, AddStatus Status, string? Problem);
 internal sealed record CalibrateLine(int Calibrated, int Of);

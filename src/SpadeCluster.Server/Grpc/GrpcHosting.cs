@@ -12,6 +12,7 @@ using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Grpc.Galleries;
 using SpadeCluster.Server.Grpc.Inference;
 using SpadeCluster.Server.Grpc.Reports;
+using SpadeCluster.Server.Grpc.Results;
 using SpadeCluster.Server.Grpc.Scoring;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Galleries;
@@ -24,6 +25,11 @@ namespace SpadeCluster.Server.Grpc;
 public static class GrpcHosting
 {
     private const int StreamWindow = 256 << 10;
+
+    /// <summary>The services for clients.</summary>
+    internal static IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor> Services { get; } = [Spade.V1.Scoring.Descriptor,
+        Spade.V1.Galleries.Descriptor, Spade.V1.Results.Descriptor, Spade.V1.Reports.Descriptor,
+        OpenInference.V2.GRPCInferenceService.Descriptor];
 
     public static IServiceCollection AddSpadeGrpc(this IServiceCollection services)
     {
@@ -44,9 +50,7 @@ public static class GrpcHosting
             o => o.MaxReceiveMessageSize = s.GetRequiredService<IOptions<GrpcOptions>>().Value.MaxMessageBytes));
         services.AddGrpcHealthChecks(o =>
         {
-            foreach (var service in new[] { Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor,
-                Spade.V1.Reports.Descriptor, OpenInference.V2.GRPCInferenceService.Descriptor })
-                o.Services.Map(service.FullName, _ => true);
+            foreach (var service in Services) o.Services.Map(service.FullName, _ => true);
         });
         services.AddGrpcReflection();
         // Larger than a stream's window, so that data of waiting streams does not block other calls on their connection.
@@ -65,6 +69,7 @@ public static class GrpcHosting
         var scoring = routes.MapGrpcService<ScoringGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         scoring.AdmitImages(nameof(ScoringGrpcService.Score));
         var galleries = routes.MapGrpcService<GalleriesGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
+        var results = routes.MapGrpcService<ResultsGrpcService>();
         var inference = routes.MapGrpcService<InferenceGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         inference.AdmitImages(nameof(InferenceGrpcService.ModelInfer));
         var reports = routes.MapGrpcService<ReportsGrpcService>();
@@ -73,6 +78,12 @@ public static class GrpcHosting
         scoring.RequireAuthorization(nameof(Role.Operator));
         galleries.Add(endpoint =>
             endpoint.Metadata.Add(new AuthorizeAttribute(Reads(endpoint) ? nameof(Role.Viewer) : nameof(Role.Engineer))));
+        results.Add(endpoint => endpoint.Metadata.Add(new AuthorizeAttribute(MethodOf(endpoint) switch
+        {
+            ['G', 'e', 't', ..] or ['L', 'i', 's', 't', ..] => nameof(Role.Viewer),
+            nameof(ResultsGrpcService.GiveFeedback) or nameof(ResultsGrpcService.UndoFeedback) => nameof(Role.Operator),
+            _ => nameof(Role.Engineer),
+        })));
         inference.Add(endpoint =>
         {
             // As over HTTP: the server's health and name are open, models are not.
@@ -82,13 +93,13 @@ public static class GrpcHosting
         });
         reports.RequireAuthorization(nameof(Role.Viewer));
         reflection.RequireAuthorization(nameof(Role.Viewer));
-        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, inference, reports, health, reflection])
+        foreach (var service in (IEndpointConventionBuilder[])[scoring, galleries, results, reports, inference, health, reflection])
             StreamLimit.Bound(service);
         return routes;
     }
 
-    private static bool Reads(EndpointBuilder endpoint)
-        => MethodOf(endpoint) is "GetGallery" or "GetHistory" or "ListGalleries" or "WatchVersion";
+    private static bool Reads(EndpointBuilder endpoint) => MethodOf(endpoint) is "GetGallery" or "ListImages" or "Diff" or "GetShadow"
+        or "GetHistory" or "ListGalleries" or "WatchVersion";
 
     private static string? MethodOf(EndpointBuilder endpoint)
         => endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.Name;

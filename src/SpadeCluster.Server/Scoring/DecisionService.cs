@@ -2,13 +2,14 @@ using System.Diagnostics;
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Shadows;
 using SpadeCluster.Server.Telemetry;
 
 namespace SpadeCluster.Server.Scoring;
 
 /// <summary>Scores a photograph and logs the decision, for HTTP, the Open Inference Protocol and gRPC.</summary>
 internal sealed class DecisionService(IScoringService scoring, ScoringSlots slots, DecisionLog log, ServerStatistics statistics,
-    CategoryStatistics categories)
+    CategoryStatistics categories, ShadowScoring shadows)
 {
     /// <summary>Scores and logs. When this returns, the decision is on the disk.</summary>
     /// <exception cref="SpadeException">As scoring, or InvalidArgument: metadata that cannot be stored.</exception>
@@ -38,6 +39,7 @@ internal sealed class DecisionService(IScoringService scoring, ScoringSlots slot
         var total = Stopwatch.GetElapsedTime(start);
         statistics.Record(decision.Score, total, Stopwatch.GetElapsedTime(made));
         categories.Record(decision.Score, total, waited);
+        shadows.Offer(decision, image.File, scored.Gallery);
         return (scored, decision);
     }
 }

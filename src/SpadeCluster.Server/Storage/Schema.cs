@@ -70,6 +70,14 @@ internal static class Schema
             PRIMARY KEY (decision, destination));
         CREATE INDEX outbox_waiting ON outbox (destination, line, decision) WHERE dead IS NULL;
         """,
+        """
+        CREATE TABLE shadows (category TEXT PRIMARY KEY, version INTEGER NOT NULL, share REAL NOT NULL, since INTEGER NOT NULL,
+            caller TEXT NOT NULL);
+        CREATE TABLE shadow_scores (
+            decision INTEGER PRIMARY KEY REFERENCES decisions (id) ON DELETE CASCADE, category TEXT NOT NULL, version INTEGER NOT NULL,
+            verdict TEXT NOT NULL, pred_score REAL, raw_score REAL);
+        CREATE INDEX shadow_scores_version ON shadow_scores (category, version);
+        """,
     ];
 
     /// <summary>The step that introduced the audit log's chain.</summary>

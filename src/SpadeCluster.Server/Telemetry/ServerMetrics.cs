@@ -13,7 +13,7 @@ internal sealed class ServerMetrics : IDisposable
 {
     private readonly Meter _meter = new(SpadeMeter.Name);
     private readonly Histogram<double> _requests, _log;
-    private readonly Counter<long> _decisions, _delivered;
+    private readonly Counter<long> _decisions, _delivered, _shadowed;
     private readonly Outbox _outbox;
 
     public ServerMetrics(ServerDatabase database, NoticeService notices, Outbox outbox)
@@ -21,6 +21,7 @@ internal sealed class ServerMetrics : IDisposable
         _requests = _meter.CreateHistogram<double>("spade.score.duration", "ms", "From a photograph's arrival to its logged decision");
         _log = _meter.CreateHistogram<double>("spade.log.duration", "ms", "From a decision to its write to the disk");
         _decisions = _meter.CreateCounter<long>("spade.decisions", "{image}");
+        _shadowed = _meter.CreateCounter<long>("spade.shadow", "{image}", "Photographs for shadow versions: scored, dropped, failed");
         _outbox = outbox;
         _delivered = _meter.CreateCounter<long>("spade.outbox.delivered", "{decision}", "Decisions that a destination acknowledged");
         _meter.CreateObservableGauge("spade.outbox.waiting", () => Outbox(s => s.Waiting), "{decision}");
@@ -40,6 +41,10 @@ internal sealed class ServerMetrics : IDisposable
     }
 
     public void Delivered(string destination) => _delivered.Add(1, new KeyValuePair<string, object?>("destination", destination));
+
+    /// <param name="outcome">scored, dropped or failed.</param>
+    public void Shadowed(string category, string outcome)
+        => _shadowed.Add(1, new("category", category), new("outcome", outcome));
 
     private IEnumerable<Measurement<long>> Outbox(Func<OutboxState, long> value)
     {

@@ -3,7 +3,6 @@ using Orleans;
 using Orleans.Runtime;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
-using SpadeCluster.Cluster.Galleries;
 using SpadeCluster.Cluster;
 using SpadeCluster.Scoring;
 
@@ -51,6 +50,25 @@ public sealed class ScoringVersionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_version_on_trial_scores_beside_the_deciding_one_with_its_own_bits()
+    {
+        await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
+        var trial = silos.Gateway.GetRequiredService<IVersionScoring>();
+        var photos = Photos.Mixed(4);
+        var expected = new List<ScoredImage>();
+        foreach (var photo in photos) expected.Add(await silos.Scoring.ScoreAsync("plate", photo));
+        await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
+        await silos.Galleries.CalibrateAsync("plate", Options);
+        for (int i = 0; i < photos.Count; i++)
+        {
+            SameBits.Assert(expected[i], await trial.ScoreAsync("plate", 2, photos[i]));
+            Assert.Equal(4, (await silos.Scoring.ScoreAsync("plate", photos[i])).Gallery.Version);
+        }
+        var gone = await Assert.ThrowsAsync<SpadeException>(() => trial.ScoreAsync("plate", 9, photos[0]).AsTask());
+        Assert.Equal(SpadeError.NotFound, gone.Error);
+    }
+
+    [Fact]
     public async Task Without_any_thresholds_the_current_version_counts()
     {
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
@@ -65,13 +83,12 @@ public sealed class ScoringVersionTests : IAsyncLifetime
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
         await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
         Assert.Equal((2, true), await VersionAsync(silos));
-        Assert.Equal([1], (await silos.Gateway.GetRequiredService<ClusterGalleryServices>().Local("test")
-            .CompactAsync("plate", new Retention(1))).Dropped);
+        var report = await silos.Galleries.CompactAsync("plate", new Retention(1));
+        Assert.Equal([1], report.Dropped);
 
         // Without calls for a while the shards are deactivated, and their pins end.
         await ForgetAsync(silos);
-        Assert.Empty((await silos.Gateway.GetRequiredService<ClusterGalleryServices>().Local("test")
-            .CompactAsync("plate", new Retention(1))).Dropped);
+        Assert.Empty((await silos.Galleries.CompactAsync("plate", new Retention(1))).Dropped);
         Assert.Equal((2, true), await VersionAsync(silos));
     }
 

@@ -90,7 +90,7 @@ public sealed class GalleryShardGrainTests : IDisposable
     {
         var manifest = await BuildAsync();
         var (query, picks, expected) = await ExpectedAsync(manifest);
-        for (int version = 2; version <= 4; version++) await _store.PublishAsync(manifest with { Version = version });
+        for (int version = 2; version <= 5; version++) await _store.PublishAsync(manifest with { Version = version });
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
         var silo = silos.Gateway.GetRequiredService<ISiloDirectory>().With(SiloRole.Gallery)[0];
         var grain = silos.Gateway.GetRequiredService<IGrainFactory>()
@@ -108,19 +108,20 @@ public sealed class GalleryShardGrainTests : IDisposable
         await Task.WhenAny(search, _reached.WaitAsync(_limit.Token)).Unwrap();
 
         await grain.NearestAsync(2, pooled, 1, null, null, default);
-        // Used last, so it stays when three versions do not fit; version 1 is dropped, and only the search still uses it.
-        await grain.NearestAsync(2, pooled, 3, null, null, default);
         await grain.NearestAsync(3, pooled, 1, null, null, default);
-        Assert.Equal((1, 1, 1), (_watched.HeldOf(1), _watched.HeldOf(2), _watched.HeldOf(3)));
+        // Used last, so it stays when four versions do not fit; version 1 is dropped, and only the search still uses it.
+        await grain.NearestAsync(2, pooled, 3, null, null, default);
+        await grain.NearestAsync(4, pooled, 1, null, null, default);
+        Assert.Equal((1, 1, 1, 1), (_watched.HeldOf(1), _watched.HeldOf(2), _watched.HeldOf(3), _watched.HeldOf(4)));
         _open.SetResult();
         Assert.Equal(expected.Distances, (await search).Maps[0].Distances);
         await _watched.WhenAsync(() => new(_watched.HeldOf(1) == 0), _limit.Token);
 
         // The version in use stays, although it is the oldest.
         await grain.NearestAsync(2, pooled, 3, null, null, default);
-        await grain.NearestAsync(4, pooled, 1, null, null, default);
+        await grain.NearestAsync(5, pooled, 1, null, null, default);
         await _watched.WhenAsync(() => new(_watched.HeldOf(3) == 0), _limit.Token);
-        Assert.Equal((1, 1, 1), (_watched.PinsOf(2), _watched.HeldOf(2), _watched.HeldOf(4)));
+        Assert.Equal((1, 1, 1, 1), (_watched.PinsOf(2), _watched.HeldOf(2), _watched.HeldOf(4), _watched.HeldOf(5)));
     }
 
     private ShardCache Cache(Action<GalleryOptions>? configure = null)

@@ -35,6 +35,7 @@ internal sealed class TestGateway : IAsyncDisposable
         var gateway = new TestGateway(services =>
         {
             services.AddSingleton(scoring).AddSingleton(galleries).AddSingleton(versions);
+            services.AddSingleton(scoring as IVersionScoring ?? new NoVersions());
             services.AddSingleton<IEngineStatus, NoEngine>().AddSingleton<ISnapshots, NoSnapshots>();
             services.AddHealthChecks().AddCheck("test", () => HealthCheckResult.Healthy());
             if (limits is not null) services.Configure(limits);
@@ -62,6 +63,12 @@ internal sealed class TestGateway : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private sealed class NoVersions : IVersionScoring
+    {
+        public ValueTask<ScoredImage> ScoreAsync(string category, int version, ImageSource source,
+            CancellationToken cancellationToken = default) => throw new NotSupportedException();
     }
 
     private sealed class NoEngine : IEngineStatus

@@ -128,6 +128,13 @@ function gallery() {
             const reason = why(`Why go back to version ${b.dataset.rollback}?`);
             if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason });
         };
+    for (const b of $$('[data-shadow]')) b.onclick = () => change(b, 'shadow', { version: +b.dataset.shadow });
+    if ($('#shadow-end'))
+        $('#shadow-end').onclick = (e) =>
+            run(e.currentTarget, 'working', async () => {
+                await send('DELETE', `${url}/shadow`);
+                location.reload();
+            });
     let alpha = +($('#calibrate')?.dataset.alpha ?? 0);
     if ($('#calibrate')) $('#calibrate').onclick = (e) => change(e.currentTarget, 'calibrate', alpha ? { alpha } : {});
     let theta = 0;

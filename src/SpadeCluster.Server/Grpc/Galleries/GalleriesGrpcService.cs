@@ -1,6 +1,7 @@
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Scoring;
 using SpadeCluster.Server.Security;
+using SpadeCluster.Server.Shadows;
 using CalibrateRequest = Spade.V1.CalibrateRequest;
 using RenameRequest = Spade.V1.RenameRequest;
 using ReshardRequest = Spade.V1.ReshardRequest;
@@ -19,9 +20,9 @@ using SpadeCluster.Server.Grpc.Images;
 namespace SpadeCluster.Server.Grpc.Galleries;
 
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
-internal sealed class GalleriesGrpcService(
+internal sealed partial class GalleriesGrpcService(
     IGalleryServices galleries, CategoryChanges categories, Recalibration recalibration, AuditLog audit, IVersionWatch versions,
-    AdmissionControl admission, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
+    AdmissionControl admission, ShadowService shadows, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Galleries.GalleriesBase
 {
     public override async Task AddNormals(

@@ -59,6 +59,44 @@ internal static class GalleryMapping
         Until = Timestamp.FromDateTimeOffset(d.Until),
     };
 
+    public static DiffResponse ToMessage(GalleryDiff d) => new()
+    {
+        From = ToMessage(d.From),
+        To = ToMessage(d.To),
+        Added = { d.Added.Select(ToMessage) },
+        Removed = { d.Removed.Select(ToMessage) },
+        Before = d.Before is { } before ? ToMessage(before) : null,
+        After = d.After is { } after ? ToMessage(after) : null,
+    };
+
+    public static CompactResponse ToMessage(CompactionReport r)
+        => new() { Dropped = { r.Dropped }, InUse = { r.InUse }, Images = r.Images, Bytes = r.Bytes };
+
+    public static Shadow ToMessage(Server.Shadows.ShadowState s)
+    {
+        var message = new Shadow
+        {
+            Category = s.Category,
+            Version = s.Version,
+            Share = s.Share,
+            Since = Timestamp.FromDateTimeOffset(s.Since),
+            Caller = s.Caller,
+            Images = s.Images,
+            Differing = s.Differing,
+            Counts = { s.Counts.Select(ToMessage) },
+            Dropped = s.Dropped,
+        };
+        if (s.Problem is { } problem) message.Problem = problem;
+        return message;
+    }
+
+    private static ShadowCount ToMessage(Server.Shadows.ShadowCount c)
+    {
+        var message = new ShadowCount { ShadowVerdict = c.ShadowVerdict, Count = c.Count };
+        if (c.Verdict is { } verdict) message.Verdict = verdict;
+        return message;
+    }
+
     /// <param name="known">Settings to use where the message has none; null: the defaults.</param>
     public static Core.Scoring.ScoringOptions ToOptions(ScoringOptions? m, Core.Scoring.ScoringOptions? known, int images)
     {
@@ -131,7 +169,7 @@ internal static class GalleryMapping
         WeightChannels = m.WeightChannels,
     };
 
-    private static Spade.V1.GalleryImage ToMessage(Core.Galleries.GalleryImage i) => new()
+    public static Spade.V1.GalleryImage ToMessage(Core.Galleries.GalleryImage i) => new()
     {
         Id = i.Id.ToString(),
         Sha256 = i.Sha256,

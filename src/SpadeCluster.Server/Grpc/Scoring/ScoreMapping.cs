@@ -11,7 +11,13 @@ internal static class ScoreMapping
 {
     public static ScoreResult ToMessage(ScoredImage scored, bool includeMap)
     {
-        var score = ImageScore.Of(scored);
+        var result = ToMessage(ImageScore.Of(scored));
+        if (includeMap && scored.Result.Map is { } map) result.AnomalyMap = ToMessage(map.Width, map.Height, map.Values);
+        return result;
+    }
+
+    public static ScoreResult ToMessage(ImageScore score)
+    {
         var result = new ScoreResult
         {
             Name = score.File,
@@ -40,15 +46,12 @@ internal static class ScoreMapping
         if (score.Flagged is { } flagged) result.Flagged = flagged;
         result.Regions.Add(score.Regions.Select(ToMessage));
         result.Neighbours.Add(score.Neighbours.Select(ToMessage));
-        if (includeMap && scored.Result.Map is { } map)
-            result.AnomalyMap = new Spade.V1.AnomalyMap
-            {
-                Width = map.Width,
-                Height = map.Height,
-                Values = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(map.Values))
-            };
         return result;
     }
+
+    /// <param name="values">[y][x].</param>
+    public static Spade.V1.AnomalyMap ToMessage(int width, int height, ReadOnlySpan<float> values)
+        => new() { Width = width, Height = height, Values = ByteString.CopyFrom(MemoryMarshal.AsBytes(values)) };
 
     private static Region ToMessage(ScoredRegion r) => new()
     {

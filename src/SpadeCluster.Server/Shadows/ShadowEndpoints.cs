@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Galleries;
+using SpadeCluster.Server.Hosting;
+using SpadeCluster.Server.Security;
+
+namespace SpadeCluster.Server.Shadows;
+
+/// <summary>/v1/galleries/{category}/shadow: a version that is tried beside the deciding one.</summary>
+internal static class ShadowEndpoints
+{
+    public static void MapShadows(this IEndpointRouteBuilder app)
+    {
+        var shadow = app.MapGroup("/galleries/{category}/shadow").WithTags("galleries");
+        shadow.MapGet("/", async (string category, HttpContext c, ShadowService shadows) =>
+            Results.Json(await shadows.GetAsync(CategoryName.Check(category), c.RequestAborted), ServerJson.Options))
+            .Produces<ShadowState>().RequireAuthorization(nameof(Role.Viewer))
+            .WithSummary("How often the verdicts of the shadow version and of the deciding one differ; /v1/results?shadow_differs=true "
+            + "lists those decisions.");
+        shadow.MapPost("/", async (string category, ShadowRequest request, HttpContext c, ShadowService shadows) =>
+            Results.Json(await shadows.BeginAsync(CategoryName.Check(category), request.Version, request.Share, c.User, c.RequestAborted),
+                ServerJson.Options)).Produces<ShadowState>().RequireAuthorization(nameof(Role.Engineer))
+            .WithSummary("Score live photographs, or a share of them, with a further version too, which decides nothing.");
+        shadow.MapDelete("/", async (string category, HttpContext c, ShadowService shadows) =>
+            Results.Json(await shadows.EndAsync(CategoryName.Check(category), c.User), ServerJson.Options)).Produces<ShadowState>()
+            .RequireAuthorization(nameof(Role.Engineer)).WithSummary("End it; the scores that it made are kept with their decisions.");
+    }
+}
+
+/// <param name="Share">Of the photographs, above 0 and at most 1.</param>
+internal sealed record ShadowRequest(int Version, double Share = 1);
