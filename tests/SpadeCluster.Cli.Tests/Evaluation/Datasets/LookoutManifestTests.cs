@@ -16,8 +16,8 @@ public sealed class LookoutManifestTests : WorkFolder
         """.ReplaceLineEndings(" ");
 
     /// <summary>A mask's line; the background is not white.</summary>
-    private static string Mask(string file) => $$"""
-        , "anomaly-mask-ref": "s3://bucket/masks/{{file}}", "anomaly-mask-ref-metadata": {"internal-color-map": {
+    private static string Mask(string file) => $$$"""
+        , "anomaly-mask-ref": "s3://bucket/masks/{{{file}}}", "anomaly-mask-ref-metadata": {"internal-color-map": {
         "0": {"class-name": "BACKGROUND", "hex-color": "#ff0000", "confidence": 0.0},
         "1": {"class-name": "scratch", "hex-color": "#2ca02c", "confidence": 0.0},
         "2": {"class-name": "dent", "hex-color": "#000000", "confidence": 0.0}}, "type": "groundtruth/semantic-segmentation"}
