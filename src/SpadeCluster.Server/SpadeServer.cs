@@ -177,7 +177,7 @@ public static class SpadeServer
         services.AddExceptionHandler<ProblemWriter>();
         services.ConfigureHttpJsonOptions(json => ServerJson.ConfigureRequests(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(binding => binding.ThrowOnBadRequest = true);
-        services.AddOpenApi();
+        services.AddApiDocument();
         services.AddDataProtection().SetApplicationName("spade");
         services.AddOptions<KeyManagementOptions>().Configure<ServerDatabase>((o, d) => o.XmlRepository = new CookieKeys(d));
         services.AddAntiforgery(antiforgery => antiforgery.Cookie.SameSite = SameSiteMode.Strict);

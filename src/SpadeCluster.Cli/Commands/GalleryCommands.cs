@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Evaluation.Datasets;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Evaluation;
 using SpadeCluster.Features;
@@ -30,7 +31,11 @@ internal static class GalleryCommands
     private static Command Add()
     {
         var category = Category();
-        var paths = new Argument<string[]>("IMAGE") { Description = "Image files, or folders of them.", Arity = ArgumentArity.OneOrMore };
+        var paths = new Argument<string[]>("IMAGE")
+        {
+            Description = "Image files, folders of them, or manifests (*.manifest) of Lookout for Vision, of which the normals are added.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var (reason, model, json) = (CommonOptions.Reason(required: false), CommonOptions.Model(), CommonOptions.Json());
         var noThumbnails = new Option<bool>("--no-thumbnails")
         {
@@ -55,7 +60,8 @@ internal static class GalleryCommands
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = CategoryName.Check(parsed.GetRequiredValue(category));
-            var files = Files.Expand(parsed.GetRequiredValue(paths));
+            var files = Files.Expand(parsed.GetRequiredValue(paths)
+                .SelectMany(p => p.EndsWith(LookoutManifest.Ending, StringComparison.Ordinal) ? LookoutManifest.Normals(p) : [p]));
             var asNew = new NewCategory(Copies: parsed.CopiesOf(copies));
             using var opened = gallery.Open(parsed,
                 () => new Engines(parsed.GetValue(model), extractor.Read(parsed)).Preparing(m => geometry.Read(parsed, m, files)),

@@ -11,7 +11,7 @@ internal static class Files
     public static ImageSource Source(string path) => new(path, _ => ValueTask.FromResult(ImageReader.ReadBytes(path, ImageLimits.Default)));
 
     /// <summary>The given files, with folders replaced by the images in them.</summary>
-    /// <exception cref="SpadeException">NotFound: a missing path, or a folder without images.</exception>
+    /// <exception cref="SpadeException">NotFound: a folder without images.</exception>
     public static IReadOnlyList<string> Expand(IEnumerable<string> paths)
     {
         var files = new List<string>();

@@ -100,7 +100,13 @@ internal static class Evaluator
         if (!test.Anomalous) return new bool[pixels];
         if (test.MaskPath is null) return null;
         var truth = ImageReader.Default.ReadFile(test.MaskPath);
-        for (int i = 0; i < truth.Pixels.Length; i++) truth.Pixels[i] = (byte)(truth.Pixels[i] > test.MaskAbove ? 255 : 0);
+        for (int i = 0; i < truth.Pixels.Length; i += 3)
+        {
+            var pixel = truth.Pixels.AsSpan(i, 3);
+            bool defect = test.MaskBackground is { } colour ? (pixel[0] << 16 | pixel[1] << 8 | pixel[2]) != colour
+                : pixel[0] > test.MaskAbove;
+            pixel.Fill((byte)(defect ? 255 : 0));
+        }
         bool[] mask = preprocessing.ApplyToMask(truth);
         return mask.Length == pixels ? mask : throw new SpadeException(SpadeError.InvalidArgument,
             $"{test.MaskPath}: the mask has other proportions than its photograph; give both the same size");

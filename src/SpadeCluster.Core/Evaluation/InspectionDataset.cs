@@ -9,6 +9,9 @@ public sealed record TestImage(string Path, string Kind, string? MaskPath, byte 
 {
     public const string Good = "good";
 
+    /// <summary>Colour of the mask's pixels that do not belong to the defect, 0xRRGGBB; null: <see cref="MaskAbove"/> counts.</summary>
+    public int? MaskBackground { get; init; }
+
     public bool Anomalous => Kind != Good;
 }
 

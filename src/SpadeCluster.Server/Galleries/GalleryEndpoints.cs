@@ -15,83 +15,97 @@ internal static class GalleryEndpoints
     public static void MapGalleries(this IEndpointRouteBuilder app)
     {
         var read = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Viewer)).WithTags("galleries");
-        read.MapGet("/", ListAsync).Produces<IReadOnlyList<GallerySummary>>();
+        read.MapGet("/", ListAsync).Produces<IReadOnlyList<ListedGallery>>().Describe("listGalleries",
+            "The categories. One that cannot be read has only its name and a problem.");
         read.MapGet("/{category}", async (string category, HttpContext c, IGalleryServices p, Recalibration r) =>
         {
             var current = await For(c, p, category).GetAsync(category, c.RequestAborted);
             return Results.Json(new GalleryAnswer(GalleryDetails.Of(current), r.State(current)), ServerJson.Options);
-        }).Produces<GalleryAnswer>();
+        }).Produces<GalleryAnswer>().Describe("getGallery", "A category's newest version: thresholds, settings and normals.", 400, 404);
         read.MapGet("/{category}/history", async (string category, HttpContext c, IGalleryServices p) =>
             Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options))
-                .Produces<IReadOnlyList<GalleryVersion>>();
+                .Produces<IReadOnlyList<GalleryVersion>>()
+                .Describe("getGalleryHistory", "All versions, the oldest first: who, when, why.", 400, 404);
         read.MapGet("/{category}/images", ImagesAsync).Produces<GalleryImagePage>()
-            .WithSummary("The normals of a version, ascending by id; 'after' with the last id, and the version, give the next page.");
+            .Describe("listGalleryImages",
+                "The normals of a version, ascending by id; 'after' with the last id, and the version, give the next page.", 400, 404);
         read.MapGet("/{category}/diff", async (string category, int from, int to, HttpContext c, IGalleryServices p) =>
             Results.Json(GalleryDiffReport.Of(category, await For(c, p, category).DiffAsync(category, from, to, c.RequestAborted)),
-                ServerJson.Options)).Produces<GalleryDiffReport>().WithSummary("The difference between two versions.");
-        read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>();
-        read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).Produces<byte[]>(200, "image/jpeg")
-            .WithSummary("A small picture of a normal, or of one of its tiles, counted row by row, as the network saw it.");
-        read.MapGet("/{category}/region", RegionEndpoint.GetAsync).Produces<byte[]>(200, "application/octet-stream")
-            .WithSummary("The mask of the inspected part of the photographs, as sent.");
+                ServerJson.Options)).Produces<GalleryDiffReport>().Describe("diffGallery", "The difference between two versions.", 400, 404);
+        read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>().Produces(304)
+            .Describe("getGalleryVersion", "A kept version of a category.", 400, 404);
+        read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).SendsBytes("image/jpeg").Produces(304)
+            .Describe("getGalleryThumbnail",
+                "A small picture of a normal, or of one of its tiles, counted row by row, as the network saw it.", 400, 404);
+        read.MapGet("/{category}/region", RegionEndpoint.GetAsync).SendsBytes("application/octet-stream")
+            .Describe("getGalleryRegion", "The mask of the inspected part of the photographs, as sent.", 400, 404);
         read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
-            .Produces<byte[]>(200, "application/x-tar").WithSummary("The category with all kept versions as one tar file; takes Range.");
+            .SendsBytes("application/x-tar").SendsBytes("application/x-tar", 206).Produces(304)
+            .Describe("getGallerySnapshot", "The category with all kept versions as one tar file; takes Range.", 400, 404, 416, 507);
 
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
-        change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<IFormFileCollection>("multipart/form-data", "image/*")
-            .Produces<string>(200, "application/x-ndjson")
-            .WithSummary("Add normals, and create the category if there is none: one line of JSON for each image once it is durable, then "
-            + "the version; thresholds are learned unless calibrate=false. The reason is kept in the history. A new category also has "
-            + "copies of each normal with copies=mirror, flip, half-turn or quarter-turns, or several of them, separated by commas.");
+        change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<Stream>("image/*", "multipart/form-data")
+            .TakesPhotographs(many: true).Produces<string>(200, "application/x-ndjson")
+            .Describe("addGalleryImages", "Adds normals, and creates the category if there is none: one line of JSON for each image once "
+            + "it is durable, then the version; thresholds are learned unless calibrate=false. The reason is kept in the history. A new "
+            + "category also has copies of each normal with copies=mirror, flip, half-turn or quarter-turns, or several of them, "
+            + "separated by commas.", 409, 507);
         change.MapPost("/{category}/retire",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
-                g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+                g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
+            .Describe("retireGalleryImages", "Takes normals out of the category; their files are kept.", 404, 409, 507);
         change.MapPost("/{category}/restore",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
-                g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>();
+                g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
+            .Describe("restoreGalleryImages", "Takes retired normals back in.", 404, 409, 507);
         change.MapPost("/{category}/accept",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "accept", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.AcceptAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
-            .WithSummary("Accept suspects, which are normals far outside the others, as good, so that they count in the thresholds.");
-        change.MapPut("/{category}/region", RegionEndpoint.PutAsync).Accepts<byte[]>(isOptional: true, "image/*").Produces<GallerySummary>()
-            .WithSummary("Set the part of the photographs that is inspected: the body is a mask, white inside, of the photographs' "
-            + "proportions; or box=x,y,w,h in pixels with photo=WIDTHxHEIGHT. The reason is kept in the history.");
+            .Describe("acceptGallerySuspects", "Accepts suspects, which are normals far outside the others, as good, so that they count in "
+            + "the thresholds.", 404, 409, 507);
+        change.MapPut("/{category}/region", RegionEndpoint.PutAsync).Accepts<Stream>(isOptional: true, "image/*").Produces<GallerySummary>()
+            .Describe("setGalleryRegion", "Sets the part of the photographs that is inspected: the body is a mask, white inside, of the "
+            + "photographs' proportions; or box=x,y,w,h in pixels with photo=WIDTHxHEIGHT. The reason is kept in the history.",
+            404, 409, 507);
         change.MapDelete("/{category}/region", RegionEndpoint.DeleteAsync).Produces<GallerySummary>()
-            .WithSummary("Inspect whole photographs again. The reason is kept in the history.");
+            .Describe("removeGalleryRegion", "Inspects whole photographs again. The reason is kept in the history.", 400, 404, 409, 507);
         change.MapPost("/{category}/rollback",
             (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
-                g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>();
+                g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>()
+            .Describe("rollBackGallery", "Makes a new version that is the same as an earlier one.", 404, 409, 507);
         change.MapPost("/{category}/reshard",
             (string category, ReshardRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))
                 .Produces<GallerySummary>()
-            .WithSummary("Divide the category into another number of shards, for clusters. Scores and thresholds stay the same.");
+            .Describe("reshardGallery", "Divides the category into another number of shards, for clusters. Scores and thresholds stay the "
+            + "same.", 404, 409, 507);
         change.MapPost("/{category}/compact", CompactAsync).Produces<CompactionReport>()
-            .WithSummary("Drop old versions, and the images that only they need. The newest keep_versions (20) and those that were "
-            + "current within keep_days are kept, and always the current version, the newest one with thresholds and versions in use.");
+            .Describe("compactGallery", "Drops old versions, and the images that only they need. The newest keep_versions (20) and those "
+            + "that were current within keep_days are kept, and always the current version, the newest one with thresholds and versions "
+            + "in use.", 400, 404, 409);
         change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>()
-            .WithSummary("Learn the thresholds again. options.theta sets the defect threshold by hand, in units of raw scores; 0: it is "
-            + "estimated again. A review_rate of 0: no review.");
+            .Describe("calibrateGallery", "Learns the thresholds again. options.theta sets the defect threshold by hand, in units of raw "
+            + "scores; 0: it is estimated again. A review_rate of 0: no review.", 404, 409, 507);
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, IGalleryServices services)
     {
         var galleries = services.For(context.User.CallerName());
-        var rows = new List<object>();
+        var rows = new List<ListedGallery>();
         foreach (string category in (await galleries.ListAsync(context.RequestAborted)).Where(context.User.May))
         {
             try
             {
-                rows.Add(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted)));
+                rows.Add(ListedGallery.Of(GallerySummary.Of(await galleries.GetAsync(category, context.RequestAborted))));
             }
             catch (SpadeException e) when (e.Error != SpadeError.Unavailable)
             {
                 // A category that cannot be read does not hide the others.
-                rows.Add(new UnreadableGallery(category, Problems.DetailOf(e, category)));
+                rows.Add(new ListedGallery(category, Problem: Problems.DetailOf(e, category)));
             }
         }
         return Results.Json(rows, ServerJson.Options);

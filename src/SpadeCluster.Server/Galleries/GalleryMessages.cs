@@ -4,8 +4,15 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Server.Galleries;
 
-/// <summary>A category that cannot be read, and why.</summary>
-internal sealed record UnreadableGallery(string Category, string Problem);
+/// <summary>A category in a list. One that cannot be read has only its name and a problem.</summary>
+internal sealed record ListedGallery(string Category, int? Version = null, int? Images = null, int? Shards = null, string? Model = null,
+    string? Preprocessing = null, bool? Calibrated = null, DateTimeOffset? CreatedAt = null, string? CreatedBy = null,
+    string? Reason = null, string? Problem = null)
+{
+    public static ListedGallery Of(GallerySummary g) => new(g.Category, g.Version, g.Images, g.Shards, g.Model, g.Preprocessing,
+        g.Calibrated, g.CreatedAt, g.CreatedBy, g.Reason);
+}
+
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);
 internal sealed record ImagesRequest(IReadOnlyList<string> Images, string Reason);
 internal sealed record RollBackRequest(int Version, string Reason);

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Logging;
 using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Security;
@@ -55,21 +55,25 @@ internal static class Problems
         if (context.Request.Path.StartsWithSegments("/v2"))
         {
             // The form of the Open Inference Protocol; the request's id is in the header.
-            await context.Response.WriteAsJsonAsync(new { error = detail }, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(new InferenceProblem(detail), context.RequestAborted);
             return;
         }
-        var problem = new ProblemDetails
-        {
-            Status = status,
-            Title = Title(status),
-            Detail = detail,
-            Extensions = { ["request_id"] = context.TraceIdentifier }
-        };
-        await context.Response.WriteAsJsonAsync(problem, ServerJson.Options, "application/problem+json", context.RequestAborted);
+        var problem = new Problem(status, ReasonPhrases.GetReasonPhrase(status), detail, context.TraceIdentifier);
+        await context.Response.WriteAsJsonAsync(problem, ServerJson.Options, Problem.ContentType, context.RequestAborted);
     }
-
-    private static string Title(int status) => Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status);
 }
+
+/// <summary>Problem details (RFC 9457).</summary>
+/// <param name="Title">The status in words.</param>
+/// <param name="Detail">One sentence: what is wrong, where, and what to do.</param>
+/// <param name="RequestId">As in the header X-Request-Id and in the server's log.</param>
+internal sealed record Problem(int Status, string Title, string Detail, string RequestId)
+{
+    public const string ContentType = "application/problem+json";
+}
+
+/// <summary>An error in the form of the Open Inference Protocol.</summary>
+internal sealed record InferenceProblem(string Error);
 
 /// <summary>Converts exceptions of endpoints to answers.</summary>
 internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IExceptionHandler

@@ -9,11 +9,13 @@ internal static class ServerJson
 {
     public static JsonSerializerOptions Options { get; } = Configure(new JsonSerializerOptions());
 
-    /// <summary>For bodies of requests: a missing, null or unknown member is an error, never a default.</summary>
+    /// <summary>For bodies of requests: a missing, null or unknown member, or a number in quotes, is an error,
+    /// never a default.</summary>
     public static void ConfigureRequests(JsonSerializerOptions options)
     {
         Configure(options);
         options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        options.NumberHandling = JsonNumberHandling.Strict;
         options.RespectRequiredConstructorParameters = options.RespectNullableAnnotations = true;
     }
 

@@ -5,7 +5,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Server.Inference;
 
 /// <summary>The protocol's tensors and requests; names are the protocol's.</summary>
-internal sealed record InferTensor(string Name, long[]? Shape, string? Datatype, JsonElement? Data, InferParameters? Parameters);
+internal sealed record InferTensor(string Name, long[]? Shape = null, string? Datatype = null, JsonElement? Data = null,
+    InferParameters? Parameters = null);
 
 /// <summary>Parameters of a tensor or of a request; a request's may be metadata of its photographs.</summary>
 internal sealed record InferParameters([property: JsonPropertyName("binary_data_size")] long? BinaryDataSize = null,
@@ -16,8 +17,16 @@ internal sealed record InferParameters([property: JsonPropertyName("binary_data_
     public ImageMetadata Metadata => new(Line, SerialNumber, Batch, Shift, Operator);
 }
 
-internal sealed record InferRequest(string? Id, IReadOnlyList<InferTensor>? Inputs, IReadOnlyList<InferTensor>? Outputs,
-    InferParameters? Parameters);
+internal sealed record InferRequest(IReadOnlyList<InferTensor> Inputs, string? Id = null,
+    IReadOnlyList<InferTensor>? Outputs = null, InferParameters? Parameters = null);
+
+/// <param name="Id">As in the request.</param>
+internal sealed record InferAnswer(string ModelName, string ModelVersion, string? Id, IReadOnlyList<InferTensor> Outputs);
+
+internal sealed record ServerLiveness(bool Live);
+
+/// <param name="Reasons">One sentence for each problem.</param>
+internal sealed record ServerReadiness(bool Ready, IReadOnlyList<string> Reasons);
 
 internal sealed record ServerDescription(string Name, string Version, IReadOnlyList<string> Extensions);
 

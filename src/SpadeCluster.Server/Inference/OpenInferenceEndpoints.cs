@@ -3,7 +3,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.OpenApi;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Admission;
 using SpadeCluster.Server.Hosting;
@@ -18,38 +20,47 @@ namespace SpadeCluster.Server.Inference;
 /// </summary>
 internal static class OpenInferenceEndpoints
 {
-    private const string HeaderLength = "Inference-Header-Content-Length";
+    private const string HeaderLength = "Inference-Header-Content-Length", AnyType = "*/*";
 
     public static void MapOpenInference(this IEndpointRouteBuilder app)
     {
         var v2 = app.MapGroup("/v2").WithTags("Open Inference");
-        v2.MapGet("/health/live", () => Results.Json(new { live = true }));
+        v2.MapGet("/health/live", () => Results.Json(new ServerLiveness(true))).Produces<ServerLiveness>()
+            .Describe("serverLive", "Whether the process answers.");
         v2.MapGet("/health/ready", async (Readiness readiness, CancellationToken c) =>
         {
             var report = await readiness.CheckAsync(c);
-            return Results.Json(new { ready = report.IsReady, reasons = report.Reasons }, statusCode: report.HttpStatus);
-        });
-        v2.MapGet("/", () => Results.Json(InferService.Server)).Produces<ServerDescription>();
+            return Results.Json(new ServerReadiness(report.IsReady, report.Reasons), statusCode: report.HttpStatus);
+        }).Produces<ServerReadiness>().Produces<ServerReadiness>(503)
+            .Describe("serverReady", "Whether a photograph would be scored now, with the reasons if not.");
+        v2.MapGet("/", () => Results.Json(InferService.Server)).Produces<ServerDescription>()
+            .Describe("serverMetadata", "The server's name, version and extensions.");
         v2.MapPost("/repository/index", async (IndexRequest? request, HttpContext context, InferService models, CancellationToken c) =>
             Results.Json(await models.IndexAsync(request?.Ready ?? false, context.User, c))).Produces<IReadOnlyList<ModelState>>()
-            .RequireAuthorization(nameof(Role.Viewer));
+            .RequireAuthorization(nameof(Role.Viewer)).Describe("repositoryIndex", "The models, which are the categories.");
         v2.MapGet("/models/stats", async (HttpContext context, InferService models, CancellationToken c) =>
             Results.Json(await models.StatisticsAsync(null, null, context.User, c))).Produces<StatisticsAnswer>()
-            .RequireAuthorization(nameof(Role.Viewer));
-        foreach (string path in new[] { "/models/{category}", "/models/{category}/versions/{version:int}" })
+            .RequireAuthorization(nameof(Role.Viewer)).Describe("statistics", "Counts and times of all models since the server's start.");
+        foreach (var (path, suffix) in new[] { ("/models/{category}", ""), ("/models/{category}/versions/{version:int}", "Version") })
         {
             v2.MapGet(path, async (string category, int? version, HttpContext context, InferService models, CancellationToken c) =>
                 Results.Json(await models.DescribeAsync(category, version, context.User, c))).Produces<ModelDescription>()
-                .RequireAuthorization(nameof(Role.Viewer));
+                .RequireAuthorization(nameof(Role.Viewer)).Describe($"model{suffix}Metadata", "A model's tensors.", 400, 404);
             v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, InferService models,
                 CancellationToken c) =>
                 Results.Json(new ModelReadiness(category, await models.IsReadyAsync(category, version, context.User, c))))
-                .Produces<ModelReadiness>().RequireAuthorization(nameof(Role.Viewer));
+                .Produces<ModelReadiness>().RequireAuthorization(nameof(Role.Viewer))
+                .Describe($"model{suffix}Ready", "Whether a model has thresholds.", 400, 404);
             v2.MapGet(path + "/stats", async (string category, int? version, HttpContext context, InferService models,
                 CancellationToken c) =>
                 Results.Json(await models.StatisticsAsync(category, version, context.User, c))).Produces<StatisticsAnswer>()
-                .RequireAuthorization(nameof(Role.Viewer));
-            v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator));
+                .RequireAuthorization(nameof(Role.Viewer))
+                .Describe($"model{suffix}Statistics", "Counts and times of a model since the server's start.", 400, 404);
+            v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator))
+                .Accepts<InferRequest>("application/json", AnyType).Produces<InferAnswer>()
+                .Describe($"model{suffix}Infer", "Scores photographs. Tensors are JSON, or bytes after the JSON with the extension for "
+                + "binary tensors.", 404, 409, 507)
+                .AddOpenApiOperationTransformer(DescribeBytes);
         }
     }
 
@@ -93,6 +104,23 @@ internal static class OpenInferenceEndpoints
         context.Response.ContentLength = json.Length + tensors.Length;
         await context.Response.Body.WriteAsync(json, cancellation);
         await context.Response.Body.WriteAsync(tensors.GetBuffer().AsMemory(0, (int)tensors.Length), cancellation);
+    }
+
+    /// <summary>Bodies with binary tensors. Clients send them, and JSON, as many content types.</summary>
+    private static Task DescribeBytes(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken _)
+    {
+        var bodies = operation.RequestBody!.Content!;
+        bodies.Remove(AnyType);
+        OpenApiMediaType bytes = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" } };
+        bodies["application/octet-stream"] = operation.Responses!["200"].Content!["application/octet-stream"] = bytes;
+        (operation.Parameters ??= []).Add(new OpenApiParameter
+        {
+            Name = HeaderLength,
+            In = ParameterLocation.Header,
+            Description = "Bytes of the JSON before the tensors.",
+            Schema = new OpenApiSchema { Type = JsonSchemaType.Integer },
+        });
+        return Task.CompletedTask;
     }
 
     private static JsonObject Answer(OutputTensor output, bool binary, MemoryStream tensors)

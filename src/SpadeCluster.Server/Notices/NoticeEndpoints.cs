@@ -17,6 +17,6 @@ internal static class NoticeEndpoints
         context.User.Require(CategoryName.Check(category));
         return Results.Json(await notices.LookAsync(category, context.RequestAborted), ServerJson.Options);
     }).RequireAuthorization(nameof(Role.Viewer)).Produces<IReadOnlyList<Notice>>().WithTags("server")
-        .WithSummary("Messages that require a person's action: a code, a sentence, and what to do next. Also sent as 'notice' events of "
-        + "/v1/results/live.");
+        .Describe("listNotices", "Messages that require a person's action: a code, a sentence, and what to do next. Also sent as 'notice' "
+        + "events of /v1/results/live.", 400);
 }

@@ -13,6 +13,8 @@ internal static class RawPixels
 {
     public const string FormatHeader = "X-Pixel-Format";
 
+    public static IReadOnlyList<string> Formats { get; } = [.. Enum.GetNames<RawFormat>().Select(n => n.ToLowerInvariant())];
+
     /// <returns>The frame packed by <see cref="RawImage.Pack"/>.</returns>
     /// <exception cref="SpadeException">InvalidArgument: unknown format, or another number of bytes than the size requires.
     /// ResourceExhausted: too many pixels.</exception>

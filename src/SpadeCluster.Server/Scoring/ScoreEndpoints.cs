@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.OpenApi;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Hosting;
@@ -16,12 +17,14 @@ internal static class ScoreEndpoints
     public static void MapScoring(this IEndpointRouteBuilder app)
     {
         app.MapPost("/score", ScoreOneAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Decision>().WithTags("scoring")
-            .WithSummary("Score one photograph: an image file as the body, raw pixels with X-Pixel-Format headers, or a multipart form.")
-            .Accepts<IFormFile>("multipart/form-data", "image/*", "application/octet-stream");
+            .Describe("score", "Scores one photograph: an image file as the body, raw pixels with X-Pixel-Format headers, or a multipart "
+            + "form.", 404, 409, 507)
+            .Accepts<Stream>("application/octet-stream", "image/*", "multipart/form-data").TakesPhotographs(many: false, pixels: true)
+            .SendsHeader("Location", JsonSchemaType.String, "The decision's address.");
         app.MapPost("/score/batch", ScoreManyAsync).RequireAuthorization(nameof(Role.Operator)).WithTags("scoring")
-            .WithSummary("Score many photographs of a multipart form: one line of JSON for each, in order; a bad file is reported "
-            + "and the others are scored.")
-            .Accepts<IFormFileCollection>("multipart/form-data").Produces<string>(200, "application/x-ndjson");
+            .Describe("scoreBatch", "Scores many photographs of a multipart form: one line of JSON for each, in order; a bad file is "
+            + "reported and the others are scored.", 404, 409, 507)
+            .Accepts<Stream>("multipart/form-data").TakesPhotographs(many: true).Produces<string>(200, "application/x-ndjson");
     }
 
     private static async Task<IResult> ScoreOneAsync(string category, [AsParameters] SentMetadata sent, HttpContext context,

@@ -18,6 +18,8 @@ internal sealed record DatasetLayout(string Name, string Folders, Func<string, b
         new("btad", "train/ok, test/ok and ko, ground_truth/ko/NAME.png", MvtecFolders.Btad.Has, MvtecFolders.Btad.Read),
         new("visa", $"{LabelTable.Visa}, CATEGORY/Data/Images", LabelTable.IsVisa, LabelTable.ReadVisa),
         new("kolektor", "kosNN/PartN.jpg and PartN_label.bmp", Kolektor.Has, Kolektor.Read),
+        new("lookout", $"{LookoutManifest.Train} and {LookoutManifest.Test} of Lookout for Vision, and the photographs",
+            LookoutManifest.Has, LookoutManifest.Read),
         new("csv", $"{LabelTable.File} with the columns image, split, label, mask", LabelTable.IsFolder, LabelTable.ReadFolder),
     ];
 
