@@ -208,6 +208,7 @@ internal static class ServeCommand
             ThreadPool.SetMinThreads(Math.Max(128, 8 * Environment.ProcessorCount), 16);
             await using var server = SpadeServer.Create(options, builder =>
             {
+                builder.Services.AddHostedService<IdleMemory>();
                 builder.Services.Configure<AdmissionOptions>(o => (o.Slots, o.MaxRequests, o.MaxBytes) =
                     (parsed.GetValue(slots), parsed.GetValue(slots) + parsed.GetValue(queue),
                         Math.Max(options.MaxBodyBytes, (long)(parsed.GetValue(waiting) * (1 << 20)))));

@@ -32,6 +32,7 @@ internal static partial class SiloHosting
 
         services.AddSingleton(s => Store(options, s.GetRequiredService<ILogger<IGalleryStore>>()));
         services.AddEngines();
+        services.AddHostedService<IdleMemory>();
         var health = services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [Ready]);
         if (options.Has(SiloRole.Extractor)) health.AddCheck<DeviceHealth>("devices", tags: [Ready, Live]);
         services.AddSingleton(_ => new TelemetryExport("spade-silo", options.SiloName));

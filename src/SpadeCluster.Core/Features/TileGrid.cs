@@ -97,12 +97,36 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return x > frame.X && y > frame.Y && x < frame.X + frame.Width && y < frame.Y + frame.Height;
     }
 
-    /// <summary>The tile with the nearest centre to a pixel, which has the highest weight there.</summary>
-    public int TileAt(int x, int y)
+    /// <summary>Where the cells of one photograph's tile lie on another photograph of other proportions: for each column and each row of
+    /// cells, the number of columns or rows of tiles before its tile times their step, and the cell in it; -1 outside the photograph.</summary>
+    /// <param name="width">Cells across a tile.</param>
+    /// <param name="height">Cells down a tile.</param>
+    internal ((int Tile, int Cell)[] Columns, (int Tile, int Cell)[] Rows) SamePlace(int tile, TileFrame from, TileFrame to, int width,
+        int height)
     {
-        int Index(int at, int size, int count) => Math.Clamp((at - Overlap / 2) / Math.Max(1, size - Overlap), 0, count - 1);
-        return Index(y, TileHeight, Rows) * Columns + Index(x, TileWidth, Columns);
+        bool same = from == to || tile == Columns * Rows;
+        if (same)
+            return ([.. Enumerable.Range(0, width).Select(x => (tile, x))], [.. Enumerable.Range(0, height).Select(y => (0, y))]);
+        var (left, top) = Origin(tile);
+        return (Along(left, width, TileWidth, Columns, from.X, from.Width, to.X, to.Width, 1),
+            Along(top, height, TileHeight, Rows, from.Y, from.Height, to.Y, to.Height, Columns));
+
+        (int, int)[] Along(int origin, int cells, int size, int count, int fromStart, int fromLength, int toStart, int toLength, int step)
+            => [.. Enumerable.Range(0, cells).Select(i =>
+            {
+                double place = (origin + (i + 0.5) * size / cells - fromStart) / fromLength;
+                if (place is < 0 or > 1) return (-1, 0);
+                double at = toStart + place * toLength;
+                int index = Index((int)at, size, count);
+                return (index * step, Math.Clamp((int)((at - index * (size - Overlap)) * cells / size), 0, cells - 1));
+            })];
     }
+
+    /// <summary>The tile with the nearest centre to a pixel, which has the highest weight there.</summary>
+    public int TileAt(int x, int y) => Index(y, TileHeight, Rows) * Columns + Index(x, TileWidth, Columns);
+
+    /// <summary>The column or row of tiles with the nearest centre.</summary>
+    private int Index(int at, int size, int count) => Math.Clamp((at - Overlap / 2) / Math.Max(1, size - Overlap), 0, count - 1);
 
     /// <summary>Tiles at most <paramref name="reach"/> columns and rows away, ascending, the tile itself included.</summary>
     public IReadOnlyList<int> Near(int tile, int reach)

@@ -32,6 +32,10 @@ public sealed class UsualDistances
     /// leaves a tile free. (Galleries of earlier builds have a number there, and keep their scores.)</summary>
     public required byte[] Local { get; init; }
 
+    /// <summary>Whether a position is one on the photograph, so that edges of photographs with other proportions are compared with edges;
+    /// otherwise it is one in the tile. Calibrations of earlier builds have the latter, and keep their scores.</summary>
+    public bool OnPhotograph { get; init; }
+
     /// <param name="images">Ascending.</param>
     /// <param name="distances">[tile * images + image][y * width + x], leave-one-out; NaN outside the region of interest and where the
     /// photograph leaves the tile free.</param>
@@ -49,7 +53,8 @@ public sealed class UsualDistances
             Width = width,
             Images = images,
             Overall = overall,
-            Local = MemoryMarshal.AsBytes<Half>(local).ToArray()
+            Local = MemoryMarshal.AsBytes<Half>(local).ToArray(),
+            OnPhotograph = true,
         };
     }
 
@@ -63,21 +68,20 @@ public sealed class UsualDistances
     /// <param name="tile">The number of the tile that was searched.</param>
     /// <param name="grid">The tiles: a copy's usual distances are those of its photograph.</param>
     /// <param name="exclude">A normal that is left out of the usual distances, as it is left out of the gallery; null: none.</param>
+    /// <param name="frames">The part of the grid that the image covers, and that which a normal covers; null: all cover the same.</param>
     public (float[] Score, float[] Map) Normalise(PixelMatches matches, IReadOnlyList<GalleryTile> found, int tile, TileGrid grid,
-        ImageId? exclude)
+        ImageId? exclude, (TileFrame Own, Func<ImageId, TileFrame> Of)? frames = null)
     {
         int cells = Height * Width;
         var index = Images.Select((id, i) => (id, i)).ToDictionary(x => x.id, x => x.i);
         int[] rows = [.. found.Select(f => grid.OnPhotograph(f.Tile, f.Orientation) * Images.Count + index[f.Photograph])];
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        var positions = _positions.Value[tile];
-        int left = exclude is { } id ? tile * Images.Count + index[id] : -1;
+        double[] positions = OnPhotograph && frames is { } f ? PositionsOnPhotograph(tile, grid, f.Own, f.Of, exclude)
+            : Positions(tile, exclude);
         var (score, map) = (new float[cells], new float[cells]);
         for (int cell = 0; cell < cells; cell++)
         {
-            var (sum, normals) = positions[cell];
-            if (left >= 0 && (double)local[left * cells + cell] is var own && !double.IsNaN(own)) (sum, normals) = (sum - own, normals - 1);
-            double position = normals == 0 ? 1 : sum / normals;
+            double position = positions[cell];
             double byScore = 0, byMap = 0;
             int n = 0;
             for (int r = cell * matches.Kappa; r < (cell + 1) * matches.Kappa && float.IsFinite(matches.Distances[r]); r++, n++)
@@ -91,6 +95,45 @@ public sealed class UsualDistances
             (score[cell], map[cell]) = ((float)(byScore / (n * Overall)), (float)(byMap / n));
         }
         return (score, map);
+    }
+
+    /// <returns>[y * width + x]: the mean of the normals at each cell of a tile; 1 where none covers it.</returns>
+    private double[] Positions(int tile, ImageId? exclude)
+    {
+        var sums = _positions.Value[tile];
+        int cells = Height * Width, left = exclude is { } id ? (tile * Images.Count + Images.ToList().IndexOf(id)) * cells : -1;
+        var local = MemoryMarshal.Cast<byte, Half>(Local);
+        var means = new double[cells];
+        for (int cell = 0; cell < cells; cell++)
+        {
+            var (sum, normals) = sums[cell];
+            if (left >= 0 && (double)local[left + cell] is var own && !double.IsNaN(own)) (sum, normals) = (sum - own, normals - 1);
+            means[cell] = normals == 0 ? 1 : sum / normals;
+        }
+        return means;
+    }
+
+    /// <summary>As <see cref="Positions"/>, at the same place of the normals' photographs, whose proportions may differ.</summary>
+    private double[] PositionsOnPhotograph(int tile, TileGrid grid, TileFrame own, Func<ImageId, TileFrame> frameOf, ImageId? exclude)
+    {
+        int cells = Height * Width;
+        var local = MemoryMarshal.Cast<byte, Half>(Local);
+        var (sums, normals) = (new double[cells], new int[cells]);
+        for (int i = 0; i < Images.Count; i++)
+        {
+            if (Images[i] == exclude) continue;
+            var (columns, rows) = grid.SamePlace(tile, own, frameOf(Images[i]), Width, Height);
+            for (int cell = 0; cell < cells; cell++)
+            {
+                var (column, row) = (columns[cell % Width], rows[cell / Width]);
+                if (column.Tile < 0 || row.Tile < 0) continue;
+                double near = (double)local[((row.Tile + column.Tile) * Images.Count + i) * cells + row.Cell * Width + column.Cell];
+                if (double.IsNaN(near)) continue;
+                sums[cell] += near;
+                normals[cell]++;
+            }
+        }
+        return [.. sums.Zip(normals, (sum, n) => n == 0 ? 1 : sum / n)];
     }
 
     /// <returns>[tile][y * width + x]: the sum over the normals that have a distance there, and their number.</returns>

@@ -55,6 +55,33 @@ public class TileGridTests
         Assert.All(row.Zip(row.Skip(1), (a, b) => b - a), step => Assert.InRange(step, 0, 1 / 8f));
     }
 
+    /// <summary>The centre of each cell of a tile, as a share of the photograph's sides, lies in the cell found on the other.</summary>
+    [Theory]
+    [InlineData("letterbox 224x224", 0)]
+    [InlineData("letterbox 224x224 tiles 2x2 overlap 32 and whole", 3)]
+    public void The_same_place_of_another_photograph_has_the_same_share_of_its_sides(string text, int tile)
+    {
+        var grid = TileGrid.Of(Model, text);
+        TileFrame wide = grid.Frame(600, 300), tall = grid.Frame(200, 500);
+        var (columns, rows) = grid.SamePlace(tile, wide, tall, 56, 56);
+        Assert.True(columns.Any(c => c.Tile >= 0) && rows.Any(r => r.Tile >= 0) && rows.Any(r => r.Tile < 0));
+        foreach (var (lines, left, from, length, to, width) in new[]
+        {
+            (columns, grid.Origin(tile).X, wide.X, wide.Width, tall.X, tall.Width),
+            (rows, grid.Origin(tile).Y, wide.Y, wide.Height, tall.Y, tall.Height),
+        })
+            for (int i = 0; i < 56; i++)
+            {
+                if (lines[i].Tile < 0) continue;
+                double share = (left + 4 * (i + 0.5) - from) / length, at = to + share * width;
+                int origin = lines == columns ? grid.Origin(lines[i].Tile).X : grid.Origin(lines[i].Tile).Y;
+                Assert.InRange(at, origin + 4 * lines[i].Cell - 1e-6, origin + 4 * lines[i].Cell + 4 + 1e-6);
+            }
+        var (same, below) = grid.SamePlace(tile, wide, wide, 56, 56);
+        Assert.Equal(Enumerable.Range(0, 56).Select(x => (tile, x)), same);
+        Assert.Equal(Enumerable.Range(0, 56).Select(y => (0, y)), below);
+    }
+
     [Fact]
     public void Tiles_are_cut_where_they_lie()
     {

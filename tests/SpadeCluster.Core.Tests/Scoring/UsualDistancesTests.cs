@@ -106,6 +106,36 @@ public class UsualDistancesTests
         Assert.Equal(6 / (0.4 * overall + 0.1 * 4 + 0.5 * overall), Score(new ImageId(1))[1], 1e-2);
     }
 
+    /// <summary>Of a wide and a tall photograph, the same place has different cells. Calibrations of earlier builds compare cells.</summary>
+    [Theory]
+    [InlineData(true, (2 + 6) / 2.0)]
+    [InlineData(false, 6)]
+    public void A_position_is_one_on_the_photograph(bool onPhotograph, double position)
+    {
+        ImageId wide = new(1), tall = new(2);
+        var grid = new TileGrid(8, 8, Letterbox: true);
+        float[] Covered(float value, Func<int, int, bool> covers)
+            => [.. Enumerable.Range(0, 16).Select(i => covers(i % 4, i / 4) ? value : float.NaN)];
+        var learned = UsualDistances.From(4, 4, [wide, tall],
+            [Covered(2, (_, y) => y is 1 or 2), Covered(6, (x, _) => x is 1 or 2)]);
+        var usual = new UsualDistances
+        {
+            Height = 4,
+            Width = 4,
+            Images = learned.Images,
+            Overall = learned.Overall,
+            Local = learned.Local,
+            OnPhotograph = onPhotograph,
+        };
+        var matches = new PixelMatches(4, 4, 1);
+        for (int cell = 0; cell < 16; cell++) matches.Offer(cell, 6, 1, cell);
+        // The upper left cell of another tall photograph: only the tall normal covers that cell, but both have such a place.
+        float score = usual.Normalise(matches, Rows([wide, tall]), 0, grid, null,
+            (grid.Frame(50, 100), id => id == wide ? grid.Frame(100, 50) : grid.Frame(50, 100))).Score[1];
+        Assert.Equal(6 / (0.4 * 4 + 0.1 * 6 + 0.5 * position), score, 1e-2);
+        Assert.True(learned.OnPhotograph);
+    }
+
     /// <summary>A gallery of wide and tall photographs: each has distances in the middle rows or columns only.</summary>
     [Fact]
     public async Task Distances_are_kept_where_a_photograph_covers_the_tile()
