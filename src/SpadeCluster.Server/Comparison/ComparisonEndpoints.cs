@@ -17,16 +17,16 @@ internal static class ComparisonEndpoints
         comparison.MapPost("/", StartAsync).RequireAuthorization(nameof(Role.Engineer))
             .Accepts<IFormFileCollection>(isOptional: true, "multipart/form-data")
             .Produces<ComparisonResult>(StatusCodes.Status202Accepted)
-            .WithSummary("Score photographs with versions a and b, in the background, only while no other photograph is scored; a "
-            + "comparison that runs is stopped. It changes nothing. Without a body: the photographs of the newest decisions. With a form: "
-            + "a test set, whose parts are named 'good' or 'defect'.");
+            .Describe("startComparison", "Scores photographs with versions a and b, in the background, only while no other photograph is "
+            + "scored; a comparison that runs is stopped. It changes nothing. Without a body: the photographs of the newest decisions. "
+            + "With a form: a test set, whose parts are named 'good' or 'defect'.", 404, 409);
         comparison.MapGet("/", (string category, VersionComparison comparisons) =>
             Results.Json(Find(category, comparisons), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer))
             .Produces<ComparisonResult>()
-            .WithSummary("The last comparison of this category, also while it runs: done of of.");
+            .Describe("getComparison", "The last comparison of this category, also while it runs: done of of.", 400, 404);
         comparison.MapGet("/{index:int}/{version:int}", Picture).RequireAuthorization(nameof(Role.Viewer))
-            .Produces<byte[]>(200, "image/jpeg")
-            .WithSummary("A photograph of 'changed', counted from 0, with the map of one of the versions.");
+            .SendsBytes("image/jpeg")
+            .Describe("getComparisonPicture", "A photograph of 'changed', counted from 0, with the map of one of the versions.", 400, 404);
     }
 
     private static async Task<IResult> StartAsync(string category, int a, int b, HttpContext context, VersionComparison comparisons,

@@ -31,7 +31,8 @@ internal static class GalleryEndpoints
                 "The normals of a version, ascending by id; 'after' with the last id, and the version, give the next page.", 400, 404);
         read.MapGet("/{category}/diff", async (string category, int from, int to, HttpContext c, IGalleryServices p) =>
             Results.Json(GalleryDiffReport.Of(category, await For(c, p, category).DiffAsync(category, from, to, c.RequestAborted)),
-                ServerJson.Options)).Produces<GalleryDiffReport>().Describe("diffGallery", "The difference between two versions.", 400, 404);
+                ServerJson.Options)).Produces<GalleryDiffReport>()
+            .Describe("diffGallery", "The difference between two versions.", 400, 404);
         read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>().Produces(304)
             .Describe("getGalleryVersion", "A kept version of a category.", 400, 404);
         read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).SendsBytes("image/jpeg").Produces(304)

@@ -13,9 +13,9 @@ internal static class ReportEndpoints
 {
     public static void MapReports(this IEndpointRouteBuilder app) => app.MapGet("/reports/shift", ShiftAsync)
         .RequireAuthorization(nameof(Role.Viewer)).Produces<ShiftReport>().Produces<string>(200, "text/html").WithTags("results")
-        .WithSummary("What happened in a shift, on a line, or in any other time: counts, where defects fall on the part, the highest "
-        + "scores, reports of people, drift of scores, open notices. format=html: a file that stands alone. Without 'since' it is about "
-        + "24 hours, without 'until' up to the newest decision.");
+        .Describe("getShiftReport", "What happened in a shift, on a line, or in any other time: counts, where defects fall on the part, "
+        + "the highest scores, reports of people, drift of scores, open notices. format=html: a file that stands alone. Without 'since' it "
+        + "is about 24 hours, without 'until' up to the newest decision.", 400);
 
     private static async Task<IResult> ShiftAsync(HttpContext context, ShiftReporter reporter, DecisionPictures pictures,
         [AsParameters] DecisionQuery query, string format = "json")
