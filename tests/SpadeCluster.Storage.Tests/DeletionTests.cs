@@ -39,6 +39,7 @@ public sealed class DeletionTests(PostgresCluster postgres) : IDisposable
             async () => await service.HistoryAsync("bolt"), async () => await service.RetireAsync("bolt", ["1.png"], "x"),
             async () => await service.RollBackAsync("bolt", 1, "x"), async () => await service.DeleteAsync("bolt", "again"),
             async () => await service.CompactAsync("bolt", new Retention(1)),
+            async () => await Snapshot.ExportAsync(store, "bolt", Path.Combine(_stores.Folder, "no.tar")),
         })
         {
             var e = await Assert.ThrowsAsync<SpadeException>(refused);
