@@ -96,8 +96,11 @@ public sealed class DeletionTests(PostgresCluster postgres) : IDisposable
     {
         var store = _stores.New(medium);
         await BuiltAsync(store, "bolt");
-        await Service(store, TimeSpan.Zero).DeleteAsync("bolt", "x");
+        var service = Service(store, TimeSpan.Zero);
+        await service.DeleteAsync("bolt", "x");
         Assert.Equal([3], await store.ListVersionsAsync("bolt"));
+        Assert.Equal("no category 'bolt': ann deleted it with its data",
+            (await Assert.ThrowsAsync<SpadeException>(async () => await service.GetAsync("bolt"))).Message);
         Assert.Empty(await store.ListCategoriesAsync());
     }
 

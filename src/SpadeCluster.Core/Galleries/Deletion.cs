@@ -13,7 +13,8 @@ public sealed record Deletion(DateTimeOffset Until, string? RenamedTo = null)
     /// <summary>The answer to whoever asks for a deleted category.</summary>
     public static SpadeException Refuse(GalleryManifest m) => new(SpadeError.NotFound, m.Deletion is { RenamedTo: { } name }
         ? $"category '{m.Category}' has been renamed to '{name}': use that name"
-        : $"category '{m.Category}' was deleted by {m.CreatedBy}; it can be restored until {Text(m.Deletion!.Until)}, in the console "
+        : m.Deletion!.Until <= m.CreatedAt ? $"no category '{m.Category}': {m.CreatedBy} deleted it with its data"
+        : $"category '{m.Category}' was deleted by {m.CreatedBy}; it can be restored until {Text(m.Deletion.Until)}, in the console "
         + $"or with 'spade gallery undelete {m.Category}'");
 
     internal static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
