@@ -39,6 +39,7 @@ public sealed class DeletionTests(PostgresCluster postgres) : IDisposable
             async () => await service.HistoryAsync("bolt"), async () => await service.RetireAsync("bolt", ["1.png"], "x"),
             async () => await service.RollBackAsync("bolt", 1, "x"), async () => await service.DeleteAsync("bolt", "again"),
             async () => await service.CompactAsync("bolt", new Retention(1)),
+            async () => await Snapshot.ExportAsync(store, "bolt", Path.Combine(_stores.Folder, "no.tar")),
         })
         {
             var e = await Assert.ThrowsAsync<SpadeException>(refused);
@@ -95,8 +96,11 @@ public sealed class DeletionTests(PostgresCluster postgres) : IDisposable
     {
         var store = _stores.New(medium);
         await BuiltAsync(store, "bolt");
-        await Service(store, TimeSpan.Zero).DeleteAsync("bolt", "x");
+        var service = Service(store, TimeSpan.Zero);
+        await service.DeleteAsync("bolt", "x");
         Assert.Equal([3], await store.ListVersionsAsync("bolt"));
+        Assert.Equal("no category 'bolt': ann deleted it with its data",
+            (await Assert.ThrowsAsync<SpadeException>(async () => await service.GetAsync("bolt"))).Message);
         Assert.Empty(await store.ListCategoriesAsync());
     }
 

@@ -25,8 +25,9 @@ internal sealed partial class DeletionSweep(ClusterGalleryServices services, Sil
         {
             foreach (string category in await services.Local("").SweepAsync(cancellationToken)) LogRemoved(category);
         }
-        catch (SpadeException e)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            // Whatever it is, a silo must not end because of it.
             LogFailed(e);
         }
     }

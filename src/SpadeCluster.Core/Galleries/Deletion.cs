@@ -11,9 +11,10 @@ public sealed record Deletion(DateTimeOffset Until, string? RenamedTo = null)
     public static readonly TimeSpan DefaultKeep = TimeSpan.FromDays(7);
 
     /// <summary>The answer to whoever asks for a deleted category.</summary>
-    internal static SpadeException Refuse(GalleryManifest m) => new(SpadeError.NotFound, m.Deletion is { RenamedTo: { } name }
+    public static SpadeException Refuse(GalleryManifest m) => new(SpadeError.NotFound, m.Deletion is { RenamedTo: { } name }
         ? $"category '{m.Category}' has been renamed to '{name}': use that name"
-        : $"category '{m.Category}' was deleted by {m.CreatedBy}; it can be restored until {Text(m.Deletion!.Until)}, in the console "
+        : m.Deletion!.Until <= m.CreatedAt ? $"no category '{m.Category}': {m.CreatedBy} deleted it with its data"
+        : $"category '{m.Category}' was deleted by {m.CreatedBy}; it can be restored until {Text(m.Deletion.Until)}, in the console "
         + $"or with 'spade gallery undelete {m.Category}'");
 
     internal static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);

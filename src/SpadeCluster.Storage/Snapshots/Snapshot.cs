@@ -39,6 +39,7 @@ public static class Snapshot
                 pins.Add(await store.PinAsync(category, version, cancellationToken));
                 manifests.Add(await store.ReadVersionAsync(category, version, cancellationToken));
             }
+            if (manifests[^1].Deletion is not null) throw Deletion.Refuse(manifests[^1]);
             var images = manifests.SelectMany(m => GalleryTiles.Of(m).Ids, (m, id) => (Id: id, m.Model)).DistinctBy(i => i.Id)
                 .OrderBy(i => i.Id).ToList();
             path = Path.GetFullPath(path);
@@ -87,6 +88,7 @@ public static class Snapshot
             try
             {
                 var manifests = await ReadAsync(store, tar, category, current, path, cancellationToken);
+                if (manifests[^1].Deletion is not null) throw Not(path);
                 if (author is not null)
                     manifests = [.. manifests, manifests[^1] with
                     {

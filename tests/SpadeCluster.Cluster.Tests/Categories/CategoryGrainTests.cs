@@ -1,10 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Orleans;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
 using SpadeCluster.Cluster.Categories;
+using SpadeCluster.Cluster.Galleries;
 using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Scoring;
 
@@ -160,6 +162,21 @@ public sealed class CategoryGrainTests : IAsyncLifetime
                 }
             }
         }
+    }
+
+    [Fact]
+    public async Task A_gateway_removes_the_data_of_a_deleted_category_when_its_time_is_over_though_a_shard_is_open()
+    {
+        await At(0).AddAsync("plate", Photos.Normals(4));
+        await _silos.Services(0).GetRequiredService<IScoringService>().ScoreAsync("plate", Photos.Mixed(1)[0]);
+        await At(0).DeleteAsync("plate", "closed");
+        var sweep = _silos.Services(1).GetServices<IHostedService>().OfType<DeletionSweep>().Single();
+        await sweep.SweepAsync(default);
+        Assert.Equal([1, 2], await _store.ListVersionsAsync("plate"));
+        var deleted = (await _store.ReadCurrentAsync("plate"))!;
+        await _store.PublishAsync(deleted with { Version = 3, Deletion = new Deletion(DateTimeOffset.UtcNow) });
+        await sweep.SweepAsync(default);
+        Assert.Equal([3], await _store.ListVersionsAsync("plate"));
     }
 
     [Fact]
