@@ -2,8 +2,10 @@ using System.CommandLine;
 using SpadeCluster;
 using SpadeCluster.Cli.Commands;
 using SpadeCluster.Cli.Commands.Cluster;
+using SpadeCluster.Cli.Silo;
 using Spectre.Console;
 
+NativeHeap.ReturnLargeBlocks();
 // In a file or a pipe the library would wrap tables at 80 columns.
 if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 1000;
 

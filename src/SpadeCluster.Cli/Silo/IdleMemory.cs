@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Diagnostics;
 
 namespace SpadeCluster.Cli.Silo;
 
@@ -6,31 +6,38 @@ namespace SpadeCluster.Cli.Silo;
 /// Gives memory back to the system when this process becomes idle. Photographs and closed galleries are garbage by then, but the collector
 /// runs only when something is allocated, and the C library keeps what decoders have freed.
 /// </summary>
-internal sealed partial class IdleMemory(TimeProvider clock) : BackgroundService
+internal sealed class IdleMemory(TimeProvider clock) : BackgroundService
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
 
-    /// <summary>Bytes allocated since the last time that make another one worth its pause.</summary>
+    /// <summary>Processor time of a period that probes and metrics of an idle process take at most.</summary>
+    private static readonly TimeSpan Idle = Period / 20;
+
+    /// <summary>Bytes on the heap beyond those that stayed the last time which make another one worthwhile.</summary>
     private const long Worthwhile = 64L << 20;
 
-    /// <summary>Most bytes that an idle process allocates in a period, for probes and metrics.</summary>
-    private const long Idle = 4L << 20;
+    /// <summary>Open galleries are moved, which pauses the process; so this takes at most a hundredth of the time.</summary>
+    private const int Spacing = 100;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period, clock);
-        long freed = GC.GetTotalAllocatedBytes(), last = freed;
+        var used = Environment.CpuUsage.TotalTime;
+        long stayed = 0, next = 0;
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                long now = GC.GetTotalAllocatedBytes();
-                if (now - last <= Idle && now - freed >= Worthwhile)
+                bool idle = Environment.CpuUsage.TotalTime - used <= Idle;
+                if (idle && GC.GetTotalMemory(forceFullCollection: false) - stayed >= Worthwhile && Stopwatch.GetTimestamp() >= next)
                 {
-                    Free();
-                    freed = now = GC.GetTotalAllocatedBytes();
+                    long start = Stopwatch.GetTimestamp();
+                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                    NativeHeap.Trim();
+                    next = Stopwatch.GetTimestamp() + Spacing * (Stopwatch.GetTimestamp() - start);
+                    stayed = GC.GetTotalMemory(forceFullCollection: false);
                 }
-                last = now;
+                used = Environment.CpuUsage.TotalTime;
             }
         }
         catch (OperationCanceledException)
@@ -38,20 +45,4 @@ internal sealed partial class IdleMemory(TimeProvider clock) : BackgroundService
             // The process stops.
         }
     }
-
-    private static void Free()
-    {
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        try
-        {
-            TrimHeap(0);
-        }
-        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
-        {
-            // Only glibc keeps freed memory.
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "malloc_trim")]
-    private static partial int TrimHeap(nuint keep);
 }

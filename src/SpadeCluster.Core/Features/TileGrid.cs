@@ -97,8 +97,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         return x > frame.X && y > frame.Y && x < frame.X + frame.Width && y < frame.Y + frame.Height;
     }
 
-    /// <summary>Where the cells of one photograph's tile lie on another photograph of other proportions: for each column and each row of
-    /// cells, the number of columns or rows of tiles before its tile times their step, and the cell in it; -1 outside the photograph.</summary>
+    /// <summary>Where the cells of a photograph's tile lie on a photograph of other proportions. Each column and each row of cells has its
+    /// part of the tile's number, which is the sum of both, and the column or row in that tile; -1 outside the photograph.</summary>
     /// <param name="width">Cells across a tile.</param>
     /// <param name="height">Cells down a tile.</param>
     internal ((int Tile, int Cell)[] Columns, (int Tile, int Cell)[] Rows) SamePlace(int tile, TileFrame from, TileFrame to, int width,

@@ -42,7 +42,8 @@ public static class Calibrator
         {
             var cells = found[0][0].Maps[0];
             usual = UsualDistances.From(cells.Height, cells.Width, [.. manifest.Images.Select(i => i.Id)],
-                [.. Enumerable.Range(0, tiles.Grid.Count).SelectMany(t => found.Select((f, i) => Covered(t, i, f[t].Maps[0])))]);
+                [.. Enumerable.Range(0, tiles.Grid.Count).SelectMany(t => found.Select((f, i) => Covered(t, i, f[t].Maps[0])))],
+                tiles.Grid.Letterbox);
             for (int i = 0; i < n; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();

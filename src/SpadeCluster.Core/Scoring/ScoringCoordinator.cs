@@ -136,8 +136,7 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
         var (scores, maps) = (new float[found.Count][], new float[found.Count][]);
         for (int t = 0; t < found.Count; t++)
         {
-            (scores[t], maps[t]) = usual.Normalise(found[t].Maps[0], found[t].Found, t, _tiles.Grid, exclude,
-                _tiles.Grid.Letterbox ? (frame, _tiles.Frame) : null);
+            (scores[t], maps[t]) = usual.Normalise(found[t].Maps[0], found[t].Found, t, _tiles.Grid, exclude, (frame, _tiles.Frame));
             for (int cell = 0; cell < maps[t].Length; cell++) maps[t][cell] = (float)(maps[t][cell] * mapScale);
         }
         var cells = found[0].Maps[0];

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Neighbors;
@@ -32,14 +33,18 @@ public sealed class UsualDistances
     /// leaves a tile free. (Galleries of earlier builds have a number there, and keep their scores.)</summary>
     public required byte[] Local { get; init; }
 
-    /// <summary>Whether a position is one on the photograph, so that edges of photographs with other proportions are compared with edges;
-    /// otherwise it is one in the tile. Calibrations of earlier builds have the latter, and keep their scores.</summary>
+    /// <summary>Whether a position is one on the photograph, so that edges of photographs with other proportions are compared with edges.
+    /// Otherwise it is a cell of the tile, which is the same for photographs that fill the tiles. (Galleries of earlier builds compare
+    /// cells in any case, and keep their scores.)</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool OnPhotograph { get; init; }
 
     /// <param name="images">Ascending.</param>
     /// <param name="distances">[tile * images + image][y * width + x], leave-one-out; NaN outside the region of interest and where the
     /// photograph leaves the tile free.</param>
-    public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances)
+    /// <param name="onPhotograph"><see cref="OnPhotograph"/>: for photographs that keep their proportions.</param>
+    public static UsualDistances From(int height, int width, IReadOnlyList<ImageId> images, IReadOnlyList<float[]> distances,
+        bool onPhotograph = false)
     {
         double overall = Math.Max(distances.Where(d => !Array.TrueForAll(d, float.IsNaN))
             .Average(d => d.Where(v => !float.IsNaN(v)).Average(v => (double)v)), 1e-12);
@@ -54,7 +59,7 @@ public sealed class UsualDistances
             Images = images,
             Overall = overall,
             Local = MemoryMarshal.AsBytes<Half>(local).ToArray(),
-            OnPhotograph = true,
+            OnPhotograph = onPhotograph,
         };
     }
 

@@ -106,7 +106,7 @@ public class UsualDistancesTests
         Assert.Equal(6 / (0.4 * overall + 0.1 * 4 + 0.5 * overall), Score(new ImageId(1))[1], 1e-2);
     }
 
-    /// <summary>Of a wide and a tall photograph, the same place has different cells. Calibrations of earlier builds compare cells.</summary>
+    /// <summary>Of a wide and a tall photograph, the same place has different cells. Earlier builds compared cells.</summary>
     [Theory]
     [InlineData(true, (2 + 6) / 2.0)]
     [InlineData(false, 6)]
@@ -116,24 +116,14 @@ public class UsualDistancesTests
         var grid = new TileGrid(8, 8, Letterbox: true);
         float[] Covered(float value, Func<int, int, bool> covers)
             => [.. Enumerable.Range(0, 16).Select(i => covers(i % 4, i / 4) ? value : float.NaN)];
-        var learned = UsualDistances.From(4, 4, [wide, tall],
-            [Covered(2, (_, y) => y is 1 or 2), Covered(6, (x, _) => x is 1 or 2)]);
-        var usual = new UsualDistances
-        {
-            Height = 4,
-            Width = 4,
-            Images = learned.Images,
-            Overall = learned.Overall,
-            Local = learned.Local,
-            OnPhotograph = onPhotograph,
-        };
+        var usual = UsualDistances.From(4, 4, [wide, tall],
+            [Covered(2, (_, y) => y is 1 or 2), Covered(6, (x, _) => x is 1 or 2)], onPhotograph);
         var matches = new PixelMatches(4, 4, 1);
         for (int cell = 0; cell < 16; cell++) matches.Offer(cell, 6, 1, cell);
         // The upper left cell of another tall photograph: only the tall normal covers that cell, but both have such a place.
         float score = usual.Normalise(matches, Rows([wide, tall]), 0, grid, null,
             (grid.Frame(50, 100), id => id == wide ? grid.Frame(100, 50) : grid.Frame(50, 100))).Score[1];
         Assert.Equal(6 / (0.4 * 4 + 0.1 * 6 + 0.5 * position), score, 1e-2);
-        Assert.True(learned.OnPhotograph);
     }
 
     /// <summary>A gallery of wide and tall photographs: each has distances in the middle rows or columns only.</summary>
@@ -150,6 +140,7 @@ public class UsualDistancesTests
         await store.PublishAsync(manifest);
         using var gallery = await OpenGallery.LoadAsync(store, manifest, threads: 1);
         var usual = (await Calibrator.RunAsync(store, gallery, Options)).Usual!;
+        Assert.True(usual.OnPhotograph);
         var local = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, Half>(usual.Local);
         for (int image = 0, at = 0; image < 6; image++)
             for (int y = 0; y < usual.Height; y++)
