@@ -2,11 +2,8 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Authorization;
-using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.OpenApi;
-using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Tests.OpenApi;
 
@@ -28,7 +25,8 @@ public sealed class OpenApiTests(ServerFixture server) : IClassFixture<ServerFix
         var document = await ReadAsync();
         var described = Operations(document).Select(o => $"{o.Method} {o.Path.TrimEnd('/')}").Order();
         var mapped = from e in server.App.Service<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-                     let path = "/" + e.RoutePattern.RawText!.Trim('/').Replace(":long", "").Replace(":int", "")
+                     let path = "/" + e.RoutePattern.RawText!.Trim('/').Replace(":long", "", StringComparison.Ordinal)
+                         .Replace(":int", "", StringComparison.Ordinal)
                      where path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/v2", StringComparison.Ordinal)
                      where path != "/v1/openapi.json"
                      from method in e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods

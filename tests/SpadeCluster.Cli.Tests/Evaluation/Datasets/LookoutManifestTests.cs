@@ -1,5 +1,6 @@
 using SpadeCluster.Cli.Evaluation;
 using SpadeCluster.Cli.Evaluation.Datasets;
+using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 
 namespace SpadeCluster.Cli.Tests.Evaluation.Datasets;
