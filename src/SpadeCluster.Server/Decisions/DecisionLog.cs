@@ -37,7 +37,9 @@ public sealed class DecisionLog(ServerDatabase database, ServerOptions options, 
         bool keep = options.Keep == KeepPictures.All || (options.Keep == KeepPictures.Flagged && score.Verdict != "good");
         // Packed on the request's thread, so that the writer only writes.
         byte[]? map = keep && scored.Result.Map is { } m ? KeptMap.Pack(m) : null, evidence = keep ? KeptEvidence.Pack(scored) : null;
-        var decision = new Decision(0, clock.GetUtcNow(), metadata.Line ?? DefaultLine, metadata.SerialNumber, metadata.Batch,
+        // In milliseconds, as it is stored, so that the answer says the same time as later reads.
+        var time = DateTimeOffset.FromUnixTimeMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var decision = new Decision(0, time, metadata.Line ?? DefaultLine, metadata.SerialNumber, metadata.Batch,
             metadata.Shift, metadata.Operator, caller, Convert.ToHexStringLower(SHA256.HashData(file)), scored.Gallery.Preprocessing,
             score, keep);
         string json = JsonSerializer.Serialize(score, ServerJson.Options);

@@ -38,6 +38,8 @@ internal static class ApiDocument
         {
             // Generators take an enumeration without a type for numbers.
             if (schema.Enum is { Count: > 0 }) schema.Type ??= JsonSchemaType.String;
+            // Answers may get members later, so that strict clients must not refuse them. (Requests refuse unknown ones all the same.)
+            schema.AdditionalPropertiesAllowed = true;
             return Task.CompletedTask;
         });
         options.AddOperationTransformer(CompleteAsync);
