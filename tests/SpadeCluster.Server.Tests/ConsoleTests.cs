@@ -62,7 +62,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
         await page.Locator("#files")
             .SetInputFilesAsync(new FilePayload { Name = "new.png", MimeType = "image/png", Buffer = Part.Good(70) });
         await page.Locator("#normals figure >> nth=3").WaitForAsync();
-        await Expect(page, ".head p", "calibrate");
+        await Expect(page, ".head p", "learn thresholds");
         page.Dialog += (_, dialog) => dialog.AcceptAsync("tried it");
         await page.Locator("[data-rollback='2']").ClickAsync();
         await page.Locator("#normals figure >> nth=3").WaitForAsync(new() { State = WaitForSelectorState.Detached });
@@ -85,7 +85,7 @@ public sealed class ConsoleTests(ServerFixture server) : BrowserTests, IClassFix
             .SetInputFilesAsync(Enumerable.Range(0, 18)
                 .Select(i => new FilePayload { Name = $"n{i}.png", MimeType = "image/png", Buffer = Part.Good(300 + i) }));
         await page.Locator("#normals figure >> nth=17").WaitForAsync();
-        await Expect(page, ".head p", "calibrate at alpha");
+        await Expect(page, ".head p", "learn thresholds for");
         Assert.Equal(["/v1/galleries/many/images?calibrate=false", "/v1/galleries/many/images?calibrate=true"], sent);
     }
 

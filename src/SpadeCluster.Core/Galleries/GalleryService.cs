@@ -209,8 +209,8 @@ public sealed partial class GalleryService(
             {
                 Version = current.Version + 1,
                 Reason = options.Theta is { } theta
-                ? string.Create(CultureInfo.InvariantCulture, $"calibrate with theta set to {theta:R}")
-                : $"calibrate at alpha {options.Alpha}",
+                ? string.Create(CultureInfo.InvariantCulture, $"set the defect threshold to {theta:R}")
+                : string.Create(CultureInfo.InvariantCulture, $"learn thresholds for {100 * options.Alpha:0.##} % false rejects"),
                 Calibration = calibration
             }, cancellationToken);
         }

@@ -176,7 +176,7 @@ internal static class GalleryEndpoints
         options.Check(current.Images.Count, current.Model.Levels.Count);
         using var change = await recalibration.BeginAsync(category);
         var after = await galleries.CalibrateAsync(category, options, cancellationToken: context.RequestAborted);
-        string set = options.Theta is { } theta ? FormattableString.Invariant($"theta set to {theta:R}")
+        string set = options.Theta is { } theta ? FormattableString.Invariant($"defect threshold set to {theta:R}")
             : FormattableString.Invariant($"alpha {options.Alpha}");
         await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"{set}, version {after.Version}");
         return Results.Json(GalleryDetails.Of(after), ServerJson.Options);

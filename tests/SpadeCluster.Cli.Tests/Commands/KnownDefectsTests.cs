@@ -53,7 +53,7 @@ public class KnownDefectsTests : WorkFolder
         await Json(0, "gallery", "add", "plates", Plates(2, "more", 60), "--gallery", galleries);
         Assert.Equal(theta, Number(await Json(0, "gallery", "show", "plates", "--gallery", galleries), "theta"));
         var history = await Json(0, "gallery", "history", "plates", "--gallery", galleries);
-        Assert.Contains(history.EnumerateArray(), v => v.GetProperty("reason").GetString() == $"calibrate with theta set to {text}");
+        Assert.Contains(history.EnumerateArray(), v => v.GetProperty("reason").GetString() == $"set the defect threshold to {text}");
         Assert.NotEqual(theta, Number(await Json(0, "gallery", "calibrate", "plates", "--theta", "0", "--gallery", galleries), "theta"));
     }
 

@@ -55,7 +55,7 @@ public sealed class GalleryServiceTests
         await service.RollBackAsync("c", 2, "start again");
 
         var history = await service.HistoryAsync("c");
-        Assert.Equal(["add 3 images", "calibrate at alpha 0.01", "retire 2.png: blurred", "restore 2.png: it was not",
+        Assert.Equal(["add 3 images", "learn thresholds for 1 % false rejects", "retire 2.png: blurred", "restore 2.png: it was not",
             "roll back to version 2: start again"], history.Select(v => v.Reason));
         Assert.Equal([1, 2, 3, 4, 5], history.Select(v => v.Version));
         Assert.Equal([3, 3, 2, 3, 3], history.Select(v => v.Images));
@@ -226,7 +226,7 @@ public sealed class GalleryServiceTests
         await service.AddAsync("c", ImagesOf(1, 2, 3, 4));
         var estimated = await service.CalibrateAsync("c", ScoringOptions.Default);
         var manual = await service.CalibrateAsync("c", ScoringOptions.Default with { Theta = 12.5 });
-        Assert.Equal((12.5, "calibrate with theta set to 12.5"), (manual.Calibration!.Theta, manual.Reason));
+        Assert.Equal((12.5, "set the defect threshold to 12.5"), (manual.Calibration!.Theta, manual.Reason));
         var changed = (await service.AddAsync("c", ImagesOf(5)))!;
         Assert.Equal(12.5, (await service.CalibrateAgainAsync(changed, await service.ReadSettingsAsync("c"))).Calibration!.Theta);
         await service.RetireAsync("c", ["5.png"], "x");

@@ -91,7 +91,7 @@ public sealed class NoticeTests(PartsFixture server) : IClassFixture<PartsFixtur
         Assert.Equal(12.5, decision.GetProperty("score").GetProperty("theta").GetDouble());
         Assert.Equal(before, await ThetaAsync(0));
         string audit = await client.GetStringAsync("/v1/audit");
-        Assert.Contains("theta set to 12.5, version", audit, StringComparison.Ordinal);
+        Assert.Contains("defect threshold set to 12.5, version", audit, StringComparison.Ordinal);
 
         async Task<double> ThetaAsync(double? theta) => (await ApiTests.Json(await client.PostAsJsonAsync("/v1/galleries/discs/calibrate",
             new { options = new { theta } }))).GetProperty("theta").GetDouble();
