@@ -135,6 +135,8 @@ internal sealed class BoundSession : IDisposable
         };
         // Its threads spin between operators, and would continue after the run, when the pixel search needs the processors.
         settings.AddSessionConfigEntry("session.force_spinning_stop", "1");
+        // Without it, sums of int8 products overflow on processors with AVX2 and no VNNI.
+        settings.AddSessionConfigEntry("session.x64quantprecision", "1");
         if (device.Cuda is not { } id) return settings;
         if (!OrtEnv.Instance().GetAvailableProviders().Contains(CudaProvider))
         {
