@@ -305,7 +305,7 @@ public abstract class GalleryStore : IGalleryStore
     {
         if (version is null) return null;
         if (_deletions.TryGetValue(category, out var known) && known.Version == version) return known.Deleted;
-        // A version that cannot be read does not hide the category: whoever reads it sees why.
+        // A category whose current version is damaged stays in the list. Opening it gives the error that names the damage.
         var deleted = await TryReadVersionAsync(category, version, cancellationToken) is { Deletion: not null } m ? m : null;
         _deletions[category] = (version.Value, deleted);
         return deleted;

@@ -10,7 +10,7 @@ public sealed record Deletion(DateTimeOffset Until, string? RenamedTo = null)
     /// <summary>How long the data of a deleted category stays, unless a setting says otherwise.</summary>
     public static readonly TimeSpan DefaultKeep = TimeSpan.FromDays(7);
 
-    /// <summary>The answer to whoever asks for a deleted category.</summary>
+    /// <summary>The error for requests that name a deleted or renamed category.</summary>
     public static SpadeException Refuse(GalleryManifest m) => new(SpadeError.NotFound, m.Deletion is { RenamedTo: { } name }
         ? $"category '{m.Category}' has been renamed to '{name}': use that name"
         : m.Deletion!.Until <= m.CreatedAt ? $"no category '{m.Category}': {m.CreatedBy} deleted it with its data"
