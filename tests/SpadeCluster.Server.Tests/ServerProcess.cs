@@ -8,10 +8,10 @@ namespace SpadeCluster.Server.Tests;
 /// <summary>'spade serve' as a process of its own.</summary>
 internal static class ServerProcess
 {
-    /// <summary>The program as it lies beside the tests, with the tests' list of assemblies: its own names packages that ASP.NET
-    /// Core brings too, and a test project's output leaves those out.</summary>
+    /// <summary>The program as it lies beside the tests, with its own settings and the tests' list of assemblies: its own list names
+    /// packages that ASP.NET Core brings too, and a test project's output leaves those out.</summary>
     private static string[] Spade { get; } =
-        ["exec", "--runtimeconfig", Beside("SpadeCluster.Server.Tests.runtimeconfig.json"), "--depsfile",
+        ["exec", "--runtimeconfig", Beside("spade.runtimeconfig.json"), "--depsfile",
             Beside("SpadeCluster.Server.Tests.deps.json"), Beside("spade.dll")];
 
     /// <param name="folder">The folder that contains 'galleries'.</param>

@@ -8,12 +8,18 @@ public readonly record struct PixelStep(float Threshold, long Defect, long Outsi
 
 /// <summary>
 /// Exact counts of pixels by score and truth. A score's bits are its index in a table of pages, so memory depends on the range of the
-/// scores (98 MB for each doubling at most) and not on the number of images, and nothing is sorted or rounded.
+/// scores (25 MB for each doubling at most, twice that where scores have more than 255 pixels each) and not on the number of images, and
+/// nothing is sorted or rounded.
 /// </summary>
 public sealed class PixelCounts
 {
-    private const int PageBits = 12, Kinds = 3;
-    private readonly uint[]?[] _pages = new uint[1 << (32 - PageBits)][];
+    private const int PageBits = 12, PageLength = 1 << PageBits, Pages = 1 << (32 - PageBits), Kinds = 3, Bytes = sizeof(long);
+
+    /// <summary>[kind of pixel, byte of the count, lowest first][page][score]: few pixels have the same score, so that higher bytes are
+    /// rarely there.</summary>
+    private readonly byte[]?[]?[,] _pages = new byte[Kinds, Bytes][][];
+
+    private readonly bool[] _used = new bool[Pages];
 
     /// <summary>Pixels inside true defects.</summary>
     public long Defect { get; private set; }
@@ -34,9 +40,7 @@ public sealed class PixelCounts
         {
             if (float.IsNaN(map[i])) throw new ArgumentException("a score is NaN", nameof(map));
             int key = KeyOf(map[i]);
-            uint[] page = _pages[key >>> PageBits] ??= new uint[Kinds << PageBits];
-            ref uint count = ref page[(key & ((1 << PageBits) - 1)) * Kinds + (mask[i] ? 0 : other)];
-            count = checked(count + 1);
+            Count(mask[i] ? 0 : other, key >>> PageBits, key & (PageLength - 1));
         }
         int defect = mask.Count(true);
         Defect += defect;
@@ -48,19 +52,40 @@ public sealed class PixelCounts
     public IEnumerable<PixelStep> Steps()
     {
         long defect = 0, outside = 0, normals = 0;
-        for (int p = _pages.Length - 1; p >= 0; p--)
+        long[][] counts = [.. Enumerable.Range(0, Kinds).Select(_ => new long[PageLength])];
+        for (int p = Pages - 1; p >= 0; p--)
         {
-            if (_pages[p] is not { } page) continue;
-            for (int slot = (1 << PageBits) - 1; slot >= 0; slot--)
+            if (!_used[p]) continue;
+            for (int kind = 0; kind < Kinds; kind++) Read(kind, p, counts[kind]);
+            for (int slot = PageLength - 1; slot >= 0; slot--)
             {
-                var (inside, beside, clean) = (page[slot * Kinds], page[slot * Kinds + 1], page[slot * Kinds + 2]);
+                var (inside, beside, clean) = (counts[0][slot], counts[1][slot], counts[2][slot]);
                 if ((inside | beside | clean) == 0) continue;
                 defect += inside;
-                outside += beside + (long)clean;
+                outside += beside + clean;
                 normals += clean;
                 yield return new PixelStep(ScoreOf(p << PageBits | slot), defect, outside, normals);
             }
         }
+    }
+
+    /// <summary>Adds 1 to a count whose bytes are in different pages.</summary>
+    private void Count(int kind, int page, int slot)
+    {
+        _used[page] = true;
+        for (int b = 0; b < Bytes; b++)
+        {
+            byte[] bytes = (_pages[kind, b] ??= new byte[Pages][])[page] ??= new byte[PageLength];
+            if (++bytes[slot] != 0) return;
+        }
+    }
+
+    /// <summary>Reads the counts of one page, zeros where there is none.</summary>
+    private void Read(int kind, int page, long[] counts)
+    {
+        Array.Clear(counts);
+        for (int b = 0; b < Bytes && _pages[kind, b]?[page] is { } bytes; b++)
+            for (int i = 0; i < counts.Length; i++) counts[i] |= (long)bytes[i] << (8 * b);
     }
 
     public RankedScores Ranked() => new(Steps().Select(s => (s.Threshold, s.Defect, s.Outside)), Defect, Outside);

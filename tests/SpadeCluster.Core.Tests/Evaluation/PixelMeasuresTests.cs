@@ -70,6 +70,22 @@ public class PixelMeasuresTests
     }
 
     [Fact]
+    public void Counts_of_one_score_pass_every_byte()
+    {
+        var counts = new PixelCounts();
+        int[] pixels = [255, 256, 65_535, 65_536, 70_000];
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            float[] map = new float[pixels[i]];
+            Array.Fill(map, i);
+            counts.Add(map, new bool[map.Length]);
+        }
+        counts.Add([4, 4, 0], [true, false, false]);
+        Assert.Equal([new(4, 1, 70_001, 70_000), new(3, 1, 135_537, 135_536), new(2, 1, 201_072, 201_071),
+            new(1, 1, 201_328, 201_327), new PixelStep(0, 1, 201_584, 201_582)], counts.Steps());
+    }
+
+    [Fact]
     public void Scores_of_both_signs_and_equal_zeros_keep_their_order()
     {
         var counts = new PixelCounts();
