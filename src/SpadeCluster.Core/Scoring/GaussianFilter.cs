@@ -5,8 +5,8 @@ namespace SpadeCluster.Scoring;
 
 /// <summary>
 /// Separable Gaussian smoothing, truncated at 4 sigma, reflecting border (d c b a | a b c d | d c b a), as
-/// scipy.ndimage.gaussian_filter. Taps are added in one order at every pixel, so neither the vector width nor the number of threads changes a
-/// bit.
+/// scipy.ndimage.gaussian_filter. Taps are added in one order at every pixel, so neither the vector width nor the number of threads
+/// changes a bit.
 /// </summary>
 public sealed class GaussianFilter
 {
