@@ -23,12 +23,20 @@ internal sealed record Timing(string Name, int Threads, double MedianMs, double 
 }
 
 /// <summary>The median of repeated measurements, and their range.</summary>
-internal sealed record Spread(double Median, double Min, double Max)
+internal sealed record Spread(double Median, double Min, double Max) : IFormattable
 {
     public static Spread Of(IReadOnlyList<double> values)
     {
         var timing = Timing.Of("", 0, values);
         return new Spread(timing.MedianMs, timing.MinMs, timing.MaxMs);
+    }
+
+    /// <param name="format">Of each number; one decimal by default.</param>
+    public string ToString(string? format, IFormatProvider? provider)
+    {
+        return $"{Text(Median)} ({Text(Min)} to {Text(Max)})";
+
+        string Text(double value) => value.ToString(format ?? "0.0", provider);
     }
 }
 

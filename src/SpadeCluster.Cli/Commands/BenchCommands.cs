@@ -11,12 +11,12 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade bench extract|pixel-search|image-search|thresholds|serve|calibrate</summary>
+/// <summary>spade bench extract|pixel-search|image-search|thresholds|serve|large|calibrate</summary>
 internal static class BenchCommands
 {
     public static Command Create() => new("bench", "Measure this machine: medians, and ratios to a peer timed in the same run.")
     {
-        Extract(), PixelSearch(), ImageSearch(), Thresholds(), BenchServeCommand.Create(),
+        Extract(), PixelSearch(), ImageSearch(), Thresholds(), BenchServeCommand.Create(), BenchLargeCommand.Create(),
         BenchCalibrateCommand.Create(),
     };
 

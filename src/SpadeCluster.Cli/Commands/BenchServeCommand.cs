@@ -91,18 +91,13 @@ internal static class BenchServeCommand
 
     private static void Print(ServeResult r) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
         {r.Server}, category {r.Category}, model {r.Model}; {r.Processor}; medians of {r.Rounds} rounds, with their range
-        images per second   network alone {Text(r.ForwardPerSecond)}, served {Text(r.ServedPerSecond)} with {r.Connections} at once
-                            served / alone {Text(r.ThroughputRatio, "0.00")}
-        one image           network alone {Text(r.ForwardMs)} ms, served {Text(r.OneAtATimeMs)}
-                            served / alone {Text(r.LatencyRatio, "0.00")}
+        images per second   network alone {r.ForwardPerSecond}, served {r.ServedPerSecond} with {r.Connections} at once
+                            served / alone {r.ThroughputRatio:0.00}
+        one image           network alone {r.ForwardMs} ms, served {Text(r.OneAtATimeMs)}
+                            served / alone {r.LatencyRatio:0.00}
         under load          {Text(r.UnderLoadMs)}
         """));
 
     private static string Text(Percentiles p)
         => string.Create(CultureInfo.InvariantCulture, $"{p.P50:0.0} ms (90 % {p.P90:0.0}, 99 % {p.P99:0.0}, longest {p.Max:0.0})");
-
-    private static string Text(Spread s, string format = "0.0")
-        => string.Create(CultureInfo.InvariantCulture,
-            $"{s.Median.ToString(format, CultureInfo.InvariantCulture)} ({s.Min.ToString(format, CultureInfo.InvariantCulture)} to ")
-            + $"{s.Max.ToString(format, CultureInfo.InvariantCulture)})";
 }

@@ -87,12 +87,17 @@ internal sealed class GeometryOptions
         if (Given(_tileSize)) return OfSize(whole, model, Sizes(files), parsed.GetValue(_tileSize), overlap);
         if (tiles == Auto)
             return TileChoice.Choose(model, Sizes(files), parsed.GetValue(_budget), overlap) with { Letterbox = whole.Letterbox };
-        return tiles.Split('x') is [var c, var r] && int.TryParse(c, out int columns) && int.TryParse(r, out int rows)
-            && columns is >= 1 and <= TileGrid.MaxTiles && rows >= 1 && rows <= TileGrid.MaxTiles / columns
-            ? TileChoice.Of(whole, model, columns, rows, overlap)
+        var (columns, rows) = Counts(tiles);
+        return TileChoice.Of(whole, model, columns, rows, overlap);
+    }
+
+    /// <summary>Columns and rows of a text such as 6x4.</summary>
+    /// <exception cref="SpadeException">InvalidArgument: another text, or too many tiles.</exception>
+    public static (int Columns, int Rows) Counts(string tiles)
+        => tiles.Split('x') is [var c, var r] && int.TryParse(c, out int columns) && int.TryParse(r, out int rows)
+            && columns is >= 1 and <= TileGrid.MaxTiles && rows >= 1 && rows <= TileGrid.MaxTiles / columns ? (columns, rows)
             : throw new SpadeException(SpadeError.InvalidArgument,
                 $"--tiles takes auto, or columns and rows such as 3x2, at most {TileGrid.MaxTiles} tiles, not '{tiles}'");
-    }
 
     private static TileGrid OfSize(TileGrid whole, FeatureModel model, IReadOnlyList<(int Width, int Height)> sizes, int pixels,
         double overlap)

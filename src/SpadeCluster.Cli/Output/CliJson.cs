@@ -45,6 +45,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(ServeResult))]
+[JsonSerializable(typeof(LargeResult))]
 [JsonSerializable(typeof(UnitFigures))]
 [JsonSerializable(typeof(Plan))]
 [JsonSerializable(typeof(IReadOnlyList<ModelSummary>))]

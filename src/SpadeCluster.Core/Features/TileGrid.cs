@@ -147,16 +147,16 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         if ((picture.Width, picture.Height) == (TileWidth, TileHeight) && Count == 1) return picture;
         var (left, top) = Origin(tile);
         var cut = new RgbImage(TileWidth, TileHeight);
-        int[] columns = [.. Enumerable.Range(left - frame.X, TileWidth).Select(x => 3 * GaussianFilter.Reflect(x, picture.Width))];
-        for (int y = 0, to = 0; y < TileHeight; y++)
+        int start = left - frame.X;
+        int[]? reflected = start >= 0 && start + TileWidth <= picture.Width ? null
+            : [.. Enumerable.Range(start, TileWidth).Select(x => 3 * GaussianFilter.Reflect(x, picture.Width))];
+        for (int y = 0; y < TileHeight; y++)
         {
-            var row = picture.Pixels.AsSpan(3 * picture.Width * GaussianFilter.Reflect(top - frame.Y + y, picture.Height),
+            var from = picture.Pixels.AsSpan(3 * picture.Width * GaussianFilter.Reflect(top - frame.Y + y, picture.Height),
                 3 * picture.Width);
-            foreach (int x in columns)
-            {
-                row.Slice(x, 3).CopyTo(cut.Pixels.AsSpan(to, 3));
-                to += 3;
-            }
+            var to = cut.Pixels.AsSpan(3 * TileWidth * y, 3 * TileWidth);
+            if (reflected is null) from.Slice(3 * start, to.Length).CopyTo(to);
+            else for (int x = 0; x < TileWidth; x++) from.Slice(reflected[x], 3).CopyTo(to[(3 * x)..]);
         }
         return cut;
     }

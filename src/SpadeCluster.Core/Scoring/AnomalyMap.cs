@@ -1,3 +1,4 @@
+using System.Numerics;
 using SpadeCluster.Features;
 using SpadeCluster.Neighbors;
 
@@ -15,8 +16,8 @@ public sealed class AnomalyMap
     internal AnomalyMap(int width, int height, float[] values, int? pixels = null)
     {
         (Width, Height, Values, Pixels) = (width, height, values, pixels ?? values.Length);
-        Max = values.Max();
-        Score = MeanOfHighest(ScoreShare);
+        float[] highest = Highest(ScoreShare);
+        (Max, Score) = (highest[^1], Mean(highest));
     }
 
     public int Width { get; }
@@ -103,31 +104,54 @@ public sealed class AnomalyMap
 
     /// <summary>Mean of the highest pixels.</summary>
     /// <param name="share">Share of <see cref="Pixels"/>, above 0.</param>
-    public double MeanOfHighest(double share)
+    public double MeanOfHighest(double share) => Mean(Highest(share));
+
+    private static double Mean(float[] values)
     {
-        int count = Math.Min((int)Math.Ceiling(Pixels * share), Values.Length);
-        float[] highest = Highest(Values, count);
-        Array.Sort(highest);
         double sum = 0;
-        foreach (float value in highest) sum += value;
-        return sum / count;
+        foreach (float value in values) sum += value;
+        return sum / values.Length;
     }
 
-    /// <summary>The highest values, in any order: sorting a large map for a few of its pixels would take longer than its search.</summary>
-    private static float[] Highest(float[] values, int count)
+    /// <summary>The values of a share of <see cref="Pixels"/>, the highest ones, ascending.</summary>
+    private float[] Highest(double share)
     {
-        float[] left = [.. values];
-        int low = 0, high = left.Length - 1, first = left.Length - count;
+        int count = Math.Clamp((int)Math.Ceiling(Pixels * share), 1, Values.Length);
+        // Most values of a large map are only compared with the lowest of the highest so far.
+        float[] found = new float[2 * count];
+        float least = float.NegativeInfinity;
+        int length = 0;
+        for (int i = 0; i < Values.Length; i++)
+        {
+            while (i <= Values.Length - Vector<float>.Count
+                && Vector.LessThanOrEqualAll(new Vector<float>(Values, i), new Vector<float>(least)))
+                i += Vector<float>.Count;
+            if (i == Values.Length) break;
+            if (Values[i] <= least) continue;
+            found[length++] = Values[i];
+            if (length < found.Length) continue;
+            MoveHighestToEnd(found, count);
+            found.AsSpan(count).CopyTo(found);
+            (least, length) = (found[0], count);
+        }
+        Array.Sort(found, 0, length);
+        return found[(length - count)..length];
+    }
+
+    /// <summary>Partitions values: the highest ones come last, the lowest of them first, the others in any order.</summary>
+    private static void MoveHighestToEnd(float[] values, int count)
+    {
+        int low = 0, high = values.Length - 1, first = values.Length - count;
         while (low < high)
         {
-            float pivot = left[low + (high - low) / 2];
+            float pivot = values[low + (high - low) / 2];
             int i = low, j = high;
             while (i <= j)
             {
-                while (left[i] < pivot) i++;
-                while (left[j] > pivot) j--;
+                while (values[i] < pivot) i++;
+                while (values[j] > pivot) j--;
                 if (i > j) break;
-                (left[i], left[j]) = (left[j], left[i]);
+                (values[i], values[j]) = (values[j], values[i]);
                 i++;
                 j--;
             }
@@ -135,6 +159,5 @@ public sealed class AnomalyMap
             else if (first >= i) low = i;
             else break;
         }
-        return left[first..];
     }
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace SpadeCluster.Scoring;
 
 /// <summary>
@@ -56,7 +58,17 @@ internal static class RegionOfInterest
 
     /// <summary>1 inside, 0 outside; null: all is inside.</summary>
     private static float[]? Weights(float[] values)
-        => Array.Exists(values, float.IsNaN) ? [.. values.Select(v => float.IsNaN(v) ? 0f : 1f)] : null;
+        => AnyNaN(values) ? [.. values.Select(v => float.IsNaN(v) ? 0f : 1f)] : null;
+
+    private static bool AnyNaN(ReadOnlySpan<float> values)
+    {
+        // Only NaN differs from itself.
+        for (; values.Length >= Vector<float>.Count; values = values[Vector<float>.Count..])
+            if (new Vector<float>(values) is var v && !Vector.EqualsAll(v, v)) return true;
+        foreach (float value in values)
+            if (float.IsNaN(value)) return true;
+        return false;
+    }
 
     private static float[] Weighted(float[] values) => [.. values.Select(v => float.IsNaN(v) ? 0f : v)];
 }

@@ -38,12 +38,14 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
         var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
         long start = Stopwatch.GetTimestamp();
+        // Decoding uses one processor, so another can hash the file.
+        var id = Task.Run(() => ImageId.Of(file), cancellationToken);
         var prepared = preparer.Prepare(file, source.Name);
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         start = Stopwatch.GetTimestamp();
         var tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
-        var query = new QueryImage(ImageId.Of(file), tiles, prepared.Frame);
+        var query = new QueryImage(await id, tiles, prepared.Frame);
         double extract = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
         var settings = options ?? manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using SpadeCluster.Features;
 
 namespace SpadeCluster.Imaging;
@@ -10,9 +11,6 @@ public static partial class Resampler
 {
     private const int Half = 1 << (TriangleKernel.FractionBits - 1);
 
-    /// <summary>Output pixels that are worth a thread of their own.</summary>
-    private const int PixelsOfBlock = 1 << 16;
-
     /// <summary>Vector width of the passes; tests run all.</summary>
     internal enum Kernel
     {
@@ -20,32 +18,41 @@ public static partial class Resampler
         Scalar,
         /// <summary>128 bits, which every machine has: horizontally one pixel at a time, its channels together.</summary>
         Vector128,
+        /// <summary>256 bits, where the processor has AVX2: horizontally two pixels at a time; vertically as
+        /// <see cref="Vector128"/>.</summary>
+        Vector256,
         /// <summary>512 bits, where the processor has them: horizontally four pixels at a time; vertically as <see cref="Vector128"/>,
         /// which is limited by memory.</summary>
         Vector512,
     }
 
     /// <summary>What <see cref="Resize(PixelRows, int, int)"/> uses.</summary>
-    private static readonly Kernel Best = Vector512.IsHardwareAccelerated ? Kernel.Vector512 : Kernel.Vector128;
+    private static readonly Kernel Best =
+        Vector512.IsHardwareAccelerated ? Kernel.Vector512 : Avx2.IsSupported ? Kernel.Vector256 : Kernel.Vector128;
 
     internal static RgbImage ResizeAcross(PixelRows image, int width, Kernel kernel)
     {
         var weights = new TriangleKernel(image.Width, width);
         var result = new RgbImage(width, image.Height);
-        InBlocks(image.Height, width, (start, end) =>
+        RowBlocks.Run(image.Height, width, (start, end) =>
         {
             byte[] buffer = new byte[3 * image.Width];
             for (int y = start; y < end; y++)
             {
                 var source = image.Row(y, buffer);
                 var target = result.Pixels.AsSpan(3 * y * width, 3 * width);
-                int done = kernel == Kernel.Vector512 ? SumPixels512(source, weights, target) : 0;
+                int done = kernel switch
+                {
+                    Kernel.Vector512 => SumPixels512(source, weights, target),
+                    Kernel.Vector256 when Avx2.IsSupported => SumPixels256(source, weights, target),
+                    _ => 0,
+                };
                 for (int x = done; x < width; x++)
                 {
                     var taps = weights.Weights.AsSpan(x * weights.Taps, weights.Count[x]);
                     var from = source[(3 * weights.First[x])..];
-                    if (kernel == Kernel.Vector128) SumPixels128(from, taps, target.Slice(3 * x, 3));
-                    else SumPixels(from, taps, target.Slice(3 * x, 3));
+                    if (kernel == Kernel.Scalar) SumPixels(from, taps, target.Slice(3 * x, 3));
+                    else SumPixels128(from, taps, target.Slice(3 * x, 3));
                 }
             }
         });
@@ -57,7 +64,7 @@ public static partial class Resampler
         var weights = new TriangleKernel(image.Height, height);
         var result = new RgbImage(image.Width, height);
         int rowBytes = 3 * image.Width;
-        InBlocks(height, image.Width, (start, end) =>
+        RowBlocks.Run(height, image.Width, (start, end) =>
         {
             for (int y = start; y < end; y++)
             {
@@ -69,14 +76,6 @@ public static partial class Resampler
             }
         });
         return result;
-    }
-
-    /// <summary>Runs an action over blocks of rows: on the caller's thread if there is one block, else on all processors.</summary>
-    private static void InBlocks(int rows, int width, Action<int, int> action)
-    {
-        int blocks = Math.Clamp((int)((long)rows * width / PixelsOfBlock), 1, rows);
-        if (blocks == 1) action(0, rows);
-        else Parallel.For(0, blocks, b => action((int)((long)rows * b / blocks), (int)((long)rows * (b + 1) / blocks)));
     }
 
     /// <summary>One output pixel from a run of input pixels.</summary>
@@ -135,6 +134,35 @@ public static partial class Resampler
                 sums += FourPixels(ref from, t) * EachFourTimes(Vector128.LoadUnsafe(ref weight, (nuint)t));
             var half = sums.GetLower() + sums.GetUpper();
             var sum = ToBytes(half.GetLower() + half.GetUpper() + Vector128.Create(Half));
+            (row[3 * x], row[3 * x + 1], row[3 * x + 2]) = ((byte)sum[0], (byte)sum[1], (byte)sum[2]);
+        }
+        return x;
+    }
+
+    /// <summary>As <see cref="SumPixels512"/>, in two halves of two input pixels.</summary>
+    private static int SumPixels256(ReadOnlySpan<byte> source, TriangleKernel weights, Span<byte> row)
+    {
+        int x = 0;
+        ref byte first = ref MemoryMarshal.GetReference(source);
+        for (; x < row.Length / 3; x++)
+        {
+            int start = 3 * weights.First[x], taps = weights.Count[x];
+            if (start + 3 * taps + 13 > source.Length) break;
+            ref byte from = ref Unsafe.Add(ref first, start);
+            ref int weight = ref weights.Weights[x * weights.Taps];
+            Vector256<int> a = default, b = default;
+            // Weights beyond the last tap are 0.
+            for (int t = 0; t < taps; t += 4)
+            {
+                var pixels = Vector128.LoadUnsafe(ref from, (nuint)(3 * t));
+                var low = Vector128.Shuffle(pixels, Vector128.Create((byte)0, 1, 2, 255, 3, 4, 5, 255, 6, 7, 8, 255, 9, 10, 11, 255));
+                var high = Vector128.Shuffle(pixels, Vector128.Create((byte)6, 7, 8, 255, 9, 10, 11, 255, 0, 1, 2, 255, 3, 4, 5, 255));
+                var four = Vector128.LoadUnsafe(ref weight, (nuint)t).ToVector256Unsafe();
+                a += Avx2.ConvertToVector256Int32(low) * Avx2.PermuteVar8x32(four, Vector256.Create(0, 0, 0, 0, 1, 1, 1, 1));
+                b += Avx2.ConvertToVector256Int32(high) * Avx2.PermuteVar8x32(four, Vector256.Create(2, 2, 2, 2, 3, 3, 3, 3));
+            }
+            a += b;
+            var sum = ToBytes(a.GetLower() + a.GetUpper() + Vector128.Create(Half));
             (row[3 * x], row[3 * x + 1], row[3 * x + 2]) = ((byte)sum[0], (byte)sum[1], (byte)sum[2]);
         }
         return x;

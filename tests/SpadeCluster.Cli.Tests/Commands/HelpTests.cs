@@ -35,6 +35,7 @@ public class HelpTests
     [InlineData("bench extract")]
     [InlineData("bench pixel-search")]
     [InlineData("bench image-search")]
+    [InlineData("bench large")]
     [InlineData("bench calibrate")]
     [InlineData("plan")]
     public async Task Every_command_has_help_with_an_example_and_json(string command)

@@ -53,6 +53,38 @@ public class MapTests
         Assert.Equal(6, new AnomalyMap(201, 1, values).Score, 6);
     }
 
+    /// <summary>Maps of several blocks of rows, whose widths leave every remainder of the vector loops.</summary>
+    [Theory]
+    [InlineData(331, 517, 8)]
+    [InlineData(1024, 130, 4)]
+    [InlineData(9, 70, 4)]
+    public void Large_maps_are_smoothed_and_enlarged_to_the_bits_of_plain_loops(int height, int width, double sigma)
+    {
+        var random = new Random(1);
+        float[] map = [.. Enumerable.Range(0, height * width).Select(_ => random.NextSingle())];
+        var expected = Smoothed(map, height, width, sigma);
+        new GaussianFilter(sigma).Apply(map, height, width);
+        Assert.Equal(expected, map);
+
+        float[] source = [.. Enumerable.Range(0, 23 * 31).Select(_ => random.NextSingle())];
+        BilinearUpsampling.Resize(source, 23, 31, map, height, width);
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) Assert.Equal(Enlarged(source, 23, 31, height, width, y, x), map[y * width + x]);
+    }
+
+    [Fact]
+    public void The_highest_pixels_are_those_of_sorting_in_any_order_of_the_values()
+    {
+        var random = new Random(2);
+        float[] values = [.. Enumerable.Range(0, 5003).Select(_ => MathF.Round(random.NextSingle(), 2))];
+        foreach (var ordered in new[] { values, [.. values.Order()], [.. values.OrderDescending()], new float[5003] })
+        {
+            double expected = ordered.OrderDescending().Take(51).Reverse().Sum(v => (double)v) / 51;
+            var map = new AnomalyMap(5003, 1, ordered);
+            Assert.Equal((expected, ordered.Max()), (map.Score, map.Max));
+        }
+    }
+
     [Fact]
     public void Regions_are_connected_over_corners_and_sorted_by_peak()
     {
@@ -67,6 +99,29 @@ public class MapTests
         Assert.Equal([new AnomalyRegion(3, 2, 2, 2, 4, 7, 3, 2), new AnomalyRegion(0, 0, 2, 2, 2, 5, 1, 0)], regions);
         // A pixel at the threshold is not above it.
         Assert.Equal(2, AnomalyRegion.Find(new AnomalyMap(5, 4, values), 5)[0].Area);
+    }
+
+    private static float[] Smoothed(float[] map, int height, int width, double sigma)
+    {
+        int radius = (int)(4 * sigma + 0.5);
+        double[] weights = [.. Enumerable.Range(-radius, 2 * radius + 1).Select(i => Math.Exp(-0.5 * Math.Pow(i / sigma, 2)))];
+        float[] taps = [.. weights.Select(w => (float)(w / weights.Sum()))], down = new float[map.Length], result = new float[map.Length];
+        for (int i = 0; i < map.Length; i++)
+            for (int t = 0; t < taps.Length; t++)
+                down[i] += map[GaussianFilter.Reflect(i / width + t - radius, height) * width + i % width] * taps[t];
+        for (int i = 0; i < map.Length; i++)
+            for (int t = 0; t < taps.Length; t++)
+                result[i] += down[i / width * width + GaussianFilter.Reflect(i % width + t - radius, width)] * taps[t];
+        return result;
+    }
+
+    private static float Enlarged(float[] source, int sourceHeight, int sourceWidth, int height, int width, int y, int x)
+    {
+        var (top, bottom, fy) = BilinearUpsampling.Taps(y, sourceHeight, height);
+        var (left, right, fx) = BilinearUpsampling.Taps(x, sourceWidth, width);
+        float a = source[top * sourceWidth + left] * (1 - fx) + source[top * sourceWidth + right] * fx;
+        float b = source[bottom * sourceWidth + left] * (1 - fx) + source[bottom * sourceWidth + right] * fx;
+        return a * (1 - fy) + b * fy;
     }
 
     private static void AssertClose(string expected, float[] actual)
