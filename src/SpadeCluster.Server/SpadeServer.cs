@@ -114,6 +114,7 @@ public static class SpadeServer
         app.UseSlowStreams();
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext));
+        app.UseLanguages();
         app.UseRouting();
         app.UseAuthentication();
         app.UseRateLimiter();
@@ -184,6 +185,7 @@ public static class SpadeServer
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
         services.AddRazorComponents();
+        services.AddLocalization();
 
         services.AddAuthentication(ByHeaderOrCookie)
             .AddPolicyScheme(ByHeaderOrCookie, null, policy => policy.ForwardDefaultSelector = context =>

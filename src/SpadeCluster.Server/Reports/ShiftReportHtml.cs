@@ -1,6 +1,8 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Web;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Localization;
 using Microsoft.Extensions.Logging.Abstractions;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
@@ -11,17 +13,23 @@ namespace SpadeCluster.Server.Reports;
 public static class ShiftReportHtml
 {
     /// <param name="console">The console's address, for links; null: there are none.</param>
-    public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console)
+    /// <param name="language">One of the console's languages, such as de.</param>
+    /// <exception cref="SpadeException">InvalidArgument: the console does not have this language.</exception>
+    public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console, string language = "en")
     {
-        await using var services = new ServiceCollection().BuildServiceProvider();
+        var culture = Languages.Find(language).Culture;
+        await using var services = new ServiceCollection().AddLogging().AddLocalization().BuildServiceProvider();
         await using var renderer = new HtmlRenderer(services, NullLoggerFactory.Instance);
-        return await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<ShiftReportDocument>(
-            ParameterView.FromDictionary(new Dictionary<string, object?>
+        return await renderer.Dispatcher.InvokeAsync(async () =>
+        {
+            CultureInfo.CurrentUICulture = culture;
+            return (await renderer.RenderComponentAsync<ShiftReportDocument>(ParameterView.FromDictionary(new Dictionary<string, object?>
             {
                 [nameof(ShiftReportDocument.Report)] = report,
                 [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
                 [nameof(ShiftReportDocument.Console)] = console,
-            }))).ToHtmlString());
+            }))).ToHtmlString();
+        });
 
         string? Embedded(Decision decision)
         {
@@ -38,10 +46,11 @@ public static class ShiftReportHtml
     }
 
     /// <summary>What the report is about, in one line.</summary>
-    public static string Title(ShiftReport report) => string.Join(", ", new[]
+    internal static string Title(ShiftReport report, IStringLocalizer<Texts> texts) => string.Join(", ", new string?[]
     {
-        "Shift report", report.Line is { } line ? $"line {line}" : null, report.Category,
-        report.Shift is { } shift ? $"shift {shift}" : null, $"{report.Since:yyyy-MM-dd HH:mm} to {report.Until:yyyy-MM-dd HH:mm} UTC",
+        texts["Report.Title"], report.Line is { } line ? texts["Report.Line", line] : null, report.Category,
+        report.Shift is { } shift ? texts["Report.Shift", shift] : null,
+        texts["Report.Range", $"{report.Since:yyyy-MM-dd HH:mm}", $"{report.Until:yyyy-MM-dd HH:mm}"],
     }.Where(t => t is not null));
 
     /// <summary>A file name for it.</summary>

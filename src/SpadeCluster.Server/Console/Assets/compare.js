@@ -1,5 +1,5 @@
 // Comparing two versions: starting it on the category's page, and its progress on its own.
-import { $, data, run, send } from './page.js';
+import { $, data, run, send, text } from './page.js';
 
 const url = () => `/v1/galleries/${encodeURIComponent(data.category)}/comparison`;
 
@@ -24,7 +24,7 @@ export function comparison() {
     const look = async () => {
         const { done, of, running } = await send('GET', url());
         if (!running) return location.reload();
-        $('#progress span').textContent = `${done} of ${of}`;
+        $('#progress span').textContent = text('Script.Progress', done, of);
         Object.assign($('#progress progress'), { max: of, value: done });
         setTimeout(look, 700);
     };
