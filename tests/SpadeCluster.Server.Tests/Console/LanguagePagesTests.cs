@@ -80,7 +80,8 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         ("/", "live", "Foto"), (decision, "decision", "am ähnlichsten ist"), ("/results", "decisions", "Neueste zuerst"),
         ("/reports/shift", "report", "Wo Defekte auf dem Teil liegen"), ("/galleries", "categories", "Neue Kategorie"),
         ("/galleries/Blech", "category", "Probelauf"), ("/galleries/Blech/comparison", "comparison", "Andere Urteile"),
-        ("/system", "system", "Entscheidungen pro Sekunde"), ("/keys", "keys", "Schlüssel anlegen"), ("/audit", "audit", "wer was geändert hat"),
+        ("/system", "system", "Entscheidungen pro Sekunde"), ("/keys", "keys", "Schlüssel anlegen"),
+        ("/audit", "audit", "wer was geändert hat"),
     ];
 
     private static async Task ChooseAsync(IPage page, string language)

@@ -66,8 +66,11 @@ public sealed partial class LanguageTests(PartsFixture server) : IClassFixture<P
         using var channel = GrpcChannel.ForAddress(server.GrpcAddress);
         Assert.Equal(await ReportAsync("en"), await ReportAsync("de"));
 
-        async Task<ShiftReport> ReportAsync(string language) => await new Reports.ReportsClient(channel).GetShiftReportAsync(
-            new GetShiftReportRequest(), new Metadata { { "authorization", $"Bearer {server.Engineer}" }, { "accept-language", language } });
+        async Task<ShiftReport> ReportAsync(string language)
+        {
+            var headers = new Metadata { { "authorization", $"Bearer {server.Engineer}" }, { "accept-language", language } };
+            return await new Reports.ReportsClient(channel).GetShiftReportAsync(new GetShiftReportRequest(), headers);
+        }
     }
 
     [Fact]
