@@ -1,5 +1,6 @@
 using SpadeCluster.Scoring;
 using SpadeCluster.Server.Console;
+using SpadeCluster.Server.Deliveries;
 
 namespace SpadeCluster.Server.Notices;
 
