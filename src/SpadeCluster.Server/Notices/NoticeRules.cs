@@ -19,7 +19,7 @@ public static class NoticeRules
     public static IReadOnlyList<Notice> Of(CategoryFacts facts)
     {
         if (facts.Scoring?.Calibration is not { } c)
-            return [new(facts.Category, NoticeCode.NoThresholds, new("Notice.NoThresholds"), new("Notice.NoThresholds.Next")),
+            return [Told(facts, NoticeCode.NoThresholds, new("Notice.NoThresholds"), new("Notice.NoThresholds.Next")),
                 .. Undelivered(facts)];
         return [.. new[] { Misses(facts, c), Drift(facts, c), Rate(facts), Suspects(facts), Feedback(facts), Normals(facts, c) }
             .OfType<Notice>(), .. Undelivered(facts)];
@@ -31,7 +31,7 @@ public static class NoticeRules
         var missed = facts.Missed.Where(m => m.Score <= (c.Review ?? c.Theta)).ToList();
         if (missed.Count == 0) return null;
         string ids = string.Join(", ", missed.Take(5).Select(m => m.Id));
-        return new(facts.Category, NoticeCode.MissedDefects, LocalText.Counted("Notice.Missed", missed.Count, MissDays,
+        return Told(facts, NoticeCode.MissedDefects, LocalText.Counted("Notice.Missed", missed.Count, MissDays,
             missed.Count > 5 ? new LocalText("Notice.Missed.More", ids) : ids), new("Notice.Missed.Next"));
     }
 
@@ -40,7 +40,7 @@ public static class NoticeRules
         var drift = ScoreDrift.Of(c, facts.Passed);
         if (!drift.Drifted) return null;
         string key = drift.Deviations > 0 ? "Notice.Drift.Up" : "Notice.Drift.Down";
-        return new(facts.Category, NoticeCode.ScoreDrift, new(key, drift.Parts), new($"{key}.Next"));
+        return Told(facts, NoticeCode.ScoreDrift, new(key, drift.Parts), new($"{key}.Next"));
     }
 
     private static Notice? Rate(CategoryFacts facts)
@@ -49,20 +49,20 @@ public static class NoticeRules
         if (before.Count < RateParts) return null;
         int now = recent.Count(d => d), then = before.Count(d => d);
         if (ExactTest.Probability(now, recent.Count, then, before.Count) >= RateProbability) return null;
-        return new(facts.Category, NoticeCode.DefectRate, new("Notice.Rate", Percent(now, recent.Count), recent.Count, before.Count,
+        return Told(facts, NoticeCode.DefectRate, new("Notice.Rate", Percent(now, recent.Count), recent.Count, before.Count,
             Percent(then, before.Count)), new("Notice.Rate.Next"));
     }
 
-    private static Notice? Suspects(CategoryFacts facts) => facts.Suspects == 0 ? null : new(facts.Category,
+    private static Notice? Suspects(CategoryFacts facts) => facts.Suspects == 0 ? null : Told(facts,
         NoticeCode.SuspectsWaiting, LocalText.Counted("Notice.Suspects", facts.Suspects), new("Notice.Suspects.Next"));
 
-    private static Notice? Feedback(CategoryFacts facts) => facts.Waiting == 0 ? null : new(facts.Category,
+    private static Notice? Feedback(CategoryFacts facts) => facts.Waiting == 0 ? null : Told(facts,
         NoticeCode.FeedbackWaiting, LocalText.Counted("Notice.Feedback", facts.Waiting), new("Notice.Feedback.Next"));
 
     private static Notice? Normals(CategoryFacts facts, Calibration c)
     {
         int needed = (int)Math.Ceiling(1 / c.Options.Alpha - 1 - 1e-9), missing = needed - c.Scores.Count;
-        return missing <= 0 ? null : new(facts.Category, NoticeCode.TooFewNormals,
+        return missing <= 0 ? null : Told(facts, NoticeCode.TooFewNormals,
             new("Notice.Normals", c.Scores.Count, Percent(c.Options.Alpha), Percent(c.Rate)),
             LocalText.Counted("Notice.Normals.Next", missing));
     }
@@ -71,7 +71,7 @@ public static class NoticeRules
     {
         if (facts.Undelivered.Count == 0) yield break;
         LocalText[] each = [.. facts.Undelivered.Select(d => new LocalText("Notice.Undelivered.For", d.Destination, State(d)))];
-        yield return new(facts.Category, NoticeCode.Undelivered, new("Notice.Undelivered", [each]), new("Notice.Undelivered.Next"));
+        yield return Told(facts, NoticeCode.Undelivered, new("Notice.Undelivered", [each]), new("Notice.Undelivered.Next"));
     }
 
     private static LocalText State(OutboxState d)
@@ -80,6 +80,9 @@ public static class NoticeRules
         var dead = LocalText.Counted("Notice.Undelivered.Dead", d.Dead);
         return d.Dead == 0 ? waits : d.Waiting == 0 ? dead : new("Notice.Undelivered.And", waits, dead);
     }
+
+    private static Notice Told(CategoryFacts facts, NoticeCode code, LocalText sentence, LocalText next)
+        => new(facts.Category, code, sentence, next);
 
     private static double Percent(double share, double of = 1) => 100 * share / of;
 }

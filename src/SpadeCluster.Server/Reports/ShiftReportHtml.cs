@@ -48,8 +48,8 @@ public static class ShiftReportHtml
     /// <summary>What the report is about, in one line.</summary>
     internal static string Title(ShiftReport report, IStringLocalizer<Texts> texts) => string.Join(", ", new string?[]
     {
-        texts["Report.Title"], report.Line is { } line ? texts["Report.Line", line] : null, report.Category,
-        report.Shift is { } shift ? texts["Report.Shift", shift] : null,
+        texts["Report.Title"], report.Line is { } line ? texts["Report.Line", line].Value : null, report.Category,
+        report.Shift is { } shift ? texts["Report.Shift", shift].Value : null,
         texts["Report.Range", $"{report.Since:yyyy-MM-dd HH:mm}", $"{report.Until:yyyy-MM-dd HH:mm}"],
     }.Where(t => t is not null));
 
