@@ -47,7 +47,7 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         page.Dialog += (_, dialog) =>
         {
             asked = dialog.Message;
-            return dialog.DismissAsync();
+            _ = dialog.DismissAsync();
         };
         await page.Locator("[data-retire]").First.ClickAsync();
         Assert.Equal("Warum wird dieses Gutbild aussortiert?", asked);

@@ -69,7 +69,7 @@ public sealed partial class LanguageTests(PartsFixture server) : IClassFixture<P
         async Task<ShiftReport> ReportAsync(string language)
         {
             var headers = new Metadata { { "authorization", $"Bearer {server.Engineer}" }, { "accept-language", language } };
-            return await new Reports.ReportsClient(channel).GetShiftReportAsync(new GetShiftReportRequest(), headers);
+            return await new Spade.V1.Reports.ReportsClient(channel).GetShiftReportAsync(new GetShiftReportRequest(), headers);
         }
     }
 
