@@ -26,9 +26,9 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         await Expect(page, "#connection", "verbunden");
         // A decision that a script shows, and a notice that appears while the page is open.
         using var client = server.Client(server.Operator);
-        var decision = await ApiTests.Json(await client.PostAsync("/v1/score?category=Blech&line=Presse+1&serial_number=4711&shift=früh",
+        var decision = await ApiTests.Json(await client.PostAsync("/v1/score?category=Blech&line=Presse-1&serial_number=4711&shift=früh",
             ServerFixture.Image(Part.Defective(31))));
-        await Expect(page, "[data-line='Presse 1'] .card.new", "Defekt");
+        await Expect(page, "[data-line='Presse-1'] .card.new", "Defekt");
         await server.App.Service<NoticeService>().LookAsync();
         await Expect(page, "[data-notice='Blech/suspects_waiting']", "2 Gutbilder liegen weit abseits der anderen");
 
@@ -52,11 +52,11 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         await page.Locator("[data-retire]").First.ClickAsync();
         Assert.Equal("Warum wird dieses Gutbild aussortiert?", asked);
 
-        await page.GotoAsync("/results?verdict=defect&line=Presse+1");
+        await page.GotoAsync("/results?verdict=defect&line=Presse-1");
         await Expect(page, "#chosen b >> nth=1", "Defekt");
         await ChooseAsync(page, "English");
         await Expect(page, "h1", "Decisions");
-        Assert.EndsWith("/results?verdict=defect&line=Presse+1", page.Url, StringComparison.Ordinal);
+        Assert.EndsWith("/results?verdict=defect&line=Presse-1", page.Url, StringComparison.Ordinal);
     }
 
     [ChromiumFact]
@@ -97,7 +97,7 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         await ApiTests.Json(await engineer.PostAsJsonAsync($"/v1/galleries/{category}/shadow", new { version = 2 }));
         long last = 0;
         for (int i = 0; i < 6; i++)
-            last = (await ApiTests.Json(await engineer.PostAsync($"/v1/score?category={category}&line=Presse+1&shift=früh",
+            last = (await ApiTests.Json(await engineer.PostAsync($"/v1/score?category={category}&line=Presse-1&shift=früh",
                 ServerFixture.Image(i % 2 == 0 ? Part.Good(100 + i) : Part.Defective(100 + i))))).GetProperty("id").GetInt64();
         await ApiTests.Json(await engineer.PostAsJsonAsync($"/v1/results/{last}/feedback", new { kind = "defect" }));
         await server.App.Service<ShadowScoring>().CatchUpAsync();

@@ -82,7 +82,7 @@ public sealed partial class TextsTests
 
         static IEnumerable<string> Texts(IntermediateNode node) => node switch
         {
-            HtmlContentIntermediateNode => [Tokens(node)],
+            HtmlContentIntermediateNode => [Tokens(node).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)],
             HtmlAttributeIntermediateNode attribute => ReadAloud.Contains(attribute.AttributeName)
                 ? attribute.Children.OfType<HtmlAttributeValueIntermediateNode>().Select(Tokens) : [],
             MarkupElementIntermediateNode { TagName: "code" or "style" } => [],
