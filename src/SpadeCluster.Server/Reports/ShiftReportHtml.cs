@@ -1,7 +1,3 @@
-using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.Components.Web;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 
@@ -13,15 +9,12 @@ public static class ShiftReportHtml
     /// <param name="console">The console's address, for links; null: there are none.</param>
     public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console)
     {
-        await using var services = new ServiceCollection().BuildServiceProvider();
-        await using var renderer = new HtmlRenderer(services, NullLoggerFactory.Instance);
-        return await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<ShiftReportDocument>(
-            ParameterView.FromDictionary(new Dictionary<string, object?>
-            {
-                [nameof(ShiftReportDocument.Report)] = report,
-                [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
-                [nameof(ShiftReportDocument.Console)] = console,
-            }))).ToHtmlString());
+        return await Html.RenderAsync<ShiftReportDocument>(new()
+        {
+            [nameof(ShiftReportDocument.Report)] = report,
+            [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
+            [nameof(ShiftReportDocument.Console)] = console,
+        });
 
         string? Embedded(Decision decision)
         {
