@@ -100,7 +100,7 @@ public class PixelMeasuresTests
         var counts = new PixelCounts(8);
         counts.Add([1, 1 + 1e-6f, -2, 1.001f], [false, true, false, false]);
         Assert.Equal([1.001f, 1, -2], counts.Steps().Select(s => s.Threshold).Select(t => MathF.Round(t, 3)));
-        Assert.All(counts.Steps().Skip(1).Take(1), s => Assert.Equal((1, 1f), (s.Defect, s.Threshold)));
+        Assert.All(counts.Steps().Skip(1).Take(1), s => Assert.Equal((1L, 1f), (s.Defect, s.Threshold)));
     }
 
     [Fact]
