@@ -10,7 +10,9 @@ public readonly record struct PixelStep(float Threshold, long Defect, long Outsi
 /// Exact counts of pixels by score and truth. A score's bits are its index in a table of pages, so memory depends on the range of the
 /// scores (98 MB for each doubling at most) and not on the number of images, and nothing is sorted or rounded.
 /// </summary>
-public sealed class PixelCounts
+/// <param name="dropped">Last bits of a score that are left out, so that memory is 2^dropped times smaller: it is rounded down by less than
+/// 2^(dropped - 23) of it.</param>
+public sealed class PixelCounts(int dropped = 0)
 {
     private const int PageBits = 12, Kinds = 3;
     private readonly uint[]?[] _pages = new uint[1 << (32 - PageBits)][];
@@ -33,7 +35,7 @@ public sealed class PixelCounts
         for (int i = 0; i < map.Length; i++)
         {
             if (float.IsNaN(map[i])) throw new ArgumentException("a score is NaN", nameof(map));
-            int key = KeyOf(map[i]);
+            int key = KeyOf(map[i]) >>> dropped;
             uint[] page = _pages[key >>> PageBits] ??= new uint[Kinds << PageBits];
             ref uint count = ref page[(key & ((1 << PageBits) - 1)) * Kinds + (mask[i] ? 0 : other)];
             count = checked(count + 1);
@@ -58,7 +60,7 @@ public sealed class PixelCounts
                 defect += inside;
                 outside += beside + (long)clean;
                 normals += clean;
-                yield return new PixelStep(ScoreOf(p << PageBits | slot), defect, outside, normals);
+                yield return new PixelStep(ScoreOf((p << PageBits | slot) << dropped), defect, outside, normals);
             }
         }
     }

@@ -1,9 +1,4 @@
-using System.Globalization;
-using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.Components.Web;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Localization;
-using Microsoft.Extensions.Logging.Abstractions;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 
@@ -17,18 +12,11 @@ public static class ShiftReportHtml
     /// <exception cref="SpadeException">InvalidArgument: the console does not have this language.</exception>
     public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console, string language = "en")
     {
-        var culture = Languages.Find(language).Culture;
-        await using var services = new ServiceCollection().AddLogging().AddLocalization().BuildServiceProvider();
-        await using var renderer = new HtmlRenderer(services, NullLoggerFactory.Instance);
-        return await renderer.Dispatcher.InvokeAsync(async () =>
+        return await Html.RenderAsync<ShiftReportDocument>(language, new()
         {
-            CultureInfo.CurrentUICulture = culture;
-            return (await renderer.RenderComponentAsync<ShiftReportDocument>(ParameterView.FromDictionary(new Dictionary<string, object?>
-            {
-                [nameof(ShiftReportDocument.Report)] = report,
-                [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
-                [nameof(ShiftReportDocument.Console)] = console,
-            }))).ToHtmlString();
+            [nameof(ShiftReportDocument.Report)] = report,
+            [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
+            [nameof(ShiftReportDocument.Console)] = console,
         });
 
         string? Embedded(Decision decision)

@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using Microsoft.Playwright;
 using SpadeCluster.Server.Comparison;
+using SpadeCluster.Server.Evaluations;
 using SpadeCluster.Server.Notices;
 using SpadeCluster.Server.Shadows;
 
@@ -80,6 +81,7 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         ("/", "live", "Foto"), (decision, "decision", "am ähnlichsten ist"), ("/results", "decisions", "Neueste zuerst"),
         ("/reports/shift", "report", "Wo Defekte auf dem Teil liegen"), ("/galleries", "categories", "Neue Kategorie"),
         ("/galleries/Blech", "category", "Probelauf"), ("/galleries/Blech/comparison", "comparison", "Andere Urteile"),
+        ("/galleries/Blech/evaluation", "evaluation", "Gutteilen ausgesondert"),
         ("/system", "system", "Entscheidungen pro Sekunde"), ("/keys", "keys", "Schlüssel anlegen"),
         ("/audit", "audit", "wer was geändert hat"),
     ];
@@ -103,5 +105,10 @@ public sealed class LanguagePagesTests(PartsFixture server) : BrowserTests, ICla
         await server.App.Service<ShadowScoring>().CatchUpAsync();
         (await engineer.PostAsync($"/v1/galleries/{category}/comparison?a=2&b=3", null)).EnsureSuccessStatusCode();
         await server.App.Service<VersionComparison>().EndAsync(category).WaitAsync(TimeSpan.FromMinutes(2));
+        var set = new MultipartFormDataContent { { ServerFixture.Image(Part.Good(300)), "good", "gut.png" },
+            { ServerFixture.Image(Part.Defective(301)), "defect", "Kratzer.png" },
+            { ServerFixture.Image(Part.Good(302)), "defect", "blass.png" } };
+        (await engineer.PostAsync($"/v1/galleries/{category}/evaluation", set)).EnsureSuccessStatusCode();
+        await server.App.Service<CategoryEvaluation>().EndAsync(category).WaitAsync(TimeSpan.FromMinutes(2));
     }
 }

@@ -4,7 +4,7 @@ import { categories, category } from './category.js';
 import { decision, decide } from './decision.js';
 import { add, adding } from './normals.js';
 import { region } from './region.js';
-import { compare, comparison } from './compare.js';
+import { compare, comparison, evaluation } from './compare.js';
 import { results } from './filter.js';
 
 // Live: newest decisions of each line.
@@ -236,4 +236,4 @@ function system() {
 }
 
 localTimes();
-({ live, decision, gallery, comparison, categories, system, keys, results })[data.page]?.();
+({ live, decision, gallery, comparison, evaluation, categories, system, keys, results })[data.page]?.();
