@@ -23,6 +23,7 @@ using SpadeCluster.Server.Comparison;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Deliveries;
+using SpadeCluster.Server.Evaluations;
 using SpadeCluster.Server.Galleries;
 using SpadeCluster.Server.Grpc;
 using SpadeCluster.Server.Grpc.Admission;
@@ -36,6 +37,7 @@ using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Shadows;
 using SpadeCluster.Server.Storage;
 using SpadeCluster.Server.Telemetry;
+using SpadeCluster.Server.TestSets;
 
 namespace SpadeCluster.Server;
 
@@ -114,6 +116,7 @@ public static class SpadeServer
         app.UseSlowStreams();
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext));
+        app.UseLanguages();
         app.UseRouting();
         app.UseAuthentication();
         app.UseRateLimiter();
@@ -131,6 +134,7 @@ public static class SpadeServer
         api.MapNotices();
         api.MapReports();
         api.MapComparison();
+        api.MapEvaluation();
         app.MapOpenApi("/v1/openapi.json").RequireAuthorization(nameof(Role.Viewer));
         app.MapOpenInference();
         app.MapConsole();
@@ -156,7 +160,8 @@ public static class SpadeServer
         // Registered by a factory, so that the application disposes it.
         services.AddSingleton(_ => database);
         services.AddSingleton<DecisionFeed>().AddSingleton<DecisionLog>().AddSingleton<DecisionPictures>();
-        services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>().AddSingleton<VersionComparison>();
+        services.AddSingleton<DecisionStatistics>().AddSingleton<ShiftReporter>();
+        services.AddSingleton<BackgroundScoring>().AddSingleton<VersionComparison>().AddSingleton<CategoryEvaluation>();
         services.AddSingleton<FeedbackLog>().AddSingleton<ThresholdAnchors>().AddSingleton<FeedbackTrial>().AddSingleton<FeedbackService>();
         services.AddSingleton<ShadowLog>().AddSingleton<ShadowService>().AddSingleton<ShadowScoring>();
         services.AddHostedService(s => s.GetRequiredService<ShadowScoring>());
@@ -184,6 +189,7 @@ public static class SpadeServer
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
         services.AddRazorComponents();
+        services.AddLocalization();
 
         services.AddAuthentication(ByHeaderOrCookie)
             .AddPolicyScheme(ByHeaderOrCookie, null, policy => policy.ForwardDefaultSelector = context =>

@@ -30,6 +30,17 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["operator reshards"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/reshard", Json("""{"shards":2}"""))),
         ["operator rolls back"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/rollback", Json("""{"version":1,"reason":"x"}"""))),
         ["operator calibrates"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/calibrate", Json("{}"))),
+        ["operator compares"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/comparison?a=1&b=2", TestSet(Part.Good(1)))),
+        ["operator evaluates"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/evaluation", TestSet(Part.Good(1)))),
+        ["key of another category compares with it"] =
+            (403, s => Post(s, s.Scoped, "/v1/galleries/other/comparison?with=discs", TestSet(Part.Good(1)))),
+        ["key of another category reads the evaluation"] = (403, s => Get(s, s.Scoped, "/v1/galleries/discs/evaluation")),
+        ["test set: a zip file that is none"] =
+            (400, s => Post(s, s.Engineer, "/v1/galleries/discs/evaluation", TestSet("PK\u0003\u0004"u8.ToArray()))),
+        ["test set: zip bomb"] = (413, s => Post(s, s.Engineer, "/v1/galleries/discs/evaluation",
+            TestSet(TestSets.Zip.Of(("good/a.png", new byte[3 << 20]), ("good/b.png", new byte[3 << 20]))))),
+        ["test set: traversal, and no photograph"] = (400, s => Post(s, s.Engineer, "/v1/galleries/discs/evaluation",
+            TestSet(TestSets.Zip.Of(("../../../etc/passwd", [1]))))),
         ["operator takes a snapshot"] = (403, s => Get(s, s.Operator, "/v1/galleries/discs/snapshot")),
         ["operator reads the audit log"] = (403, s => Get(s, s.Operator, "/v1/audit")),
         ["key of another category scores"] = (403, s => Post(s, s.Scoped, Score, Png())),
@@ -193,6 +204,7 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
 
     private static string Host(ServerFixture s) => new Uri(s.Address).Authority;
     private static ByteArrayContent Png() => ServerFixture.Image(Part.Good(1));
+    private static MultipartFormDataContent TestSet(byte[] file) => new() { { ServerFixture.Image(file), "set", "good/a.png" } };
     private static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");
 
     private static ByteArrayContent Typed(string type, string text = "")

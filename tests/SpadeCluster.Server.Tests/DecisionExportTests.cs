@@ -27,6 +27,10 @@ public sealed class DecisionExportTests : IAsyncLifetime
         Assert.Equal(Enumerable.Range(2, 3599).Select(i => i.ToString(CultureInfo.InvariantCulture)),
             lines[1..].Select(l => l.Split(',')[0]));
         Assert.StartsWith("2,2026-03-01T00:00:01.000Z,L0,\"'=1+1\",,,,discs,3,review,0.25,false,-1.5,", lines[1], StringComparison.Ordinal);
+        // Only the second decision's photograph was scored with a version on trial too.
+        Assert.EndsWith(",shadow_version,shadow_verdict,shadow_pred_score,shadow_raw_score", lines[0], StringComparison.Ordinal);
+        Assert.EndsWith(",ann,5,defect,0.75,2.5", lines[1], StringComparison.Ordinal);
+        Assert.All(lines[2..], l => Assert.EndsWith(",ann,,,,", l, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -42,6 +46,9 @@ public sealed class DecisionExportTests : IAsyncLifetime
         var rows = (await ParquetSerializer.DeserializeAsync<ExportedDecision>(path)).Data;
         Assert.Equal(Enumerable.Range(1, Count).Select(i => (long)i), rows.Select(r => r.Id));
         var row = rows[1];
+        Assert.Equal((5, "defect", 0.75, 2.5), (row.ShadowVersion, row.ShadowVerdict, row.ShadowPredScore, row.ShadowRawScore));
+        Assert.Equal((null, null, null, null),
+            (rows[2].ShadowVersion, rows[2].ShadowVerdict, rows[2].ShadowPredScore, rows[2].ShadowRawScore));
         Assert.Equal((Start.UtcDateTime.AddSeconds(1), "=1+1", "review", 0.25, false, -1.5, null),
             (row.Time, row.SerialNumber, row.Verdict, row.PredScore, row.PredLabel, row.RawScore, row.Tau));
     }
@@ -67,6 +74,8 @@ public sealed class DecisionExportTests : IAsyncLifetime
                         {"file":"a.png","image_id":"","category":"discs","version":3,"pred_score":0.25,"pred_label":false,"raw_score":-1.5,
                          "gate_distance":1,"localised":false,"regions":[],"neighbours":[],"milliseconds":{}}
                         """));
+            c.Execute("INSERT INTO shadow_scores (decision, category, version, verdict, pred_score, raw_score) "
+                + "VALUES (2, 'discs', 5, 'defect', 0.75, 2.5)");
         });
     }
 

@@ -29,6 +29,10 @@ internal sealed class ExportedDecision
     [JsonPropertyName("file")] public string File { get; init; } = "";
     [JsonPropertyName("digest")] public string Digest { get; init; } = "";
     [JsonPropertyName("caller")] public string Caller { get; init; } = "";
+    [JsonPropertyName("shadow_version")] public int? ShadowVersion { get; init; }
+    [JsonPropertyName("shadow_verdict")] public string? ShadowVerdict { get; init; }
+    [JsonPropertyName("shadow_pred_score")] public double? ShadowPredScore { get; init; }
+    [JsonPropertyName("shadow_raw_score")] public double? ShadowRawScore { get; init; }
 
     public static ExportedDecision Of(Decision d) => new()
     {
@@ -54,5 +58,9 @@ internal sealed class ExportedDecision
         File = d.Score.File,
         Digest = d.Digest,
         Caller = d.Caller,
+        ShadowVersion = d.Shadow?.Version,
+        ShadowVerdict = d.Shadow?.Verdict,
+        ShadowPredScore = d.Shadow?.PredScore,
+        ShadowRawScore = d.Shadow?.RawScore,
     };
 }

@@ -15,12 +15,6 @@ internal sealed record StageSeconds(double Prepare, double Extract, double Retri
 /// <summary>The figures of one category, or their means over several. Null if a figure is undefined.</summary>
 internal record Metrics
 {
-    /// <summary>The false-positive rate up to which per-region overlap is usually integrated.</summary>
-    public const double ProLimit = 0.3;
-
-    /// <summary>Thresholds of that integral, so that figures compare with those of reference implementations.</summary>
-    public const int ProSteps = 200;
-
     /// <summary>Area under the image-level ROC curve, by gate distance.</summary>
     public double? ImageAurocGate { get; init; }
 

@@ -82,7 +82,7 @@ internal static class Evaluator
         if (patchCore is not null)
             figures = figures with { ImageAurocGate = null, GalleryK = manifest.Images.Count, Coreset = coreset };
         return new EvaluatedCategory(figures, manifest.Calibration!, images, manifest.Images.ToDictionary(i => i.Id, i => i.Source),
-            pixels.OverlapCurve(Metrics.ProLimit));
+            pixels.OverlapCurve(PixelMeasures.ProLimit));
     }
 
     /// <summary>Memory of a search: packed pyramids, pooled features and usual distances.</summary>
@@ -143,7 +143,7 @@ internal static class Evaluator
             PixelAuroc = Defined(pixels.Ranked.RocArea()),
             PixelBestF1 = pixels.Ranked is { Positives: > 0 } ranked ? ranked.BestF1().F1 : null,
             SegF1 = Defined(pixels.F1Above(calibration.Theta)),
-            Pro30 = Defined(pixels.OverlapArea(Metrics.ProLimit, Metrics.ProSteps)),
+            Pro30 = Defined(pixels.OverlapArea(PixelMeasures.ProLimit, PixelMeasures.ProSteps)),
             Pro05 = Defined(pixels.OverlapArea(0.05)),
             Aupimo = Defined(pixels.PerImageOverlapArea()),
             FalseRejectRate = good.Count == 0 ? null : good.Average(i => i.PredictedAnomalous ? 1.0 : 0),

@@ -79,7 +79,8 @@ internal static class FewShots
         }
         var ranked = new RankedScores([.. scores], [.. truth]);
         return new ShotDraw(count, seed, Evaluator.Defined(ranked.RocArea()), Evaluator.Defined(ranked.AveragePrecision()),
-            Evaluator.Defined(pixels.Ranked.RocArea()), Evaluator.Defined(pixels.OverlapArea(Metrics.ProLimit, Metrics.ProSteps)),
+            Evaluator.Defined(pixels.Ranked.RocArea()),
+            Evaluator.Defined(pixels.OverlapArea(PixelMeasures.ProLimit, PixelMeasures.ProSteps)),
             Evaluator.Defined(pixels.PerImageOverlapArea()));
     }
 }

@@ -11,7 +11,9 @@ public readonly record struct PixelStep(float Threshold, long Defect, long Outsi
 /// scores (25 MB for each doubling at most, twice that where scores have more than 255 pixels each) and not on the number of images, and
 /// nothing is sorted or rounded.
 /// </summary>
-public sealed class PixelCounts
+/// <param name="dropped">Last bits of a score that are left out, so that memory is 2^dropped times smaller: it is rounded down by less than
+/// 2^(dropped - 23) of it.</param>
+public sealed class PixelCounts(int dropped = 0)
 {
     private const int PageBits = 12, PageLength = 1 << PageBits, Pages = 1 << (32 - PageBits), Kinds = 3, Bytes = sizeof(long);
 
@@ -39,7 +41,7 @@ public sealed class PixelCounts
         for (int i = 0; i < map.Length; i++)
         {
             if (float.IsNaN(map[i])) throw new ArgumentException("a score is NaN", nameof(map));
-            int key = KeyOf(map[i]);
+            int key = KeyOf(map[i]) >>> dropped;
             Count(mask[i] ? 0 : other, key >>> PageBits, key & (PageLength - 1));
         }
         int defect = mask.Count(true);
@@ -64,7 +66,7 @@ public sealed class PixelCounts
                 defect += inside;
                 outside += beside + clean;
                 normals += clean;
-                yield return new PixelStep(ScoreOf(p << PageBits | slot), defect, outside, normals);
+                yield return new PixelStep(ScoreOf((p << PageBits | slot) << dropped), defect, outside, normals);
             }
         }
     }

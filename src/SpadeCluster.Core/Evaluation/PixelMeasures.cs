@@ -3,15 +3,22 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Evaluation;
 
 /// <summary>
-/// The field's measures of anomaly maps, all exact, over maps that are added one after another. The scores of defects' pixels are kept; of
+/// The field's measures of anomaly maps, over maps that are added one after another. The scores of defects' pixels are kept; of
 /// all others, only <see cref="PixelCounts"/>.
 /// </summary>
-public sealed class PixelMeasures
+/// <param name="dropped">As for <see cref="PixelCounts"/>; 0: the measures are exact.</param>
+public sealed class PixelMeasures(int dropped = 0)
 {
     /// <summary>The false-positive rates between which AUPIMO is integrated (Bertoldo et al. 2024).</summary>
     public const double PimoLow = 1e-5, PimoHigh = 1e-4;
 
-    private readonly PixelCounts _counts = new();
+    /// <summary>The false-positive rate up to which per-region overlap is usually integrated.</summary>
+    public const double ProLimit = 0.3;
+
+    /// <summary>Thresholds of that integral, so that figures compare with those of reference implementations.</summary>
+    public const int ProSteps = 200;
+
+    private readonly PixelCounts _counts = new(dropped);
     private readonly List<float[]> _regions = [];
     private readonly List<float[]> _defects = [];
 

@@ -1,9 +1,12 @@
 using System.Text.Json.Serialization;
+using SpadeCluster.Galleries;
 using SpadeCluster.Server.Decisions;
 
 namespace SpadeCluster.Server.Comparison;
 
-/// <summary>Two versions of a category over the same photographs, so far or at the end.</summary>
+/// <summary>Two versions, of one category or of two, over the same photographs, so far or at the end.</summary>
+/// <param name="Category">Of version A and, unless they were sent, of the photographs.</param>
+/// <param name="CategoryB">Of version B.</param>
 /// <param name="Sent">Whether the photographs are a test set that a person sent; otherwise they are those of the last decisions.</param>
 /// <param name="Done">Photographs that were looked at.</param>
 /// <param name="Of">All photographs of the comparison.</param>
@@ -13,16 +16,16 @@ namespace SpadeCluster.Server.Comparison;
 /// <param name="Known">Against what people reported, or against the test set's labels.</param>
 /// <param name="Changed">Photographs whose verdict differs, the newest first; at most <see cref="VersionComparison.MaxChanged"/>.</param>
 /// <param name="Problem">Why it ended early; null: it did not.</param>
-public sealed record ComparisonResult(string Category, int A, int B, bool Sent, int Done, int Of, int Normals, int Failed,
-    IReadOnlyList<VerdictPair> Verdicts, KnownParts Known, IReadOnlyList<ChangedPart> Changed, string? Problem = null)
+public sealed record ComparisonResult(string Category, int A, string CategoryB, int B, bool Sent, int Done, int Of, int Normals,
+    int Failed, IReadOnlyList<VerdictPair> Verdicts, KnownParts Known, IReadOnlyList<ChangedPart> Changed, string? Problem = null)
 {
     /// <summary>Photographs that both versions scored.</summary>
     public int Compared => Verdicts.Sum(v => v.Count);
 
     public bool Running => Problem is null && Done < Of;
 
-    public static ComparisonResult Begin(string category, int a, int b, bool sent, int of)
-        => new(category, a, b, sent, 0, of, 0, 0, [], new KnownParts(0, 0, 0, 0, 0, 0), []);
+    public static ComparisonResult Begin(GalleryManifest a, GalleryManifest b, bool sent, int of)
+        => new(a.Category, a.Version, b.Category, b.Version, sent, 0, of, 0, 0, [], new KnownParts(0, 0, 0, 0, 0, 0), []);
 
     /// <summary>The same with one photograph more.</summary>
     public ComparisonResult With(ChangedPart part)

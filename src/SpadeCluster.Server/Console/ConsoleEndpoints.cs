@@ -32,6 +32,7 @@ internal static class ConsoleEndpoints
             app.MapGet(Url(name), (HttpContext context) =>
                 ResultEndpoints.Immutable(context, Digest, () => Results.Bytes(content, type))).ExcludeFromDescription();
         app.MapSignIn();
+        app.MapLanguages();
         app.MapRazorComponents<App>();
     }
 

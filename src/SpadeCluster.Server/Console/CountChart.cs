@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
+using Microsoft.Extensions.Localization;
 using SpadeCluster.Server.Decisions;
 
 namespace SpadeCluster.Server.Console;
@@ -13,16 +15,16 @@ internal static class CountChart
     private const double Least = 3;
 
     /// <param name="address">The address of the decisions of one step; null: there is none.</param>
-    public static string Draw(DecisionCounts counts, Func<CountedTime, string?> address)
+    public static string Draw(IStringLocalizer<Texts> texts, DecisionCounts counts, Func<CountedTime, string?> address)
     {
         // Stretched to the page; words and times stand below, where they keep their size.
         var svg = new StringBuilder($"<svg class='counts' viewBox='0 0 {Width} {Height}' preserveAspectRatio='none' role='img' "
-            + "aria-label='decisions over time, by verdict'>");
+            + $"aria-label='{WebUtility.HtmlEncode(texts["Counts.Chart"])}'>");
         double most = Math.Max(1, counts.Times.Max(t => t.Counts.Total)), step = (double)Width / counts.Times.Count;
         foreach (var (i, time) in counts.Times.Index().Where(t => t.Item.Counts.Total > 0))
         {
             string? link = address(time);
-            if (link is not null) svg.Append($"<a href='{System.Net.WebUtility.HtmlEncode(link)}' tabindex='-1'>");
+            if (link is not null) svg.Append($"<a href='{WebUtility.HtmlEncode(link)}' tabindex='-1'>");
             double y = Height - 1;
             foreach (var (verdict, count) in new[] { ("none", time.Counts.None), ("good", time.Counts.Good),
                 ("review", time.Counts.Review), ("defect", time.Counts.Defect) })

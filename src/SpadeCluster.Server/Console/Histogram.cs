@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
+using Microsoft.Extensions.Localization;
 
 namespace SpadeCluster.Server.Console;
 
@@ -22,22 +24,25 @@ internal static class Histogram
             Left + (Width - Left - Right) * Math.Clamp(value <= Low ? 0 : Math.Log(value / Low) / Math.Log(High / Low), 0, 1);
     }
 
-    public static string Draw(IReadOnlyList<double> normals, IReadOnlyList<double> decisions, double theta, double? mark)
+    public static string Draw(IStringLocalizer<Texts> texts, IReadOnlyList<double> normals, IReadOnlyList<double> decisions, double theta,
+        double? mark)
     {
         var axis = Axis.Of([.. normals, .. decisions, theta, mark ?? theta]);
         // Stretched to the page; words and numbers stand below, where they keep their size.
         var svg = new StringBuilder($"<svg class='histogram' viewBox='0 0 {Width} {Height}' preserveAspectRatio='none' role='img' "
-            + $"aria-label='histogram of scores'>");
+            + $"aria-label='{Say("Histogram.Label")}'>");
         Bars(svg, "normals", normals, axis);
         Bars(svg, "decided", decisions, axis);
         Line(svg, "theta", axis.X(theta));
         if (mark is { } at) Line(svg, "this", axis.X(at));
         svg.Append($"<path class='axis' d='M{Left} {Height - Bottom}H{Width - Right}'/></svg>");
-        svg.Append($"<p class='ticks'><span>{N(axis.Low, "G4")}</span><span>score, logarithmic</span>"
-            + $"<span>{N(axis.High, "G4")}</span></p>");
-        svg.Append($"<p class='legend-text'><i class='key theta'></i> threshold {N(theta, "G4")}");
-        if (mark is { } score) svg.Append($" <i class='key this'></i> this part {N(score, "G4")}");
+        svg.Append($"<p class='ticks'><span>{Text.Number(axis.Low)}</span><span>{Say("Histogram.Axis")}</span>"
+            + $"<span>{Text.Number(axis.High)}</span></p>");
+        svg.Append($"<p class='legend-text'><i class='key theta'></i> {Say("Common.MapLegend", Text.Number(theta))}");
+        if (mark is { } score) svg.Append($" <i class='key this'></i> {Say("Histogram.ThisPart", Text.Number(score))}");
         return svg.Append("</p>").ToString();
+
+        string Say(string key, params object[] values) => WebUtility.HtmlEncode(texts[key, values]);
     }
 
     private static void Bars(StringBuilder svg, string kind, IReadOnlyList<double> values, Axis axis)

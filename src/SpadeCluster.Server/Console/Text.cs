@@ -1,11 +1,16 @@
 using System.Globalization;
+using Microsoft.Extensions.Localization;
 
 namespace SpadeCluster.Server.Console;
 
 /// <summary>Formats numbers, times and verdicts for the console.</summary>
 internal static class Text
 {
-    public static string Number(double? value, string format = "G4") => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
+    /// <summary>For a reader, in the page's language.</summary>
+    public static string Number(double? value, string format = "G4") => value?.ToString(format, CultureInfo.CurrentUICulture) ?? "-";
+
+    /// <summary>For scripts, addresses and drawings: the same in every language.</summary>
+    public static string Exact(double value, string format = "R") => value.ToString(format, CultureInfo.InvariantCulture);
 
     /// <summary>The files that a page offers for photographs.</summary>
     public const string PhotographTypes =
@@ -24,14 +29,11 @@ internal static class Text
     public static DateTimeOffset? Time(string? text)
         => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
-    public static string Bytes(long bytes) =>
-        bytes < 1 << 20 ? $"{bytes / 1024} KB" : bytes < 1 << 30 ? $"{bytes >> 20} MB" : Number(bytes / (double)(1 << 30), "0.0") + " GB";
-
     /// <summary>The file name of a normal, and whether it is a copy.</summary>
-    public static string Normal(string? source, string? copy)
-        => $"{(copy is null ? "" : $"{copy} copy of ")}{Path.GetFileName(source)}";
+    public static string Normal(this IStringLocalizer<Texts> texts, string? source, string? copy)
+        => copy is null ? Path.GetFileName(source) ?? "" : texts["Common.CopyOf", copy, Path.GetFileName(source) ?? ""];
 
-    public static string Verdict(string? verdict) => verdict ?? "no verdict";
+    public static string Verdict(this IStringLocalizer<Texts> texts, string? verdict) => texts[$"Verdict.{verdict ?? "none"}"];
 
     /// <summary>A shape for each verdict, so that colour is not the only difference.</summary>
     public static string Sign(string? verdict) =>
@@ -44,16 +46,17 @@ internal static class Text
     public static string Code(Notices.NoticeCode code) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(code.ToString());
 
     /// <summary>What it is that a person reports as a defect, by the decision's verdict.</summary>
-    public static string Defect(string? verdict) => verdict == "good" ? "Missed defect" : "Defect";
+    public static string Defect(this IStringLocalizer<Texts> texts, string? verdict)
+        => texts[verdict == "good" ? "Feedback.Missed" : "Feedback.Defect"];
 
     /// <summary>The feedback and its state.</summary>
-    public static string Said(Decisions.Feedback feedback, string? verdict) => feedback switch
+    public static string Said(this IStringLocalizer<Texts> texts, Decisions.Feedback feedback, string? verdict) => feedback switch
     {
-        { Kind: Decisions.FeedbackKind.Defect } => Defect(verdict),
-        { Status: Decisions.FeedbackStatus.Checking } => "Good part, being checked,",
-        { Status: Decisions.FeedbackStatus.Waiting } => "Good part, waiting for an engineer,",
-        { Status: Decisions.FeedbackStatus.Refused } => "Good part, refused,",
-        { ImageId: not null } => "Good part, added to the normals,",
-        _ => "Good part",
+        { Kind: Decisions.FeedbackKind.Defect } => texts.Defect(verdict),
+        { Status: Decisions.FeedbackStatus.Checking } => texts["Feedback.Checking"],
+        { Status: Decisions.FeedbackStatus.Waiting } => texts["Feedback.Waiting"],
+        { Status: Decisions.FeedbackStatus.Refused } => texts["Feedback.Refused"],
+        { ImageId: not null } => texts["Feedback.Added"],
+        _ => texts["Feedback.Good"],
     };
 }

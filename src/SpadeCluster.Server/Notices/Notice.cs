@@ -1,3 +1,5 @@
+using SpadeCluster.Server.Console;
+
 namespace SpadeCluster.Server.Notices;
 
 /// <summary>The kinds of notices; docs/notices.md describes each.</summary>
@@ -24,7 +26,14 @@ public enum NoticeCode
 /// <summary>A message about a category that requires a person's action.</summary>
 /// <param name="Sentence">The situation.</param>
 /// <param name="Next">What to do about it.</param>
-public sealed record Notice(string Category, NoticeCode Code, string Sentence, string Next);
+public sealed record Notice(string Category, NoticeCode Code, string Sentence, string Next)
+{
+    internal Notice(string category, NoticeCode code, LocalText sentence, LocalText next)
+        : this(category, code, sentence.English, next.English) => Texts = (sentence, next);
+
+    /// <summary>Both for pages, in the reader's language.</summary>
+    internal (LocalText Sentence, LocalText Next) Texts { get; }
+}
 
 /// <summary>Whether a notice was raised, changed or cleared.</summary>
 public enum NoticeState

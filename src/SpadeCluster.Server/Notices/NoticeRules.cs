@@ -1,4 +1,6 @@
 using SpadeCluster.Scoring;
+using SpadeCluster.Server.Console;
+using SpadeCluster.Server.Deliveries;
 
 namespace SpadeCluster.Server.Notices;
 
@@ -17,8 +19,8 @@ public static class NoticeRules
     public static IReadOnlyList<Notice> Of(CategoryFacts facts)
     {
         if (facts.Scoring?.Calibration is not { } c)
-            return [new(facts.Category, NoticeCode.NoThresholds, "No version has thresholds, so that parts get no verdict.",
-                "Add photographs of good parts, or calibrate."), .. Undelivered(facts)];
+            return [Told(facts, NoticeCode.NoThresholds, new("Notice.NoThresholds"), new("Notice.NoThresholds.Next")),
+                .. Undelivered(facts)];
         return [.. new[] { Misses(facts, c), Drift(facts, c), Rate(facts), Suspects(facts), Feedback(facts), Normals(facts, c) }
             .OfType<Notice>(), .. Undelivered(facts)];
     }
@@ -28,22 +30,17 @@ public static class NoticeRules
         // Without parts that a since lowered threshold finds.
         var missed = facts.Missed.Where(m => m.Score <= (c.Review ?? c.Theta)).ToList();
         if (missed.Count == 0) return null;
-        string ids = string.Join(", ", missed.Take(5).Select(m => m.Id)) + (missed.Count > 5 ? " and others" : "");
-        return new(facts.Category, NoticeCode.MissedDefects,
-            $"{Count(missed.Count, "defect")} that passed as good {(missed.Count == 1 ? "was" : "were")} reported in the last "
-            + $"{MissDays} days: "
-            + $"{(missed.Count == 1 ? "decision" : "decisions")} {ids}.",
-            "Look at them; then lower the threshold on the category's page, or retire normals that look like the defect.");
+        string ids = string.Join(", ", missed.Take(5).Select(m => m.Id));
+        return Told(facts, NoticeCode.MissedDefects, LocalText.Counted("Notice.Missed", missed.Count, MissDays,
+            missed.Count > 5 ? new LocalText("Notice.Missed.More", ids) : ids), new("Notice.Missed.Next"));
     }
 
     private static Notice? Drift(CategoryFacts facts, Calibration c)
     {
         var drift = ScoreDrift.Of(c, facts.Passed);
-        return !drift.Drifted ? null : new(facts.Category, NoticeCode.ScoreDrift,
-            $"The last {drift.Parts} parts that passed score {(drift.Deviations > 0 ? "higher" : "lower")} than the normals did when the "
-            + "thresholds were learned.",
-            drift.Deviations > 0 ? "Check lighting, focus and position; if the parts are good, add photographs of them to the normals."
-                : "Check lighting and focus: a dark or blurred picture hides defects; if all is well, add photographs of today's parts.");
+        if (!drift.Drifted) return null;
+        string key = drift.Deviations > 0 ? "Notice.Drift.Up" : "Notice.Drift.Down";
+        return Told(facts, NoticeCode.ScoreDrift, new(key, drift.Parts), new($"{key}.Next"));
     }
 
     private static Notice? Rate(CategoryFacts facts)
@@ -52,48 +49,40 @@ public static class NoticeRules
         if (before.Count < RateParts) return null;
         int now = recent.Count(d => d), then = before.Count(d => d);
         if (ExactTest.Probability(now, recent.Count, then, before.Count) >= RateProbability) return null;
-        return new(facts.Category, NoticeCode.DefectRate,
-            $"{Percent(now, recent.Count)} of the last {recent.Count} parts are defects, of the {before.Count} before "
-            + $"{Percent(then, before.Count)}.",
-            "Look at the last defects and at the last good parts: the product has changed, or the camera has.");
+        return Told(facts, NoticeCode.DefectRate, new("Notice.Rate", Percent(now, recent.Count), recent.Count, before.Count,
+            Percent(then, before.Count)), new("Notice.Rate.Next"));
     }
 
-    private static Notice? Suspects(CategoryFacts facts)
-    {
-        int waiting = facts.Suspects;
-        return waiting == 0 ? null : new(facts.Category, NoticeCode.SuspectsWaiting,
-            $"{Count(waiting, "normal")} {(waiting == 1 ? "lies" : "lie")} far outside the others and "
-            + $"{(waiting == 1 ? "does" : "do")} not count in the thresholds.",
-            "An engineer accepts or retires each on the category's page.");
-    }
+    private static Notice? Suspects(CategoryFacts facts) => facts.Suspects == 0 ? null : Told(facts,
+        NoticeCode.SuspectsWaiting, LocalText.Counted("Notice.Suspects", facts.Suspects), new("Notice.Suspects.Next"));
 
-    private static Notice? Feedback(CategoryFacts facts) => facts.Waiting == 0 ? null : new(facts.Category, NoticeCode.FeedbackWaiting,
-        $"{Count(facts.Waiting, "part")} that operators reported as good "
-        + $"{(facts.Waiting == 1 ? "waits" : "wait")} for approval.",
-        "An engineer approves or refuses each on the category's page.");
+    private static Notice? Feedback(CategoryFacts facts) => facts.Waiting == 0 ? null : Told(facts,
+        NoticeCode.FeedbackWaiting, LocalText.Counted("Notice.Feedback", facts.Waiting), new("Notice.Feedback.Next"));
 
     private static Notice? Normals(CategoryFacts facts, Calibration c)
     {
         int needed = (int)Math.Ceiling(1 / c.Options.Alpha - 1 - 1e-9), missing = needed - c.Scores.Count;
-        return missing <= 0 ? null : new(facts.Category, NoticeCode.TooFewNormals,
-            $"With {c.Scores.Count} normals no threshold can promise {Percent(c.Options.Alpha)} false rejects, only {Percent(c.Rate)}.",
-            $"Add {Count(missing, "photograph")} of good parts, or request a higher rate.");
+        return missing <= 0 ? null : Told(facts, NoticeCode.TooFewNormals,
+            new("Notice.Normals", c.Scores.Count, Percent(c.Options.Alpha), Percent(c.Rate)),
+            LocalText.Counted("Notice.Normals.Next", missing));
     }
 
     private static IEnumerable<Notice> Undelivered(CategoryFacts facts)
     {
         if (facts.Undelivered.Count == 0) yield break;
-        var each = facts.Undelivered.Select(d => $"for '{d.Destination}' "
-            + string.Join(" and ", new[]
-            {
-                d.Waiting > 0 ? $"{Count((int)d.Waiting, "decision")} {(d.Waiting == 1 ? "waits" : "wait")} since {d.Oldest:u}" : null,
-                d.Dead > 0 ? $"{Count((int)d.Dead, "decision")} could not be delivered" : null,
-            }.OfType<string>()));
-        yield return new(facts.Category, NoticeCode.Undelivered, $"Deliveries: {string.Join("; ", each)}.",
-            "'spade outbox list' on the server says why; 'spade outbox retry' sends dead letters again.");
+        LocalText[] each = [.. facts.Undelivered.Select(d => new LocalText("Notice.Undelivered.For", d.Destination, State(d)))];
+        yield return Told(facts, NoticeCode.Undelivered, new("Notice.Undelivered", [each]), new("Notice.Undelivered.Next"));
     }
 
-    private static string Percent(double share, double of = 1) => FormattableString.Invariant($"{100 * share / of:0.##} %");
+    private static LocalText State(OutboxState d)
+    {
+        var waits = LocalText.Counted("Notice.Undelivered.Waits", d.Waiting, d.Oldest!);
+        var dead = LocalText.Counted("Notice.Undelivered.Dead", d.Dead);
+        return d.Dead == 0 ? waits : d.Waiting == 0 ? dead : new("Notice.Undelivered.And", waits, dead);
+    }
 
-    private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
+    private static Notice Told(CategoryFacts facts, NoticeCode code, LocalText sentence, LocalText next)
+        => new(facts.Category, code, sentence, next);
+
+    private static double Percent(double share, double of = 1) => 100 * share / of;
 }

@@ -1,7 +1,4 @@
-using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.Components.Web;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Localization;
 using SpadeCluster.Server.Console;
 using SpadeCluster.Server.Decisions;
 
@@ -11,17 +8,16 @@ namespace SpadeCluster.Server.Reports;
 public static class ShiftReportHtml
 {
     /// <param name="console">The console's address, for links; null: there are none.</param>
-    public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console)
+    /// <param name="language">One of the console's languages, such as de.</param>
+    /// <exception cref="SpadeException">InvalidArgument: the console does not have this language.</exception>
+    public static async Task<string> RenderAsync(ShiftReport report, DecisionPictures pictures, string? console, string language = "en")
     {
-        await using var services = new ServiceCollection().BuildServiceProvider();
-        await using var renderer = new HtmlRenderer(services, NullLoggerFactory.Instance);
-        return await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<ShiftReportDocument>(
-            ParameterView.FromDictionary(new Dictionary<string, object?>
-            {
-                [nameof(ShiftReportDocument.Report)] = report,
-                [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
-                [nameof(ShiftReportDocument.Console)] = console,
-            }))).ToHtmlString());
+        return await Html.RenderAsync<ShiftReportDocument>(language, new()
+        {
+            [nameof(ShiftReportDocument.Report)] = report,
+            [nameof(ShiftReportDocument.Picture)] = (Func<Decision, string?>)Embedded,
+            [nameof(ShiftReportDocument.Console)] = console,
+        });
 
         string? Embedded(Decision decision)
         {
@@ -38,10 +34,11 @@ public static class ShiftReportHtml
     }
 
     /// <summary>What the report is about, in one line.</summary>
-    public static string Title(ShiftReport report) => string.Join(", ", new[]
+    internal static string Title(ShiftReport report, IStringLocalizer<Texts> texts) => string.Join(", ", new string?[]
     {
-        "Shift report", report.Line is { } line ? $"line {line}" : null, report.Category,
-        report.Shift is { } shift ? $"shift {shift}" : null, $"{report.Since:yyyy-MM-dd HH:mm} to {report.Until:yyyy-MM-dd HH:mm} UTC",
+        texts["Report.Title"], report.Line is { } line ? texts["Report.Line", line].Value : null, report.Category,
+        report.Shift is { } shift ? texts["Report.Shift", shift].Value : null,
+        texts["Report.Range", $"{report.Since:yyyy-MM-dd HH:mm}", $"{report.Until:yyyy-MM-dd HH:mm}"],
     }.Where(t => t is not null));
 
     /// <summary>A file name for it.</summary>

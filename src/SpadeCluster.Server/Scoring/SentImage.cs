@@ -23,6 +23,9 @@ internal sealed record SentImage(string Name, byte[] File)
     /// <summary>The name of its part in a form; null: it was the whole body.</summary>
     public string? Field { get; init; }
 
+    /// <summary>The name as it was sent, which may be a path and is not safe.</summary>
+    public string Path { get; init; } = Name;
+
     public ImageSource Source => new(Name, File);
 
     /// <summary>The same with metadata of the whole request where the photograph has none of its own.</summary>
@@ -88,9 +91,10 @@ internal sealed record SentImage(string Name, byte[] File)
                 }
                 if (images.Count >= most) throw TooMany(most);
                 byte[] file = await ReadAllAsync(part.Body, null, cancellationToken);
-                images.Add(new SentImage(Harmless(disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"'),
-                    $"image {images.Count + 1}"), file)
+                string? path = disposition.FileNameStar.Value ?? disposition.FileName.Value?.Trim('"');
+                images.Add(new SentImage(Harmless(path, $"image {images.Count + 1}"), file)
                 {
+                    Path = path ?? "",
                     Metadata = SentMetadata.Read(name => part.Headers?.GetValueOrDefault(name)),
                     Field = HeaderUtilities.RemoveQuotes(disposition.Name).ToString(),
                 });

@@ -99,6 +99,27 @@ public class PixelMeasuresTests
     }
 
     [Fact]
+    public void Without_the_last_bits_of_scores_measures_are_nearly_the_same()
+    {
+        var random = new Random(5);
+        var (exact, rounded) = (new PixelMeasures(), new PixelMeasures(8));
+        for (int n = 0; n < 20; n++)
+        {
+            bool[] mask = [.. Enumerable.Range(0, 10_000).Select(i => n % 2 == 0 && i % 100 < 30 && i < 2000)];
+            float[] map = [.. mask.Select(m => (float)(random.NextDouble() * 3 + (m ? 1 : 0) - 0.5))];
+            exact.Add(map, mask, 100);
+            rounded.Add(map, mask, 100);
+        }
+        Assert.Equal(exact.Ranked.RocArea(), rounded.Ranked.RocArea(), 4);
+        Assert.Equal(exact.OverlapArea(0.3), rounded.OverlapArea(0.3), 4);
+        Assert.Equal(exact.F1Above(2), rounded.F1Above(2), 3);
+        var counts = new PixelCounts(8);
+        counts.Add([1, 1 + 1e-6f, -2, 1.001f], [false, true, false, false]);
+        Assert.Equal([1.001f, 1, -2], counts.Steps().Select(s => s.Threshold).Select(t => MathF.Round(t, 3)));
+        Assert.All(counts.Steps().Skip(1).Take(1), s => Assert.Equal((1L, 1f), (s.Defect, s.Threshold)));
+    }
+
+    [Fact]
     public void The_drawn_curve_starts_at_zero_and_ends_at_the_limit()
     {
         var measures = new PixelMeasures();

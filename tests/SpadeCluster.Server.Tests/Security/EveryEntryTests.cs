@@ -28,7 +28,7 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
     private static readonly string[] Open =
     [
         "GET /v1/health/live", "GET /v1/health/ready", "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/", "GET /sign-in",
-        "POST /sign-in", "POST /sign-out", "GET /assets/console.css", "GET /assets/console.js", "GET /assets/icon.svg",
+        "POST /sign-in", "POST /sign-out", "POST /language", "GET /assets/console.css", "GET /assets/console.js", "GET /assets/icon.svg",
         "GET /assets/category.js", "GET /assets/compare.js", "GET /assets/decision.js", "GET /assets/filter.js",
         "GET /assets/normals.js", "GET /assets/page.js", "GET /assets/region.js", "GET /assets/viewer.js",
         "GET /_framework/opaque-redirect",

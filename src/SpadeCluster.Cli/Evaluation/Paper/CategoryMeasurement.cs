@@ -93,7 +93,7 @@ internal sealed class CategoryMeasurement : IDisposable
             ImageAurocGate = Evaluator.Defined(new RankedScores(gates, truth).RocArea()),
             ImageAuroc = Evaluator.Defined(new RankedScores(scores, truth).RocArea()),
             PixelAuroc = Evaluator.Defined(pixels.Ranked.RocArea()),
-            Pro30 = Evaluator.Defined(pixels.OverlapArea(Metrics.ProLimit, Metrics.ProSteps)),
+            Pro30 = Evaluator.Defined(pixels.OverlapArea(PixelMeasures.ProLimit, PixelMeasures.ProSteps)),
             Problems = _problems,
         };
     }

@@ -84,7 +84,7 @@ internal static class HtmlReport
         if (gated) curves.Add(("gate", Roc(i => i.Result.GateDistance)));
         page.Append("<div class='charts'>")
             .Append(Svg.Chart("Image ROC", "false-positive rate", "true-positive rate", 1, curves))
-            .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", Metrics.ProLimit,
+            .Append(Svg.Chart("Per-region overlap", "false-positive rate of pixels", "mean overlap", PixelMeasures.ProLimit,
                 ("PRO", category.OverlapCurve)))
             .Append(Svg.Histogram("Scores", Scores(false, i => i.Score), Scores(true, i => i.Score),
                 category.Calibration.Theta, "theta"))

@@ -1,28 +1,28 @@
 // The console's script: pages come whole from the server, this moves what moves.
-import { $, $$, data, element, localTimes, tell, send, run, why } from './page.js';
+import { $, $$, data, element, fixed, localTimes, precise, tell, text, send, run, why } from './page.js';
 import { categories, category } from './category.js';
 import { decision, decide } from './decision.js';
 import { add, adding } from './normals.js';
 import { region } from './region.js';
-import { compare, comparison } from './compare.js';
+import { compare, comparison, evaluation } from './compare.js';
 import { results } from './filter.js';
 
 // Live: newest decisions of each line.
 const signs = { defect: '\u25B2', review: '\u25C6', good: '\u25CF' };
-const verdict = (d) => [d.score.verdict ?? 'none', signs[d.score.verdict] ?? '\u25CB', d.score.verdict ?? 'no verdict'];
+const verdict = (d) => [d.score.verdict ?? 'none', signs[d.score.verdict] ?? '\u25CB', text(`Verdict.${d.score.verdict ?? 'none'}`)];
 
 function card(d) {
     const [kind, sign, word] = verdict(d);
     const image = d.pictures
         ? element('img', { src: `/v1/results/${d.id}/input.png`, alt: '', width: 112, height: 112 })
-        : element('span', { className: 'noimage', textContent: 'no picture kept' });
+        : element('span', { className: 'noimage', textContent: text('Script.NoPicture') });
     const time = element('time', { dateTime: d.time });
     const a = element(
         'a',
         { className: `card new ${kind}`, href: `/results/${d.id}` },
         image,
         element('b', {}, element('i', { textContent: sign }), ` ${word}`),
-        element('span', { className: 'score', textContent: d.score.pred_score?.toFixed(2) ?? '-' }),
+        element('span', { className: 'score', textContent: d.score.pred_score == null ? '-' : fixed(d.score.pred_score, 2) }),
         element('span', { className: 'dim' }, `${d.score.category} \u00B7 `, time),
     );
     if (d.serial_number) a.append(element('span', { className: 'dim serial', textContent: d.serial_number }));
@@ -30,22 +30,16 @@ function card(d) {
     return a;
 }
 
-function notice(n) {
-    const key = `${n.category}/${n.code}`,
-        known = $$('.notice').find((e) => e.dataset.notice === key);
-    if (n.state === 'cleared') return known?.remove();
-    const shown = element(
-        'div',
-        { className: 'notice' },
-        element('a', { href: `/galleries/${n.category}`, textContent: n.category }),
-        ' ',
-        element('b', { textContent: n.sentence }),
-        ' ',
-        element('span', { textContent: n.next }),
-    );
-    shown.dataset.notice = key;
-    if (known) known.replaceWith(shown);
-    else $('#notices').append(shown);
+// Notices are shown as the server writes them, in the page's language. Many changes at once are one look.
+let looking = 0;
+function lookForNotices() {
+    clearTimeout(looking);
+    looking = setTimeout(async () => {
+        const answer = await fetch('/').catch(() => null);
+        if (!answer?.ok) return;
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        $('#notices').replaceChildren(...$('#notices', page).children);
+    }, 200);
 }
 
 function live() {
@@ -73,14 +67,14 @@ function live() {
     };
     // After a break the browser says which event was its last, and the server sends what was missed.
     const events = new EventSource('/v1/results/live');
-    events.onopen = () => ($('#connection').textContent = 'connected: decisions appear as they are made');
+    events.onopen = () => ($('#connection').textContent = text('Script.Connected'));
     events.onerror = () => {
-        $('#connection').textContent = 'connection lost; trying again';
+        $('#connection').textContent = text('Script.ConnectionLost');
         // Refused for good, as by a proxy in front of a server that starts: the whole page anew.
         if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
     };
     events.addEventListener('decision', (e) => show(JSON.parse(e.data)));
-    events.addEventListener('notice', (e) => notice(JSON.parse(e.data)));
+    events.addEventListener('notice', lookForNotices);
 }
 
 function gallery() {
@@ -105,7 +99,7 @@ function gallery() {
         };
     }
     const change = (b, action, body) =>
-        run(b, 'working', async () => {
+        run(b, text('Script.Working'), async () => {
             await send('POST', `${url}/${action}`, body);
             location.reload();
         });
@@ -115,23 +109,23 @@ function gallery() {
     compare();
     for (const b of $$('[data-accept]'))
         b.onclick = () => {
-            const reason = why('Why is this part good?');
+            const reason = why(text('Script.WhyGood'));
             if (reason) change(b, 'accept', { images: [b.dataset.accept], reason });
         };
     for (const b of $$('[data-retire]'))
         b.onclick = () => {
-            const reason = why('Why is this normal retired?');
+            const reason = why(text('Script.WhyRetire'));
             if (reason) change(b, 'retire', { images: [b.dataset.retire], reason });
         };
     for (const b of $$('[data-rollback]'))
         b.onclick = () => {
-            const reason = why(`Why go back to version ${b.dataset.rollback}?`);
+            const reason = why(text('Script.WhyRollBack', b.dataset.rollback));
             if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason });
         };
     for (const b of $$('[data-shadow]')) b.onclick = () => change(b, 'shadow', { version: +b.dataset.shadow });
     if ($('#shadow-end'))
         $('#shadow-end').onclick = (e) =>
-            run(e.currentTarget, 'working', async () => {
+            run(e.currentTarget, text('Script.Working'), async () => {
                 await send('DELETE', `${url}/shadow`);
                 location.reload();
             });
@@ -170,18 +164,19 @@ function threshold(chosen) {
         line = document.createElementNS(svg.namespaceURI, 'path');
     line.setAttribute('class', 'tried');
     svg.append(line);
+    const [good, defect] = ['good', 'defect'].map((v) => `${signs[v]} ${text(`Verdict.${v}`)}`);
     const show = () => {
         const tried = Math.abs(input.value / 1000 - share(theta)) < 0.001 ? theta : value(input.value / 1000);
         const above = (list) => list.filter((v) => v > tried).length;
         // At the tried threshold, this share of normals would be rejected; conformal, so one more of one more.
         const rejected = above(n),
             rate = Math.min(0.5, Math.max((rejected + 1) / (n.length + 1), 1 / (n.length + 1)));
-        $('#try-theta').textContent = tried.toPrecision(4);
+        $('#try-theta').textContent = precise(tried, 4);
         $('#try-defects').textContent = above(d);
         $('#try-normals').textContent = rejected;
         $('#try-wrong').textContent = s.filter((word, k) => (word === 'g' && d[k] > tried) || (word === 'd' && d[k] <= tried)).length;
-        if ($('#try-alpha')) $('#try-alpha').textContent = `${(100 * rate).toFixed(1)} %`;
-        if ($('#set-to')) $('#set-to').textContent = tried.toPrecision(4);
+        if ($('#try-alpha')) $('#try-alpha').textContent = `${fixed(100 * rate, 1)} %`;
+        if ($('#set-to')) $('#set-to').textContent = precise(tried, 4);
         chosen(rate, tried);
         const changed = d
             .map((v, k) => [v, i[k]])
@@ -194,7 +189,7 @@ function threshold(chosen) {
                     {},
                     element('a', {
                         href: `/results/${id}`,
-                        textContent: `${id}: ${v > tried ? '\u25CF good \u2192 \u25B2 defect' : '\u25B2 defect \u2192 \u25CF good'}`,
+                        textContent: `${id}: ${v > tried ? `${good} \u2192 ${defect}` : `${defect} \u2192 ${good}`}`,
                     }),
                 ),
             ),
@@ -218,7 +213,7 @@ function keys() {
                 categories: f.categories.value.split(',').filter((c) => c),
                 days: f.days.value ? Number(f.days.value) : null,
             });
-            $('#key-made').replaceChildren('Copy it now, it is not shown again: ', element('code', { textContent: made.key }));
+            $('#key-made').replaceChildren(`${text('Script.CopyKey')} `, element('code', { textContent: made.key }));
         });
     };
     for (const b of $$('[data-revoke]'))
@@ -235,10 +230,10 @@ function system() {
         if (!state) return;
         for (const b of $$('[data-state]')) {
             const v = b.dataset.state.split('.').reduce((o, k) => o?.[k], state);
-            b.textContent = b.dataset.unit === 'MB' ? Math.round(v / 1048576) : Number.isInteger(v) ? v : v.toFixed(v < 10 ? 2 : 0);
+            b.textContent = b.dataset.unit === 'MB' ? Math.round(v / 1048576) : Number.isInteger(v) ? v : fixed(v, v < 10 ? 2 : 0);
         }
     }, 2000);
 }
 
 localTimes();
-({ live, decision, gallery, comparison, categories, system, keys, results })[data.page]?.();
+({ live, decision, gallery, comparison, evaluation, categories, system, keys, results })[data.page]?.();

@@ -1,5 +1,5 @@
 // One decision: the photograph with its map, the normal that a place of it was compared with, and feedback.
-import { $, $$, data, send, run, why } from './page.js';
+import { $, $$, data, fixed, precise, send, run, text, why } from './page.js';
 import { gridOf, normalPicture, pointIn, shape, zoomable } from './viewer.js';
 
 // Input pixels: half the side of the mark, and of what is shown around it.
@@ -33,7 +33,7 @@ function photograph() {
                 () => true,
                 () => false,
             );
-            $('.hint')?.replaceChildren('Click any other pixel of the photograph.');
+            $('.hint')?.replaceChildren(text('Script.ClickOther'));
             $('#pair').hidden = false;
             part($('#patch-query'), atX, atY);
             $('#normal-frame').hidden = $('#pair').lastElementChild.hidden = !pictured;
@@ -48,12 +48,18 @@ function photograph() {
                 place($('#normal-mark'), x, y);
                 showNormal(x, y);
             }
-            $('#match-text').textContent =
-                `Pixel ${atX.toFixed(0)}, ${atY.toFixed(0)}: nearest in ` +
-                `${found.copy ? `the ${found.copy} copy of ` : ''}${found.source} at ${x.toFixed(0)}, ${y.toFixed(0)}; ` +
-                `distance ${found.distance.toPrecision(3)}, map ${found.map_value.toPrecision(3)}` +
-                (found.theta ? ` (threshold ${found.theta.toPrecision(3)})` : '') +
-                (pictured ? '.' : '; no picture is kept of that normal.');
+            $('#match-text').textContent = text(
+                'Script.Match',
+                fixed(atX, 0),
+                fixed(atY, 0),
+                found.copy ? text('Script.MatchCopy', found.copy, found.source) : found.source,
+                fixed(x, 0),
+                fixed(y, 0),
+                precise(found.distance, 3),
+                precise(found.map_value, 3),
+                found.theta ? ` ${text('Script.MatchThreshold', precise(found.theta, 3))}` : '',
+                pictured ? '.' : text('Script.MatchNoPicture'),
+            );
         } catch (e) {
             $('#match-text').textContent = e.message;
         }
@@ -85,14 +91,14 @@ export function decision() {
     if ($('#view')) photograph();
     for (const b of $$('[data-feedback]'))
         b.onclick = () =>
-            run(b, 'working', async () => {
+            run(b, text('Script.Working'), async () => {
                 await send('POST', `/v1/results/${data.id}/feedback`, { kind: b.dataset.feedback });
                 location.reload();
             });
     decide(data.id);
     for (const b of $$('[data-undo]'))
         b.onclick = () =>
-            run(b, 'working', async () => {
+            run(b, text('Script.Working'), async () => {
                 await send('DELETE', `/v1/results/${data.id}/feedback/${b.dataset.undo}`);
                 location.reload();
             });
@@ -101,14 +107,14 @@ export function decision() {
 // Feedback that waits: an engineer says yes or no.
 export function decide(id) {
     const answer = (b, what, body) =>
-        run(b, 'working', async () => {
+        run(b, text('Script.Working'), async () => {
             await send('POST', `/v1/results/${b.dataset.decision ?? id}/feedback/${b.dataset[what]}/${what}`, body);
             location.reload();
         });
     for (const b of $$('[data-approve]')) b.onclick = () => answer(b, 'approve', {});
     for (const b of $$('[data-refuse]'))
         b.onclick = () => {
-            const reason = why('Why is it refused?');
+            const reason = why(text('Script.WhyRefuse'));
             if (reason) answer(b, 'refuse', { reason });
         };
 }

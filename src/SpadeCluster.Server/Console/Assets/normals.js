@@ -1,5 +1,5 @@
 // Photographs of good parts that are sent to a category.
-import { $, element, tell } from './page.js';
+import { $, element, tell, text } from './page.js';
 
 // A request takes a limited number of files and bytes.
 function chunks(files, most = 16, bytes = 32 << 20) {
@@ -40,7 +40,7 @@ async function addChunk(category, files, calibrate) {
         method: 'POST',
         body: form,
     });
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `the server answered ${answer.status}`);
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? text('Script.Answered', answer.status));
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '',
         failed = false;
@@ -55,15 +55,15 @@ async function addChunk(category, files, calibrate) {
                 failed ||= line.status === 'failed';
                 list.append(
                     element('li', {
-                        textContent: line.problem ?? `${line.file}: ${line.status}`,
+                        textContent: line.problem ?? text('Script.Outcome', line.file, text(`Script.${line.status}`)),
                         className: line.status === 'failed' ? 'warn' : '',
                     }),
                 );
             } else if (line.calibrated > 0 && line.of) {
                 Object.assign(bar, { max: line.of, value: line.calibrated });
-                tell(`learning thresholds: ${line.calibrated} of ${line.of}`);
+                tell(text('Script.Learning', line.calibrated, line.of));
             } else if (line.error) throw new Error(line.error);
-            else tell(`version ${line.version}: ${line.added} added, ${line.images} normals`);
+            else tell(text('Script.VersionNow', line.version, line.added, line.images));
             list.scrollTop = list.scrollHeight;
         }
     }

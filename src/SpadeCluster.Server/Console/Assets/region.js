@@ -1,11 +1,11 @@
 // The inspected region: drawn over a normal's picture, in pixels of the network's input, and sent as a mask.
-import { $, $$, data, send, run, tell, why } from './page.js';
+import { $, $$, data, send, run, tell, text, why } from './page.js';
 import { gridOf, normalPicture, pointIn, shape, zoomable } from './viewer.js';
 
 export function region() {
     const view = $('#region-view');
     if (!view) return;
-    const numbers = (text) => text.split(',').map(Number),
+    const numbers = (list) => list.split(',').map(Number),
         { grid, frame, canvas, offset, photo } = $('#region').dataset;
     const [width, height] = numbers(frame),
         url = `/v1/galleries/${encodeURIComponent(data.category)}/region`;
@@ -111,7 +111,7 @@ export function region() {
         e.preventDefault();
         const [x, y, w, h] = numbers(e.target.box.value);
         if (!(x >= 0 && y >= 0 && w > 0 && h > 0 && x + w <= photoWidth && y + h <= photoHeight))
-            return tell(`Write x,y,width,height in pixels of a photograph of ${photoWidth}x${photoHeight}.`, true);
+            return tell(text('Script.BoxForm', photoWidth, photoHeight), true);
         tool = 'box';
         const point = (px, py) => [(px * across) / photoWidth - left, (py * down) / photoHeight - top];
         begin(box(point(x, y), point(x + w, y + h)), 0);
@@ -138,13 +138,13 @@ export function region() {
     const change = (b, method, question, body) => {
         const reason = why(question);
         if (reason)
-            run(b, 'working', async () => {
+            run(b, text('Script.Working'), async () => {
                 await send(method, `${url}?name=drawn.png&reason=${encodeURIComponent(reason)}`, await body?.());
                 location.reload();
             });
     };
-    $('#region-save').onclick = (e) => change(e.currentTarget, 'PUT', 'Why is only this part inspected?', mask);
+    $('#region-save').onclick = (e) => change(e.currentTarget, 'PUT', text('Script.WhyRegion'), mask);
     if ($('#region-none'))
-        $('#region-none').onclick = (e) => change(e.currentTarget, 'DELETE', 'Why are whole photographs inspected again?');
+        $('#region-none').onclick = (e) => change(e.currentTarget, 'DELETE', text('Script.WhyWhole'));
     show();
 }
