@@ -125,10 +125,15 @@ function gallery() {
         };
     for (const b of $$('[data-rollback]'))
         b.onclick = () => {
-            const reason = why(`Why go back to version ${b.dataset.rollback}?`);
+            const reason = why(b.dataset.why ?? `Why does version ${b.dataset.rollback} decide from now on?`);
             if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason });
         };
     for (const b of $$('[data-shadow]')) b.onclick = () => change(b, 'shadow', { version: +b.dataset.shadow });
+    if ($('#trial-begin'))
+        $('#trial-begin').onclick = (e) => {
+            const reason = why('What is tried?');
+            if (reason) change(e.currentTarget, 'trial', { reason });
+        };
     if ($('#shadow-end'))
         $('#shadow-end').onclick = (e) =>
             run(e.currentTarget, 'working', async () => {
