@@ -22,6 +22,7 @@ internal static class GalleryMapping
         Preprocessing = g.Preprocessing,
         Images = [],
         Shards = g.Shards,
+        Trial = g.Trial,
         Region = g.Region is { } r
             ? new SpadeCluster.Galleries.Region(r.Source, r.Digest, r.Mask.ToByteArray(), r.Cells.ToByteArray()) : null,
         Calibration = g.Calibration is { } c ? ToCalibration(c) : null,
@@ -29,7 +30,7 @@ internal static class GalleryMapping
 
     public static SpadeCluster.Galleries.GalleryVersion ToVersion(Proto.GalleryVersion v) => new(
         v.Version, v.CreatedAt.ToDateTimeOffset(), v.CreatedBy, v.Reason, v.ModelDigest, v.Preprocessing, v.ImageCount, v.Calibrated,
-        v.Problem.Length > 0 ? v.Problem : null, v.Deleted);
+        v.Problem.Length > 0 ? v.Problem : null, v.Deleted, v.Trial);
 
     public static DeletedCategory ToDeleted(DeletedGallery d) => new(
         d.Category, d.ImageCount, d.DeletedAt.ToDateTimeOffset(), d.DeletedBy, d.Reason, d.Until.ToDateTimeOffset());

@@ -49,6 +49,12 @@ internal sealed class RemoteGalleryService(SpadeClient client, string author) : 
         return await CompleteAsync(await client.CallAsync((c, o) => c.RollbackAsync(request, o), cancellationToken), cancellationToken);
     }
 
+    public async ValueTask<GalleryManifest> BeginTrialAsync(string category, string reason, CancellationToken cancellationToken = default)
+    {
+        var request = new BeginTrialRequest { Category = category, Reason = reason };
+        return await CompleteAsync(await client.CallAsync((c, o) => c.BeginTrialAsync(request, o), cancellationToken), cancellationToken);
+    }
+
     public async ValueTask<GalleryManifest> CalibrateAsync(
         string category, Scoring.ScoringOptions options, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {

@@ -180,6 +180,10 @@ public sealed partial class SpadeClient
         return GalleryAsync((c, o) => c.RollbackAsync(request, o), cancellationToken);
     }
 
+    /// <summary>Begins a trial: the current version again, which decides nothing, like all changes after it, until a rollback.</summary>
+    public Task<RemoteGallery> BeginTrialAsync(string category, string reason, CancellationToken cancellationToken = default)
+        => GalleryAsync((c, o) => c.BeginTrialAsync(new BeginTrialRequest { Category = category, Reason = reason }, o), cancellationToken);
+
     public Task<RemoteGallery> ReshardAsync(string category, int shards, string author, CancellationToken cancellationToken = default)
     {
         var request = new ReshardRequest { Category = category, Shards = shards, Author = author };

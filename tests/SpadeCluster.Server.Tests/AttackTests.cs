@@ -29,6 +29,7 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
             Post(s, s.Operator, "/v1/galleries/discs/retire", Json("""{"images":["good-0.png"],"reason":"x"}"""))),
         ["operator reshards"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/reshard", Json("""{"shards":2}"""))),
         ["operator rolls back"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/rollback", Json("""{"version":1,"reason":"x"}"""))),
+        ["operator begins a trial"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/trial", Json("""{"reason":"x"}"""))),
         ["operator calibrates"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/calibrate", Json("{}"))),
         ["operator compares"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/comparison?a=1&b=2", TestSet(Part.Good(1)))),
         ["operator evaluates"] = (403, s => Post(s, s.Operator, "/v1/galleries/discs/evaluation", TestSet(Part.Good(1)))),

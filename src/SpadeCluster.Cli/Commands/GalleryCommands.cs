@@ -46,12 +46,13 @@ internal static class GalleryCommands
             Description = RegionCommand.What + "; a box is in pixels of the first photograph.",
             HelpName = "REGION",
         };
+        var trial = new Option<bool>("--trial") { Description = "Begin a trial first: the new version decides nothing ('gallery trial')." };
         var (copies, noCalibration) = (CommonOptions.Copies(), CommonOptions.NoCalibration());
         var command = new Command("add",
             "Add photographs of normal products, then calibrate. A file that cannot be used is reported, and the others are added.\n\n" +
             "Example: spade gallery add bottle photos/good")
         {
-            category, paths, reason, model, copies, region, noCalibration, noThumbnails, json,
+            category, paths, reason, model, copies, region, trial, noCalibration, noThumbnails, json,
         };
         var extractor = new ExtractorOptions(command);
         var geometry = new GeometryOptions(command);
@@ -96,6 +97,8 @@ internal static class GalleryCommands
             // Here, the options have been read already: a server decides by the sizes.
             if (opened.Local is null && existing is null)
                 asNew = asNew with { Sizes = await PhotographSizes.ReadAsync(sources, cancellation) };
+            if (parsed.GetValue(trial) && existing is not { Trial: true })
+                await service.BeginTrialAsync(name, parsed.GetValue(reason) ?? "images are added", cancellation);
             var manifest = await ProgressBars.RunAsync(asJson, async progress =>
             {
                 var current = await service.AddAsync(name, sources, new InlineProgress<AddOutcome>(o =>

@@ -9,11 +9,11 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery history|diff|rollback|restore|reshard|compact|export|import</summary>
+/// <summary>spade gallery history|diff|rollback|restore|trial|reshard|compact|export|import</summary>
 internal static class GalleryVersionCommands
 {
-    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), ShadowCommand.Create(), Reshard(), Compact(),
-        Export(), Import()];
+    public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), Trial(), ShadowCommand.Create(), Reshard(),
+        Compact(), Export(), Import()];
 
     private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category." };
 
@@ -45,7 +45,8 @@ internal static class GalleryVersionCommands
                 foreach (var v in history.Where(v => v.Problem is null))
                 {
                     string when = v.CreatedAt.ToString("u", CultureInfo.InvariantCulture);
-                    string[] cells = [$"{v.Version}", when, v.CreatedBy, $"{v.Images}", v.Calibrated ? "yes" : "no", v.Reason];
+                    string[] cells = [$"{v.Version}", when, v.CreatedBy, $"{v.Images}", v.Calibrated ? "yes" : "no",
+                        v.Trial ? $"on trial: {v.Reason}" : v.Reason];
                     table.AddRow([.. cells.Select(Markup.Escape)]);
                 }
                 AnsiConsole.Write(table);
@@ -114,6 +115,23 @@ internal static class GalleryVersionCommands
                 => service.RestoreAsync(parsed.GetRequiredValue(category), parsed.GetRequiredValue(images), reason, stop));
     }
 
+    private static Command Trial()
+    {
+        var category = Category();
+        var step = new Argument<string>("STEP") { Description = "begin, publish or discard." };
+        step.AcceptOnlyFromAmong("begin", "publish", "discard");
+        return Change("trial",
+            "Try changes before they decide. After 'begin', every change of the category makes a version that decides nothing, and that "
+            + "'gallery shadow' can try on live photographs. 'publish' lets the newest one decide; 'discard' goes back to the version that "
+            + "decides.\n\nExample: spade gallery trial bottle begin --reason \"batch 42 is tried first\"",
+            category, step, (service, parsed, reason, stop) => (parsed.GetRequiredValue(step), parsed.GetRequiredValue(category)) switch
+            {
+                ("begin", var name) => service.BeginTrialAsync(name, reason, stop),
+                ("publish", var name) => service.PublishTrialAsync(name, reason, stop),
+                (_, var name) => service.DiscardTrialAsync(name, reason, stop),
+            });
+    }
+
     /// <summary>A command that changes a category, with a reason.</summary>
     public static Command Change(
         string name, string description, Argument<string> category, Argument what,
@@ -176,7 +194,7 @@ internal static class GalleryVersionCommands
         }, 0, 1_000_000);
         var json = CommonOptions.Json();
         var command = new Command("compact",
-            "Drop old versions and the images only they need. The current version and the newest one with thresholds are kept.\n\n" +
+            "Drop old versions and the images only they need. The current version and the one that decides are kept.\n\n" +
             "Example: spade gallery compact bottle --keep-versions 10 --keep-days 90")
         {
             category, versions, days, json,
@@ -242,7 +260,9 @@ internal static class GalleryVersionCommands
     public static int Print(ParseResult parsed, Option<bool> json, GalleryManifest m)
     {
         if (parsed.GetValue(json)) CliJson.WriteLine(GalleryDetails.Of(m), CliJson.Default.GalleryDetails);
-        else Console.WriteLine($"{m.Category}: version {m.Version} with {m.Images.Count} images; {GalleryCommands.Thresholds(m)}");
+        else
+            Console.WriteLine($"{m.Category}: version {m.Version}{(m.Trial ? ", on trial," : "")} with {m.Images.Count} images; "
+                + GalleryCommands.Thresholds(m));
         return 0;
     }
 }

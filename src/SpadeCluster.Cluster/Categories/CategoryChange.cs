@@ -61,6 +61,13 @@ public sealed record RollBack([property: Id(0)] int Version, [property: Id(1)] s
         => await service.RollBackAsync(category, Version, Reason, job.Stopping);
 }
 
+[GenerateSerializer, Alias("spade.change.trial"), Immutable]
+public sealed record BeginTrial([property: Id(0)] string Reason) : CategoryChange
+{
+    internal override async Task<GalleryManifest?> ApplyAsync(IGalleryService service, string category, ChangeJob job)
+        => await service.BeginTrialAsync(category, Reason, job.Stopping);
+}
+
 [GenerateSerializer, Alias("spade.change.reshard"), Immutable]
 public sealed record Reshard([property: Id(0)] int Shards) : CategoryChange
 {

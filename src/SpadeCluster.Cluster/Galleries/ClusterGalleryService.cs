@@ -33,6 +33,9 @@ internal sealed class ClusterGalleryService(IGalleryReader reading, ChangeCalls 
         CancellationToken cancellationToken = default)
         => ChangeAsync(category, new RollBack(version, reason), null, cancellationToken);
 
+    public ValueTask<GalleryManifest> BeginTrialAsync(string category, string reason, CancellationToken cancellationToken = default)
+        => ChangeAsync(category, new BeginTrial(reason), null, cancellationToken);
+
     public ValueTask<GalleryManifest> CalibrateAsync(string category, ScoringOptions options, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
         => ChangeAsync(category, new Calibrate(options), progress, cancellationToken);

@@ -11,7 +11,7 @@ namespace SpadeCluster.Cluster.Scoring;
 
 /// <summary>
 /// Runs Core's <see cref="ScoringCoordinator"/> over the cluster's shards, with the version to score with. The category's grain reports the
-/// current version, so that images need no call to the store; <see cref="ScoringVersions"/> chooses the newest one with thresholds. Images
+/// current version, so that images need no call to the store; <see cref="ScoringVersions"/> chooses the version that decides. Images
 /// run in parallel on the thread pool. One reentrant worker per silo, because with several Orleans may deliver a call's cancellation to the
 /// wrong one.
 /// </summary>
@@ -99,7 +99,7 @@ internal sealed class CoordinatorGrain(
     {
         // The current version is read in any case: if it is damaged, that is an error, not a reason to use an older version.
         var manifest = await manifests.GetAsync(Category, current, cancellationToken);
-        return manifest.Calibration is not null ? manifest
+        return manifest is { Calibration: not null, Trial: false } ? manifest
             : await manifests.GetAsync(Category, await scoring.ChooseAsync(Category, current, cancellationToken), cancellationToken);
     }
 

@@ -12,18 +12,23 @@ public static class GalleryCalibration
         CancellationToken cancellationToken = default)
     {
         if (!(await galleries.ListAsync(cancellationToken)).Contains(category, StringComparer.Ordinal)) return null;
-        return (await galleries.FindScoringVersionAsync(category, cancellationToken))?.Calibration?.Options;
+        return (await galleries.FindAsync(category, v => v.Calibrated, cancellationToken))?.Calibration?.Options;
     }
 
-    /// <returns>The version that images are scored with: the newest one with thresholds; null: no kept version has thresholds.</returns>
+    /// <returns>The version that images are scored with: the newest one with thresholds that is not on trial; null: no kept version has
+    /// thresholds.</returns>
     /// <exception cref="SpadeException">NotFound: no such category.</exception>
-    public static async ValueTask<GalleryManifest?> FindScoringVersionAsync(this IGalleryService galleries, string category,
-        CancellationToken cancellationToken = default)
+    public static ValueTask<GalleryManifest?> FindScoringVersionAsync(this IGalleryService galleries, string category,
+        CancellationToken cancellationToken = default) => galleries.FindAsync(category, v => v.MayDecide, cancellationToken);
+
+    /// <summary>The newest version of a kind, which is often the current one.</summary>
+    private static async ValueTask<GalleryManifest?> FindAsync(this IGalleryService galleries, string category,
+        Func<GalleryVersion, bool> kind, CancellationToken cancellationToken)
     {
         var current = await galleries.GetAsync(category, cancellationToken);
-        if (current.Calibration is not null) return current;
+        if (kind(GalleryVersion.Of(current))) return current;
         return (await galleries.HistoryAsync(category, cancellationToken))
-            .SinceDeletion().LastOrDefault(v => v.Calibrated && v.Version < current.Version) is { } known
+            .SinceDeletion().LastOrDefault(v => kind(v) && v.Version < current.Version) is { } known
             ? await galleries.GetVersionAsync(category, known.Version, cancellationToken) : null;
     }
 

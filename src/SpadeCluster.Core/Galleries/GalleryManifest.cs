@@ -61,4 +61,8 @@ public sealed record GalleryManifest
     /// them.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Deletion? Deletion { get; init; }
+
+    /// <summary>Whether this version is on trial: it never decides. Left out of other versions' files, too.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Trial { get; init; }
 }

@@ -130,12 +130,19 @@ public sealed partial class GalleryService
             Region = null,
             Calibration = null,
             Deletion = deletion,
+            Trial = false,
         }, cancellationToken);
 
-    /// <summary>The version that a deletion ended; null: its data has been removed.</summary>
+    /// <summary>The version that a deletion ended; of a trial, the one before it, because nothing else would decide. Null: its data has
+    /// been removed.</summary>
     private async ValueTask<GalleryManifest?> BeforeAsync(GalleryManifest deleted, CancellationToken cancellationToken)
-        => (await store.ListVersionsAsync(deleted.Category, cancellationToken)).Contains(deleted.Version - 1)
-            ? await store.ReadVersionAsync(deleted.Category, deleted.Version - 1, cancellationToken) : null;
+    {
+        var versions = await store.ListVersionsAsync(deleted.Category, cancellationToken);
+        if (!versions.Contains(deleted.Version - 1)) return null;
+        foreach (int version in versions.Where(v => v < deleted.Version).Reverse())
+            if (await store.ReadVersionAsync(deleted.Category, version, cancellationToken) is { Trial: false } before) return before;
+        return null;
+    }
 
     private async ValueTask RemoveDataAsync(string category, CancellationToken cancellationToken)
     {

@@ -180,7 +180,8 @@ public sealed partial class GalleryService(
         return await PublishWithKnownThresholdsAsync(older with
         {
             Version = versions[^1] + 1,
-            Reason = $"roll back to version {version}: {reason}"
+            Reason = $"{(older.Trial ? "publish" : "roll back to")} version {version}: {reason}",
+            Trial = false,
         }, cancellationToken);
     }
 
@@ -247,6 +248,10 @@ public sealed partial class GalleryService(
         using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var current = await GetAsync(category, cancellationToken);
         if (current.Shards == count) return current;
+        if (current.Trial)
+            throw new SpadeException(SpadeError.FailedPrecondition,
+                $"version {current.Version} of '{category}' is on trial, and the version that decides keeps its shards: publish or discard "
+                + "the trial first");
         var next = current with { Version = current.Version + 1, Reason = $"reshard from {current.Shards} to {count}", Shards = count };
         return await PublishAsync(next, cancellationToken);
     }
@@ -322,6 +327,7 @@ public sealed partial class GalleryService(
             Weights = weights,
             Region = current?.Region,
             Shards = current?.Shards ?? shards,
+            Trial = current?.Trial ?? false,
         };
     }
 

@@ -4,12 +4,14 @@ using SpadeCluster.Scoring;
 namespace SpadeCluster.Galleries;
 
 /// <summary>A category in a list.</summary>
+/// <param name="Trial">Whether this version is on trial: it never decides.</param>
 public sealed record GallerySummary(string Category, int Version, int Images, int Shards, string Model, string Preprocessing,
-    bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason)
+    bool Calibrated, DateTimeOffset CreatedAt, string CreatedBy, string Reason,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Trial = false)
 {
     public static GallerySummary Of(GalleryManifest m)
         => new(m.Category, m.Version, m.Images.Count, m.Shards, m.Model.Name, m.Preprocessing, m.Calibration is not null, m.CreatedAt,
-            m.CreatedBy, m.Reason);
+            m.CreatedBy, m.Reason, m.Trial);
 }
 
 /// <summary>A normal and its score against the others.</summary>

@@ -37,8 +37,14 @@ public interface IGalleryService : IGalleryReader
     ValueTask<GalleryManifest> RestoreAsync(string category, IReadOnlyList<string> images, string reason,
         CancellationToken cancellationToken = default);
 
+    /// <summary>Begins a trial: publishes the current version again, marked as on trial. It and all changes after it decide nothing, until
+    /// <see cref="RollBackAsync"/> makes another version.</summary>
+    /// <exception cref="SpadeException">FailedPrecondition: it is on trial already, or has no thresholds. InvalidArgument: no reason is
+    /// given.</exception>
+    ValueTask<GalleryManifest> BeginTrialAsync(string category, string reason, CancellationToken cancellationToken = default);
+
     /// <summary>Publishes an older version's images, weights and thresholds as the newest version: scores are the same bits again. It also
-    /// replaces a damaged current version.</summary>
+    /// replaces a damaged current version, and ends a trial.</summary>
     /// <exception cref="SpadeException">NotFound: no such version. InvalidArgument: no reason is given.</exception>
     ValueTask<GalleryManifest> RollBackAsync(string category, int version, string reason, CancellationToken cancellationToken = default);
 

@@ -2,8 +2,8 @@ namespace SpadeCluster.Galleries;
 
 /// <summary>
 /// The versions that compaction keeps: the newest <paramref name="Versions"/>, and all that were current within the last
-/// <paramref name="Age"/>. The current version, the newest version with thresholds (used for scoring until the current one is calibrated)
-/// and pinned versions are always kept.
+/// <paramref name="Age"/>. The current version, the version that decides (the newest one with thresholds that is not on trial) and pinned
+/// versions are always kept.
 /// </summary>
 /// <param name="Versions">At least 1.</param>
 /// <param name="Age">Null: versions are not kept by age.</param>
@@ -19,7 +19,7 @@ public sealed record Retention(int Versions = 20, TimeSpan? Age = null)
             throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep {Versions} versions: keep at least 1, the current one");
         if (Age < TimeSpan.Zero)
             throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep versions of the last {Age}: give an age of zero or more");
-        int scoring = history.LastOrDefault(v => v.Calibrated)?.Version ?? 0;
+        int scoring = history.LastOrDefault(v => v.MayDecide)?.Version ?? 0;
         // A version was current until the next one was made, so the age of that one counts.
         return [.. history.Zip(history.Skip(1)).SkipLast(Versions - 1)
             .Where(v => Age is not { } age || v.First.Problem is not null || v.Second.CreatedAt < now - age).Select(v => v.First.Version)

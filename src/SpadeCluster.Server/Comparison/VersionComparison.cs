@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.TestSets;

@@ -21,6 +21,7 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
         var galleries = services.For(caller);
         var before = await galleries.GetAsync(category, stop);
         if (before.Calibration is null) return (null, "the category's newest version has no thresholds yet");
+        if (before.Trial) return (null, $"version {before.Version} is on trial");
         if (before.Images.FirstOrDefault(i => i.Id == scored.Id) is { } known)
             return (known.Source == photograph.Name ? known.Id.ToString() : null, null);
         string id = scored.Id.ToString();
@@ -45,6 +46,9 @@ public sealed class FeedbackTrial(IScoringService scoring, IGalleryServices serv
             if (before.Calibration is null)
                 throw new SpadeException(SpadeError.FailedPrecondition,
                     "the category's newest version has no thresholds yet: try again later");
+            if (before.Trial)
+                throw new SpadeException(SpadeError.FailedPrecondition,
+                    $"version {before.Version} is on trial: publish or discard it first");
             string? problem = await ChangeAsync(galleries, before,
                 async () => await galleries.RetireAsync(category, [imageId], reason),
                 now => !Has(now), () => galleries.RestoreAsync(category, [imageId], "feedback was not taken back"), stop);

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using SpadeCluster.Evaluation;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Scoring;
@@ -52,7 +51,7 @@ internal sealed class CategoryEvaluation(BackgroundScoring scoring, TimeProvider
         yield return result with
         {
             Figures = new EvaluationFigures(Defined(images.RocArea()), Defined(pixels.Ranked.RocArea()),
-                Defined(pixels.OverlapArea(PixelMeasures.ProLimit, PixelMeasures.ProSteps)), masks),
+                Defined(pixels.OverlapArea(PixelMeasures.ProLimit)), masks),
         };
     }
 

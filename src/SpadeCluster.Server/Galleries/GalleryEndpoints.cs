@@ -78,6 +78,12 @@ internal static class GalleryEndpoints
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .Describe("rollBackGallery", "Makes a new version that is the same as an earlier one.", 404, 409, 507);
+        change.MapPost("/{category}/trial",
+            (string category, ReasonRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
+            ChangeAsync(category, "begin trial", request.Reason, c, p, a, r, (g, ct) =>
+                g.BeginTrialAsync(category, Reason(request.Reason), ct))).Produces<GallerySummary>()
+            .Describe("beginGalleryTrial", "Makes a new version that is the same, but on trial: it and all changes after it decide "
+            + "nothing, until a rollback, to the version on trial (which publishes it) or to the one that decides.", 404, 409, 507);
         change.MapPost("/{category}/reshard",
             (string category, ReshardRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))

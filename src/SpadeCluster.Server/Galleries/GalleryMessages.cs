@@ -7,10 +7,10 @@ namespace SpadeCluster.Server.Galleries;
 /// <summary>A category in a list. One that cannot be read has only its name and a problem.</summary>
 internal sealed record ListedGallery(string Category, int? Version = null, int? Images = null, int? Shards = null, string? Model = null,
     string? Preprocessing = null, bool? Calibrated = null, DateTimeOffset? CreatedAt = null, string? CreatedBy = null,
-    string? Reason = null, string? Problem = null)
+    string? Reason = null, string? Problem = null, bool? Trial = null)
 {
     public static ListedGallery Of(GallerySummary g) => new(g.Category, g.Version, g.Images, g.Shards, g.Model, g.Preprocessing,
-        g.Calibrated, g.CreatedAt, g.CreatedBy, g.Reason);
+        g.Calibrated, g.CreatedAt, g.CreatedBy, g.Reason, Trial: g.Trial);
 }
 
 internal sealed record GalleryAnswer(GalleryDetails Details, RecalibrationState? Calibrating);

@@ -69,6 +69,26 @@ public sealed class ScoringVersionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_trial_never_decides_on_any_silo_until_it_is_published()
+    {
+        await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
+        Assert.True((await silos.Galleries.BeginTrialAsync("plate", "batch 42")).Trial);
+        await silos.Galleries.AddAsync("plate", Photos.Normals(10).Skip(8).ToList());
+        Assert.True((await silos.Galleries.CalibrateAsync("plate", Options)).Trial);
+        Assert.Equal(2, (await silos.Galleries.FindScoringVersionAsync("plate"))!.Version);
+        // Also from a coordinator that starts now.
+        for (int start = 0; start < 2; start++)
+        {
+            Assert.Equal((2, true), await VersionAsync(silos));
+            await ForgetAsync(silos);
+        }
+        var tried = await silos.Gateway.GetRequiredService<IVersionScoring>().ScoreAsync("plate", 5, Photos.Mixed(1)[0]);
+        Assert.Equal((5, 10), (tried.Gallery.Version, tried.Gallery.Images.Count));
+        Assert.False((await silos.Galleries.PublishTrialAsync("plate", "tried")).Trial);
+        Assert.Equal((6, true), await VersionAsync(silos));
+    }
+
+    [Fact]
     public async Task Without_any_thresholds_the_current_version_counts()
     {
         await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);

@@ -28,6 +28,14 @@ public sealed class RetentionTests
         Assert.Equal([1, 3, 4], new Retention(1).Drop(history, Start.AddDays(45)));
     }
 
+    /// <summary>Otherwise nothing would decide after the compaction.</summary>
+    [Fact]
+    public void Keeps_the_version_that_decides_beside_newer_ones_on_trial()
+    {
+        GalleryVersion[] history = [.. History.Select(v => v with { Calibrated = true, Trial = v.Version > 2 })];
+        Assert.Equal([1, 3, 4], new Retention(1).Drop(history, Start.AddDays(45)));
+    }
+
     [Fact]
     public void The_current_version_cannot_be_dropped()
     {

@@ -84,7 +84,7 @@ public sealed partial class TextsTests
         {
             HtmlContentIntermediateNode => [Tokens(node).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)],
             HtmlAttributeIntermediateNode attribute => ReadAloud.Contains(attribute.AttributeName)
-                ? attribute.Children.OfType<HtmlAttributeValueIntermediateNode>().Select(Tokens) : [],
+                ? [string.Join(' ', attribute.Children.OfType<HtmlAttributeValueIntermediateNode>().Select(Tokens))] : [],
             MarkupElementIntermediateNode { TagName: "code" or "style" } => [],
             _ => node.Children.SelectMany(Texts),
         };

@@ -62,7 +62,7 @@ public sealed class CategoryEvaluationTests(PartsFixture server) : IClassFixture
             exact.Add(image.Result.Map!.Values, kind == "good" ? new bool[spot.Length] : spot, image.Result.Map.Width);
         Assert.Equal(3, result.Figures.Masks);
         Assert.Equal(exact.Ranked.RocArea(), result.Figures.PixelAuroc!.Value, 4);
-        Assert.Equal(exact.OverlapArea(0.3, 200), result.Figures.Pro30!.Value, 3);
+        Assert.Equal(exact.OverlapArea(0.3), result.Figures.Pro30!.Value, 4);
 
         var json = await ApiTests.Json(await client.GetAsync("/v1/galleries/parts/evaluation"));
         Assert.Equal((result.Misses, result.Figures.Pro30.Value, false), (json.GetProperty("misses").GetInt32(),

@@ -46,4 +46,27 @@ public sealed class ShadowPagesTests(PartsFixture server) : BrowserTests, IClass
         await page.Locator("#shadow").WaitForAsync(new() { State = WaitForSelectorState.Detached });
         Assert.Null(server.App.Service<ShadowLog>().Find("tried"));
     }
+
+    [ChromiumFact]
+    public async Task Changes_are_tried_before_they_decide_and_published()
+    {
+        await server.CreateAsync("fresh", [.. Enumerable.Range(0, 6).Select(i => ($"good-{i}.png", Part.Good(i)))]);
+        var page = await SignInAsync(server.Engineer);
+        page.Dialog += (_, dialog) => dialog.AcceptAsync("batch 42");
+        await page.GotoAsync("/galleries/fresh");
+        await page.Locator("#trial-begin").ClickAsync();
+        await Expect(page, "#trial", "Version 3 decides nothing: version 2 decides");
+        await page.Locator("#files").SetInputFilesAsync(Enumerable.Range(20, 2)
+            .Select(i => new FilePayload { Name = $"more-{i}.png", MimeType = "image/png", Buffer = Part.Good(i) }));
+        await Expect(page, "#trial", "Version 5 decides nothing: version 2 decides");
+        await page.Locator("#trial [data-shadow]").ClickAsync();
+        await Expect(page, "#shadow", "Version 5 scores every photograph too");
+        await ShotsAsync(page, "trial");
+        await page.GotoAsync("/galleries");
+        await Expect(page, ".tile:has-text('fresh')", "on trial: scored with version 2");
+        await page.GotoAsync("/galleries/fresh");
+        await page.Locator("#trial button:has-text('Publish')").ClickAsync();
+        await Expect(page, ".head p", "publish version 5: batch 42");
+        Assert.Equal(0, await page.Locator("#trial").CountAsync());
+    }
 }

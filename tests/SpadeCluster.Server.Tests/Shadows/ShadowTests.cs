@@ -80,6 +80,58 @@ public sealed class ShadowTests(PartsFixture server) : IClassFixture<PartsFixtur
         Assert.Contains(server.App.Service<AuditLog>().Read(), a => a is { Action: "shadow end", Subject: "tried", Caller: "server" });
     }
 
+    /// <summary>A change that never decided before it was tried.</summary>
+    [Fact]
+    public async Task Changes_on_trial_are_a_shadow_before_they_ever_decide()
+    {
+        using var engineer = server.Client(server.Engineer);
+        await server.CreateAsync("fresh", Normals(8));
+        var begun = await ApiTests.Json(await engineer.PostAsJsonAsync("/v1/galleries/fresh/trial", new { reason = "a lower threshold" }));
+        Assert.Equal((3, true), (begun.GetProperty("version").GetInt32(), begun.GetProperty("trial").GetBoolean()));
+        // The same images and thresholds as those that decide: nothing to try yet.
+        Assert.Equal(HttpStatusCode.Conflict,
+            (await engineer.PostAsJsonAsync("/v1/galleries/fresh/shadow", new { version = 3 })).StatusCode);
+        await RaiseAsync("fresh");
+        await ApiTests.Json(await engineer.PostAsJsonAsync("/v1/galleries/fresh/shadow", new { version = 4 }));
+        var decided = await ScoreAsync("fresh", Part.Defective(70));
+        Assert.Equal(("defect", 2), (Score(decided, "verdict").GetString(), Score(decided, "version").GetInt32()));
+        await Scoring.CatchUpAsync();
+        var state = (await server.App.Service<ShadowService>().FindAsync("fresh", default))!;
+        Assert.Equal([new ShadowCount("defect", "good", 1)], state.Counts);
+
+        // A good part of an operator waits, and does not change what is tried.
+        using var person = server.Client(server.Operator);
+        var good = await ScoreAsync("fresh", Part.Good(71));
+        (await person.PostAsJsonAsync($"/v1/results/{good.GetProperty("id").GetInt64()}/feedback", new { kind = "good" }))
+            .EnsureSuccessStatusCode();
+        await server.App.Service<FeedbackService>().Checks;
+        Assert.Equal(4, (await server.App.Service<IGalleryServices>().For("test").GetAsync("fresh")).Version);
+        Assert.Equal([false, false, true, true], (await engineer.GetFromJsonAsync<JsonArray>("/v1/galleries/fresh/history"))!
+            .Select(v => v!["trial"]?.GetValue<bool>() ?? false));
+
+        // By the command line, over gRPC: published under another number, and the shadow ends.
+        string[] remote = ["--server", server.GrpcAddress, "--key", server.Engineer];
+        var printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "history", "fresh", .. remote]);
+        Assert.Contains("on trial:", printed.Output, StringComparison.Ordinal);
+        printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "trial", "fresh", "begin", "--reason", "again", .. remote]);
+        Assert.NotEqual(0, printed.Exit);
+        Assert.Contains("version 4 of 'fresh' is on trial already", printed.Error, StringComparison.Ordinal);
+        printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "trial", "fresh", "publish", "--reason", "tried", .. remote]);
+        Assert.True(printed.Exit == 0, printed.Error);
+        Assert.StartsWith("fresh: version 5 with 8 images;", printed.Output, StringComparison.Ordinal);
+        decided = await ScoreAsync("fresh", Part.Defective(72));
+        Assert.Equal(("good", 5), (Score(decided, "verdict").GetString(), Score(decided, "version").GetInt32()));
+        await Scoring.CatchUpAsync();
+        Assert.Null(server.App.Service<ShadowLog>().Find("fresh"));
+
+        printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "trial", "fresh", "begin", "--reason", "again", .. remote]);
+        Assert.StartsWith("fresh: version 6, on trial, with 8 images;", printed.Output, StringComparison.Ordinal);
+        printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "trial", "fresh", "discard", "--reason", "no", .. remote]);
+        Assert.True(printed.Exit == 0, printed.Error);
+        Assert.Equal("roll back to version 5: no",
+            (await engineer.GetFromJsonAsync<JsonArray>("/v1/galleries/fresh/history"))![^1]!["reason"]!.GetValue<string>());
+    }
+
     [Fact]
     public async Task What_cannot_be_tried_is_refused_in_one_sentence()
     {

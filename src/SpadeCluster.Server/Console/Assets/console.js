@@ -119,10 +119,15 @@ function gallery() {
         };
     for (const b of $$('[data-rollback]'))
         b.onclick = () => {
-            const reason = why(text('Script.WhyRollBack', b.dataset.rollback));
+            const reason = why(b.dataset.why ?? text('Script.WhyRollBack', b.dataset.rollback));
             if (reason) change(b, 'rollback', { version: +b.dataset.rollback, reason });
         };
     for (const b of $$('[data-shadow]')) b.onclick = () => change(b, 'shadow', { version: +b.dataset.shadow });
+    if ($('#trial-begin'))
+        $('#trial-begin').onclick = (e) => {
+            const reason = why(text('Script.WhatTried'));
+            if (reason) change(e.currentTarget, 'trial', { reason });
+        };
     if ($('#shadow-end'))
         $('#shadow-end').onclick = (e) =>
             run(e.currentTarget, text('Script.Working'), async () => {

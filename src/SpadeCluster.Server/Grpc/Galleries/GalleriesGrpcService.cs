@@ -172,6 +172,10 @@ internal sealed partial class GalleriesGrpcService(
             $"to version {request.Version}: {request.Reason}", !request.HasCalibrate || request.Calibrate,
             (g, stop) => g.RollBackAsync(request.Category, request.Version, request.Reason, stop));
 
+    public override async Task<Gallery> BeginTrial(BeginTrialRequest request, ServerCallContext context)
+        => await ChangeAsync(context, request.Category, "begin trial", request.Reason, false,
+            (g, stop) => g.BeginTrialAsync(request.Category, request.Reason, stop));
+
     public override async Task<DeletedGallery> Delete(DeleteRequest request, ServerCallContext context)
         => GalleryMapping.ToMessage(await categories.DeleteAsync(context.GetHttpContext().User, request.Category, request.Reason,
             context.CancellationToken));

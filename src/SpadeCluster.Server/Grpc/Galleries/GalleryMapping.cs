@@ -21,6 +21,7 @@ internal static class GalleryMapping
             Preprocessing = m.Preprocessing,
             ImageCount = m.Images.Count,
             Shards = m.Shards,
+            Trial = m.Trial,
         };
         if (includeImages) gallery.Images.Add(m.Images.Select(ToMessage));
         if (m.Calibration is { } c) gallery.Calibration = ToMessage(c);
@@ -47,6 +48,7 @@ internal static class GalleryMapping
         Calibrated = v.Calibrated,
         Problem = v.Problem ?? "",
         Deleted = v.Deleted,
+        Trial = v.Trial,
     };
 
     public static DeletedGallery ToMessage(Core.Galleries.DeletedCategory d) => new()
