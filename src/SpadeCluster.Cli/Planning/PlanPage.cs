@@ -9,7 +9,7 @@ namespace SpadeCluster.Cli.Planning;
 internal static class PlanPage
 {
     /// <summary>A resource that is hardly used would make the other bars invisible: bars end at this times the planned rate.</summary>
-    private const double MostShown = 10;
+    private const double MostShown = 3;
 
     public static void Write(string path, Plan p)
     {
@@ -59,7 +59,7 @@ internal static class PlanPage
 
     private static void WriteSilos(StringBuilder page, IReadOnlyList<PlannedRole> roles)
     {
-        page.Append("<h2>Silos</h2><table class='recipes'><tr><th>role");
+        page.Append("<h2>Silos</h2><table class='recipes silos'><tr><th>role");
         foreach (var role in roles) page.Append($"<th>{Html(role.Role.Replace(",", ", ", StringComparison.Ordinal))}");
         foreach (var (name, cell) in new (string, Func<PlannedRole, string>)[]
         {
