@@ -47,7 +47,7 @@ internal sealed partial class HostNetwork : IDisposable
     /// independently.</summary>
     public Func<byte, byte, Link> Link { set => _link = value; }
 
-    /// <summary>Bytes of all packets that a host has sent to another one, headers included.</summary>
+    /// <summary>Bytes that a host has sent to another one over TCP, without the headers of packets.</summary>
     public long BytesSent(byte from, byte to) => Volatile.Read(ref _bytes[from, to]);
 
     /// <summary>Ends all faults.</summary>
@@ -103,9 +103,17 @@ internal sealed partial class HostNetwork : IDisposable
             if (length < HeaderBytes || buffer[0] >> 4 != 4) continue;
             lock (_devices) if (!_devices.TryGetValue(buffer[DestinationAt + 3], out to)) continue;
             var (sender, receiver) = (buffer[SourceAt + 3], buffer[DestinationAt + 3]);
-            Interlocked.Add(ref _bytes[sender, receiver], length);
+            Interlocked.Add(ref _bytes[sender, receiver], Payload(buffer, (int)length));
             Send(to, _link(sender, receiver), buffer[..(int)length]);
         }
+    }
+
+    /// <summary>Bytes of a TCP packet after its two headers, each of which says its length in words of 4 bytes.</summary>
+    private static int Payload(byte[] packet, int length)
+    {
+        const int ProtocolAt = 9, Tcp = 6, LengthAt = 12;
+        int ip = 4 * (packet[0] & 15);
+        return packet[ProtocolAt] != Tcp || ip + LengthAt >= length ? 0 : Math.Max(0, length - ip - 4 * (packet[ip + LengthAt] >> 4));
     }
 
     private void Send(SafeFileHandle to, Link link, byte[] packet)

@@ -103,7 +103,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     }
 }
 
-/// <summary>Processor milliseconds and bytes of all packets, by role.</summary>
+/// <summary>Processor milliseconds, and bytes over TCP between roles.</summary>
 /// <param name="OtherMs">Of all programs that are no silo: client, switch, PostgreSQL.</param>
 /// <param name="ToGateway">From the client.</param>
 internal sealed record HostUse(double GatewayMs, double GalleryMs, double OtherMs, double ToGateway, double ToGalleries,
