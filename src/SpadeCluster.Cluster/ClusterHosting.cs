@@ -49,6 +49,7 @@ public static class ClusterHosting
         services.AddSingleton(s => new ManifestCache(s.GetRequiredService<IGalleryStore>().ReadVersionAsync));
         services.AddSingleton<ScoringVersions>();
         services.AddSingleton<ShardCache>();
+        services.AddSingleton<HotCategories>();
         services.AddSingleton<ShardCoordinators>();
         services.AddSingleton<ExtractorPool>();
         services.AddSingleton<BoundedDecoding>();

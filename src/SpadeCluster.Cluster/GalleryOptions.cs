@@ -14,6 +14,11 @@ public sealed class GalleryOptions
     [Range(1, 16)]
     public int Replicas { get; set; } = 1;
 
+    /// <summary>Calls in work at a shard, on average over some seconds and for each of its replicas, above which one gallery silo more
+    /// holds it; 0: never.</summary>
+    [Range(0.0, 1_000_000.0)]
+    public double CallsPerReplica { get; set; } = 4;
+
     /// <summary>Memory limit of a shard in bytes: pooled features, level data and a search's working memory. A shard that cannot be
     /// searched within it takes more.</summary>
     [Range(1L << 20, long.MaxValue)]

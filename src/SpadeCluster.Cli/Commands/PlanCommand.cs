@@ -37,6 +37,9 @@ internal static class PlanCommand
         };
         layout.AcceptOnlyFromAmong("serve", "galleries", "separate");
         var processors = Number("--processors", "Processors of a silo.", Machines.Processors, 1, 1024);
+        var oneMachine = new Option<bool>("--one-machine") { Description = "All silos are on one machine and share its processors." };
+        var other = Number("--other-ms", "Processor time of other programs on that machine for each image, such as clients and the "
+            + "database.", Machines.OtherMs, 0, 100_000);
         var memory = Number("--memory-gb", "Memory of a silo, in GB.", Machines.Memory / 1e9, 0.6, 100_000);
         var threads = Number("--threads", "Threads for one tile; 0: all processors.", Machines.Threads, 0, 1024);
         var device = new Option<double?>("--device-ms")
@@ -62,14 +65,15 @@ internal static class PlanCommand
             Description = "File of 'bench calibrate'; without it, figures of another machine, which the plan names.",
             HelpName = "FILE",
         };
+        var page = new Option<string?>("--html") { Description = "Page with charts, which needs no other file.", HelpName = "FILE" };
         var json = CommonOptions.Json();
         var command = new Command("plan",
             "Plan a cluster for a load: silos, memory, network, latencies, and what limits it.\n\nExample: spade plan --lines 20 --rate 2 "
             + "--megapixels 12 --tiles 13 --categories 40 --replicas 2 --figures figures.json")
         {
             lines, rate, megapixels, format, tiles, neighbours, localised, categories, normals, shards, replicas, kept, layout, processors,
-            memory, threads, device, devices, busy, network, hop, admitted, gateways, extractors, galleries, connections, images, seed,
-            figures, json,
+            oneMachine, other, memory, threads, device, devices, busy, network, hop, admitted, gateways, extractors, galleries, connections, images, seed,
+            figures, page, json,
         };
         command.SetAction(parsed =>
         {
@@ -92,6 +96,8 @@ internal static class PlanCommand
             {
                 Layout = Enum.Parse<Layout>(parsed.GetRequiredValue(layout), ignoreCase: true),
                 Processors = parsed.GetValue(processors),
+                OneMachine = parsed.GetValue(oneMachine),
+                OtherMs = parsed.GetValue(other),
                 Memory = parsed.GetValue(memory) * 1e9,
                 Threads = parsed.GetValue(threads),
                 DeviceMs = parsed.GetValue(device),
@@ -107,8 +113,9 @@ internal static class PlanCommand
             Refuse(load, machines);
             var plan = Planner.Make(UnitFigures.Read(parsed.GetValue(figures)), load, machines, parsed.GetValue(images),
                 parsed.GetValue(seed), parsed.GetValue(connections));
+            if (parsed.GetValue(page) is { } file) PlanPage.Write(file, plan);
             if (parsed.GetValue(json)) CliJson.WriteLine(plan, CliJson.Default.Plan);
-            else PlanText.Print(plan);
+            else PlanText.Print(plan, parsed.GetValue(page));
         });
         return command;
     }
@@ -125,6 +132,9 @@ internal static class PlanCommand
         if (m.Galleries is not null && m.Layout == Layout.Serve)
             throw new SpadeException(SpadeError.InvalidArgument,
                 "--galleries is for clusters; with --layout serve each server has all galleries: leave it out");
+        if (m.OtherMs > 0 && !m.OneMachine)
+            throw new SpadeException(SpadeError.InvalidArgument,
+                "--other-ms is the work of other programs on the silos' machine: give --one-machine too, or leave it out");
     }
 
     private static Option<T> Number<T>(string name, string text, T usual, T low, T high) where T : IComparable<T>

@@ -11,14 +11,15 @@ namespace SpadeCluster.Cli.Planning;
 /// <param name="KeptBytesPerSecond">Photographs kept with them.</param>
 /// <param name="Full">Images per second at which the busiest resource is busy all the time; null: nothing is busy.</param>
 /// <param name="Bottleneck">That resource.</param>
+/// <param name="Resources">Everything that work or messages keep busy, the busiest first.</param>
 /// <param name="Notes">What else limits the plan.</param>
 internal sealed record Plan(string Figures, PlannedLoad Load, PlannedMachines Machines, IReadOnlyDictionary<string, double> ImageMs,
     IReadOnlyList<PlannedRole> Roles, double GalleryBytes, double DiskBytes, IReadOnlyDictionary<string, double> Network,
     double DecisionsPerSecond, double KeptBytesPerSecond, SimulatedLatencies Simulated, double? Full, string Bottleneck,
-    IReadOnlyList<string> Notes);
+    IReadOnlyList<PlannedResource> Resources, IReadOnlyList<string> Notes);
 
 /// <param name="Role">Roles of these silos.</param>
-/// <param name="Processors">Of all of them together.</param>
+/// <param name="Processors">Of all of them together; of the machine if all silos are on one.</param>
 /// <param name="Devices">Of all of them together; 0: processors extract.</param>
 /// <param name="Busy">Mean share of time that processors are busy.</param>
 /// <param name="Busiest">The same of the busiest silo, simulated.</param>
@@ -27,6 +28,11 @@ internal sealed record Plan(string Figures, PlannedLoad Load, PlannedMachines Ma
 /// <param name="NetworkBusy">Share of a silo's network that is used, in the fuller direction.</param>
 internal sealed record PlannedRole(string Role, int Silos, int Processors, int Devices, double Busy, double Busiest, double DevicesBusy,
     double MemoryBytes, double NetworkBusy);
+
+/// <summary>What can be full: processors, devices or the network of a role's silos.</summary>
+/// <param name="Busy">Share of time that it is busy; of galleries, in the silo that has the most shards.</param>
+/// <param name="Full">Images per second at which it would be busy all the time.</param>
+internal sealed record PlannedResource(string Name, double Busy, double Full);
 
 /// <summary>Latencies in milliseconds, from the photograph's arrival at a gateway to the answer.</summary>
 /// <param name="Images">Images simulated: each is answered or refused.</param>

@@ -6,12 +6,11 @@ namespace SpadeCluster.Cli.Planning;
 /// <summary>A plan as tables for people.</summary>
 internal static class PlanText
 {
-    public static void Print(Plan p)
+    /// <param name="page">The file of its page; null: there is none.</param>
+    public static void Print(Plan p, string? page)
     {
-        var (load, s) = (p.Load, p.Simulated);
-        Line($"{load.Lines} lines x {load.Rate:0.##} images/s, {load.Megapixels:0.##} megapixels ({load.Format}), {load.Tiles} tiles; "
-            + $"{load.Categories} categories of {load.Normals} normals, K {load.Neighbours}, {load.Localised:P0} localised; {load.Shards} "
-            + $"shards x {load.Replicas} replicas");
+        var s = p.Simulated;
+        Line(Load(p.Load));
         Line($"figures of: {p.Figures}");
         AnsiConsole.Write(Table(["silos of role", "silos", "processors", "devices", "busy", "busiest silo", "devices busy", "memory each",
             "network busy"], p.Roles.Select(r => new[] { r.Role, Text(r.Silos), Text(r.Processors), Text(r.Devices), Percent(r.Busy),
@@ -25,7 +24,24 @@ internal static class PlanText
             + $"(90 % {s.P90:0}, 99 % {s.P99:0}, longest {s.Max:0})");
         Line($"bottleneck: {p.Bottleneck}, which are full at {p.Full:0.#} images/s");
         foreach (string note in p.Notes) Line($"note: {note}");
+        if (page is not null) Line($"charts: {page}");
     }
+
+    /// <summary>What the plan is for, in one line.</summary>
+    public static string Load(PlannedLoad load) => string.Create(CultureInfo.InvariantCulture,
+        $"{load.Lines} lines x {load.Rate:0.##} images/s, {load.Megapixels:0.##} megapixels ({load.Format}), {load.Tiles} tiles; ")
+        + $"{load.Categories} categories of {load.Normals} normals, K {load.Neighbours}, {Percent(load.Localised)} localised; "
+        + $"{load.Shards} shards x {load.Replicas} replicas";
+
+    public static string Percent(double share) => share == 0 ? "-" : share.ToString("0 %", CultureInfo.InvariantCulture);
+
+    public static string Bytes(double bytes) => bytes switch
+    {
+        >= 1e12 => FormattableString.Invariant($"{bytes / 1e12:0.0} TB"),
+        >= 1e9 => FormattableString.Invariant($"{bytes / 1e9:0.0} GB"),
+        >= 1e6 => FormattableString.Invariant($"{bytes / 1e6:0.0} MB"),
+        _ => FormattableString.Invariant($"{bytes / 1e3:0.0} kB"),
+    };
 
     private static Table Table(string[] columns, IEnumerable<string[]> rows)
     {
@@ -39,14 +55,4 @@ internal static class PlanText
     private static void Line(string text) => Console.WriteLine(text);
 
     private static string Text(int number) => number == 0 ? "-" : number.ToString(CultureInfo.InvariantCulture);
-
-    private static string Percent(double share) => share == 0 ? "-" : share.ToString("0 %", CultureInfo.InvariantCulture);
-
-    private static string Bytes(double bytes) => bytes switch
-    {
-        >= 1e12 => FormattableString.Invariant($"{bytes / 1e12:0.0} TB"),
-        >= 1e9 => FormattableString.Invariant($"{bytes / 1e9:0.0} GB"),
-        >= 1e6 => FormattableString.Invariant($"{bytes / 1e6:0.0} MB"),
-        _ => FormattableString.Invariant($"{bytes / 1e3:0.0} kB"),
-    };
 }

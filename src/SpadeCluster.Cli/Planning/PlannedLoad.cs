@@ -66,6 +66,12 @@ internal sealed record PlannedMachines
     /// <summary>Processors of a silo.</summary>
     public int Processors { get; init; } = 4;
 
+    /// <summary>Whether all silos are on one machine and share its processors.</summary>
+    public bool OneMachine { get; init; }
+
+    /// <summary>Processor milliseconds of other programs on that machine for each image, such as clients and the database.</summary>
+    public double OtherMs { get; init; }
+
     /// <summary>Memory of a silo in bytes.</summary>
     public double Memory { get; init; } = 16e9;
 

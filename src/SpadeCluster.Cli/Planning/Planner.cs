@@ -47,8 +47,9 @@ internal sealed class Planner
     {
         var (m, load) = (_machines, _load);
         var network = Network(load.PerSecond, m.Layout == Layout.Serve ? 0 : 1);
-        int gateways = m.Gateways ?? Math.Max(Silos(GatewayWork()), ForNetwork("gateway"));
-        int extractors = m.Extractors ?? Math.Max(Silos(_extractor), ForNetwork("extractor"));
+        // On one machine, more silos of a role do not bring more processors.
+        int gateways = m.Gateways ?? (m.OneMachine ? 1 : Math.Max(Silos(GatewayWork()), ForNetwork("gateway")));
+        int extractors = m.Extractors ?? (m.OneMachine ? 1 : Math.Max(Silos(_extractor), ForNetwork("extractor")));
         if (m.DeviceMs is not null)
         {
             // A device's work is not a processor's.
@@ -56,7 +57,7 @@ internal sealed class Planner
             if (m.Layout == Layout.Separate) extractors = m.Extractors ?? Math.Max(extractors, devices);
             else gateways = m.Gateways ?? Math.Max(gateways, devices);
         }
-        int galleries = m.Galleries ?? Galleries(ForNetwork("gallery"));
+        int galleries = m.Galleries ?? (m.OneMachine ? load.Replicas : Galleries(ForNetwork("gallery")));
         if (m.Layout != Layout.Separate) extractors = 0;
         if (m.Layout == Layout.Serve) galleries = 0;
 
@@ -64,14 +65,7 @@ internal sealed class Planner
         // The rate that the silos are busy with: of clients that wait for answers it follows from the simulation.
         double rate = connections is null ? load.PerSecond : simulated.PerSecond;
         var roles = Roles(gateways, extractors, galleries, rate, simulated);
-        double largest = galleries == 0 ? 0 : Largest(galleries) * galleries;
-        var (bottleneck, busy) = roles.SelectMany(r => new[]
-        {
-            // Gateways and extractors share their work evenly; shards stay where they are.
-            ($"processors of {r.Role} silos", r.Role == "gallery" ? r.Busy * largest : r.Busy),
-            ($"devices of {r.Role} silos", r.DevicesBusy),
-            ($"network of {r.Role} silos", r.NetworkBusy),
-        }).MaxBy(r => r.Item2);
+        var resources = Resources(roles, rate, galleries);
         if (simulated.Refused > 0)
             _notes.Add($"{simulated.Refused} images were refused, because a gateway has {m.Admitted} in work at most; clients repeat them");
         return new Plan(_figures.Machine, load, m, ImageMs(), roles, _galleryBytes * Copies(gateways, galleries),
@@ -79,9 +73,27 @@ internal sealed class Planner
             Network(rate, galleries), rate, load.Kept * rate * _costs.FileBytes,
             new SimulatedLatencies(simulated.Arrived, simulated.Answered, simulated.Refused, simulated.PerSecond,
                 simulated.Percentile(0.5), simulated.Percentile(0.9), simulated.Percentile(0.99), simulated.Percentile(1)),
-            busy > 0 ? rate / busy : null, bottleneck, _notes);
+            resources.Count > 0 ? resources[0].Full : null, resources.Count > 0 ? resources[0].Name : "nothing", resources, _notes);
 
         int ForNetwork(string end) => (int)Math.Ceiling(8 * Fuller(network, end) / m.Network / m.Busy);
+    }
+
+    /// <summary>What is busy at a rate, the busiest first.</summary>
+    private List<PlannedResource> Resources(List<PlannedRole> roles, double rate, int galleries)
+    {
+        var m = _machines;
+        var busy = new List<(string Name, double Busy)>();
+        foreach (var r in roles)
+        {
+            // Gateways and extractors share their work evenly; shards stay where they are.
+            if (!m.OneMachine)
+                busy.Add(($"processors of {r.Role} silos", r.Role == "gallery" ? r.Busy * Largest(galleries) * galleries : r.Busy));
+            busy.Add(($"devices of {r.Role} silos", r.DevicesBusy));
+            busy.Add(($"network of {r.Role} silos", r.NetworkBusy));
+        }
+        if (m.OneMachine) busy.Add(("processors of the machine", roles.Sum(r => r.Busy) + rate * m.OtherMs / 1000 / m.Processors));
+        return [.. busy.Where(b => b.Busy > 0).OrderByDescending(b => b.Busy)
+            .Select(b => new PlannedResource(b.Name, b.Busy, rate / b.Busy))];
     }
 
     /// <summary>Processor seconds of an image in silos with gateways.</summary>
@@ -151,6 +163,8 @@ internal sealed class Planner
             Extractors = extractors == 0 ? null : extractors,
             Galleries = galleries == 0 ? null : galleries,
             Processors = m.Processors,
+            OneMachine = m.OneMachine,
+            Other = Seconds(m.OtherMs),
             Admitted = m.Admitted,
             // 'serve' scores as many at once as it has processors; a gateway as many as it admits.
             Slots = serve ? m.Processors : m.Admitted,
@@ -195,9 +209,10 @@ internal sealed class Planner
 
         PlannedRole Role(string name, int silos, double work, IReadOnlyList<double> busy, bool withDevices, double memory, string end)
         {
-            return new(name, silos, silos * m.Processors, withDevices ? silos * m.Devices : 0, rate * work / (silos * m.Processors),
-                devices && name == "extractor" ? rate * work / (silos * m.Processors) : busy.Count == 0 ? 0 : busy.Max(),
-                withDevices ? devicesBusy : 0, memory, 8 * Fuller(network, end) / silos / m.Network);
+            int processors = m.OneMachine ? m.Processors : silos * m.Processors;
+            return new(name, silos, processors, withDevices ? silos * m.Devices : 0, rate * work / processors,
+                devices && name == "extractor" ? rate * work / processors : busy.Count == 0 ? 0 : busy.Max(),
+                withDevices ? devicesBusy : 0, memory, m.OneMachine ? 0 : 8 * Fuller(network, end) / silos / m.Network);
         }
     }
 
@@ -236,6 +251,7 @@ internal sealed class Planner
         };
         if (_machines.Layout == Layout.Separate) all["messages with extractors"] = 2 * c.SerialiseTiles;
         if (_machines.Layout != Layout.Serve) all["messages with galleries"] = 2 * c.SerialiseSearches;
+        if (_machines.OtherMs > 0) all["other programs"] = _machines.OtherMs;
         return all;
     }
 }

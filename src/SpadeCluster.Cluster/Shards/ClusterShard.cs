@@ -8,8 +8,8 @@ using SpadeCluster.Neighbors;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>A shard in the cluster, as used by the coordinator.</summary>
-internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int replicas, string category, int version, int shard, int count)
-    : IGalleryShard
+internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, HotCategories hot, string category, int version, int shard,
+    int count) : IGalleryShard
 {
     public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
         IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
@@ -38,10 +38,11 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, int re
         return answer.Maps;
     }
 
-    private Task<T> CallAsync<T>(Func<IGalleryShardGrain, SiloAddress, Task<T>> call, CancellationToken cancellationToken)
+    private async Task<T> CallAsync<T>(Func<IGalleryShardGrain, SiloAddress, Task<T>> call, CancellationToken cancellationToken)
     {
-        int start = Random.Shared.Next(replicas);
-        return calls.CallAsync(SiloRole.Gallery, (silos, attempt) =>
+        using var inWork = hot.Begin(category, count);
+        int replicas = inWork.Replicas, start = Random.Shared.Next(replicas);
+        return await calls.CallAsync(SiloRole.Gallery, (silos, attempt) =>
         {
             var ranked = ShardPlacement.Rank(category, shard, silos);
             // Any replica can answer; repeated attempts use the next one.

@@ -8,7 +8,8 @@ using SpadeCluster.Telemetry;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>Creates Core's coordinator for the shards of a gallery version in the cluster.</summary>
-internal sealed class ShardCoordinators(IGrainFactory grains, SiloCalls calls, ISiloDirectory silos, IOptions<GalleryOptions> options)
+internal sealed class ShardCoordinators(IGrainFactory grains, SiloCalls calls, HotCategories hot, ISiloDirectory silos,
+    IOptions<GalleryOptions> options)
 {
     public ScoringCoordinator For(GalleryManifest manifest)
         => new(manifest.Model, manifest.Images.Count, Shards(manifest), options.Value.Threads, SpadeMeter.Stage, GalleryTiles.Of(manifest));
@@ -33,5 +34,5 @@ internal sealed class ShardCoordinators(IGrainFactory grains, SiloCalls calls, I
 
     private IReadOnlyList<ClusterShard> Shards(GalleryManifest m)
         => [.. Enumerable.Range(0, m.Shards)
-            .Select(s => new ClusterShard(grains, calls, options.Value.Replicas, m.Category, m.Version, s, m.Shards))];
+            .Select(s => new ClusterShard(grains, calls, hot, m.Category, m.Version, s, m.Shards))];
 }

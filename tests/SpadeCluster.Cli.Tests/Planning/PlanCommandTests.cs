@@ -1,4 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using SpadeCluster.Cli.Commands;
 using SpadeCluster.Cli.Planning;
 
@@ -35,6 +38,32 @@ public sealed class PlanCommandTests : WorkFolder
         Assert.Contains($"bottleneck: {plan.RootElement.GetProperty("bottleneck").GetString()}", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_page_has_the_plans_figures_as_charts_and_needs_no_other_file()
+    {
+        var (exit, text, error) = await Spade.InAsync(Root, "plan", "--lines", "20", "--rate", "2", "--layout", "separate", "--images",
+            "500", "--html", "plan.html", "--json");
+        Assert.True(exit == 0, error);
+        using var plan = JsonDocument.Parse(text);
+        string page = await File.ReadAllTextAsync(At("plan.html"));
+        XElement[] charts = [.. Regex.Matches(page, "<svg.*?</svg>", RegexOptions.Singleline).Select(m => XElement.Parse(m.Value))];
+
+        Assert.Equal(5, charts.Length);
+        // Bars are as long as the values are large.
+        var network = plan.RootElement.GetProperty("network").EnumerateObject().ToList();
+        var bars = charts.Single(c => c.Attribute("aria-label")!.Value.StartsWith("Bytes", StringComparison.Ordinal)).Elements("rect")
+            .Select(r => double.Parse(r.Attribute("width")!.Value, CultureInfo.InvariantCulture)).ToList();
+        double most = network.Max(n => n.Value.GetDouble()), longest = bars.Max();
+        Assert.Equal(network.Count, bars.Count);
+        Assert.All(network.Zip(bars), n => Assert.Equal(n.First.Value.GetDouble() / most, n.Second / longest, 0.01));
+        // The first of the resources is the bottleneck, in both.
+        var first = plan.RootElement.GetProperty("resources")[0];
+        Assert.Equal(plan.RootElement.GetProperty("bottleneck").GetString(), first.GetProperty("name").GetString());
+        Assert.Equal(first.GetProperty("name").GetString(), charts[2].Elements("text").First().Value);
+        Assert.Contains($"Full first: <b>{first.GetProperty("name").GetString()}</b>", page, StringComparison.Ordinal);
+        Assert.DoesNotMatch("<script|src=|href=|url\\(|@import", page);
+    }
+
     [Theory]
     [InlineData("{", "is not a file of 'spade bench calibrate'")]
     [InlineData("null", "is empty")]
@@ -60,7 +89,7 @@ public sealed class PlanCommandTests : WorkFolder
     }
 
     [Fact]
-    public async Task Roles_that_a_layout_does_not_have_are_refused()
+    public async Task Options_that_do_not_fit_together_are_refused()
     {
         var (exit, _, error) = await Spade.InAsync(Root, "plan", "--layout", "serve", "--galleries", "2");
         Assert.Equal(ExitCodes.BadData, exit);
@@ -69,5 +98,9 @@ public sealed class PlanCommandTests : WorkFolder
         (exit, _, error) = await Spade.InAsync(Root, "plan", "--extractors", "2");
         Assert.Equal(ExitCodes.BadData, exit);
         Assert.Contains("--extractors", error, StringComparison.Ordinal);
+
+        (exit, _, error) = await Spade.InAsync(Root, "plan", "--other-ms", "2");
+        Assert.Equal(ExitCodes.BadData, exit);
+        Assert.Contains("--one-machine", error, StringComparison.Ordinal);
     }
 }

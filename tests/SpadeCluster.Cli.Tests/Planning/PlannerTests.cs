@@ -69,6 +69,29 @@ public sealed class PlannerTests
         Assert.Contains(plan.Notes, n => n.Contains("--shards", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("Serve")]
+    [InlineData("Galleries")]
+    [InlineData("Separate")]
+    public void One_machine_is_full_with_the_work_of_all_silos_and_of_others(string layout)
+    {
+        var load = new PlannedLoad { Rate = 3, Shards = 2, Replicas = 2 };
+        var machines = new PlannedMachines
+        {
+            Layout = Enum.Parse<Layout>(layout),
+            OneMachine = true,
+            OtherMs = 30,
+            Threads = 1,
+        };
+        var plan = Planner.Make(Figures, load, machines, 1000);
+
+        Assert.Equal(("processors of the machine", 1), (plan.Bottleneck, plan.Resources.Count));
+        Assert.Equal(1000 * machines.Processors / plan.ImageMs.Values.Sum(), plan.Full!.Value, 1e-6);
+        Assert.All(plan.Roles, r => Assert.Equal(machines.Processors, r.Processors));
+        var waiting = Planner.Make(Figures, load, machines, 4000, connections: 16);
+        Assert.Equal(1, waiting.Simulated.PerSecond / plan.Full.Value, 0.02);
+    }
+
     [Fact]
     public void Devices_take_the_extraction()
     {

@@ -73,6 +73,50 @@ public sealed class SimulatedClusterTests
     }
 
     [Fact]
+    public void Silos_on_one_machine_share_its_processors()
+    {
+        var result = new SimulatedCluster(new()
+        {
+            Connections = 8,
+            OneMachine = true,
+            Processors = 2,
+            Galleries = 2,
+            Shards = 2,
+            ShardsWithNeighbours = 2,
+            Prepare = 0.1,
+            PixelSearch = 0.1,
+            Other = 0.1,
+        }).Run(2000);
+
+        // An image takes 0.4 s of two processors, and eight images wait for each other.
+        Assert.Equal(5, result.PerSecond, 0.05);
+        Assert.Equal(1600, result.Percentile(0.5), 20.0);
+        Assert.All(result.GatewayBusy.Concat(result.GalleryBusy), b => Assert.Equal(1, b, 0.01));
+    }
+
+    [Fact]
+    public void Tiles_that_wait_for_an_extractor_are_answered_together()
+    {
+        var events = new EventQueue();
+        var extractor = new SimulatedSilo(events, new Station(events, 4), 1, 1, onDevices: false).Extractors[0];
+        var ends = new List<double>();
+        for (int tile = 0; tile < 10; tile++) extractor.Extract(1, 1, () => ends.Add(Math.Round(events.Now, 6)));
+        events.Run();
+
+        // One that found it idle, a full batch, and the last one.
+        Assert.Equal([1, .. Enumerable.Repeat(9.0, 8), 10], ends);
+    }
+
+    [Fact]
+    public void Arrivals_are_a_Poisson_process()
+    {
+        double[] gaps = [.. SimulatedCluster.Gaps(1, 5).Take(200_000)];
+
+        Assert.Equal(0.2, gaps.Average(), 0.002);
+        Assert.Equal(Math.Exp(-1), gaps.Count(g => g > 0.2) / 200_000.0, 0.005);
+    }
+
+    [Fact]
     public void A_tile_uses_all_processors_of_an_idle_silo()
     {
         var result = new SimulatedCluster(new() { PerSecond = 0.001, Processors = 4, PixelSearch = 0.4, SearchParts = 4, Extract = 0.2 })
@@ -117,6 +161,8 @@ public sealed class SimulatedClusterTests
             Extractors = layout == 2 ? numbers[2] : null,
             Galleries = layout > 0 ? numbers[3] : null,
             ExtractorSlots = numbers[4],
+            OneMachine = numbers[6] > 4,
+            Other = numbers[7] / 500.0,
             OnDevices = devices,
             Processors = numbers[5],
             Admitted = admitted,

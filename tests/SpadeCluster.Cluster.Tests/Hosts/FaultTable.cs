@@ -14,7 +14,7 @@ internal static class FaultTable
     {
         lock (Writing)
         {
-            string folder = Directory.CreateDirectory(Path.Combine(Root(), "artifacts", "test-results")).FullName;
+            string folder = Folder();
             string table = Path.Combine(folder, "hosts.json");
             FaultResult[] before = File.Exists(table) ? JsonSerializer.Deserialize<FaultResult[]>(File.ReadAllText(table), Json)! : [];
             FaultResult[] results = [.. before.Where(r => r.Fault != result.Fault).Append(result)
@@ -32,10 +32,11 @@ internal static class FaultTable
         }
     }
 
-    private static string Root()
+    /// <summary>Where tests leave what they measured.</summary>
+    public static string Folder()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "SpadeCluster.sln"))) folder = folder.Parent!;
-        return folder.FullName;
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "SpadeCluster.sln"))) root = root.Parent!;
+        return Directory.CreateDirectory(Path.Combine(root.FullName, "artifacts", "test-results")).FullName;
     }
 }

@@ -39,7 +39,8 @@ public sealed class HostCluster : IAsyncLifetime
 
     internal StandaloneEngines Engines { get; } = new();
 
-    internal string DataOf(byte host) => Path.Combine(_folder, $"data-{host}");
+    /// <summary>Folder of the gateway in use, on a small disk of its own.</summary>
+    internal string DataOfGateway1 => Path.Combine(_folder, "data-gateway-1");
 
     public async Task InitializeAsync()
     {
@@ -89,8 +90,6 @@ public sealed class HostCluster : IAsyncLifetime
         throw new TimeoutException($"the cluster should be whole again ({state})");
     }
 
-    internal string Log(byte host) => File.ReadAllText(Path.Combine(_folder, $"{_silos[host].Name}.log"));
-
     public async Task DisposeAsync()
     {
         // The silos' process groups end with them, whatever the network is like.
@@ -113,7 +112,7 @@ public sealed class HostCluster : IAsyncLifetime
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         Network = new HostNetwork();
         Network.Add(Database);
-        _disk = new TemporaryDisk("16m", DataOf(Gateway1));
+        _disk = new TemporaryDisk("16m", DataOfGateway1);
         _database = new HostDatabase(Path.Combine(_folder, "postgres"), Database);
         await using (var keys = ServerDatabase.Open(new ServerOptions { Database = _database.ConnectionString }))
             (_key, _) = await new ApiKeyStore(keys, TimeProvider.System).CreateAsync("test", Role.Engineer, []);
@@ -125,26 +124,10 @@ public sealed class HostCluster : IAsyncLifetime
         })
         {
             Network.Add(host);
-            string certificate = Path.Combine(_folder, $"tls-{host}");
-            authority.Issue(certificate, name);
-            var silo = _silos[host] = new SiloHost(name, host, new Dictionary<string, string>
-            {
-                ["Spade:Roles"] = roles,
-                ["Spade:Clustering"] = "PostgreSql",
-                ["Spade:Store"] = "PostgreSql",
-                ["Spade:ConnectionString"] = _database.ConnectionString,
-                ["Spade:DefaultModel"] = BuiltInModels.OrientedEnergy,
-                ["Spade:TlsFolder"] = certificate,
-                ["Spade:Http:DataFolder"] = DataOf(host),
-                // The clients' connections are plain: TLS between client and gateway is not what these tests are about.
-                ["Spade:Http:Insecure"] = "true",
-                ["Spade:Cluster:Shards"] = "2",
-                ["Spade:Cluster:Replicas"] = "2",
-                ["Spade:Threads"] = "1",
-            }, Path.Combine(_folder, $"{name}.log"));
-            silo.Start();
-            // One after the other: on a small machine, silos that start together miss each other's probes.
-            await ReadyAsync(silo);
+            var settings = SiloHost.OnPostgres(_database, authority, name, roles, _folder);
+            settings["Spade:DefaultModel"] = BuiltInModels.OrientedEnergy;
+            var silo = _silos[host] = new SiloHost(name, host, settings, Path.Combine(_folder, $"{name}.log"));
+            await silo.StartReadyAsync();
         }
         Store = new PostgresGalleryStore(_database.ConnectionString);
         var normals = Support.Photos.Normals(8);
@@ -161,16 +144,6 @@ public sealed class HostCluster : IAsyncLifetime
         var expected = new List<ImageScore>();
         foreach (var photo in Photos) expected.Add(ImageScore.Of(await standalone.ScoreAsync(Category, photo)));
         Expected = expected;
-    }
-
-    private async Task ReadyAsync(SiloHost silo)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        while (!await silo.IsReadyAsync())
-        {
-            if (limit.IsCancellationRequested) throw new TimeoutException($"{silo.Name} should be ready; its log:\n{Log(silo.Number)}");
-            await Task.Delay(100);
-        }
     }
 
     private async Task<long> MembersAsync()

@@ -22,7 +22,7 @@ public sealed class HostFaultTests(HostCluster hosts, ITestOutputHelper output)
         });
 
     [HostsFact]
-    public Task The_disk_of_the_gateway_in_use_is_full() => FullAsync("disk of the gateway in use", hosts.DataOf(HostCluster.Gateway1));
+    public Task The_disk_of_the_gateway_in_use_is_full() => FullAsync("disk of the gateway in use", hosts.DataOfGateway1);
 
     [HostsFact]
     public Task The_disk_of_PostgreSQL_is_full() => FullAsync("disk of PostgreSQL", hosts.Postgres.Folder);

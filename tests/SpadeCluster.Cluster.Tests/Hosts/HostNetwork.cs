@@ -31,6 +31,9 @@ internal sealed partial class HostNetwork : IDisposable
     private readonly Dictionary<byte, SafeFileHandle> _devices = [];
     private readonly PriorityQueue<(SafeFileHandle To, byte[] Packet), long> _delayed = new();
     private readonly Random _random = new(1);
+
+    /// <summary>By sender and receiver.</summary>
+    private readonly long[,] _bytes = new long[256, 256];
     private volatile Func<byte, byte, Link> _link = (_, _) => Hosts.Link.Good;
     private volatile bool _closed;
 
@@ -43,6 +46,9 @@ internal sealed partial class HostNetwork : IDisposable
     /// <summary>The fault: the link from a host to another one, by their numbers. Packets between the same two hosts go the two ways
     /// independently.</summary>
     public Func<byte, byte, Link> Link { set => _link = value; }
+
+    /// <summary>Bytes that a host has sent to another one over TCP, without the headers of packets.</summary>
+    public long BytesSent(byte from, byte to) => Volatile.Read(ref _bytes[from, to]);
 
     /// <summary>Ends all faults.</summary>
     public void Heal() => Link = (_, _) => Hosts.Link.Good;
@@ -96,8 +102,18 @@ internal sealed partial class HostNetwork : IDisposable
             SafeFileHandle? to;
             if (length < HeaderBytes || buffer[0] >> 4 != 4) continue;
             lock (_devices) if (!_devices.TryGetValue(buffer[DestinationAt + 3], out to)) continue;
-            Send(to, _link(buffer[SourceAt + 3], buffer[DestinationAt + 3]), buffer[..(int)length]);
+            var (sender, receiver) = (buffer[SourceAt + 3], buffer[DestinationAt + 3]);
+            Interlocked.Add(ref _bytes[sender, receiver], Payload(buffer, (int)length));
+            Send(to, _link(sender, receiver), buffer[..(int)length]);
         }
+    }
+
+    /// <summary>Bytes of a TCP packet after its two headers, each of which says its length in words of 4 bytes.</summary>
+    private static int Payload(byte[] packet, int length)
+    {
+        const int ProtocolAt = 9, Tcp = 6, LengthAt = 12;
+        int ip = 4 * (packet[0] & 15);
+        return packet[ProtocolAt] != Tcp || ip + LengthAt >= length ? 0 : Math.Max(0, length - ip - 4 * (packet[ip + LengthAt] >> 4));
     }
 
     private void Send(SafeFileHandle to, Link link, byte[] packet)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using SpadeCluster.Cli.Silo;
 using SpadeCluster.Cluster.Tests.Processes;
 
 namespace SpadeCluster.Cluster.Tests.Hosts;
@@ -20,7 +21,53 @@ internal sealed class SiloHost(string name, byte host, IReadOnlyDictionary<strin
     public byte Number => host;
     public int Restarts => _starts - 1;
 
-    public void Start() => _running = RunAsync();
+    /// <summary>What it has printed.</summary>
+    public string Log => File.ReadAllText(log);
+
+    /// <summary>Processor time that its process has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process!.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>Settings of a silo whose members, galleries, keys and decisions are in PostgreSQL.</summary>
+    /// <param name="folder">Of its certificate, which is made here, and its data.</param>
+    public static Dictionary<string, string> OnPostgres(HostDatabase database, ClusterAuthority authority, string name, string roles,
+        string folder)
+    {
+        string certificate = Path.Combine(folder, $"tls-{name}");
+        authority.Issue(certificate, name);
+        return new()
+        {
+            ["Spade:Roles"] = roles,
+            ["Spade:Clustering"] = "PostgreSql",
+            ["Spade:Store"] = "PostgreSql",
+            ["Spade:ConnectionString"] = database.ConnectionString,
+            ["Spade:TlsFolder"] = certificate,
+            ["Spade:Http:DataFolder"] = Path.Combine(folder, $"data-{name}"),
+            // The clients' connections are plain: TLS between client and gateway is not what these tests are about.
+            ["Spade:Http:Insecure"] = "true",
+            ["Spade:Cluster:Shards"] = "2",
+            ["Spade:Cluster:Replicas"] = "2",
+            ["Spade:Threads"] = "1",
+        };
+    }
+
+    /// <summary>Starts it and waits until it is ready. Silos that start together on a small machine miss each other's probes.</summary>
+    public async Task StartReadyAsync()
+    {
+        _running = RunAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        while (!await IsReadyAsync())
+        {
+            if (limit.IsCancellationRequested) throw new TimeoutException($"{name} should be ready; its log:\n{Log}");
+            await Task.Delay(100);
+        }
+    }
 
     /// <summary>Whether it is an active member and says so.</summary>
     public async Task<bool> IsReadyAsync()

@@ -111,6 +111,9 @@ internal sealed class RealSilos : IAsyncDisposable
         await process.WaitForExitAsync();
     }
 
+    /// <summary>Starts a further silo; clients that exist do not use it as a gateway.</summary>
+    public Task StartAsync(string name, string roles) => StartAsync(SiloProcess.New(name, roles));
+
     /// <summary>Starts it again, as an orchestrator would: same name, same ports.</summary>
     public Task StartAgainAsync(string name) => StartAsync(_running[name].Silo);
 

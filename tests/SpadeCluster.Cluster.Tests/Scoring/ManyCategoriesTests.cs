@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using SpadeCluster.Cluster.Placement;
 using SpadeCluster.Cluster.Shards;
 using SpadeCluster.Cluster.Tests.Support;
-using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
 using SpadeCluster.Storage.Files;
@@ -22,8 +21,7 @@ public sealed class ManyCategoriesTests(ITestOutputHelper output)
     public async Task Two_hundred_categories_on_memory_for_twenty()
     {
         string folder = Directory.CreateTempSubdirectory("spade-many-").FullName;
-        var model = new FeatureModel("fake-medium", new string('b', 64), 64, 64,
-            [new LevelShape(32, 32, 16), new LevelShape(16, 16, 32), new LevelShape(8, 8, 64)], 112, WeightChannels: false);
+        var model = FakeExtractor.MediumModel;
         try
         {
             var store = new FileGalleryStore(folder);

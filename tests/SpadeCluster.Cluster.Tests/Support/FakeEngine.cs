@@ -14,6 +14,10 @@ internal sealed class FakeExtractor(FeatureModel? model = null) : IFeatureExtrac
     public static FeatureModel SmallModel { get; } = new("fake", Convert.ToHexStringLower(SHA256.HashData("fake"u8)), Side, Side,
         [new LevelShape(8, 8, 6), new LevelShape(4, 4, 10), new LevelShape(2, 2, 12)], 22, WeightChannels: true);
 
+    /// <summary>A shard of a few normals takes megabytes.</summary>
+    public static FeatureModel MediumModel { get; } = new("fake-medium", new string('b', 64), 64, 64,
+        [new LevelShape(32, 32, 16), new LevelShape(16, 16, 32), new LevelShape(8, 8, 64)], 112, WeightChannels: false);
+
     /// <summary>Messages are as long as with the largest networks: an image of 150,528 bytes, 2048 pooled features.</summary>
     public static FeatureModel LargeModel { get; } = new("fake-large", Convert.ToHexStringLower(SHA256.HashData("fake-large"u8)), 224, 224,
         [new LevelShape(14, 14, 4), new LevelShape(7, 7, 8)], 2048, WeightChannels: false);

@@ -28,6 +28,7 @@ internal static class Style
         .recipes{border-collapse:collapse;margin-top:1em;font-variant-numeric:tabular-nums}.recipes a{color:inherit}
         .recipes th{color:var(--dim);font-weight:normal}.recipes th,.recipes td{padding:.3em .8em;border-bottom:1px solid var(--line);
             text-align:right}.recipes :is(th,td):nth-child(-n+2){text-align:left}
+        .silos :is(th,td):nth-child(2){text-align:right}main>h1{padding-top:.8em}
         .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:1em}
         article{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:8px;padding:.6em .8em}
         article.wrong{border-left-color:var(--bad);background:color-mix(in srgb,var(--bad) 8%,var(--paper))}

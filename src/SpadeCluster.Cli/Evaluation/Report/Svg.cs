@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 
 namespace SpadeCluster.Cli.Evaluation.Report;
@@ -93,8 +94,32 @@ internal static class Svg
         }
     }
 
-    private static StringBuilder Open(string title)
-        => new($"<figure><figcaption>{title}</figcaption><svg viewBox='0 0 {Width} {Height}' role='img' aria-label='{title}'>");
+    /// <summary>Horizontal bars, each below its label and its value.</summary>
+    /// <param name="mark">A line at this value, with its meaning; null: none.</param>
+    public static string Bars(string title, IReadOnlyList<(string Label, double Value, string Text, bool High)> bars,
+        (double At, string Label)? mark = null)
+    {
+        const int Row = 36, Inset = 6, BarAt = 19, BarHeight = 12;
+        double most = Math.Max(bars.Max(b => b.Value), mark?.At ?? 0), scale = most > 0 ? (Width - 2 * Inset) / most : 0;
+        int end = Row * bars.Count;
+        var svg = Open(title, end + (mark is null ? 4 : 20));
+        double at = Inset + (mark?.At ?? 0) * scale;
+        foreach (var (i, (label, value, text, high)) in bars.Index())
+        {
+            int top = Row * i + BarAt;
+            svg.Append(Text(Inset, top - 5, "start", WebUtility.HtmlEncode(label)));
+            svg.Append(Text(Width - Inset, top - 5, "end", WebUtility.HtmlEncode(text)));
+            svg.Append($"<rect class='{(high ? "defect" : "good")}' x='{Inset}' y='{top}' width='{N(value * scale)}' "
+                + $"height='{BarHeight}'/>");
+            // Not through the labels.
+            if (mark is not null) svg.Append(Line("threshold", at, top - 2, at, top + BarHeight + 2));
+        }
+        if (mark is { } m) svg.Append(Text(at, end + 13, at > Width / 2.0 ? "end" : "start", WebUtility.HtmlEncode(m.Label)));
+        return svg.Append("</svg></figure>").ToString();
+    }
+
+    private static StringBuilder Open(string title, int height = Height)
+        => new($"<figure><figcaption>{title}</figcaption><svg viewBox='0 0 {Width} {height}' role='img' aria-label='{title}'>");
 
     private static string Close(StringBuilder svg, string x, string y)
     {

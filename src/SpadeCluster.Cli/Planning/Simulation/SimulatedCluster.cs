@@ -23,11 +23,15 @@ internal sealed record SimulationResult(int Arrived, int Answered, int Refused, 
 /// </summary>
 internal sealed class SimulatedCluster
 {
-    private const double WarmUp = 0.2, RetryAfter = 0.2;
+    /// <summary>Share of the images, the first ones, that do not count.</summary>
+    public const double WarmUp = 0.2;
+
+    private const double RetryAfter = 0.2;
     private const int TilesExtractedAtOnce = 8, SlotsCompared = 16, OwnLead = 1;
 
     private readonly EventQueue _events = new();
     private readonly Random _random;
+    private readonly IEnumerator<double> _gaps;
     private readonly SimulatedSettings _settings;
     private readonly SimulatedSilo[] _gateways, _extractorSilos, _galleries;
     private readonly SimulatedExtractor[] _extractors;
@@ -40,6 +44,8 @@ internal sealed class SimulatedCluster
     {
         _settings = settings;
         _random = new Random(settings.Seed);
+        _gaps = Gaps(settings.Seed, settings.PerSecond).GetEnumerator();
+        var shared = settings.OneMachine ? new Station(_events, settings.Processors) : null;
         bool together = settings.Extractors is null, alone = settings.Galleries is null;
         _gateways = Silos(settings.Gateways, together ? settings.ExtractorSlots : 0);
         _extractorSilos = together ? _gateways : Silos(settings.Extractors!.Value, settings.ExtractorSlots);
@@ -47,7 +53,15 @@ internal sealed class SimulatedCluster
         _extractors = [.. _extractorSilos.SelectMany(s => s.Extractors)];
 
         SimulatedSilo[] Silos(int count, int slots) => [.. Enumerable.Range(0, count)
-            .Select(_ => new SimulatedSilo(_events, settings.Processors, settings.Slots, slots, settings.OnDevices))];
+            .Select(_ => new SimulatedSilo(_events, shared ?? new Station(_events, settings.Processors), settings.Slots, slots,
+                settings.OnDevices))];
+    }
+
+    /// <summary>Seconds between arrivals at random times (a Poisson process), without end.</summary>
+    public static IEnumerable<double> Gaps(int seed, double perSecond)
+    {
+        var random = new Random(seed);
+        while (true) yield return -Math.Log(1 - random.NextDouble()) / perSecond;
     }
 
     private IEnumerable<Station> Stations => _gateways.Concat(_galleries).Select(s => s.Processors)
@@ -70,7 +84,11 @@ internal sealed class SimulatedCluster
             [.. busy[g..(g + s)].Select(b => b / _settings.Processors)]);
     }
 
-    private double Gap() => -Math.Log(1 - _random.NextDouble()) / _settings.PerSecond;
+    private double Gap()
+    {
+        _gaps.MoveNext();
+        return _gaps.Current;
+    }
 
     private void Arrive(int images)
     {
@@ -88,10 +106,10 @@ internal sealed class SimulatedCluster
         }
         gateway.InWork++;
         double began = _events.Now;
-        gateway.Slots.Acquire(() => Score(gateway, () =>
+        Work(_settings.Other / 2, () => gateway.Slots.Acquire(() => Score(gateway, () =>
         {
             gateway.Slots.Release();
-            gateway.Processors.Serve(_settings.Answer, () =>
+            gateway.Processors.Serve(_settings.Answer, () => Work(_settings.Other / 2, () =>
             {
                 gateway.InWork--;
                 _answered++;
@@ -99,8 +117,14 @@ internal sealed class SimulatedCluster
                 // The queues are as full as in the time before only as long as images arrive; the last answers come from emptying ones.
                 if (_arrived < images || _measuredUntil == 0) (_measuredUntil, _busyAfter) = (_events.Now, Busy());
                 if (_settings.Connections is not null) Arrive(images);
-            });
-        }));
+            }));
+        })));
+
+        void Work(double seconds, Action done)
+        {
+            if (seconds > 0) gateway.Processors.Serve(seconds, done);
+            else done();
+        }
     }
 
     private double[] Busy() => [.. Stations.Select(s => s.BusySeconds)];

@@ -23,6 +23,13 @@ internal sealed record SimulatedSettings
     /// <summary>Processors of a silo.</summary>
     public int Processors { get; init; } = 1;
 
+    /// <summary>Whether the processors are those of one machine, which all silos share.</summary>
+    public bool OneMachine { get; init; }
+
+    /// <summary>Work of other programs on that machine for each image, such as the client's: half before the image arrives at its gateway,
+    /// half after the answer.</summary>
+    public double Other { get; init; }
+
     /// <summary>Images in work at one gateway; more are refused.</summary>
     public int Admitted { get; init; } = int.MaxValue;
 

@@ -1,14 +1,17 @@
+using SpadeCluster.Cluster.Extraction;
+
 namespace SpadeCluster.Cli.Planning.Simulation;
 
 /// <summary>A silo: its processors, its extractor slots and the images admitted by its gateway.</summary>
 internal sealed class SimulatedSilo
 {
+    /// <param name="processors">Its own, or those of a machine that it shares with other silos.</param>
     /// <param name="slots">Images scored at once by this gateway.</param>
     /// <param name="extractors">Extractor slots.</param>
     /// <param name="onDevices">Whether each slot is a device; otherwise extraction uses the processors.</param>
-    public SimulatedSilo(EventQueue events, int processors, int slots, int extractors, bool onDevices)
+    public SimulatedSilo(EventQueue events, Station processors, int slots, int extractors, bool onDevices)
     {
-        Processors = new Station(events, processors);
+        Processors = processors;
         Slots = new Permits(slots);
         Extractors = [.. Enumerable.Range(0, extractors).Select(_ => new SimulatedExtractor(this, events, onDevices))];
     }
@@ -21,10 +24,14 @@ internal sealed class SimulatedSilo
     public int InWork { get; set; }
 }
 
-/// <summary>An extractor slot: one tile at a time, on a device or on its silo's processors.</summary>
+/// <summary>An extractor slot, on a device or on its silo's processors: tiles that waited are one batch, whose answers come
+/// together.</summary>
 internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, bool onDevice)
 {
-    private readonly Permits _turn = new(1);
+    private static readonly int MaxBatch = new ExtractorOptions().MaxBatch;
+
+    private readonly Queue<Action> _waiting = new();
+    private bool _busy;
 
     public SimulatedSilo Silo => silo;
 
@@ -34,21 +41,28 @@ internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, 
     /// <summary>Tiles here, being extracted or waiting.</summary>
     public int InWork { get; private set; }
 
-    /// <param name="parts">Processors that one tile uses.</param>
+    /// <param name="seconds">Of one tile; the same for all.</param>
+    /// <param name="parts">Processors that a batch uses.</param>
     public void Extract(double seconds, int parts, Action done)
     {
         InWork++;
-        _turn.Acquire(() =>
-        {
-            if (Device is { } device) device.Serve(seconds, Next);
-            else silo.Processors.Serve(seconds, parts, Next);
-        });
+        _waiting.Enqueue(done);
+        if (!_busy) Begin(seconds, parts);
+    }
+
+    private void Begin(double seconds, int parts)
+    {
+        Action[] batch = [.. Enumerable.Range(0, Math.Min(MaxBatch, _waiting.Count)).Select(_ => _waiting.Dequeue())];
+        _busy = true;
+        if (Device is { } device) device.Serve(batch.Length * seconds, Next);
+        else silo.Processors.Serve(batch.Length * seconds, parts, Next);
 
         void Next()
         {
-            InWork--;
-            _turn.Release();
-            done();
+            InWork -= batch.Length;
+            _busy = false;
+            if (_waiting.Count > 0) Begin(seconds, parts);
+            foreach (var done in batch) done();
         }
     }
 }

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Globalization;
+using SpadeCluster.Cli.Bench;
+using SpadeCluster.Cli.Demo;
+using SpadeCluster.Cli.Planning;
+using SpadeCluster.Cli.Planning.Simulation;
+using SpadeCluster.Client;
+using SpadeCluster.Cluster.Tests.Processes;
+using SpadeCluster.Galleries;
+using SpadeCluster.Imaging;
+using Xunit.Abstractions;
+
+namespace SpadeCluster.Cluster.Tests.Hosts;
+
+/// <summary>
+/// A plan of three hosts beside the hosts themselves. The unit figures are measured here first, by what 'spade bench calibrate' does; from
+/// the hosts the plan gets only the work of programs that it does not plan, measured in a load before the one that is compared. Times
+/// depend on what else the machine does, so only the bytes are asserted; the table has all.
+/// </summary>
+[Collection(Alone.Name)]
+[Trait("Category", "Long")]
+public sealed class PlannedHostsTests(ITestOutputHelper output)
+{
+    private const string Category = "plate", Table = "plan.md";
+    private const int Normals = 50, Photographs = 6, Connections = 4, Simulated = 20_000, Seed = 1;
+    private const double Share = 0.6;
+
+    /// <summary>Duration of each measurement of a unit figure, and of the loads.</summary>
+    private static readonly TimeSpan Unit = TimeSpan.FromSeconds(2.5), Warm = TimeSpan.FromSeconds(20),
+        Others = TimeSpan.FromSeconds(10), Closed = TimeSpan.FromSeconds(40), Open = TimeSpan.FromSeconds(90);
+
+    private readonly List<string> _rows = ["| | | planned | measured | measured / planned |", "|---|---|---|---|---|"];
+
+    [HostsFact]
+    public async Task A_plan_of_three_hosts_is_what_they_do()
+    {
+        ImageSource[] normals = Plates(1, Normals), photographs = Plates(1000, Photographs);
+        UnitFigures figures;
+        using (var units = new UnitMeasurement(null, m => Preprocessing.Stretch(m.InputWidth, m.InputHeight).ToString(), Unit,
+            output.WriteLine))
+            figures = await units.RunAsync([.. photographs, .. normals], "rendered plates", default);
+        await using var hosts = await ThreeHosts.StartAsync();
+        using var client = hosts.Connect();
+        await client.AddNormalsAsync(Category, normals, "tester");
+        await client.CalibrateAsync(Category, null, "tester");
+
+        // Code is compiled, galleries are opened.
+        await ClosedAsync(client, photographs, Warm);
+        var start = hosts.Use();
+        int warm = (await ClosedAsync(client, photographs, Others)).Count;
+        double other = hosts.Use().Since(start, warm).OtherMs;
+
+        var load = new PlannedLoad
+        {
+            Megapixels = PlateCamera.Size * PlateCamera.Size / 1e6,
+            Format = "png",
+            Normals = Normals,
+            Shards = ThreeHosts.Shards,
+            Replicas = ThreeHosts.Replicas,
+            Kept = 0,
+        };
+        var machines = new PlannedMachines
+        {
+            Processors = Environment.ProcessorCount,
+            OneMachine = true,
+            OtherMs = other,
+            Threads = 1,
+            Gateways = 1,
+            Galleries = 2,
+        };
+        var closed = Planner.Make(figures, load, machines, Simulated, connections: Connections);
+        start = hosts.Use();
+        long begin = Stopwatch.GetTimestamp();
+        var times = await ClosedAsync(client, photographs, Closed);
+        double rate = times.Count / Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        var use = hosts.Use().Since(start, times.Count);
+        string waiting = $"{Connections} clients that wait for answers";
+        Add(waiting, "images/s", closed.Simulated.PerSecond, rate);
+        AddLatencies(waiting, closed.Simulated, times);
+
+        load = load with { Rate = Share * closed.Full!.Value };
+        int images = (int)(Open.TotalSeconds * load.Rate);
+        var open = Planner.Make(figures, load, machines, images, Seed);
+        double[] sent = await OpenAsync(client, photographs, images, load.Rate);
+        AddLatencies(FormattableString.Invariant($"{load.Rate:0.0} images/s at random times"), open.Simulated,
+            [.. sent.Skip((int)(SimulatedCluster.WarmUp * images))]);
+
+        foreach (var (role, ms) in new[] { ("gateway", use.GatewayMs), ("gallery", use.GalleryMs) })
+            Add("an image", $"processor ms, {role} silos", 1000 * machines.Processors / closed.DecisionsPerSecond
+                * closed.Roles.Single(r => r.Role.StartsWith(role, StringComparison.Ordinal)).Busy, ms);
+        Add("an image", "processor ms, other programs", other, use.OtherMs);
+        var bytes = new[]
+        {
+            ("client to gateway", use.ToGateway), ("gateway to gallery", use.ToGalleries), ("gallery to gateway", use.FromGalleries),
+        };
+        foreach (var (way, measured) in bytes)
+            Add("an image", $"kB, {way}", closed.Network[way] / closed.DecisionsPerSecond / 1e3, measured / 1e3);
+        Write(figures);
+        Assert.Equal(closed.Network.Keys.Order(), bytes.Select(b => b.Item1).Order());
+        Assert.All(bytes, b => Assert.InRange(b.Item2 * closed.DecisionsPerSecond / closed.Network[b.Item1], 0.8, 1.2));
+    }
+
+    /// <summary>Clients that each send a photograph when the one before is answered.</summary>
+    /// <returns>Milliseconds of each image.</returns>
+    private static async Task<List<double>> ClosedAsync(SpadeClient client, ImageSource[] photographs, TimeSpan time)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        var each = await Task.WhenAll(Enumerable.Range(0, Connections).Select(async connection =>
+        {
+            var own = new List<double>();
+            while (Stopwatch.GetElapsedTime(begin) < time)
+                own.Add(await Timing.MeasureAsync(() =>
+                    client.ScoreAsync(Category, photographs[(connection + own.Count) % photographs.Length])));
+            return own;
+        }));
+        return [.. each.SelectMany(own => own)];
+    }
+
+    /// <summary>Photographs at the times of the simulation's arrivals, whether or not the ones before are answered.</summary>
+    /// <returns>Milliseconds of each image, from the time at which it should be sent.</returns>
+    private static async Task<double[]> OpenAsync(SpadeClient client, ImageSource[] photographs, int images, double rate)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        var sent = new List<Task<double>>();
+        double due = 0;
+        foreach (double gap in SimulatedCluster.Gaps(Seed, rate).Take(images))
+        {
+            due += gap;
+            var wait = TimeSpan.FromSeconds(due) - Stopwatch.GetElapsedTime(begin);
+            if (wait > TimeSpan.Zero) await Task.Delay(wait);
+            sent.Add(SendAsync(photographs[sent.Count % photographs.Length], due));
+        }
+        return await Task.WhenAll(sent);
+
+        async Task<double> SendAsync(ImageSource photograph, double due)
+        {
+            await client.ScoreAsync(Category, photograph);
+            return 1000 * (Stopwatch.GetElapsedTime(begin).TotalSeconds - due);
+        }
+    }
+
+    private static ImageSource[] Plates(int seed, int count) => [.. Enumerable.Range(seed, count)
+        .Select(s => new ImageSource($"plate{s}.png", PngEncoder.Encode(PlateCamera.Photograph(s, null).Photograph)))];
+
+    private void AddLatencies(string load, SimulatedLatencies planned, IReadOnlyList<double> ms)
+    {
+        var measured = Percentiles.Of(ms);
+        Add(load, "median, ms", planned.P50, measured.P50);
+        Add(load, "90 %, ms", planned.P90, measured.P90);
+        Add(load, "99 %, ms", planned.P99, measured.P99);
+    }
+
+    private void Add(string load, string what, double planned, double measured) => _rows.Add(string.Create(CultureInfo.InvariantCulture,
+        $"| {load} | {what} | {planned:0.0} | {measured:0.0} | {measured / planned:0.00} |"));
+
+    private void Write(UnitFigures figures)
+    {
+        output.WriteLine($"{figures.Machine}, {figures.Measured:yyyy-MM-dd}");
+        foreach (string row in _rows) output.WriteLine(row);
+        File.WriteAllLines(Path.Combine(FaultTable.Folder(), Table), _rows);
+    }
+}
