@@ -44,7 +44,7 @@ internal static class PlanPage
             .Append(Svg.Bars("Use of each resource",
                 [.. p.Resources.Select(r => (r.Name, r.Busy, PlanText.Percent(r.Busy), r.Busy > busy))],
                 (busy, $"limit: {PlanText.Percent(busy)} (--busy)")))
-            .Append(Svg.Bars($"Bottleneck: images/s at which each is full; bars end at {N(MostShown, "0")} times the plan",
+            .Append(Svg.Bars("Bottleneck: images/s at which each resource is full",
                 [.. p.Resources.Select(r => (r.Name, Math.Min(r.Full, MostShown * rate), N(r.Full, "0.#"), r == p.Resources[0]))],
                 (rate, $"{N(rate, "0.##")} images/s planned")))
             .Append(Svg.Bars("Bytes between roles, payload per second",
