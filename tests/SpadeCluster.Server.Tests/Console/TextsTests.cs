@@ -2,8 +2,12 @@ using System.Collections;
 using System.Globalization;
 using System.Resources;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Web;
 using Microsoft.AspNetCore.Razor.Language;
 using Microsoft.AspNetCore.Razor.Language.Intermediate;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using SpadeCluster.Server.Console;
 
 namespace SpadeCluster.Server.Tests;
@@ -43,8 +47,8 @@ public sealed partial class TextsTests
         // A key is written as it is, or begins with what is written before a value: $"Role.{role}".
         var all = Key().Matches(source).Select(m => m.Groups[1].Value).ToHashSet();
         var areas = Area().Matches(source).Select(m => m.Groups[1].Value).ToHashSet();
-        Assert.Empty(English.Keys.Where(k => !all.Contains(Ending().Replace(k, "")) && !all.Contains(k)
-            && !areas.Any(a => k.StartsWith(a, StringComparison.Ordinal))));
+        Assert.DoesNotContain(English.Keys, k => !all.Contains(Ending().Replace(k, "")) && !all.Contains(k)
+            && !areas.Any(a => k.StartsWith(a, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -63,12 +67,18 @@ public sealed partial class TextsTests
     }
 
     [Fact]
-    public void Markup_stands_in_the_places_of_a_texts_values()
+    public async Task Markup_stands_in_the_places_of_a_texts_values()
     {
-        var builder = new Microsoft.AspNetCore.Components.Rendering.RenderTreeBuilder();
-        Texts.Markup("a {1} b {0}.", b => b.AddContent(0, "zero"), b => b.AddContent(0, "one"))(builder);
-        var frames = builder.GetFrames();
-        Assert.Equal("a one b zero.", string.Concat(frames.Array.Take(frames.Count).Select(f => f.TextContent)));
+        await using var services = new ServiceCollection().BuildServiceProvider();
+        await using var renderer = new HtmlRenderer(services, NullLoggerFactory.Instance);
+        var parameters = ParameterView.FromDictionary(new Dictionary<string, object?>
+        {
+            [nameof(CascadingValue<int>.Value)] = 0,
+            [nameof(CascadingValue<int>.ChildContent)] =
+                Texts.Markup("a {1} & {0}.", b => b.AddMarkupContent(0, "<b>zero</b>"), b => b.AddContent(0, "one")),
+        });
+        Assert.Equal("a one &amp; <b>zero</b>.", await renderer.Dispatcher.InvokeAsync(async () =>
+            (await renderer.RenderComponentAsync<CascadingValue<int>>(parameters)).ToHtmlString()));
     }
 
     /// <summary>What a component says without a resource.</summary>
