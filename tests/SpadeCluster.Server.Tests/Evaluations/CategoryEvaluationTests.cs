@@ -70,7 +70,7 @@ public sealed class CategoryEvaluationTests(PartsFixture server) : IClassFixture
         Assert.Equal([0xFF, 0xD8], (await client.GetByteArrayAsync("/v1/galleries/parts/evaluation/0"))[..2]);
         Assert.Equal(HttpStatusCode.NotFound,
             (await client.GetAsync($"/v1/galleries/parts/evaluation/{result.Mistakes.Count}")).StatusCode);
-        string html = await client.GetStringAsync("/v1/galleries/parts/evaluation?format=html");
+        string html = WebUtility.HtmlDecode(await client.GetStringAsync("/v1/galleries/parts/evaluation?format=html"));
         Assert.Contains("data:image/jpeg;base64," + Convert.ToBase64String(result.Mistakes[0].Picture), html, StringComparison.Ordinal);
         Assert.DoesNotContain("<script", html, StringComparison.Ordinal);
         Assert.Contains("\"evaluate\"", await client.GetStringAsync("/v1/audit"), StringComparison.Ordinal);
