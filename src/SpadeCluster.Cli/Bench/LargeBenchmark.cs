@@ -29,10 +29,7 @@ internal sealed class LargeBenchmark(Engines engines, LargeGalleries galleries)
         using var scoring = new ScoringService(galleries.Store, engines, threads: threads, memory: GalleryShard.WholeMemory(model, rows));
 
         progress("opening the gallery");
-        byte[] first = Formats[0].Encode(Panel(0)), part = Formats[0].Encode(galleries.Cut(Panel(0))[0]);
-        // Buffers that the process keeps for any gallery are not the panels' memory.
-        await ScoreAsync(galleries.Parts[0], part);
-        _ = preparer.Prepare(first, galleries.Panels);
+        byte[] first = Formats[0].Encode(Panel(0));
         long before = GC.GetTotalMemory(forceFullCollection: true);
         await ScoreAsync(galleries.Panels, first);
         long resident = GC.GetTotalMemory(forceFullCollection: true) - before;
