@@ -54,7 +54,10 @@ internal static class Languages
         var chosen = new RequestCulture(CultureInfo.InvariantCulture, Find(language ?? "").Culture);
         context.Response.Cookies.Append(Cookie, CookieRequestCultureProvider.MakeCookieValue(chosen), new CookieOptions
         {
-            MaxAge = TimeSpan.FromDays(365), HttpOnly = true, SameSite = SameSiteMode.Strict, Secure = context.Request.IsHttps,
+            MaxAge = TimeSpan.FromDays(365),
+            HttpOnly = true,
+            SameSite = SameSiteMode.Strict,
+            Secure = context.Request.IsHttps,
         });
         return Results.LocalRedirect(SignIn.Local(to));
     }
