@@ -26,13 +26,8 @@ internal sealed class LargeBenchmark(Engines engines, LargeGalleries galleries)
         var (extractor, preparer) = engines.For(model, manifest.Preprocessing);
         var grid = GalleryTiles.Of(manifest).Grid;
         int rows = manifest.Images.Count * grid.RowCount, tiles = grid.Columns * grid.Rows;
-        using var scoring = new ScoringService(galleries.Store, engines, threads: threads, memory: GalleryShard.WholeMemory(model, rows));
-
-        progress("opening the gallery");
-        byte[] first = Formats[0].Encode(Panel(0));
-        long before = GC.GetTotalMemory(forceFullCollection: true);
-        await ScoreAsync(galleries.Panels, first);
-        long resident = GC.GetTotalMemory(forceFullCollection: true) - before;
+        long resident = await ResidentAsync();
+        using var scoring = Scoring();
 
         var series = Formats.Select(_ => new List<Round>()).ToArray();
         // The first round opens the other galleries, and is not counted.
@@ -52,6 +47,21 @@ internal sealed class LargeBenchmark(Engines engines, LargeGalleries galleries)
             Spread.Of([.. series.SelectMany(s => s.Select(r => r.Pass))]), [.. Formats.Zip(series, (f, s) => Summary(f.Name, s, tiles))],
             new PredictedBytes(rows * galleries.Store.BytesPerImage(model), galleries.PanelBytes),
             new PredictedBytes(rows * PixelIndex.MostResidentBytes(model.Levels), resident));
+
+        ScoringService Scoring() => new(galleries.Store, engines, threads: threads, memory: GalleryShard.WholeMemory(model, rows));
+
+        // What closing the gallery gives back: buffers that the process keeps for any gallery are not among it.
+        async Task<long> ResidentAsync()
+        {
+            progress("opening and closing the gallery");
+            long open;
+            using (var opened = Scoring())
+            {
+                await opened.ScoreAsync(galleries.Panels, new ImageSource(galleries.Panels, Formats[0].Encode(Panel(0))), stop);
+                open = GC.GetTotalMemory(forceFullCollection: true);
+            }
+            return open - GC.GetTotalMemory(forceFullCollection: true);
+        }
 
         async Task<Round> RoundAsync(byte[] file, byte[][] parts, PreparedImage prepared)
         {
