@@ -233,7 +233,8 @@ internal static class GalleryVersionCommands
         command.SetAction(async (parsed, cancellation) =>
         {
             var (name, path) = (parsed.GetRequiredValue(category), parsed.GetRequiredValue(file));
-            var (versions, images) = await Snapshot.ExportAsync(Store(parsed, gallery), CategoryName.Check(name), path, cancellation);
+            var (versions, images) = await ProgressBars.RunAsync(parsed.GetValue(json), progress => Snapshot.ExportAsync(
+                Store(parsed, gallery), CategoryName.Check(name), path, Images(progress), cancellation));
             if (parsed.GetValue(json)) CliJson.WriteLine(new SnapshotReport(name, path, versions, images), CliJson.Default.SnapshotReport);
             else Console.WriteLine($"{path}: {name}, {versions} versions, {images} images");
             return 0;
@@ -252,10 +253,13 @@ internal static class GalleryVersionCommands
             file, gallery, json,
         });
         command.SetAction(async (parsed, cancellation)
-            => Print(parsed, json, await Snapshot.ImportAsync(Store(parsed, gallery), parsed.GetRequiredValue(file),
-                cancellationToken: cancellation)));
+            => Print(parsed, json, await ProgressBars.RunAsync(parsed.GetValue(json), progress => Snapshot.ImportAsync(
+                Store(parsed, gallery), parsed.GetRequiredValue(file), progress: Images(progress), cancellationToken: cancellation))));
         return command;
     }
+
+    private static InlineProgress<(int Done, int Total)> Images(ProgressReport progress)
+        => new(images => progress("images", images.Done, images.Total));
 
     public static int Print(ParseResult parsed, Option<bool> json, GalleryManifest m)
     {

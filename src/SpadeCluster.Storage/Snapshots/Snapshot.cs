@@ -24,8 +24,9 @@ public static class Snapshot
     /// <returns>Versions and images in the file.</returns>
     /// <exception cref="SpadeException">NotFound: no such category. DataLoss: it is damaged; <paramref name="path"/> is then unchanged.
     /// ResourceExhausted and Unavailable: it could not be written.</exception>
+    /// <param name="progress">Gets the images written so far, and all of them.</param>
     public static async Task<(int Versions, int Images)> ExportAsync(GalleryStore store, string category, string path,
-        CancellationToken cancellationToken = default)
+        IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellationToken = default)
     {
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0)
@@ -49,9 +50,12 @@ public static class Snapshot
                 tar.Add(Current, PointerFile.Write(versions[^1]));
                 foreach (var manifest in manifests)
                     tar.Add($"{Versions}/{CategoryFolder.ManifestName(manifest.Version)}", ManifestFile.Write(manifest));
-                foreach (var (id, model) in images)
+                foreach (var (i, (id, model)) in images.Index())
+                {
                     tar.Add($"{Images}/{id.ToString()[..2]}/{CategoryFolder.ImageName(id)}",
                         store.ReadSegmentAsync(category, id, model, cancellationToken).AsTask().GetAwaiter().GetResult());
+                    progress?.Report((i + 1, images.Count));
+                }
                 tar.Finish();
             });
             return (versions.Count, images.Count);
@@ -71,8 +75,9 @@ public static class Snapshot
     /// FailedPrecondition: the category exists. ResourceExhausted and Unavailable: it could not be written.</exception>
     /// <param name="expected">The category that the file must have; null: any.</param>
     /// <param name="author">The author of a further version, which says that the snapshot was imported; null: none.</param>
+    /// <param name="progress">Gets the images stored so far, and all of them.</param>
     public static async Task<GalleryManifest> ImportAsync(GalleryStore store, string path, string? expected = null, string? author = null,
-        CancellationToken cancellationToken = default)
+        IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellationToken = default)
     {
         try
         {
@@ -87,7 +92,7 @@ public static class Snapshot
             int? last = await GalleryService.FreeNameAsync(store, category, cancellationToken);
             try
             {
-                var manifests = await ReadAsync(store, tar, category, current, path, cancellationToken);
+                var manifests = await ReadAsync(store, tar, category, current, path, progress, cancellationToken);
                 if (manifests[^1].Deletion is not null) throw Not(path);
                 if (author is not null)
                     manifests = [.. manifests, manifests[^1] with
@@ -124,7 +129,7 @@ public static class Snapshot
     }
 
     private static async ValueTask<IReadOnlyList<GalleryManifest>> ReadAsync(GalleryStore store, SnapshotReader tar, string category,
-        int current, string path, CancellationToken cancellationToken)
+        int current, string path, IProgress<(int Done, int Total)>? progress, CancellationToken cancellationToken)
     {
         var manifests = new List<GalleryManifest>();
         var models = new Dictionary<ImageId, FeatureModel>();
@@ -153,6 +158,7 @@ public static class Snapshot
             {
                 Segment.Verify(content, row, model, where);
                 await store.WriteSegmentAsync(category, row, content, cancellationToken);
+                progress?.Report((stored.Count, models.Count));
             }
             else throw Not(path);
         }

@@ -6,9 +6,9 @@ namespace SpadeCluster.Storage.Snapshots;
 public sealed class StoreSnapshots(GalleryStore store) : ISnapshots
 {
     public async ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
-        => await Snapshot.ExportAsync(store, category, path, cancellationToken);
+        => await Snapshot.ExportAsync(store, category, path, cancellationToken: cancellationToken);
 
     public async ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,
         CancellationToken cancellationToken = default)
-        => await Snapshot.ImportAsync(store, path, category, author, cancellationToken);
+        => await Snapshot.ImportAsync(store, path, category, author, cancellationToken: cancellationToken);
 }

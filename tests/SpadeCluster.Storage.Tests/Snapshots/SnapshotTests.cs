@@ -19,12 +19,17 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
     {
         var (from, service) = await BuildAsync(medium);
         string file = Path.Combine(_stores.Folder, "bolt.tar");
-        Assert.Equal((3, 4), await Snapshot.ExportAsync(from, "bolt", file));
+        var seen = new List<(int Done, int Total)>();
+        var progress = new InlineProgress<(int Done, int Total)>(seen.Add);
+        Assert.Equal((3, 4), await Snapshot.ExportAsync(from, "bolt", file, progress));
+        Assert.Equal([(1, 4), (2, 4), (3, 4), (4, 4)], seen);
         foreach (var target in PostgresCluster.Missing is null ? new[] { Medium.Files, Medium.Postgres } : [Medium.Files])
         {
             var to = _stores.New(target);
-            var imported = await Snapshot.ImportAsync(to, file);
+            seen.Clear();
+            var imported = await Snapshot.ImportAsync(to, file, progress: progress);
             Assert.Equal(3, imported.Version);
+            Assert.Equal([(1, 4), (2, 4), (3, 4), (4, 4)], seen);
             Assert.Empty(await Stores.Service(to).VerifyAsync("bolt"));
             Assert.Equal(await service.HistoryAsync("bolt"), await Stores.Service(to).HistoryAsync("bolt"));
             Assert.Equal(await Stores.ScoresAsync(from, "bolt", 1, 70), await Stores.ScoresAsync(to, "bolt", 1, 70));

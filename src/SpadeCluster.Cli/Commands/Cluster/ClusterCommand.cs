@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Cli.Output;
 using SpadeCluster.Cli.Silo;
 using SpadeCluster.Inference;
 
@@ -86,7 +87,11 @@ internal static class ClusterCommand
             chosen.Open();
             string program = typeof(ClusterCommand).Assembly.Location;
             Directory.CreateDirectory(root);
-            PrivateFile.Write(Path.Combine(root, Connection), PrivatePostgres.Start(Path.Combine(root, "postgres")));
+            PrivateFile.Write(Path.Combine(root, Connection), await ProgressBars.RunAsync(quiet: false, progress =>
+            {
+                progress("database", 0, 1);
+                return Task.Run(() => PrivatePostgres.Start(Path.Combine(root, "postgres")), cancellation);
+            }));
             string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
             var settings = new Dictionary<string, string>
             {
@@ -115,7 +120,17 @@ internal static class ClusterCommand
                     running.Add((silo, silo.Start(program, settings, log), log));
                     File.WriteAllText(state, JsonSerializer.Serialize(running.Select(r => r.Process.Id)));
                 }
-                await Task.WhenAll(running.Select(r => r.Silo.WaitReadyAsync(r.Process, r.Log, cancellation)));
+                int ready = 0;
+                await ProgressBars.RunAsync(quiet: false, async progress =>
+                {
+                    progress("silos ready", 0, running.Count);
+                    await Task.WhenAll(running.Select(async r =>
+                    {
+                        await r.Silo.WaitReadyAsync(r.Process, r.Log, cancellation);
+                        progress("silos ready", Interlocked.Increment(ref ready), running.Count);
+                    }));
+                    return ready;
+                });
             }
             catch
             {
