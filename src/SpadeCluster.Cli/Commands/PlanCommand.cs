@@ -72,8 +72,8 @@ internal static class PlanCommand
             + "--megapixels 12 --tiles 13 --categories 40 --replicas 2 --figures figures.json")
         {
             lines, rate, megapixels, format, tiles, neighbours, localised, categories, normals, shards, replicas, kept, layout, processors,
-            oneMachine, other, memory, threads, device, devices, busy, network, hop, admitted, gateways, extractors, galleries, connections, images, seed,
-            figures, page, json,
+            oneMachine, other, memory, threads, device, devices, busy, network, hop, admitted, gateways, extractors, galleries,
+            connections, images, seed, figures, page, json,
         };
         command.SetAction(parsed =>
         {
