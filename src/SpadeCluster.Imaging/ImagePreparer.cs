@@ -16,6 +16,7 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
 
     public PreparedImage Prepare(ReadOnlySpan<byte> file, string name)
     {
+        using var share = ProcessorShare.Begin();
         using var image = _reader.Open(file, name, ImageLimits.Default);
         if (Math.Min(image.Width, image.Height) < SmallestSide)
             throw new SpadeException(SpadeError.InvalidArgument,

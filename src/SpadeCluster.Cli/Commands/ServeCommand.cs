@@ -10,7 +10,7 @@ namespace SpadeCluster.Cli.Commands;
 internal static class ServeCommand
 {
     private const string DemoGalleries = "demo/galleries", DefaultGrpcUrl = "http://127.0.0.1:5081";
-    public const int DefaultThreads = 1;
+    public const int DefaultThreads = 0;
     private const int DefaultQueue = 64, DefaultWaitingMegabytes = 512;
 
     public static Option<string> Data() =>
@@ -164,7 +164,7 @@ internal static class ServeCommand
         var threads = CommonOptions.Bounded(new Option<int>("--threads")
         {
             Description =
-            "Threads for one image; 0: all processors. With as many slots as processors, 1 gives the highest throughput.",
+            "Threads for one image; 0: its share of the processors, which is all of them while no other image is scored.",
             DefaultValueFactory = _ => DefaultThreads
         }, 0, 1024);
         var command = new Command("serve",

@@ -11,15 +11,14 @@ namespace SpadeCluster.Cli.Silo;
 internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
 {
     private readonly SiloOptions _options;
-    private readonly ExtractorOptions _queue;
     private readonly IConfigurationSection _onnxRuntime;
     private readonly IImagePreparers _preparers;
     private readonly ModelCatalog _catalog;
 
-    public DeviceEngines(IOptions<SiloOptions> options, IOptions<ExtractorOptions> queue, IConfiguration configuration,
+    public DeviceEngines(IOptions<SiloOptions> options, IConfiguration configuration,
         IImagePreparers preparers, ILogger<DeviceEngines> logger)
     {
-        (_options, _queue, _preparers) = (options.Value, queue.Value, preparers);
+        (_options, _preparers) = (options.Value, preparers);
         _onnxRuntime = configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime");
         _catalog = new(_options.DefaultModel, _options.Models, OnnxRuntime, warning => LogModel(logger, warning));
     }
@@ -53,14 +52,8 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
 
     public void Dispose() => _catalog.Dispose();
 
-    /// <summary>Settings of ONNX Runtime on a device. Without a configured batch, the CPU computes waiting images in one run, which has no
-    /// effect on results; on CUDA it would, so the batch must be configured there.</summary>
     internal OnnxRuntimeOptions OnnxRuntime(OnnxRuntimeDevice device)
-    {
-        var named = _onnxRuntime.Get<OnnxRuntimeOptions>() ?? new();
-        int batch = device.Cuda is null && _onnxRuntime[nameof(named.Batch)] is null ? _queue.MaxBatch : named.Batch;
-        return named with { Device = device, Threads = _options.Threads, Batch = batch };
-    }
+        => (_onnxRuntime.Get<OnnxRuntimeOptions>() ?? new()) with { Device = device, Threads = _options.Threads };
 
     private sealed class Slot(DeviceEngines engines, OnnxRuntimeDevice device) : IFeatureEngines
     {

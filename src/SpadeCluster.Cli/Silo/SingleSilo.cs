@@ -9,7 +9,7 @@ internal static class SingleSilo
     /// <param name="store">The galleries.</param>
     /// <param name="model">Folder of the model for new categories; null: the default model.</param>
     /// <param name="device">Where models run.</param>
-    /// <param name="threads">Threads for one image; 0: all processors.</param>
+    /// <param name="threads">Threads for one image; 0: its share of the processors.</param>
     /// <param name="memory">Memory limit of all open galleries together, in bytes.</param>
     /// <param name="keepDeletedDays">Days for which a deleted category can be restored.</param>
     /// <param name="pages">Whether to collect data for Orleans' dashboard.</param>
@@ -17,9 +17,9 @@ internal static class SingleSilo
         long memory, double keepDeletedDays, bool pages = false)
     {
         var (services, logging) = (builder.Services, builder.Logging);
-        // As many extractors as processors can serve; a GPU has one for all images.
-        int extractors = threads == 0 || !device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase)
-            ? 1 : Math.Max(1, Environment.ProcessorCount / threads);
+        // As many slots as images that can be computed at the same time; a GPU has one for all images.
+        int extractors = device.StartsWith("cpu", StringComparison.OrdinalIgnoreCase)
+            ? Math.Max(1, Environment.ProcessorCount / Math.Max(1, threads)) : 1;
         services.Configure<SiloOptions>(o =>
             (o.DefaultModel, o.Devices, o.Threads) = (model, string.Join(',', Enumerable.Repeat(device, extractors)), threads));
         // At most half of the memory for one gallery, so that the thresholds of the next version can be learned while this one scores.

@@ -19,9 +19,6 @@ public sealed unsafe class PixelIndex
     private const int ProjectedShare = 4;
     private const int MaximumSample = 64;
 
-    /// <summary>Searches of this process that run now.</summary>
-    private static int _running;
-
     private readonly AlignedBuffer<float>[] _means;
     private readonly AlignedBuffer<float>?[] _rootWeights;
     private readonly float[] _losses;
@@ -167,22 +164,14 @@ public sealed unsafe class PixelIndex
             if (image.Index != this)
                 throw new SpadeException(SpadeError.InvalidArgument,
                     "a gallery image was packed by another index; pack it with the one that searches");
-        int running = Interlocked.Increment(ref _running);
-        try
-        {
-            int threads = options.Threads > 0 ? options.Threads : Math.Max(1, Environment.ProcessorCount / running);
-            int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
-            return [.. chains.Select(chain =>
-                chain.Length == 1 ? _levels.GetOrAdd(chain[0], level => new LevelSearch(this, new LevelChain(Space, _order, [level])))
-                    .Search(query, images, options, threads, dense, cancellationToken, statistics)
-                : _order is null ? UnnestedSearch.Search(this, chain, query, images, options, threads, cancellationToken)
-                : _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, new LevelChain(Space, _order, chain)))
-                    .Search(query, images, options, threads, dense, cancellationToken, statistics))];
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _running);
-        }
+        using var share = ProcessorShare.Begin(options.Threads);
+        int[][] chains = options.Fusion == Fusion.Concatenated ? [levels] : [.. levels.Select(l => new[] { l })];
+        return [.. chains.Select(chain =>
+            chain.Length == 1 ? _levels.GetOrAdd(chain[0], level => new LevelSearch(this, new LevelChain(Space, _order, [level])))
+                .Search(query, images, options, share.Threads, dense, cancellationToken, statistics)
+            : _order is null ? UnnestedSearch.Search(this, chain, query, images, options, share.Threads, cancellationToken)
+            : _searches.GetOrAdd(string.Join(',', chain), _ => new ChainSearch(this, new LevelChain(Space, _order, chain)))
+                .Search(query, images, options, share.Threads, dense, cancellationToken, statistics))];
     }
 
     /// <summary>Centres and rounds one widened row of a depth; returns its term and factor.</summary>

@@ -1,5 +1,4 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using System.Collections.Concurrent;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using SpadeCluster.Features;
@@ -7,25 +6,16 @@ using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.OnnxRuntime;
 
-/// <summary>
-/// An ONNX Runtime session with buffers that are bound once for every batch size, so that a run allocates nothing. The bindings of all
-/// batch sizes share the same memory. Not for concurrent calls.
-/// </summary>
+/// <summary>A network that ONNX Runtime has loaded on a device. Several runs of it can compute at the same time.</summary>
 internal sealed class BoundSession : IDisposable
 {
     private const string CudaProvider = "CUDAExecutionProvider";
 
-    private readonly RuntimeNetwork _network;
+    private readonly InferenceModel _model;
     private readonly OnnxRuntimeDevice _device;
-    private readonly string _source;
-    private readonly InferenceSession _session = null!;
-    private readonly RunOptions _run = new();
-    private readonly OrtIoBinding?[] _bindings; // [images - 1]
-    private readonly List<OrtValue> _bound = [];
-    private readonly int _inputLength;
-    private readonly bool _half;
-    private readonly Memory<byte> _input, _pooled;
-    private readonly Memory<byte>[] _levels; // float32 or float16
+    private readonly RuntimeNetwork _network;
+    private readonly InferenceSession _session;
+    private readonly ConcurrentStack<BoundRun> _idle = [];
 
     static BoundSession()
     {
@@ -40,32 +30,27 @@ internal sealed class BoundSession : IDisposable
     /// <exception cref="SpadeException">See <see cref="OrtFailure"/> and <see cref="RuntimeNetwork.Of"/>.</exception>
     public BoundSession(InferenceModel model, OnnxRuntimeOptions options, OnnxRuntimeDevice device)
     {
-        (_device, _source, _half) = (device, model.Source, options.HalfLevels);
-        var (width, height) = (model.Manifest.InputWidth, model.Manifest.InputHeight);
-        _inputLength = 3 * width * height;
+        (_model, _device, HalfLevels) = (model, device, options.HalfLevels);
         CheckMemory(model, device);
         _network = RuntimeNetwork.Of(model, options.HalfLevels);
-        Batch = _network.SingleImage ? 1 : options.Batch;
-        _bindings = new OrtIoBinding?[Batch];
-        _input = Buffer((long)Batch * _inputLength * sizeof(float));
+        Batch = device.Cuda is null || _network.SingleImage ? 1 : options.Batch;
         using var settings = Settings(options, device);
+        InferenceSession? session = null;
         try
         {
-            _session = new InferenceSession(_network.Bytes, settings);
-            (Shapes, PooledLength) = Probe(height, width);
+            _session = session = new InferenceSession(_network.Bytes, settings);
+            (Shapes, PooledLength) = Probe();
             _network = _network with { Bytes = [] }; // the session has its own copy
-            _pooled = Buffer((long)Batch * PooledLength * sizeof(float));
-            _levels = [.. Shapes.Select(s => Buffer((long)Batch * s.Length * (_half ? 2 : sizeof(float))))];
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
-            Dispose();
+            session?.Dispose();
             throw device.Cuda is not null && Loads(_network.Bytes) ? OrtFailure.NoDevice(e, device)
-                : OrtFailure.AtLoad(e, _source, model.Manifest);
+                : OrtFailure.AtLoad(e, Source, model.Manifest);
         }
         catch
         {
-            Dispose();
+            session?.Dispose();
             throw;
         }
     }
@@ -77,50 +62,58 @@ internal sealed class BoundSession : IDisposable
 
     public int PooledLength { get; }
 
+    /// <summary>Whether levels are float16.</summary>
+    public bool HalfLevels { get; }
+
     internal Action? BeforeRun { get; set; }
 
-    /// <summary>The input for image <paramref name="index"/> of the next run: [3][height][width], normalised.</summary>
-    public Span<float> Input(int index) => Values<float>(_input, index, _inputLength);
+    private string Source => _model.Source;
+
+    private int[] InputShape => [3, _model.Manifest.InputHeight, _model.Manifest.InputWidth];
+
+    /// <summary>A run with its own buffers, for the caller alone until it gives it back.</summary>
+    public BoundRun Rent() => _idle.TryPop(out var run) ? run : new BoundRun(this, InputShape);
+
+    public void GiveBack(BoundRun run) => _idle.Push(run);
 
     /// <exception cref="SpadeException">The device failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the session stays usable.</exception>
-    public void Run(int images, CancellationToken cancellation)
+    public void Run(RunOptions options, OrtIoBinding binding, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        var binding = _bindings[images - 1] ??= Bind(images);
-        using var registration = cancellation.UnsafeRegister(run => ((RunOptions)run!).Terminate = true, _run);
+        using var registration = cancellation.UnsafeRegister(run => ((RunOptions)run!).Terminate = true, options);
         try
         {
             BeforeRun?.Invoke();
-            _session.RunWithBinding(_run, binding);
+            _session.RunWithBinding(options, binding);
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw OrtFailure.AtRun(e, _source, _device);
+            throw OrtFailure.AtRun(e, Source, _device);
         }
         finally
         {
             registration.Unregister(); // waits for a running callback, so that the next line is executed last
-            if (cancellation.IsCancellationRequested) _run.Terminate = false;
+            if (cancellation.IsCancellationRequested) options.Terminate = false;
         }
     }
 
-    /// <summary>Copies the features of image <paramref name="index"/> of the last run.</summary>
-    public void Read(int index, ImageFeatures features)
+    /// <summary>Binds memory to the input and the outputs.</summary>
+    public OrtIoBinding Bind(OrtValue input, OrtValue pooled, IEnumerable<OrtValue> levels)
     {
-        Values<float>(_pooled, index, PooledLength).CopyTo(features.Pooled);
-        for (int i = 0; i < _levels.Length; i++)
-            if (_half) HalfConversion.Widen(Values<Half>(_levels[i], index, Shapes[i].Length), features.Levels[i]);
-            else Values<float>(_levels[i], index, Shapes[i].Length).CopyTo(features.Levels[i]);
+        var binding = _session.CreateIoBinding();
+        binding.BindInput(_network.Input, input);
+        binding.BindOutput(_network.Pooled, pooled);
+        foreach (var (name, level) in _network.Levels.Zip(levels)) binding.BindOutput(name, level);
+        return binding;
     }
 
+    /// <summary>When all runs were given back.</summary>
     public void Dispose()
     {
-        foreach (var binding in _bindings) binding?.Dispose();
-        foreach (var value in _bound) value.Dispose();
-        _session?.Dispose(); // null: the session could not be created
-        _run.Dispose();
+        foreach (var run in _idle) run.Dispose();
+        _session.Dispose();
     }
 
     private static SessionOptions Settings(OnnxRuntimeOptions options, OnnxRuntimeDevice device)
@@ -194,54 +187,19 @@ internal sealed class BoundSession : IDisposable
     }
 
     /// <summary>Runs a black image to find the shapes; exported models rarely state them all.</summary>
-    private (IReadOnlyList<LevelShape> Shapes, int PooledLength) Probe(int height, int width)
+    private (IReadOnlyList<LevelShape> Shapes, int PooledLength) Probe()
     {
-        var input = Over(_input, TensorElementType.Float, 1, [3, height, width]);
-        using var outputs = _session.Run(_run, [_network.Input], [input], [.. _network.Levels, _network.Pooled]);
+        using var input = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, TensorElementType.Float,
+            [1, .. InputShape.Select(n => (long)n)]);
+        input.GetTensorMutableDataAsSpan<float>().Clear();
+        using var run = new RunOptions();
+        using var outputs = _session.Run(run, [_network.Input], [input], [.. _network.Levels, _network.Pooled]);
         long[][] shapes = [.. outputs.Select(o => o.GetTensorTypeAndShape().Shape)];
         foreach (long[] s in shapes)
             if (s.Contains(0) || s[0] != 1)
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the " +
+                    $"{Source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the " +
                         $"pooled feature [N, C]");
         return ([.. shapes[..^1].Select(s => new LevelShape((int)s[1], (int)s[2], (int)s[3]))], (int)shapes[^1][1]);
-    }
-
-    private OrtIoBinding Bind(int images)
-    {
-        var binding = _session.CreateIoBinding();
-        var type = _half ? TensorElementType.Float16 : TensorElementType.Float;
-        int[] size = [(int)_session.InputMetadata[_network.Input].Dimensions[2], (int)_session.InputMetadata[_network.Input].Dimensions[3]];
-        binding.BindInput(_network.Input, Over(_input, TensorElementType.Float, images, [3, size[0], size[1]]));
-        binding.BindOutput(_network.Pooled, Over(_pooled, TensorElementType.Float, images, [PooledLength]));
-        for (int i = 0; i < _levels.Length; i++)
-            binding.BindOutput(_network.Levels[i], Over(_levels[i], type, images, [Shapes[i].Height, Shapes[i].Width, Shapes[i].Channels]));
-        return binding;
-    }
-
-    private unsafe OrtValue Over(Memory<byte> buffer, TensorElementType type, int images, int[] shape)
-    {
-        long length = (long)images * shape.Aggregate(1, (p, d) => p * d) * (type == TensorElementType.Float ? sizeof(float)
-            : sizeof(ushort));
-        nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer.Span)); // the buffer is pinned
-        var value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [images, .. shape], address, length);
-        _bound.Add(value);
-        return value;
-    }
-
-    /// <summary>The values of one image of a batch.</summary>
-    private static Span<T> Values<T>(Memory<byte> buffer, int index, int length) where T : unmanaged
-        => MemoryMarshal.Cast<byte, T>(buffer.Span).Slice(index * length, length);
-
-    /// <summary>Pinned memory, aligned to a cache line: ONNX Runtime's vector sums start at the first aligned value, so the last bit of a
-    /// mean depends on the alignment of its input.</summary>
-    private static unsafe Memory<byte> Buffer(long length)
-    {
-        const int Line = 64;
-        if (length > Array.MaxLength - Line) throw new SpadeException(SpadeError.ResourceExhausted,
-            $"a batch takes {length:N0} bytes, more than one buffer holds; use a smaller batch");
-        byte[] bytes = GC.AllocateArray<byte>((int)length + Line, pinned: true);
-        int past = (int)((nint)Unsafe.AsPointer(ref bytes[0]) % Line);
-        return bytes.AsMemory(Line - past, (int)length);
     }
 }

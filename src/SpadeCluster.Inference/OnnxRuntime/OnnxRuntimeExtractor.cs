@@ -1,20 +1,24 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.OnnxRuntime;
 using SpadeCluster.Features;
 
 namespace SpadeCluster.Inference.OnnxRuntime;
 
 /// <summary>
-/// Runs a model's network with ONNX Runtime on the CPU or a CUDA device. Concurrent calls run one after the other. A device that is lost or
-/// out of memory makes the extractor unhealthy: that call and every later one fails with the reason, until the owner opens a new extractor.
-/// If configured, it continues on the CPU instead and reports that.
+/// Runs a model's network with ONNX Runtime on the CPU or a CUDA device. A CUDA device computes one batch after the other. On the CPU as many
+/// images as there are processors are computed at the same time: an image that is alone gets all threads, and each of many gets one
+/// (<see cref="ProcessorShare"/>). A device that is lost or out of memory makes the extractor unhealthy: that call and every later one fails
+/// with the reason, until the owner opens a new extractor. If configured, it continues on the CPU instead and reports that.
 /// </summary>
 public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 {
     private readonly InferenceModel _model;
     private readonly OnnxRuntimeOptions _options;
     private readonly InputNormalisation _normalisation;
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly SemaphoreSlim _places;
+    private readonly int _placeCount;
     private BoundSession _session;
+    private Lazy<BoundSession> _single;
     private OnnxRuntimeDevice _device;
     private volatile ExtractorHealth _health;
     private bool _disposed;
@@ -28,15 +32,17 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_options.Batch, nameof(options));
         _normalisation = new(model.Manifest);
-        (_device, string? note) = (_options.Device, null);
+        _placeCount = _options.Device.Cuda is null ? Environment.ProcessorCount : 1;
+        _places = new(_placeCount);
+        string? note = null;
         try
         {
-            _session = new BoundSession(model, _options, _device);
+            Open(_options.Device);
         }
         catch (SpadeException e) when (MayFallBack(e))
         {
-            (_device, note) = (OnnxRuntimeDevice.Cpu, FellBack(e));
-            _session = new BoundSession(model, _options, _device);
+            note = FellBack(e);
+            Open(OnnxRuntimeDevice.Cpu);
         }
         var m = model.Manifest;
         var shapes = _session.Shapes;
@@ -69,7 +75,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     public ExtractorHealth Health => _health;
 
     /// <summary>For tests: called before each run; may throw the exceptions of a failing device.</summary>
-    internal Action? BeforeRun { set => _session.BeforeRun = value; }
+    internal Action? BeforeRun { set => _session.BeforeRun = _single.Value.BeforeRun = value; }
 
     /// <summary>Computes while the caller waits; see <see cref="IFeatureExtractor"/>.</summary>
     /// <exception cref="SpadeException">InvalidArgument: an image does not have the model's input size. Unavailable or
@@ -87,16 +93,27 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             if (features[i].Pooled.Length != Model.PooledLength || !features[i].Shapes.SequenceEqual(Model.Levels))
                 throw new ArgumentException($"the buffers of image {i} are not of this model's shape", nameof(features));
         }
-        for (int first = 0; first < images.Count;)
+        int batch = _session.Batch;
+        if (images.Count <= batch)
         {
-            await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await ExtractAsync(0, cancellationToken);
+            return;
+        }
+        int threads = _options.Threads > 0 ? _options.Threads : Environment.ProcessorCount;
+        await Parallel.ForEachAsync(Enumerable.Range(0, (images.Count + batch - 1) / batch).Select(i => i * batch),
+            new ParallelOptions { MaxDegreeOfParallelism = Math.Min(threads, _placeCount), CancellationToken = cancellationToken },
+            ExtractAsync);
+
+        async ValueTask ExtractAsync(int first, CancellationToken stop)
+        {
+            await _places.WaitAsync(stop).ConfigureAwait(false);
             try
             {
-                first += Extract(images, features, first, cancellationToken);
+                Extract(images, features, first, Math.Min(first + batch, images.Count), stop);
             }
             finally
             {
-                _turn.Release();
+                _places.Release();
             }
         }
     }
@@ -105,41 +122,55 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     {
         if (_disposed) return;
         _disposed = true;
-        _turn.Wait();
+        for (int place = 0; place < _placeCount; place++) _places.Wait();
         _session.Dispose();
+        if (_single.IsValueCreated && _single.Value != _session) _single.Value.Dispose();
     }
 
-    /// <summary>One run, starting with image <paramref name="first"/>; returns the number of images it took.</summary>
-    private int Extract(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, int first, CancellationToken cancellation)
+    [MemberNotNull(nameof(_session), nameof(_single))]
+    private void Open(OnnxRuntimeDevice device)
     {
-        if (_health.Problem is { } problem) throw new SpadeException(SpadeError.Unavailable, problem);
-        int count = Math.Min(_session.Batch, images.Count - first);
-        try
-        {
-            for (int i = 0; i < count; i++) _normalisation.Apply(images[first + i].Pixels, _session.Input(i));
-            _session.Run(Size(count), cancellation);
-        }
-        catch (SpadeException e) when (MayFallBack(e))
-        {
-            _health = _health with { Problem = e.Message }; // kept if the CPU fails too
-            var lost = _session;
-            _session = new BoundSession(_model, _options, OnnxRuntimeDevice.Cpu);
-            lost.Dispose();
-            _device = OnnxRuntimeDevice.Cpu;
-            _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: FellBack(e));
-            return Extract(images, features, first, cancellation);
-        }
-        catch (SpadeException e)
-        {
-            _health = _health with { Problem = e.Message };
-            throw;
-        }
-        for (int i = 0; i < count; i++) _session.Read(i, features[first + i]);
-        return count;
+        _device = device;
+        _session = new BoundSession(_model, _options, device);
+        _single = device.Cuda is not null || _options.Threads == 1 ? new(() => _session)
+            : new(() => new BoundSession(_model, _options with { Threads = 1 }, device));
     }
 
-    /// <summary>See <see cref="OnnxRuntimeOptions.Batch"/>. The content of the padding has no effect.</summary>
-    private int Size(int images) => _device.Cuda is null ? images : _session.Batch;
+    /// <summary>Images from <paramref name="first"/> to before <paramref name="end"/>.</summary>
+    private void Extract(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, int first, int end,
+        CancellationToken cancellation)
+    {
+        while (first < end)
+        {
+            if (_health.Problem is { } problem) throw new SpadeException(SpadeError.Unavailable, problem);
+            using var share = ProcessorShare.Begin(_options.Threads);
+            var session = share.Threads > 1 ? _session : _single.Value;
+            var run = session.Rent();
+            bool lost = false;
+            try
+            {
+                int count = Math.Min(session.Batch, end - first);
+                for (int i = 0; i < count; i++) _normalisation.Apply(images[first + i].Pixels, run.Input(i));
+                run.Run(_device.Cuda is null ? count : session.Batch, cancellation); // what is in the padding has no effect
+                for (int i = 0; i < count; i++) run.Read(i, features[first + i]);
+                first += count;
+            }
+            catch (SpadeException e)
+            {
+                _health = _health with { Problem = e.Message }; // kept if the CPU fails too
+                if (!MayFallBack(e)) throw;
+                // No other run uses the session: a GPU has one at a time.
+                Open(OnnxRuntimeDevice.Cpu);
+                lost = true;
+                _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: FellBack(e));
+            }
+            finally
+            {
+                session.GiveBack(run);
+                if (lost) session.Dispose();
+            }
+        }
+    }
 
     /// <summary>Runs a full batch of a grey ramp, which allocates all memory and shows invalid weights.</summary>
     private void WarmUp()
@@ -148,7 +179,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         for (int i = 0; i < image.Pixels.Length; i++) image.Pixels[i] = (byte)(i % 251);
         RgbImage[] images = [.. Enumerable.Repeat(image, _session.Batch)];
         var features = new ImageFeatures(Model);
-        Extract(images, [.. images.Select(_ => features)], 0, CancellationToken.None);
+        Extract(images, [.. images.Select(_ => features)], 0, images.Length, CancellationToken.None);
         for (int part = 0; part <= Model.Levels.Count; part++)
             foreach (float value in part < Model.Levels.Count ? features.Levels[part] : features.Pooled)
                 if (!float.IsFinite(value) || (_options.HalfLevels && Math.Abs(value) > 65504))

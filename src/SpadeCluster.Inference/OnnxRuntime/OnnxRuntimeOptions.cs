@@ -19,12 +19,12 @@ public sealed record OnnxRuntimeOptions
 {
     public OnnxRuntimeDevice Device { get; init; }
 
-    /// <summary>CPU threads of a run; 0: one per processor.</summary>
+    /// <summary>CPU threads of an image; 0: its share of the processors (<see cref="ProcessorShare"/>).</summary>
     public int Threads { get; init; }
 
-    /// <summary>Images per run. On the CPU a run has up to this many images. On CUDA every run has exactly this many, the last one padded
-    /// with black images: cuDNN chooses its algorithms by shape, and an image's features must not depend on its batch. 1 suits single
-    /// photographs, 8 to 32 a busy GPU. A silo's CPU devices use Spade:Extractor:MaxBatch if this is not set.</summary>
+    /// <summary>Images per run on CUDA, where every run has exactly this many, the last one padded with black images: cuDNN chooses its
+    /// algorithms by shape, and an image's features must not depend on its batch. 1 suits single photographs, 8 to 32 a busy GPU. On the
+    /// CPU images are computed side by side instead, which is as fast.</summary>
     [Range(1, 1024)]
     public int Batch { get; init; } = 1;
 

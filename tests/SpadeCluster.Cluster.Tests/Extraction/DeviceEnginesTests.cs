@@ -38,19 +38,16 @@ public sealed class DeviceEnginesTests : IDisposable
     }
 
     [Fact]
-    public void ONNX_Runtime_computes_what_the_queue_gathers_where_that_changes_no_result()
+    public void Settings_of_ONNX_Runtime_hold_for_every_device()
     {
-        var (cpu, cuda) = (OnnxRuntimeDevice.Cpu, OnnxRuntimeDevice.Parse("cuda:0"));
-        using var unnamed = Engines();
-        Assert.Equal((6, 1), (unnamed.OnnxRuntime(cpu).Batch, unnamed.OnnxRuntime(cuda).Batch));
-        Assert.Equal((1, cuda), (unnamed.OnnxRuntime(cuda).Threads, unnamed.OnnxRuntime(cuda).Device));
+        var cuda = OnnxRuntimeDevice.Parse("cuda:0");
         using var named = Engines(("Spade:OnnxRuntime:Batch", "4"), ("Spade:OnnxRuntime:HalfLevels", "true"));
-        Assert.Equal((4, 4), (named.OnnxRuntime(cpu).Batch, named.OnnxRuntime(cuda).Batch));
-        Assert.True(named.OnnxRuntime(cpu).HalfLevels);
+        Assert.Equal(new OnnxRuntimeOptions { Device = cuda, Threads = 1, Batch = 4, HalfLevels = true }, named.OnnxRuntime(cuda));
+        Assert.Equal(new OnnxRuntimeOptions { Threads = 1, Batch = 4, HalfLevels = true }, named.OnnxRuntime(OnnxRuntimeDevice.Cpu));
     }
 
     private DeviceEngines Engines(params (string Key, string Value)[] settings)
-        => new(Options.Create(new SiloOptions { Models = _models, Threads = 1 }), Options.Create(new ExtractorOptions { MaxBatch = 6 }),
+        => new(Options.Create(new SiloOptions { Models = _models, Threads = 1 }),
             new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build(),
             new ImagePreparers(), NullLogger<DeviceEngines>.Instance);
 }
