@@ -106,6 +106,8 @@ internal sealed class CoordinatorGrain(
     private async Task<CoordinatedScore> ScoreAsync(GalleryManifest manifest, ImageFile image, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
+        // Decoding uses one processor, so another can hash the file.
+        var id = Task.Run(() => ImageId.Of(image.Bytes), cancellationToken);
         var prepared = await decoding.PrepareAsync(manifest.Preprocessing, image.Bytes, image.Name, cancellationToken);
         double prepare = Lap("decode", ref start);
 
@@ -119,7 +121,7 @@ internal sealed class CoordinatorGrain(
         double extract = Lap("extracted", ref start);
         try
         {
-            var query = new QueryImage(ImageId.Of(image.Bytes), [.. extracted.Select(e => new QueryTile(e.Pooled, e.PyramidAsync))],
+            var query = new QueryImage(await id, [.. extracted.Select(e => new QueryTile(e.Pooled, e.PyramidAsync))],
                 prepared.Frame);
             var result = await coordinators.For(manifest)
                 .ScoreAsync(query, settings, manifest.Calibration, cancellationToken: cancellationToken);

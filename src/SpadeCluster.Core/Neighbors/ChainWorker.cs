@@ -222,13 +222,20 @@ internal sealed unsafe class ChainWorker
         int count = 0;
         for (int e = 0; e < live; e++)
         {
-            float coarse = list.Sums[children.Parents[e]];
-            for (uint row = (uint)children.Live[e] >> (4 * j) & 0xF; row != 0; row &= row - 1)
+            uint row = (uint)children.Live[e] >> (4 * j) & 0xF;
+            if (row == 0) continue;
+            int parent = children.Parents[e], first = 4 * children.Quads[e];
+            float coarse = list.Sums[parent];
+            float* bounds = children.Bounds + 16L * children.Entries[e] + 4 * j;
+            // Limits may have shrunk since the block was bounded.
+            if (!_dense)
+                row &= ~Vector128.GreaterThanOrEqual(Vector128.Load(bounds) + Vector128.Create(coarse), Vector128.Load(limits + first))
+                    .ExtractMostSignificantBits();
+            for (; row != 0; row &= row - 1)
             {
-                int i = BitOperations.TrailingZeroCount(row), slot = 4 * children.Quads[e] + i;
-                float sum = coarse + children.Bounds[16 * children.Entries[e] + 4 * j + i];
-                if (_window?.Allows(children.Depth, gallerySlot, slot) == false) continue;
-                if (!(sum >= limits[slot]) || _dense) children.Set(count++, slot, sum, children.Parents[e]);
+                int i = BitOperations.TrailingZeroCount(row);
+                if (_window?.Allows(children.Depth, gallerySlot, first + i) == false) continue;
+                children.Set(count++, first + i, coarse + bounds[i], parent);
             }
         }
         return count;

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace SpadeCluster.Neighbors;
 
 /// <summary>
@@ -65,8 +67,9 @@ internal sealed unsafe class Limits
     {
         int fan = 4 * _chain.Depths[depth + 1].QuadsPerParent;
         float* children = At(depth + 1) + (long)slot * fan;
-        float largest = float.NegativeInfinity;
-        for (int i = 0; i < fan; i++) largest = MathF.Max(largest, children[i]);
-        return largest;
+        var largest = Vector128.Load(children);
+        for (int i = 4; i < fan; i += 4) largest = Vector128.MaxNative(largest, Vector128.Load(children + i));
+        largest = Vector128.MaxNative(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
+        return Math.Max(largest[0], largest[1]);
     }
 }
