@@ -81,12 +81,16 @@ internal sealed class UnitMeasurement : IDisposable
         double merge = await MergeAsync(shard, features[0][0], most, stop);
         var map = await MapAsync(shard, manifest, features, stop);
         double serialise = await SerialiseAsync(manifest, prepared[0], features[0][0], stop);
+        var served = await ServeAsync(queries, stop);
         var search = images with { Ms = images.Ms * rows / IndexRows };
-        var answer = Rest(await ServeAsync(queries, stop), [own, map,
-            .. Enumerable.Repeat(new[] { extract, search, searchMost }, grid.Count).SelectMany(tile => tile)]);
+        UnitTime[] known = [own, map,
+            .. Enumerable.Repeat(new[] { extract, search, searchMost }, grid.Count).SelectMany(tile => tile)];
+        double answer = Math.Max(0, served.Ms - known.Sum(k => k.Ms));
+        // Stages vary independently of each other; what the whole varies more, they vary together.
+        double together = Math.Sqrt(Math.Max(0, served.Variance - known.Sum(k => k.Variance))) / served.Ms;
         return new UnitFigures(Machine.Describe(), Environment.ProcessorCount, DateTime.UtcNow, described, manifest.Model, jpeg, png,
-            prepare / grid.Count, extract.Ms, images.Ms / IndexRows * 1000, fixedPart, each, merge, map.Ms / grid.Count, serialise, answer.Ms,
-            new StageVariation(own.Variation, extract.Variation, images.Variation, searchMost.Variation, map.Variation, answer.Variation));
+            prepare / grid.Count, extract.Ms, images.Ms / IndexRows * 1000, fixedPart, each, merge, map.Ms / grid.Count, serialise, answer,
+            new StageVariation(own.Variation, extract.Variation, images.Variation, searchMost.Variation, map.Variation, together));
     }
 
     public void Dispose()
@@ -99,13 +103,6 @@ internal sealed class UnitMeasurement : IDisposable
     {
         _progress(what);
         return _processors.MeasureAsync(unit, stop);
-    }
-
-    /// <summary>What is left of a whole after its stages, which vary independently of each other.</summary>
-    private static UnitTime Rest(UnitTime whole, IReadOnlyList<UnitTime> stages)
-    {
-        double ms = Math.Max(0, whole.Ms - stages.Sum(s => s.Ms)), variance = Math.Max(0, whole.Variance - stages.Sum(s => s.Variance));
-        return new UnitTime(ms, ms > 0 ? Math.Sqrt(variance) / ms : 0);
     }
 
     /// <summary>From two sizes: what grows with the size, and what does not.</summary>

@@ -68,7 +68,7 @@ internal sealed record UnitFigures(string Machine, int Processors, DateTime Meas
             ("pixel_search_ms", PixelSearchMs), ("pixel_search_ms_per_neighbour", PixelSearchMsPerNeighbour), ("merge_ms", MergeMs),
             ("map_ms", MapMs), ("serialise_ms_per_megabyte", SerialiseMsPerMegabyte), ("answer_ms", AnswerMs),
             ("variation.prepare", v.Prepare), ("variation.extract", v.Extract), ("variation.image_search", v.ImageSearch),
-            ("variation.pixel_search", v.PixelSearch), ("variation.map", v.Map), ("variation.answer", v.Answer),
+            ("variation.pixel_search", v.PixelSearch), ("variation.map", v.Map), ("variation.image", v.Image),
         })
             if (!double.IsFinite(value) || value < 0)
                 throw new SpadeException(SpadeError.InvalidArgument, $"{where}: {name} is {value}, which must be a number from 0");
@@ -76,16 +76,17 @@ internal sealed record UnitFigures(string Machine, int Processors, DateTime Meas
 }
 
 /// <summary>
-/// Coefficients of variation (standard deviation / mean) of the times of an image's stages, with all processors busy: photographs differ,
-/// and so do the times of equal work.
+/// Coefficients of variation (standard deviation / mean) of times, with all processors busy: photographs differ, and so do the times of
+/// equal work.
 /// </summary>
 /// <param name="Prepare">Of decoding and preparing a photograph.</param>
 /// <param name="Extract">Of the network on a tile.</param>
 /// <param name="ImageSearch">Of an image search.</param>
 /// <param name="PixelSearch">Of a tile's pixel search.</param>
 /// <param name="Map">Of an image's map.</param>
-/// <param name="Answer">Of the rest.</param>
-internal sealed record StageVariation(double Prepare, double Extract, double ImageSearch, double PixelSearch, double Map, double Answer)
+/// <param name="Image">Of a whole image at a server, as far as its stages do not explain it: of what is long in one stage or tile of an
+/// image, the others are long too.</param>
+internal sealed record StageVariation(double Prepare, double Extract, double ImageSearch, double PixelSearch, double Map, double Image)
 {
     /// <summary>Equal times.</summary>
     public static StageVariation None { get; } = new(0, 0, 0, 0, 0, 0);

@@ -108,11 +108,11 @@ internal sealed class SimulatedCluster
             return;
         }
         gateway.InWork++;
-        double began = _events.Now;
-        Work(_settings.Other / 2, () => gateway.Slots.Acquire(() => Score(gateway, () =>
+        double began = _events.Now, slowness = _times.Next(1, _settings.Variation.Image);
+        Work(_settings.Other / 2, () => gateway.Slots.Acquire(() => Score(gateway, slowness, () =>
         {
             gateway.Slots.Release();
-            gateway.Processors.Serve(_times.Next(_settings.Answer, _settings.Variation.Answer), () => Work(_settings.Other / 2, () =>
+            gateway.Processors.Serve(slowness * _settings.Answer, () => Work(_settings.Other / 2, () =>
             {
                 gateway.InWork--;
                 _answered++;
@@ -132,19 +132,21 @@ internal sealed class SimulatedCluster
 
     private double[] Busy() => [.. Stations.Select(s => s.BusySeconds)];
 
-    private void Score(SimulatedSilo gateway, Action done)
+    /// <param name="slowness">Factor of the times of all of the image's stages.</param>
+    private void Score(SimulatedSilo gateway, double slowness, Action done)
     {
         var (s, v) = (_settings, _settings.Variation);
         int category = _random.Next(s.Categories);
         bool localised = _random.NextDouble() < s.Localised;
-        gateway.Processors.Serve(_times.Next(s.Prepare, v.Prepare), () =>
-            Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, next), () =>
-                Each(s.Tiles, s.Processors, next => Ask(gateway, category, s.Shards, s.ImageSearch, v.ImageSearch, 1, next), () =>
+        gateway.Processors.Serve(_times.Next(slowness * s.Prepare, v.Prepare), () =>
+            Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, slowness, next), () =>
+                Each(s.Tiles, s.Processors, next => Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, 1, next), () =>
                 {
                     if (localised)
                         Each(s.Tiles, s.Processors, next =>
-                            Ask(gateway, category, s.ShardsWithNeighbours, s.PixelSearch, v.PixelSearch, s.SearchParts, next),
-                            () => gateway.Processors.Serve(_times.Next(s.Map, v.Map), done));
+                            Ask(gateway, category, s.ShardsWithNeighbours, slowness * s.PixelSearch, v.PixelSearch, s.SearchParts,
+                                next),
+                            () => gateway.Processors.Serve(_times.Next(slowness * s.Map, v.Map), done));
                     else done();
                 })));
     }
@@ -162,11 +164,11 @@ internal sealed class SimulatedCluster
             }));
     }
 
-    private void Extract(SimulatedSilo gateway, Action done)
+    private void Extract(SimulatedSilo gateway, double slowness, Action done)
     {
         var extractor = Choose(gateway);
         bool here = extractor.Silo == gateway;
-        double seconds = _times.Next(_settings.Extract, _settings.Variation.Extract);
+        double seconds = _times.Next(_settings.OnDevices ? _settings.Extract : slowness * _settings.Extract, _settings.Variation.Extract);
         Send(here, () => extractor.Extract(seconds, _settings.ExtractParts, () => Send(here, done)));
     }
 
