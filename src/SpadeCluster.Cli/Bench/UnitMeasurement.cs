@@ -203,6 +203,7 @@ internal sealed class UnitMeasurement : IDisposable
             manifest.Calibration!.Options, manifest.Calibration, cancellationToken: stop), stop);
     }
 
+    /// <summary>Of a message between silos, whose two ends have the same work: objects to bytes, encryption, socket, and back.</summary>
     private async Task<double> SerialiseAsync(GalleryManifest manifest, PreparedImage image, TileFeatures query, CancellationToken stop)
     {
         await using var services = new ServiceCollection().AddSerializer(s => s.AddAssembly(typeof(ExtractRequest).Assembly))
@@ -211,12 +212,15 @@ internal sealed class UnitMeasurement : IDisposable
         var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, image.Tile(0).Pixels, WithPyramid: true);
         var reply = new ExtractReply(new byte[4 * query.Pooled.Length], Guid.Empty, query.Pyramid);
         double megabytes = (serializer.SerializeToArray(request).Length + serializer.SerializeToArray(reply).Length) / 1e6;
-        var both = await MeasureAsync("messages", (_, _) =>
+        var connections = new List<EncryptedConnection>();
+        for (int worker = 0; worker < Environment.ProcessorCount; worker++)
+            connections.Add(await EncryptedConnection.OpenAsync(Path.Combine(_folder, $"tls-{worker}"), stop));
+        var both = await MeasureAsync("messages", async (worker, unit) =>
         {
-            _ = serializer.Deserialize<ExtractRequest>(serializer.SerializeToArray(request));
-            _ = serializer.Deserialize<ExtractReply>(serializer.SerializeToArray(reply));
-            return ValueTask.CompletedTask;
+            _ = serializer.Deserialize<ExtractRequest>(await connections[worker].SendAsync(serializer.SerializeToArray(request), stop));
+            _ = serializer.Deserialize<ExtractReply>(await connections[worker].SendAsync(serializer.SerializeToArray(reply), stop));
         }, stop);
+        foreach (var connection in connections) connection.Dispose();
         return both.Ms / 2 / megabytes;
     }
 

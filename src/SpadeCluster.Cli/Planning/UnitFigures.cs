@@ -21,7 +21,7 @@ namespace SpadeCluster.Cli.Planning;
 /// <param name="PixelSearchMsPerNeighbour">The same, for each of the K normals.</param>
 /// <param name="MergeMs">Merging the matches of one further shard, of a tile.</param>
 /// <param name="MapMs">Map, score and verdict, of a tile.</param>
-/// <param name="SerialiseMsPerMegabyte">Writing or reading a message between silos; each end does it once.</param>
+/// <param name="SerialiseMsPerMegabyte">Sending or receiving a message between silos, with TLS; each end does one of them.</param>
 /// <param name="AnswerMs">The rest of a server's work on an image: request, grains, decision log, answer.</param>
 /// <param name="Variation">How much the times vary; null: it was not measured, and the plan takes equal times.</param>
 internal sealed record UnitFigures(string Machine, int Processors, DateTime Measured, string Photographs, FeatureModel Model,
