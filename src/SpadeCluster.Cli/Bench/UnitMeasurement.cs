@@ -193,7 +193,8 @@ internal sealed class UnitMeasurement : IDisposable
     }
 
     /// <summary>Of an image. A coordinator whose shard has its answers already; the answer to the first tile serves all.</summary>
-    private async Task<UnitTime> MapAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, CancellationToken stop)
+    private async Task<UnitTime> MapAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features,
+        CancellationToken stop)
     {
         ScoringCoordinator[] coordinators = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new ScoringCoordinator(
             manifest.Model, manifest.Images.Count, [new RecordedShard(shard)], threads: 1, tiles: GalleryTiles.Of(manifest)))];

@@ -83,7 +83,8 @@ public sealed class SimulatedClusterTests
         Assert.Equal((4000, 4000), (result.Arrived, result.Answered));
     }
 
-    /// <summary>Of images that never wait: the variances of independent times add up, and all are multiplied by the image's factor.</summary>
+    /// <summary>Of images that never wait: the variances of independent times add up, and all are multiplied by the image's
+    /// factor.</summary>
     [Theory]
     [InlineData(1, 0)]
     [InlineData(3, 0)]

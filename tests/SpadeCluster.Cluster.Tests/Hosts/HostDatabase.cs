@@ -42,7 +42,8 @@ internal sealed class HostDatabase : IDisposable
     {
         if (Control("status")) return;
         if (!Control("start", "-l", Log, "-o",
-            $"-p {Port} -h {HostNetwork.Address(_host)} -k {Folder} -c unix_socket_permissions=0700 -c max_connections=200 -c max_wal_size=64MB -c min_wal_size=32MB"))
+            $"-p {Port} -h {HostNetwork.Address(_host)} -k {Folder} -c unix_socket_permissions=0700 -c max_connections=200 "
+            + "-c max_wal_size=64MB -c min_wal_size=32MB"))
             throw new InvalidOperationException($"PostgreSQL did not start; see {Log}");
     }
 

@@ -140,7 +140,8 @@ internal sealed class SimulatedCluster
         bool localised = _random.NextDouble() < s.Localised;
         gateway.Processors.Serve(_times.Next(slowness * s.Prepare, v.Prepare), () =>
             Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, slowness, next), () =>
-                Each(s.Tiles, s.Processors, next => Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, 1, next), () =>
+                Each(s.Tiles, s.Processors, next =>
+                    Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, 1, next), () =>
                 {
                     if (localised)
                         Each(s.Tiles, s.Processors, next =>

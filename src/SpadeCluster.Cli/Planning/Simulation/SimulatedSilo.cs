@@ -52,7 +52,8 @@ internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, 
 
     private void Begin(int parts)
     {
-        (double Seconds, Action Done)[] batch = [.. Enumerable.Range(0, Math.Min(MaxBatch, _waiting.Count)).Select(_ => _waiting.Dequeue())];
+        int tiles = Math.Min(MaxBatch, _waiting.Count);
+        (double Seconds, Action Done)[] batch = [.. Enumerable.Range(0, tiles).Select(_ => _waiting.Dequeue())];
         double seconds = batch.Sum(tile => tile.Seconds);
         _busy = true;
         if (Device is { } device) device.Serve(seconds, Next);
