@@ -64,26 +64,33 @@ internal sealed class UnitMeasurement : IDisposable
 
         var (jpeg, prepare) = await DecodeAsync("JPEG", i => JpegEncoder.Encode(i, JpegQuality), pictures, preparer, stop);
         var (png, _) = await DecodeAsync("PNG", PngEncoder.Encode, pictures, preparer, stop);
-        double own = await MeasureAsync("the photographs themselves", (worker, i) =>
+        var own = await MeasureAsync("the photographs themselves", (worker, i) =>
         {
             _ = preparer.Prepare(files[i % files.Count], "photograph");
             return ValueTask.CompletedTask;
         }, stop);
-        double extract = await ExtractAsync(extractor, prepared, stop);
-        double images = await ImageSearchAsync(manifest.Model.PooledLength, stop);
+        var extract = await ExtractAsync(extractor, prepared, stop);
+        var images = await ImageSearchAsync(manifest.Model.PooledLength, stop);
         var grid = GalleryTiles.Of(manifest).Grid;
         int reach = manifest.Calibration!.Options.TileReach ?? ScoringOptions.Anywhere;
         int rows = normals.Length * grid.Near(0, reach).Count, most = Math.Min(MostNeighbours, rows), few = Math.Max(1, most / 4);
-        double searchMost = await PixelSearchAsync(shard, manifest, features, reach, most, stop);
-        double searchFew = await PixelSearchAsync(shard, manifest, features, reach, few, stop);
+        var searchMost = await PixelSearchAsync(shard, manifest, features, reach, most, stop);
+        double searchFew = (await PixelSearchAsync(shard, manifest, features, reach, few, stop)).Ms;
         // Of a line through both; a search that is not slower with more normals costs the same for any number.
-        double each = Math.Max(0, (searchMost - searchFew) / (most - few)), fixedPart = Math.Max(0, searchMost - each * most);
-        double merge = await MergeAsync(shard, features[0][0], most, stop), map = await MapAsync(shard, manifest, features, stop);
+        double each = Math.Max(0, (searchMost.Ms - searchFew) / (most - few)), fixedPart = Math.Max(0, searchMost.Ms - each * most);
+        double merge = await MergeAsync(shard, features[0][0], most, stop);
+        var map = await MapAsync(shard, manifest, features, stop);
         double serialise = await SerialiseAsync(manifest, prepared[0], features[0][0], stop);
-        double served = await ServeAsync(queries, stop);
-        double known = own + grid.Count * (extract + images * rows / 1000 + searchMost + map);
+        var served = await ServeAsync(queries, stop);
+        var search = images with { Ms = images.Ms * rows / IndexRows };
+        UnitTime[] known = [own, map,
+            .. Enumerable.Repeat(new[] { extract, search, searchMost }, grid.Count).SelectMany(tile => tile)];
+        double answer = Math.Max(0, served.Ms - known.Sum(k => k.Ms));
+        // Stages vary independently of each other; what the whole varies more, they vary together.
+        double together = Math.Sqrt(Math.Max(0, served.Variance - known.Sum(k => k.Variance))) / served.Ms;
         return new UnitFigures(Machine.Describe(), Environment.ProcessorCount, DateTime.UtcNow, described, manifest.Model, jpeg, png,
-            prepare / grid.Count, extract, images, fixedPart, each, merge, map, serialise, Math.Max(0, served - known));
+            prepare / grid.Count, extract.Ms, images.Ms / IndexRows * 1000, fixedPart, each, merge, map.Ms / grid.Count, serialise, answer,
+            new StageVariation(own.Variation, extract.Variation, images.Variation, searchMost.Variation, map.Variation, together));
     }
 
     public void Dispose()
@@ -92,7 +99,7 @@ internal sealed class UnitMeasurement : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<double> MeasureAsync(string what, Func<int, int, ValueTask> unit, CancellationToken stop)
+    private Task<UnitTime> MeasureAsync(string what, Func<int, int, ValueTask> unit, CancellationToken stop)
     {
         _progress(what);
         return _processors.MeasureAsync(unit, stop);
@@ -107,18 +114,18 @@ internal sealed class UnitMeasurement : IDisposable
         for (int size = 0; size < 2; size++)
         {
             byte[] file = files[size];
-            ms[size] = await MeasureAsync($"{format} of {(size == 0 ? SmallSide : LargeSide)} pixels a side", (_, _) =>
+            ms[size] = (await MeasureAsync($"{format} of {(size == 0 ? SmallSide : LargeSide)} pixels a side", (_, _) =>
             {
                 _ = preparer.Prepare(file, "photograph");
                 return ValueTask.CompletedTask;
-            }, stop);
+            }, stop)).Ms;
         }
         double small = SmallSide * SmallSide / 1e6, large = LargeSide * LargeSide / 1e6;
         double each = Math.Max(0, (ms[1] - ms[0]) / (large - small));
         return (new FormatFigures(each, files[1].Length / large), Math.Max(0, ms[0] - each * small));
     }
 
-    private Task<double> ExtractAsync(IFeatureExtractor extractor, List<PreparedImage> prepared, CancellationToken stop)
+    private Task<UnitTime> ExtractAsync(IFeatureExtractor extractor, List<PreparedImage> prepared, CancellationToken stop)
     {
         ImageFeatures[] buffers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new ImageFeatures(extractor.Model))];
         RgbImage[] tiles = [.. prepared.Select(p => p.Tile(0))];
@@ -129,8 +136,8 @@ internal sealed class UnitMeasurement : IDisposable
         }, stop);
     }
 
-    /// <summary>More rows than the processor's caches hold, as in large galleries.</summary>
-    private async Task<double> ImageSearchAsync(int length, CancellationToken stop)
+    /// <summary>In <see cref="IndexRows"/> rows: more than the processor's caches hold, as in large galleries.</summary>
+    private async Task<UnitTime> ImageSearchAsync(int length, CancellationToken stop)
     {
         using var index = new ImageIndex(length, rows: IndexRows);
         var random = new Random(1);
@@ -140,16 +147,15 @@ internal sealed class UnitMeasurement : IDisposable
             for (int c = 0; c < length; c++) row[c] = random.NextSingle();
             index.Add(row);
         }
-        double ms = await MeasureAsync("the image search", (_, _) =>
+        return await MeasureAsync("the image search", (_, _) =>
         {
             _ = index.Search([row], MostNeighbours, threads: 1, stop);
             return ValueTask.CompletedTask;
         }, stop);
-        return ms / IndexRows * 1000;
     }
 
     /// <summary>All tiles of the queries in turn: small details need longer searches than whole photographs.</summary>
-    private async Task<double> PixelSearchAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, int reach,
+    private async Task<UnitTime> PixelSearchAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, int reach,
         int neighbours, CancellationToken stop)
     {
         var (o, grid) = (manifest.Calibration!.Options, GalleryTiles.Of(manifest).Grid);
@@ -179,24 +185,26 @@ internal sealed class UnitMeasurement : IDisposable
         var mine = new List<IReadOnlyList<PixelMatches>>();
         for (int worker = 0; worker < Environment.ProcessorCount; worker++)
             mine.Add(await shard.MatchAsync(query.Pyramid, picks[..Math.Max(1, picks.Length / 2)], options, stop));
-        return await MeasureAsync("merging", (worker, _) =>
+        return (await MeasureAsync("merging", (worker, _) =>
         {
             foreach (var (a, b) in mine[worker].Zip(other)) a.Merge(b);
             return ValueTask.CompletedTask;
-        }, stop);
+        }, stop)).Ms;
     }
 
-    /// <summary>A coordinator whose shard has its answers already. The answer to the first tile serves all.</summary>
-    private async Task<double> MapAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, CancellationToken stop)
+    /// <summary>Of an image. A coordinator whose shard has its answers already; the answer to the first tile serves all.</summary>
+    private async Task<UnitTime> MapAsync(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features,
+        CancellationToken stop)
     {
         ScoringCoordinator[] coordinators = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new ScoringCoordinator(
             manifest.Model, manifest.Images.Count, [new RecordedShard(shard)], threads: 1, tiles: GalleryTiles.Of(manifest)))];
         var grid = GalleryTiles.Of(manifest).Grid;
         var query = new QueryImage(default, features[0], new TileFrame(0, 0, grid.Width, grid.Height));
         return await MeasureAsync("the map", async (worker, _) => await coordinators[worker].ScoreAsync(query,
-            manifest.Calibration!.Options, manifest.Calibration, cancellationToken: stop), stop) / grid.Count;
+            manifest.Calibration!.Options, manifest.Calibration, cancellationToken: stop), stop);
     }
 
+    /// <summary>Of a message between silos, whose two ends have the same work: objects to bytes, encryption, socket, and back.</summary>
     private async Task<double> SerialiseAsync(GalleryManifest manifest, PreparedImage image, TileFeatures query, CancellationToken stop)
     {
         await using var services = new ServiceCollection().AddSerializer(s => s.AddAssembly(typeof(ExtractRequest).Assembly))
@@ -205,17 +213,20 @@ internal sealed class UnitMeasurement : IDisposable
         var request = new ExtractRequest(manifest.Model, manifest.Preprocessing, image.Tile(0).Pixels, WithPyramid: true);
         var reply = new ExtractReply(new byte[4 * query.Pooled.Length], Guid.Empty, query.Pyramid);
         double megabytes = (serializer.SerializeToArray(request).Length + serializer.SerializeToArray(reply).Length) / 1e6;
-        double both = await MeasureAsync("messages", (_, _) =>
+        var connections = new List<EncryptedConnection>();
+        for (int worker = 0; worker < Environment.ProcessorCount; worker++)
+            connections.Add(await EncryptedConnection.OpenAsync(Path.Combine(_folder, $"tls-{worker}"), stop));
+        var both = await MeasureAsync("messages", async (worker, unit) =>
         {
-            _ = serializer.Deserialize<ExtractRequest>(serializer.SerializeToArray(request));
-            _ = serializer.Deserialize<ExtractReply>(serializer.SerializeToArray(reply));
-            return ValueTask.CompletedTask;
+            _ = serializer.Deserialize<ExtractRequest>(await connections[worker].SendAsync(serializer.SerializeToArray(request), stop));
+            _ = serializer.Deserialize<ExtractReply>(await connections[worker].SendAsync(serializer.SerializeToArray(reply), stop));
         }, stop);
-        return both / 2 / megabytes;
+        foreach (var connection in connections) connection.Dispose();
+        return both.Ms / 2 / megabytes;
     }
 
-    /// <summary>Processor time of a server for an image.</summary>
-    private async Task<double> ServeAsync(ImageSource[] queries, CancellationToken stop)
+    /// <summary>A server's processor time for an image, and how much a client's waiting for it varies.</summary>
+    private async Task<UnitTime> ServeAsync(ImageSource[] queries, CancellationToken stop)
     {
         _progress("a server");
         string[] model = _model is null ? [] : ["--model", _model];
@@ -227,12 +238,12 @@ internal sealed class UnitMeasurement : IDisposable
         _ = await load.MeasureAsync(Send, stop);
         int sent = 0;
         var before = served.ProcessorTime;
-        _ = await load.MeasureAsync(async (worker, i) =>
+        var request = await load.MeasureAsync(async (worker, i) =>
         {
             await Send(worker, i);
             Interlocked.Increment(ref sent);
         }, stop);
-        return (served.ProcessorTime - before).TotalMilliseconds / sent;
+        return request with { Ms = (served.ProcessorTime - before).TotalMilliseconds / sent };
 
         async ValueTask Send(int worker, int i) => await client.ScoreAsync(Category, queries[(worker + i) % queries.Length], stop);
     }

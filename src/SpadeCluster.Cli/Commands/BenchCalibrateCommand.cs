@@ -74,5 +74,8 @@ internal static class BenchCalibrateCommand
         map            {f.MapMs:0.0} a tile
         messages       {f.SerialiseMsPerMegabyte:0.00} a megabyte at each end
         answer         {f.AnswerMs:0.0} an image: request, grains, decision log
+        standard deviation / mean: preparation {f.Variation!.Prepare:0.00}, extraction {f.Variation.Extract:0.00},
+        image search {f.Variation.ImageSearch:0.00}, pixel search {f.Variation.PixelSearch:0.00}, map {f.Variation.Map:0.00},
+        image {f.Variation.Image:0.00}
         """));
 }

@@ -66,6 +66,8 @@ internal sealed class Planner
         double rate = connections is null ? load.PerSecond : simulated.PerSecond;
         var roles = Roles(gateways, extractors, galleries, rate, simulated);
         var resources = Resources(roles, rate, galleries);
+        if (_figures.Variation is null)
+            _notes.Add("the figures do not have the variation of stages, so latencies vary by waiting only: measure them again");
         if (simulated.Refused > 0)
             _notes.Add($"{simulated.Refused} images were refused, because a gateway has {m.Admitted} in work at most; clients repeat them");
         return new Plan(_figures.Machine, load, m, ImageMs(), roles, _galleryBytes * Copies(gateways, galleries),
@@ -95,6 +97,8 @@ internal sealed class Planner
         return [.. busy.Where(b => b.Busy > 0).OrderByDescending(b => b.Busy)
             .Select(b => new PlannedResource(b.Name, b.Busy, rate / b.Busy))];
     }
+
+    private StageVariation Variation => _figures.Variation ?? StageVariation.None;
 
     /// <summary>Processor seconds of an image in silos with gateways.</summary>
     private double GatewayWork() => _machines.Layout switch
@@ -176,6 +180,8 @@ internal sealed class Planner
             Replicas = load.Replicas,
             Tiles = load.Tiles,
             Localised = load.Localised,
+            // That of a device was not measured.
+            Variation = m.DeviceMs is null ? Variation : Variation with { Extract = 0 },
             Prepare = Seconds(c.Prepare),
             Extract = Seconds(c.Extract) / load.Tiles + (m.DeviceMs is null ? tiles / load.Tiles : 0),
             ExtractParts = m.Parts,

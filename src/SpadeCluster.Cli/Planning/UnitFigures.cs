@@ -21,11 +21,13 @@ namespace SpadeCluster.Cli.Planning;
 /// <param name="PixelSearchMsPerNeighbour">The same, for each of the K normals.</param>
 /// <param name="MergeMs">Merging the matches of one further shard, of a tile.</param>
 /// <param name="MapMs">Map, score and verdict, of a tile.</param>
-/// <param name="SerialiseMsPerMegabyte">Writing or reading a message between silos; each end does it once.</param>
+/// <param name="SerialiseMsPerMegabyte">Sending or receiving a message between silos, with TLS; each end does one of them.</param>
 /// <param name="AnswerMs">The rest of a server's work on an image: request, grains, decision log, answer.</param>
+/// <param name="Variation">How much the times vary; null: it was not measured, and the plan takes equal times.</param>
 internal sealed record UnitFigures(string Machine, int Processors, DateTime Measured, string Photographs, FeatureModel Model,
     FormatFigures Jpeg, FormatFigures Png, double PrepareMs, double ExtractMs, double ImageSearchMs, double PixelSearchMs,
-    double PixelSearchMsPerNeighbour, double MergeMs, double MapMs, double SerialiseMsPerMegabyte, double AnswerMs)
+    double PixelSearchMsPerNeighbour, double MergeMs, double MapMs, double SerialiseMsPerMegabyte, double AnswerMs,
+    StageVariation? Variation = null)
 {
     /// <summary>Reads a file of 'bench calibrate'; null: the figures that come with the program.</summary>
     /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: it is not such a file, or a figure is not
@@ -58,16 +60,36 @@ internal sealed record UnitFigures(string Machine, int Processors, DateTime Meas
         if (Model is not { Levels.Count: > 0 } || Jpeg is null || Png is null)
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{where} lacks its model or a format; write it again with 'spade bench calibrate'");
+        var v = Variation ?? StageVariation.None;
         foreach (var (name, value) in new[]
         {
             ("extract_ms", ExtractMs), ("jpeg", Jpeg.MsPerMegapixel), ("jpeg", Jpeg.BytesPerMegapixel), ("png", Png.MsPerMegapixel),
             ("png", Png.BytesPerMegapixel), ("prepare_ms", PrepareMs), ("image_search_ms", ImageSearchMs),
             ("pixel_search_ms", PixelSearchMs), ("pixel_search_ms_per_neighbour", PixelSearchMsPerNeighbour), ("merge_ms", MergeMs),
             ("map_ms", MapMs), ("serialise_ms_per_megabyte", SerialiseMsPerMegabyte), ("answer_ms", AnswerMs),
+            ("variation.prepare", v.Prepare), ("variation.extract", v.Extract), ("variation.image_search", v.ImageSearch),
+            ("variation.pixel_search", v.PixelSearch), ("variation.map", v.Map), ("variation.image", v.Image),
         })
             if (!double.IsFinite(value) || value < 0)
-                throw new SpadeException(SpadeError.InvalidArgument, $"{where}: {name} is {value}, but no work takes less than 0 ms");
+                throw new SpadeException(SpadeError.InvalidArgument, $"{where}: {name} is {value}, which must be a number from 0");
     }
+}
+
+/// <summary>
+/// Coefficients of variation (standard deviation / mean) of times, with all processors busy: photographs differ, and so do the times of
+/// equal work.
+/// </summary>
+/// <param name="Prepare">Of decoding and preparing a photograph.</param>
+/// <param name="Extract">Of the network on a tile.</param>
+/// <param name="ImageSearch">Of an image search.</param>
+/// <param name="PixelSearch">Of a tile's pixel search.</param>
+/// <param name="Map">Of an image's map.</param>
+/// <param name="Image">Of a whole image at a server, as far as its stages do not explain it: of what is long in one stage or tile of an
+/// image, the others are long too.</param>
+internal sealed record StageVariation(double Prepare, double Extract, double ImageSearch, double PixelSearch, double Map, double Image)
+{
+    /// <summary>Equal times.</summary>
+    public static StageVariation None { get; } = new(0, 0, 0, 0, 0, 0);
 }
 
 /// <summary>Photographs of a file format.</summary>

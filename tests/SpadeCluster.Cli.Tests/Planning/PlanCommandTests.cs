@@ -22,6 +22,9 @@ public sealed class PlanCommandTests : WorkFolder
             figures.ImageSearchMs, figures.MergeMs, figures.SerialiseMsPerMegabyte, figures.PixelSearchMs
             + figures.PixelSearchMsPerNeighbour })
             Assert.InRange(ms, 1e-6, 10_000);
+        var v = figures.Variation!;
+        foreach (double variation in new[] { v.Prepare, v.Extract, v.ImageSearch, v.PixelSearch, v.Map })
+            Assert.InRange(variation, 1e-6, 100);
 
         string[] load = ["plan", "--figures", "figures.json", "--lines", "3", "--rate", "0.5", "--categories", "4", "--normals", "20",
             "--images", "500"];
@@ -80,12 +83,44 @@ public sealed class PlanCommandTests : WorkFolder
     [Fact]
     public async Task A_figure_below_nothing_is_refused()
     {
-        string json = JsonSerializer.Serialize(UnitFigures.Read(null) with { MapMs = -1 }, Cli.Output.CliJson.Default.UnitFigures);
-        await File.WriteAllTextAsync(At("figures.json"), json);
-        var (exit, _, error) = await Spade.InAsync(Root, "plan", "--figures", "figures.json");
+        foreach (var (wrong, said) in new[]
+        {
+            (Packaged with { MapMs = -1 }, "map_ms is -1"),
+            (Packaged with { Variation = Packaged.Variation! with { Extract = -0.5 } }, "variation.extract is -0.5"),
+        })
+        {
+            await WriteAsync(wrong);
+            var (exit, _, error) = await Spade.InAsync(Root, "plan", "--figures", "figures.json");
 
-        Assert.Equal(ExitCodes.BadData, exit);
-        Assert.Contains("map_ms is -1", error, StringComparison.Ordinal);
+            Assert.Equal(ExitCodes.BadData, exit);
+            Assert.Contains(said, error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Latencies_vary_as_the_figures_say()
+    {
+        await WriteAsync(Packaged);
+        var varied = await SimulatedAsync();
+        Assert.True(varied.P99 > 1.05 * varied.P50, $"{varied}");
+        Assert.DoesNotContain("variation", varied.Text, StringComparison.Ordinal);
+        Assert.Equal(varied, await SimulatedAsync());
+
+        await WriteAsync(Packaged with { Variation = null });
+        var equal = await SimulatedAsync();
+        Assert.Equal(equal.P50, equal.P99, 1e-6);
+        Assert.Contains("do not have the variation of stages", equal.Text, StringComparison.Ordinal);
+
+        // A client that waits for each answer, so that no image waits.
+        async Task<(double P50, double P99, string Text)> SimulatedAsync()
+        {
+            var (exit, text, error) = await Spade.InAsync(Root, "plan", "--figures", "figures.json", "--connections", "1", "--gateways",
+                "1", "--galleries", "1", "--images", "500", "--json");
+            Assert.True(exit == 0, error);
+            using var plan = JsonDocument.Parse(text);
+            var simulated = plan.RootElement.GetProperty("simulated");
+            return (simulated.GetProperty("p50").GetDouble(), simulated.GetProperty("p99").GetDouble(), text);
+        }
     }
 
     [Fact]
@@ -103,4 +138,9 @@ public sealed class PlanCommandTests : WorkFolder
         Assert.Equal(ExitCodes.BadData, exit);
         Assert.Contains("--one-machine", error, StringComparison.Ordinal);
     }
+
+    private static UnitFigures Packaged { get; } = UnitFigures.Read(null);
+
+    private Task WriteAsync(UnitFigures figures)
+        => File.WriteAllTextAsync(At("figures.json"), JsonSerializer.Serialize(figures, Cli.Output.CliJson.Default.UnitFigures));
 }

@@ -1,23 +1,34 @@
 using FsCheck;
 using FsCheck.Fluent;
+using SpadeCluster.Cli.Planning;
 using SpadeCluster.Cli.Planning.Simulation;
 
 namespace SpadeCluster.Cli.Tests.Planning;
 
 public sealed class SimulatedClusterTests
 {
-    /// <summary>M/D/1: the formula of Pollaczek and Khinchine. Several gateways are as many independent queues.</summary>
+    /// <summary>M/G/1, and M/D/1 without variation: the formula of Pollaczek and Khinchine. Several gateways are as many independent
+    /// queues.</summary>
     [Theory]
-    [InlineData(1, 0.5)]
-    [InlineData(1, 0.8)]
-    [InlineData(5, 0.8)]
-    public void Equal_services_wait_as_theory_says(int gateways, double busy)
+    [InlineData(1, 0.5, 0)]
+    [InlineData(1, 0.8, 0)]
+    [InlineData(5, 0.8, 0)]
+    [InlineData(1, 0.5, 0.5)]
+    [InlineData(1, 0.7, 1)]
+    [InlineData(5, 0.8, 0.5)]
+    public void Images_wait_as_long_as_theory_says(int gateways, double busy, double variation)
     {
         const double Service = 0.02;
-        var result = new SimulatedCluster(new() { PerSecond = gateways * busy / Service, Gateways = gateways, Answer = Service })
-            .Run(400_000);
+        var result = new SimulatedCluster(new()
+        {
+            PerSecond = gateways * busy / Service,
+            Gateways = gateways,
+            Answer = Service,
+            Variation = StageVariation.None with { Image = variation },
+        }).Run(400_000);
 
-        Assert.Equal(1, result.Seconds.Average() / (Service + busy * Service / (2 * (1 - busy))), 0.03);
+        double wait = busy * Service * (1 + variation * variation) / (2 * (1 - busy));
+        Assert.Equal(1, result.Seconds.Average() / (Service + wait), 0.03);
         Assert.Equal(gateways, result.GatewayBusy.Count);
         Assert.All(result.GatewayBusy, b => Assert.Equal(busy, b, 0.02));
         Assert.Equal(gateways * busy / Service, result.PerSecond, 0.02 * gateways * busy / Service);
@@ -70,6 +81,35 @@ public sealed class SimulatedClusterTests
         // Eight images share four processors.
         Assert.Equal(400, result.Percentile(0.5), 1.0);
         Assert.Equal((4000, 4000), (result.Arrived, result.Answered));
+    }
+
+    /// <summary>Of images that never wait: the variances of independent times add up, and all are multiplied by the image's
+    /// factor.</summary>
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(3, 0)]
+    [InlineData(3, 0.3)]
+    public void The_variation_of_stages_is_in_the_latencies(int tiles, double image)
+    {
+        var result = new SimulatedCluster(new()
+        {
+            PerSecond = 0.001,
+            Tiles = tiles,
+            Galleries = 1,
+            Prepare = 0.02,
+            Extract = 0.03,
+            ImageSearch = 0.01,
+            PixelSearch = 0.04,
+            Map = 0.05,
+            Answer = 0.06,
+            Variation = new(0.5, 0.4, 0.3, 0.2, 0.1, image),
+        }).Run(100_000);
+
+        double mean = result.Seconds.Average(), whole = 0.13 + tiles * 0.08;
+        double one = 0.02 * 0.02 * 0.25 + 0.05 * 0.05 * 0.01, tile = 0.03 * 0.03 * 0.16 + 0.01 * 0.01 * 0.09 + 0.04 * 0.04 * 0.04;
+        double variance = (1 + image * image) * (one + tiles * tile) + image * image * whole * whole;
+        Assert.Equal(1, mean / whole, 0.01);
+        Assert.Equal(1, result.Seconds.Average(s => (s - mean) * (s - mean)) / variance, 0.05);
     }
 
     [Fact]
@@ -151,6 +191,7 @@ public sealed class SimulatedClusterTests
         from admitted in Gen.Elements(1, 8, 1000)
         from connections in Gen.Elements<int?>(null, null, 5)
         from devices in Gen.Elements(true, false)
+        from varied in Gen.Elements(true, false)
         select new SimulatedSettings
         {
             Seed = seed,
@@ -173,6 +214,7 @@ public sealed class SimulatedClusterTests
             Replicas = 1 + numbers[0] % 3,
             Tiles = numbers[2] * 2,
             Localised = numbers[3] / 6.0,
+            Variation = varied ? new(0.1, 0.2, 0.3, 0.4, 0.5, numbers[1]) : StageVariation.None,
             Prepare = 0.01,
             Extract = 0.004,
             ExtractParts = 1 + numbers[5] / 2,

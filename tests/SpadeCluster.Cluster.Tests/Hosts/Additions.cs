@@ -29,8 +29,10 @@ internal sealed class Additions(HostCluster hosts, string category, string autho
             var normal = Support.Photos.Source("normal.ppm", Support.Photos.Ppm(Interlocked.Increment(ref _seed), defect: false));
             try
             {
-                await client.AddNormalsAsync(category, [normal], author, new Each(_confirmed.Add),
-                    cancellationToken: CancellationToken.None);
+                // An image is reported when its features are stored; it is in a version, and so confirmed, when the call returns.
+                var reported = new List<ImageId>();
+                await client.AddNormalsAsync(category, [normal], author, new Each(reported.Add), cancellationToken: CancellationToken.None);
+                reported.ForEach(_confirmed.Add);
                 Done.Add();
             }
             catch (SpadeException e) when (e.Error == SpadeError.ResourceExhausted)

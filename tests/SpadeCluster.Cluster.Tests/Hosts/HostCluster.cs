@@ -94,15 +94,13 @@ public sealed class HostCluster : IAsyncLifetime
     {
         // The silos' process groups end with them, whatever the network is like.
         foreach (var silo in _silos.Values) await silo.DisposeAsync();
+        KeepLogs();
         Store?.Dispose();
         _database?.Dispose();
         _disk?.Dispose();
         Network?.Dispose();
         Engines.Dispose();
         NpgsqlConnection.ClearAllPools();
-        if (Environment.GetEnvironmentVariable("SPADE_TEST_LOGS") is { Length: > 0 } keep)
-            foreach (string log in Directory.EnumerateFiles(_folder, "*.log"))
-                File.Copy(log, Path.Combine(keep, Path.GetFileName(log)), overwrite: true);
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -144,6 +142,14 @@ public sealed class HostCluster : IAsyncLifetime
         var expected = new List<ImageScore>();
         foreach (var photo in Photos) expected.Add(ImageScore.Of(await standalone.ScoreAsync(Category, photo)));
         Expected = expected;
+    }
+
+    private void KeepLogs()
+    {
+        if (Environment.GetEnvironmentVariable("SPADE_TEST_LOGS") is not { Length: > 0 } keep) return;
+        foreach (string log in Directory.EnumerateFiles(_folder, "*.log"))
+            File.Copy(log, Path.Combine(keep, Path.GetFileName(log)), overwrite: true);
+        if (_database is not null) File.Copy(_database.Log, Path.Combine(keep, "postgres.log"), overwrite: true);
     }
 
     private async Task<long> MembersAsync()

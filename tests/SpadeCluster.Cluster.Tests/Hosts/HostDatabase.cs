@@ -9,7 +9,7 @@ namespace SpadeCluster.Cluster.Tests.Hosts;
 internal sealed class HostDatabase : IDisposable
 {
     private const int Port = 5432;
-    private const string DiskSize = "400m";
+    private const string DiskSize = "1g";
 
     private readonly TemporaryDisk _disk;
     private readonly byte _host;
@@ -31,15 +31,20 @@ internal sealed class HostDatabase : IDisposable
 
     public string Folder => _disk.Folder;
 
+    /// <summary>File of what it says.</summary>
+    public string Log => Path.Combine(Folder, "log");
+
     private string Data => Path.Combine(Folder, "data");
 
-    /// <summary>Starts it unless it runs.</summary>
+    /// <summary>Starts it unless it runs. Its journal must be small: by default it grows to 1 GB, more than the disk, and a full disk ends
+    /// PostgreSQL.</summary>
     public void Start()
     {
         if (Control("status")) return;
-        if (!Control("start", "-l", Path.Combine(Folder, "log"), "-o",
-            $"-p {Port} -h {HostNetwork.Address(_host)} -k {Folder} -c unix_socket_permissions=0700 -c max_connections=200"))
-            throw new InvalidOperationException($"PostgreSQL did not start; see {Folder}/log");
+        if (!Control("start", "-l", Log, "-o",
+            $"-p {Port} -h {HostNetwork.Address(_host)} -k {Folder} -c unix_socket_permissions=0700 -c max_connections=200 "
+            + "-c max_wal_size=64MB -c min_wal_size=32MB"))
+            throw new InvalidOperationException($"PostgreSQL did not start; see {Log}");
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using SpadeCluster.Cli.Commands.Cluster;
@@ -51,9 +52,13 @@ public sealed class ScalingTests(ITestOutputHelper output)
             await AnswersAsync(streaming);
             foreach (string name in new[] { "extractor-2", "gallery-2", "gallery-3" })
             {
+                long start = Stopwatch.GetTimestamp();
                 await silos.StartAsync(name, name.Split('-')[0]);
+                double joined = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 // It works, and is not only a member.
                 await UntilAsync(streaming, () => WorksAsync(name));
+                output.WriteLine($"{name} is a member {joined:0.0} s after the start of its process, and works "
+                    + $"after {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
                 await AnswersAsync(streaming);
             }
             foreach (string name in new[] { "extractor-1", "gallery-1", "gallery-3" })

@@ -18,8 +18,8 @@ internal sealed record SimulationResult(int Arrived, int Answered, int Refused, 
 /// <summary>
 /// Images on their way through the queues of a cluster: admission and slots of a gateway, decoding, extractor slots (the least busy of
 /// some, a gateway's own ones first), image search in every shard, pixel search in the shards that hold neighbours, map and answer.
-/// Services take their measured mean; arrivals are random (Poisson), or each connection sends its next image after an answer. The same seed
-/// gives the same result.
+/// Times of service are random around their measured mean; arrivals are random (Poisson), or each connection sends its next image after an
+/// answer. The same seed gives the same result.
 /// </summary>
 internal sealed class SimulatedCluster
 {
@@ -32,6 +32,7 @@ internal sealed class SimulatedCluster
     private readonly EventQueue _events = new();
     private readonly Random _random;
     private readonly IEnumerator<double> _gaps;
+    private readonly ServiceTimes _times;
     private readonly SimulatedSettings _settings;
     private readonly SimulatedSilo[] _gateways, _extractorSilos, _galleries;
     private readonly SimulatedExtractor[] _extractors;
@@ -45,6 +46,8 @@ internal sealed class SimulatedCluster
         _settings = settings;
         _random = new Random(settings.Seed);
         _gaps = Gaps(settings.Seed, settings.PerSecond).GetEnumerator();
+        // A seed of its own: long services must not go with long gaps.
+        _times = new ServiceTimes(~settings.Seed);
         var shared = settings.OneMachine ? new Station(_events, settings.Processors) : null;
         bool together = settings.Extractors is null, alone = settings.Galleries is null;
         _gateways = Silos(settings.Gateways, together ? settings.ExtractorSlots : 0);
@@ -105,11 +108,11 @@ internal sealed class SimulatedCluster
             return;
         }
         gateway.InWork++;
-        double began = _events.Now;
-        Work(_settings.Other / 2, () => gateway.Slots.Acquire(() => Score(gateway, () =>
+        double began = _events.Now, slowness = _times.Next(1, _settings.Variation.Image);
+        Work(_settings.Other / 2, () => gateway.Slots.Acquire(() => Score(gateway, slowness, () =>
         {
             gateway.Slots.Release();
-            gateway.Processors.Serve(_settings.Answer, () => Work(_settings.Other / 2, () =>
+            gateway.Processors.Serve(slowness * _settings.Answer, () => Work(_settings.Other / 2, () =>
             {
                 gateway.InWork--;
                 _answered++;
@@ -129,19 +132,22 @@ internal sealed class SimulatedCluster
 
     private double[] Busy() => [.. Stations.Select(s => s.BusySeconds)];
 
-    private void Score(SimulatedSilo gateway, Action done)
+    /// <param name="slowness">Factor of the times of all of the image's stages.</param>
+    private void Score(SimulatedSilo gateway, double slowness, Action done)
     {
-        var s = _settings;
+        var (s, v) = (_settings, _settings.Variation);
         int category = _random.Next(s.Categories);
         bool localised = _random.NextDouble() < s.Localised;
-        gateway.Processors.Serve(s.Prepare, () =>
-            Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, next), () =>
-                Each(s.Tiles, s.Processors, next => Ask(gateway, category, s.Shards, s.ImageSearch, 1, next), () =>
+        gateway.Processors.Serve(_times.Next(slowness * s.Prepare, v.Prepare), () =>
+            Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, slowness, next), () =>
+                Each(s.Tiles, s.Processors, next =>
+                    Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, 1, next), () =>
                 {
                     if (localised)
                         Each(s.Tiles, s.Processors, next =>
-                            Ask(gateway, category, s.ShardsWithNeighbours, s.PixelSearch, s.SearchParts, next),
-                            () => gateway.Processors.Serve(s.Map, done));
+                            Ask(gateway, category, s.ShardsWithNeighbours, slowness * s.PixelSearch, v.PixelSearch, s.SearchParts,
+                                next),
+                            () => gateway.Processors.Serve(_times.Next(slowness * s.Map, v.Map), done));
                     else done();
                 })));
     }
@@ -159,11 +165,12 @@ internal sealed class SimulatedCluster
             }));
     }
 
-    private void Extract(SimulatedSilo gateway, Action done)
+    private void Extract(SimulatedSilo gateway, double slowness, Action done)
     {
         var extractor = Choose(gateway);
         bool here = extractor.Silo == gateway;
-        Send(here, () => extractor.Extract(_settings.Extract, _settings.ExtractParts, () => Send(here, done)));
+        double seconds = _times.Next(_settings.OnDevices ? _settings.Extract : slowness * _settings.Extract, _settings.Variation.Extract);
+        Send(here, () => extractor.Extract(seconds, _settings.ExtractParts, () => Send(here, done)));
     }
 
     /// <summary>The least busy slot; one of the gateway's own as long as it has at most one image more.</summary>
@@ -187,7 +194,7 @@ internal sealed class SimulatedCluster
     }
 
     /// <summary>Asks some shards of the category, each in one of its replicas.</summary>
-    private void Ask(SimulatedSilo gateway, int category, int shards, double seconds, int parts, Action done)
+    private void Ask(SimulatedSilo gateway, int category, int shards, double mean, double variation, int parts, Action done)
     {
         int left = shards;
         for (int shard = 0; shard < shards; shard++)
@@ -195,6 +202,7 @@ internal sealed class SimulatedCluster
             // Without silos for galleries every server has all galleries itself.
             var silo = _settings.Galleries is not { } galleries ? gateway : _galleries[SiloOf(category * _settings.Shards + shard,
                 _random.Next(Math.Min(_settings.Replicas, galleries)), galleries)];
+            double seconds = _times.Next(mean, variation);
             Send(silo == gateway, () => silo.Processors.Serve(seconds, parts, () => Send(silo == gateway, () =>
             {
                 if (--left == 0) done();

@@ -58,6 +58,9 @@ internal sealed record SimulatedSettings
     /// <summary>Share of the images that are localised.</summary>
     public double Localised { get; init; } = 1;
 
+    /// <summary>How much the times below vary.</summary>
+    public StageVariation Variation { get; init; } = StageVariation.None;
+
     /// <summary>Decoding and preparing an image.</summary>
     public double Prepare { get; init; }
 

@@ -30,7 +30,7 @@ internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, 
 {
     private static readonly int MaxBatch = new ExtractorOptions().MaxBatch;
 
-    private readonly Queue<Action> _waiting = new();
+    private readonly Queue<(double Seconds, Action Done)> _waiting = new();
     private bool _busy;
 
     public SimulatedSilo Silo => silo;
@@ -41,28 +41,30 @@ internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, 
     /// <summary>Tiles here, being extracted or waiting.</summary>
     public int InWork { get; private set; }
 
-    /// <param name="seconds">Of one tile; the same for all.</param>
-    /// <param name="parts">Processors that a batch uses.</param>
+    /// <param name="seconds">Of this tile.</param>
+    /// <param name="parts">Processors that a batch uses; the same for all tiles.</param>
     public void Extract(double seconds, int parts, Action done)
     {
         InWork++;
-        _waiting.Enqueue(done);
-        if (!_busy) Begin(seconds, parts);
+        _waiting.Enqueue((seconds, done));
+        if (!_busy) Begin(parts);
     }
 
-    private void Begin(double seconds, int parts)
+    private void Begin(int parts)
     {
-        Action[] batch = [.. Enumerable.Range(0, Math.Min(MaxBatch, _waiting.Count)).Select(_ => _waiting.Dequeue())];
+        int tiles = Math.Min(MaxBatch, _waiting.Count);
+        (double Seconds, Action Done)[] batch = [.. Enumerable.Range(0, tiles).Select(_ => _waiting.Dequeue())];
+        double seconds = batch.Sum(tile => tile.Seconds);
         _busy = true;
-        if (Device is { } device) device.Serve(batch.Length * seconds, Next);
-        else silo.Processors.Serve(batch.Length * seconds, parts, Next);
+        if (Device is { } device) device.Serve(seconds, Next);
+        else silo.Processors.Serve(seconds, parts, Next);
 
         void Next()
         {
             InWork -= batch.Length;
             _busy = false;
-            if (_waiting.Count > 0) Begin(seconds, parts);
-            foreach (var done in batch) done();
+            if (_waiting.Count > 0) Begin(parts);
+            foreach (var (_, done) in batch) done();
         }
     }
 }
