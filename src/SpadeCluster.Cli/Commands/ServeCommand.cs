@@ -220,10 +220,12 @@ internal static class ServeCommand
             });
             if (parsed.GetValue(pages)) server.MapOrleansPages();
             // Opened now, so that an unusable model or device is an error at the start, not at the first photograph.
-            if (gateways is null) server.Services.GetRequiredService<DeviceEngines>().Open();
+            var opening = gateways is null ? Task.Run(server.Services.GetRequiredService<DeviceEngines>().Open, cancellation)
+                : Task.CompletedTask;
             try
             {
                 await server.StartAsync(cancellation);
+                await opening;
             }
             catch (IOException e)
             {
