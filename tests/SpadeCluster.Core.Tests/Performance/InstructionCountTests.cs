@@ -71,7 +71,7 @@ internal sealed class ValgrindFactAttribute : FactAttribute
     public ValgrindFactAttribute()
     {
         if (!Avx2.IsSupported) Skip = "needs a processor with AVX2";
-        else if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "valgrind"))))
+        else if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, "valgrind"))))
             Skip = "needs valgrind (Debian package valgrind)";
     }
 }
