@@ -225,7 +225,6 @@ internal static class ServeCommand
             try
             {
                 await server.StartAsync(cancellation);
-                await opening;
             }
             catch (IOException e)
             {
@@ -237,6 +236,15 @@ internal static class ServeCommand
                 throw new SpadeException(SpadeError.Unavailable,
                     $"no gateway of cluster '{parsed.GetValue(clusterId)}' answers at {string.Join(", ", gateways)}: check --cluster, "
                     + "--cluster-id and the silos' Spade:GatewayPort", e);
+            }
+            try
+            {
+                await opening;
+            }
+            catch
+            {
+                await server.StopAsync(CancellationToken.None);
+                throw;
             }
             string grpcAt = options.GrpcUrls.Count > 0 ? $", gRPC at {string.Join(", ", options.GrpcUrls)}" : "";
             Console.WriteLine($"serving {(store is null ? $"cluster '{parsed.GetValue(clusterId)}'" : $"'{store.Location}'")} at "
