@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using SpadeCluster.Features;
 using SpadeCluster.Inference.BuiltIn;
 using SpadeCluster.Inference.OnnxRuntime;
@@ -62,6 +63,9 @@ public sealed class ModelCatalog(
         }
         return models;
     }
+
+    /// <summary>Loads and configures ONNX Runtime, which the first extractor does otherwise.</summary>
+    public static void LoadRuntime() => RuntimeHelpers.RunClassConstructor(typeof(BoundSession).TypeHandle);
 
     public void Dispose() => _extractors.Dispose();
 

@@ -29,8 +29,19 @@ internal sealed class OpenExtractors<TKey> : IDisposable where TKey : notnull
         }
     }
 
+    /// <summary>Waits for extractors that are being opened: a process must not end while ONNX Runtime makes a session.</summary>
     public void Dispose()
     {
-        foreach (var extractor in All) extractor.Dispose();
+        foreach (var entry in _all.Values)
+        {
+            try
+            {
+                entry.Value.Dispose();
+            }
+            catch (SpadeException)
+            {
+                // It could not be opened; its caller knows.
+            }
+        }
     }
 }

@@ -21,4 +21,25 @@ public class OpenExtractorsTests
         Assert.NotSame(first, extractors.Get("b", Open));
         Assert.Equal((3, 2), (calls, extractors.All.Count()));
     }
+
+    [Fact]
+    public async Task Disposing_waits_for_an_extractor_that_is_being_opened()
+    {
+        var extractors = new OpenExtractors<string>();
+        var model = SmallModels.Of(g => g.Node("Relu", "level", ["image"]));
+        TaskCompletionSource begun = new(), finish = new();
+        var opening = Task.Run(() => extractors.Get("a", () =>
+        {
+            begun.SetResult();
+            finish.Task.Wait();
+            return new OnnxRuntimeExtractor(model);
+        }));
+        await begun.Task;
+        var disposing = Task.Run(extractors.Dispose);
+        Assert.False(disposing.IsCompleted);
+        finish.SetResult();
+        await disposing.WaitAsync(TimeSpan.FromMinutes(1));
+        var opened = await opening;
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => opened.ExtractAsync([], []).AsTask());
+    }
 }

@@ -220,7 +220,8 @@ internal static class ServeCommand
             });
             if (parsed.GetValue(pages)) server.MapOrleansPages();
             // Opened now, so that an unusable model or device is an error at the start, not at the first photograph.
-            if (gateways is null) server.Services.GetRequiredService<DeviceEngines>().Open();
+            var opening = gateways is null ? Task.Run(server.Services.GetRequiredService<DeviceEngines>().Open, cancellation)
+                : Task.CompletedTask;
             try
             {
                 await server.StartAsync(cancellation);
@@ -235,6 +236,15 @@ internal static class ServeCommand
                 throw new SpadeException(SpadeError.Unavailable,
                     $"no gateway of cluster '{parsed.GetValue(clusterId)}' answers at {string.Join(", ", gateways)}: check --cluster, "
                     + "--cluster-id and the silos' Spade:GatewayPort", e);
+            }
+            try
+            {
+                await opening;
+            }
+            catch
+            {
+                await server.StopAsync(CancellationToken.None);
+                throw;
             }
             string grpcAt = options.GrpcUrls.Count > 0 ? $", gRPC at {string.Join(", ", options.GrpcUrls)}" : "";
             Console.WriteLine($"serving {(store is null ? $"cluster '{parsed.GetValue(clusterId)}'" : $"'{store.Location}'")} at "

@@ -15,6 +15,7 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     private readonly ExtractorSettings _settings;
     private readonly ModelCatalog _catalog;
     private string? _chosen;
+    private Task _runtime = Task.CompletedTask;
 
     /// <param name="model">Folder or name of the model; null: the default one, or for an existing gallery its own model.</param>
     /// <param name="extractor">Its device and threads.</param>
@@ -54,6 +55,12 @@ internal sealed class Engines : IFeatureEngines, IDisposable
         return Compose(_catalog.Extractor(_settings.Options.Device, wanted), Preprocessing.Parse(preprocessing));
     }
 
+    public IImagePreparer PreparerFor(FeatureModel model, string preprocessing)
+        => new ImagePreparer(Fitting(model, Preprocessing.Parse(preprocessing)), ImageReader.Default);
+
+    /// <summary>Begins to load ONNX Runtime, for a command that will need it but has other things to do first.</summary>
+    public void LoadAhead() => _runtime = Task.Run(ModelCatalog.LoadRuntime);
+
     /// <summary>Health of every open extractor.</summary>
     public IReadOnlyList<ExtractorHealth> Health() => [.. _catalog.Health];
 
@@ -70,15 +77,18 @@ internal sealed class Engines : IFeatureEngines, IDisposable
             Thumbnail.Encode(image, GalleryService.MaxThumbnailBytes) : null, open: open)
         { KeepDeleted = keepDeleted ?? Deletion.DefaultKeep };
 
-    public void Dispose() => _catalog.Dispose();
+    public void Dispose()
+    {
+        Task.WaitAny(_runtime); // if it failed, opening a model has failed too
+        _catalog.Dispose();
+    }
 
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
-    {
-        var model = extractor.Model;
-        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight)
-            ? new FeatureEngine(extractor, new ImagePreparer(geometry, ImageReader.Default))
+        => new(extractor, new ImagePreparer(Fitting(extractor.Model, geometry), ImageReader.Default));
+
+    private static Preprocessing Fitting(FeatureModel model, Preprocessing geometry)
+        => (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? geometry
             : throw new SpadeException(SpadeError.InvalidArgument,
                 $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', "
                 + $"{model.InputWidth}x{model.InputHeight}");
-    }
 }

@@ -35,13 +35,15 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
     private async ValueTask<ScoredImage> ScoreAsync(OpenGallery gallery, ImageSource source, CancellationToken cancellationToken)
     {
         var manifest = gallery.Manifest;
-        var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
+        var preparer = engines.PreparerFor(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
         long start = Stopwatch.GetTimestamp();
         // Decoding uses one processor, so another can hash the file.
         var id = Task.Run(() => ImageId.Of(file), cancellationToken);
         var prepared = preparer.Prepare(file, source.Name);
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        // Not before decoding: LoadAsync has begun to open the model meanwhile.
+        var extractor = engines.For(manifest.Model, manifest.Preprocessing).Extractor;
 
         start = Stopwatch.GetTimestamp();
         var tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
@@ -112,8 +114,13 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
             if (gallery.Opening.IsFaulted && _open.GetValueOrDefault(category) == gallery && _open.Remove(category)) gallery.Release();
     }
 
-    private async Task<OpenGallery> LoadAsync(string category, int version) =>
-        await OpenGallery.LoadAsync(store, await store.ReadVersionAsync(category, version), threads: threads, memory: memory);
+    private async Task<OpenGallery> LoadAsync(string category, int version)
+    {
+        var manifest = await store.ReadVersionAsync(category, version);
+        // While the gallery is opened and the first image is decoded. If the model cannot be opened, the image's own attempt says why.
+        _ = Task.Run(() => engines.For(manifest.Model, manifest.Preprocessing));
+        return await OpenGallery.LoadAsync(store, manifest, threads: threads, memory: memory);
+    }
 
     /// <summary>The version to score with.</summary>
     private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)

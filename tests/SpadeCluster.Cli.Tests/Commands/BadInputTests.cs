@@ -24,6 +24,16 @@ public class BadInputTests : WorkFolder
         Assert.Contains("--help", error, StringComparison.Ordinal);
     }
 
+    /// <summary>The model is opened while the server starts, so the server must be stopped in order.</summary>
+    [Fact]
+    public async Task A_server_with_an_unusable_model_ends_with_one_sentence()
+    {
+        var (exit, output, error) = await Spade.InAsync(Root, "serve", "--gallery", At("galleries"), "--data", At("data"), "--urls",
+            "http://127.0.0.1:0", "--model", At("nothing"));
+        Assert.Equal((4, ""), (exit, output));
+        Assert.StartsWith("spade: there is no model folder", Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(4, "no category 'nothing'", "score", "--category", "nothing", "x.png")]
     [InlineData(4, "no category 'nothing'", "gallery", "show", "nothing")]
