@@ -17,8 +17,8 @@ public sealed record TileFeatures(float[] Pooled, FeaturePyramid Pyramid)
             int count = Math.Min(Batch, tiles.Length - first);
             RgbImage[] images = [.. Enumerable.Range(first, count).Select(prepared.Tile)];
             await extractor.ExtractAsync(images, buffers[..count], cancellationToken);
-            for (int i = 0; i < count; i++)
-                tiles[first + i] = new TileFeatures([.. buffers[i].Pooled], FeaturePyramid.From(buffers[i]));
+            int from = first;
+            Parallel.For(0, count, i => tiles[from + i] = new TileFeatures([.. buffers[i].Pooled], FeaturePyramid.From(buffers[i])));
         }
         return tiles;
     }

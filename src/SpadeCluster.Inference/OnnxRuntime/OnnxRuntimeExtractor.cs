@@ -100,6 +100,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             return;
         }
         int threads = _options.Threads > 0 ? _options.Threads : Environment.ProcessorCount;
+        // So that already the first of these images knows that it is not alone.
+        using var share = ProcessorShare.Begin();
         await Parallel.ForEachAsync(Enumerable.Range(0, (images.Count + batch - 1) / batch).Select(i => i * batch),
             new ParallelOptions { MaxDegreeOfParallelism = Math.Min(threads, _placeCount), CancellationToken = cancellationToken },
             ExtractAsync);
