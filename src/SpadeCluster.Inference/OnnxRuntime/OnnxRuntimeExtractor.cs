@@ -5,10 +5,10 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Inference.OnnxRuntime;
 
 /// <summary>
-/// Runs a model's network with ONNX Runtime on the CPU or a CUDA device. A CUDA device computes one batch after the other. On the CPU as many
-/// images as there are processors are computed at the same time: an image that is alone gets all threads, and each of many gets one
-/// (<see cref="ProcessorShare"/>). A device that is lost or out of memory makes the extractor unhealthy: that call and every later one fails
-/// with the reason, until the owner opens a new extractor. If configured, it continues on the CPU instead and reports that.
+/// Runs a model's network with ONNX Runtime on the CPU or a CUDA device. A CUDA device computes one batch after the other. On the CPU as
+/// many images as there are processors are computed at the same time: an image that is alone gets all threads, and each of many gets one
+/// (<see cref="ProcessorShare"/>). A device that is lost or out of memory makes the extractor unhealthy: that call and every later one
+/// fails with the reason, until the owner opens a new extractor. If configured, it continues on the CPU instead and reports that.
 /// </summary>
 public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 {
