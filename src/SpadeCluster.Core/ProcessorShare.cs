@@ -1,9 +1,9 @@
 namespace SpadeCluster;
 
 /// <summary>
-/// Divides the processors of this process among the stages of images (decoding, extraction, pixel search) that run at the same time. A stage
-/// that runs alone may use all of them, which gives one image the shortest time. With as many stages as processors each uses one, which
-/// gives the most images, because no thread waits for another.
+/// Divides the processors of this process among the stages of images (decoding, extraction, pixel search) that run at the same time. A
+/// stage that runs alone may use all of them, which gives one image the shortest time. With as many stages as processors each uses one,
+/// which gives the most images, because no thread waits for another.
 /// </summary>
 public static class ProcessorShare
 {
