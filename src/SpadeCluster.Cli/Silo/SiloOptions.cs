@@ -112,7 +112,7 @@ public sealed class SiloOptions
     [Required]
     public string Devices { get; set; } = "cpu";
 
-    /// <summary>Threads for one image; 0: all processors.</summary>
+    /// <summary>Threads for one image; 0: its share of the processors.</summary>
     [Range(0, 1024)]
     public int Threads { get; set; }
 

@@ -69,6 +69,17 @@ public class AgreementTests
     }
 
     [Fact]
+    public async Task Calls_compute_at_the_same_time()
+    {
+        using var extractor = new OnnxRuntimeExtractor(OrientedEnergy.Open());
+        var image = ModelVerification.Image(extractor.Model, 1);
+        int calls = Math.Min(2, Environment.ProcessorCount);
+        using var all = new Barrier(calls);
+        extractor.BeforeRun = () => Assert.True(all.SignalAndWait(TimeSpan.FromMinutes(1)), "one call waited for another");
+        await Task.WhenAll(Enumerable.Range(0, calls).Select(_ => Task.Run(() => Extraction.Of(extractor, image))));
+    }
+
+    [Fact]
     public async Task Float16_levels_give_the_same_pyramid()
     {
         var model = SyntheticResNet.Build(ResNetArchitecture.All[0], 1);
