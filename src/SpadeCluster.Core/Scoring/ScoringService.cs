@@ -35,15 +35,13 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
     private async ValueTask<ScoredImage> ScoreAsync(OpenGallery gallery, ImageSource source, CancellationToken cancellationToken)
     {
         var manifest = gallery.Manifest;
-        var preparer = engines.PreparerFor(manifest.Model, manifest.Preprocessing);
+        var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
         long start = Stopwatch.GetTimestamp();
         // Decoding uses one processor, so another can hash the file.
         var id = Task.Run(() => ImageId.Of(file), cancellationToken);
         var prepared = preparer.Prepare(file, source.Name);
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        // Not before decoding: LoadAsync has begun to open the model meanwhile.
-        var extractor = engines.For(manifest.Model, manifest.Preprocessing).Extractor;
 
         start = Stopwatch.GetTimestamp();
         var tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);
@@ -117,7 +115,7 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
     private async Task<OpenGallery> LoadAsync(string category, int version)
     {
         var manifest = await store.ReadVersionAsync(category, version);
-        // While the gallery is opened and the first image is decoded. If the model cannot be opened, the image's own attempt says why.
+        // While the gallery is opened. If the model cannot be opened, the image's own attempt says why.
         _ = Task.Run(() => engines.For(manifest.Model, manifest.Preprocessing));
         return await OpenGallery.LoadAsync(store, manifest, threads: threads, memory: memory);
     }

@@ -139,14 +139,15 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     }
 
     /// <summary>Images from <paramref name="first"/> to before <paramref name="end"/>.</summary>
+    /// <param name="alone">With all threads, whatever else runs.</param>
     private void Extract(IReadOnlyList<RgbImage> images, IReadOnlyList<ImageFeatures> features, int first, int end,
-        CancellationToken cancellation)
+        CancellationToken cancellation, bool alone = false)
     {
         while (first < end)
         {
             if (_health.Problem is { } problem) throw new SpadeException(SpadeError.Unavailable, problem);
             using var share = ProcessorShare.Begin(_options.Threads);
-            var session = share.Threads > 1 ? _session : _single.Value;
+            var session = alone || share.Threads > 1 ? _session : _single.Value;
             var run = session.Rent();
             bool lost = false;
             try
@@ -181,7 +182,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         for (int i = 0; i < image.Pixels.Length; i++) image.Pixels[i] = (byte)(i % 251);
         RgbImage[] images = [.. Enumerable.Repeat(image, _session.Batch)];
         var features = new ImageFeatures(Model);
-        Extract(images, [.. images.Select(_ => features)], 0, images.Length, CancellationToken.None);
+        // A photograph may be decoded meanwhile; the session for one thread is opened when images need it.
+        Extract(images, [.. images.Select(_ => features)], 0, images.Length, CancellationToken.None, alone: true);
         for (int part = 0; part <= Model.Levels.Count; part++)
             foreach (float value in part < Model.Levels.Count ? features.Levels[part] : features.Pooled)
                 if (!float.IsFinite(value) || (_options.HalfLevels && Math.Abs(value) > 65504))
