@@ -17,7 +17,7 @@ public sealed class ImagePreparer(Preprocessing preprocessing, ImageReader? read
     public PreparedImage Prepare(ReadOnlySpan<byte> file, string name)
     {
         using var share = ProcessorShare.Begin();
-        using var image = _reader.Open(file, name, ImageLimits.Default);
+        using var image = _reader.Open(file, name, ImageLimits.Default, share.Threads);
         if (Math.Min(image.Width, image.Height) < SmallestSide)
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"{name}: the image has {image.Width}x{image.Height} pixels; at least {SmallestSide}x{SmallestSide} are needed");

@@ -23,21 +23,22 @@ public sealed class ImageReader
     public RgbImage Decode(ReadOnlySpan<byte> data, string name, ImageLimits? limits = null)
     {
         CollectLarge();
-        using var rows = Open(data, name, limits ?? ImageLimits.Default);
+        using var share = ProcessorShare.Begin();
+        using var rows = Open(data, name, limits ?? ImageLimits.Default, share.Threads);
         var image = rows.ToImage();
         if (image.Pixels.Length >= LargeBytes) Volatile.Write(ref _wasLarge, true);
         return image;
     }
 
-    /// <summary>As <see cref="Decode"/>, without a copy of the pixels.</summary>
-    internal PixelRows Open(ReadOnlySpan<byte> data, string name, ImageLimits limits)
+    /// <summary>As <see cref="Decode"/>, without a copy of the pixels, and with a given number of threads.</summary>
+    internal PixelRows Open(ReadOnlySpan<byte> data, string name, ImageLimits limits, int threads)
     {
         try
         {
             limits.CheckFile(data.Length);
             if (data.IsEmpty)
                 throw DecodeError.Because("the file is empty");
-            return RawImage.IsPacked(data) ? PixelRows.Of(Unpack(data, limits)) : ImageSharpDecoder.Decode(data, limits);
+            return RawImage.IsPacked(data) ? PixelRows.Of(Unpack(data, limits)) : ImageSharpDecoder.Decode(data, limits, threads);
         }
         catch (SpadeException e)
         {

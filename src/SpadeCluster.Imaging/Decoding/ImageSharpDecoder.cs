@@ -28,25 +28,12 @@ internal static class ImageSharpDecoder
 
     private static readonly Configuration Default = Configure(ImageLimits.Default);
 
+    /// <param name="threads">Threads that may work on this image.</param>
     /// <exception cref="SpadeException">InvalidArgument: not an image, damaged, not supported. ResourceExhausted: over
     /// <paramref name="limits"/>.</exception>
-    public static PixelRows Decode(ReadOnlySpan<byte> data, ImageLimits limits)
+    public static PixelRows Decode(ReadOnlySpan<byte> data, ImageLimits limits, int threads)
     {
-        if (PngFile.IsPng(data))
-        {
-            var png = PngFile.Check(data, limits);
-            var rows = png.HasAlpha ? LoadBlended(Png, data, limits) : Load(Png, data, limits);
-            try
-            {
-                png.CheckRows(data, rows);
-            }
-            catch
-            {
-                rows.Dispose();
-                throw;
-            }
-            return rows;
-        }
+        if (PngFile.IsPng(data)) return DecodePng(data, limits, threads);
         if (JpegFile.IsJpeg(data))
         {
             JpegFile.Check(data);
@@ -70,13 +57,18 @@ internal static class ImageSharpDecoder
 
     /// <summary>The size in a file's header.</summary>
     /// <exception cref="SpadeException">InvalidArgument: not an image, or an unreadable header.</exception>
-    public static unsafe (int Width, int Height) ReadSize(ReadOnlySpan<byte> data)
+    public static (int Width, int Height) ReadSize(ReadOnlySpan<byte> data)
     {
         if (PnmFile.IsPnm(data)) return PnmFile.ReadSize(data);
         if (TiffFile.IsTiff(data)) TiffFile.Check(data, ImageLimits.Default);
         IImageInfoDetector detector = PngFile.IsPng(data) ? Png : JpegFile.IsJpeg(data) ? Jpeg : BmpFile.IsBmp(data) ? Bmp
             : TiffFile.IsTiff(data) ? Tiff : WebpFile.IsWebp(data) ? Webp
             : throw DecodeError.Because("its content is of no known image format (PNG, JPEG, BMP, PNM, TIFF, WebP)");
+        return ReadSize(detector, data);
+    }
+
+    private static unsafe (int Width, int Height) ReadSize(IImageInfoDetector detector, ReadOnlySpan<byte> data)
+    {
         try
         {
             fixed (byte* first = data)
@@ -86,7 +78,7 @@ internal static class ImageSharpDecoder
                 return (info.Width, info.Height);
             }
         }
-        // As in Load: undocumented exceptions too.
+        // As in Decode: undocumented exceptions too.
         catch (Exception e)
         {
             throw DecodeError.Because($"the file's header is damaged ({e.GetType().Name})", e);
@@ -100,20 +92,36 @@ internal static class ImageSharpDecoder
     private static PixelRows LoadBlended(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
         => PixelRows.Of(Load<Rgba32>(decoder, data, limits));
 
+    private static unsafe PixelRows DecodePng(ReadOnlySpan<byte> data, ImageLimits limits, int threads)
+    {
+        var png = PngFile.Check(data, limits);
+        fixed (byte* first = data)
+        {
+            using var file = new UnmanagedMemoryStream(first, data.Length);
+            using var rows = new PngRows(png, file, threads);
+            using var plain = new PlainPngStream(png, data, rows);
+            return png.HasAlpha ? PixelRows.Of(Decode<Rgba32>(Png, plain, limits)) : PixelRows.Of(Decode<Rgb24>(Png, plain, limits));
+        }
+    }
+
     private static unsafe Image<TPixel> Load<TPixel>(IImageDecoder decoder, ReadOnlySpan<byte> data, ImageLimits limits)
         where TPixel : unmanaged, IPixel<TPixel>
     {
-        var configuration = limits == ImageLimits.Default ? Default : Configure(limits);
+        var (width, height) = ReadSize((IImageInfoDetector)decoder, data);
+        limits.CheckSize(width, height);
+        fixed (byte* first = data)
+        {
+            using var stream = new UnmanagedMemoryStream(first, data.Length);
+            return Decode<TPixel>(decoder, stream, limits);
+        }
+    }
+
+    private static Image<TPixel> Decode<TPixel>(IImageDecoder decoder, Stream file, ImageLimits limits)
+        where TPixel : unmanaged, IPixel<TPixel>
+    {
         try
         {
-            fixed (byte* first = data)
-            {
-                using var stream = new UnmanagedMemoryStream(first, data.Length);
-                var info = ((IImageInfoDetector)decoder).Identify(configuration, stream, default);
-                limits.CheckSize(info.Width, info.Height);
-                stream.Position = 0;
-                return decoder.Decode<TPixel>(configuration, stream, default);
-            }
+            return decoder.Decode<TPixel>(limits == ImageLimits.Default ? Default : Configure(limits), file, default);
         }
         catch (Exception e)
             when (e is InvalidMemoryOperationException or OutOfMemoryException || e.InnerException is InvalidMemoryOperationException)

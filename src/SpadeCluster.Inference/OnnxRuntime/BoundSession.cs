@@ -11,7 +11,8 @@ internal sealed class BoundSession : IDisposable
 {
     private const string CudaProvider = "CUDAExecutionProvider";
 
-    private readonly InferenceModel _model;
+    private readonly ModelManifest _manifest;
+    private readonly string _source;
     private readonly OnnxRuntimeDevice _device;
     private readonly RuntimeNetwork _network;
     private readonly InferenceSession _session;
@@ -27,12 +28,12 @@ internal sealed class BoundSession : IDisposable
     /// <summary>A CPU session without bound buffers.</summary>
     public static InferenceSession Plain(byte[] network) => new(network);
 
-    /// <exception cref="SpadeException">See <see cref="OrtFailure"/> and <see cref="RuntimeNetwork.Of"/>.</exception>
-    public BoundSession(InferenceModel model, OnnxRuntimeOptions options, OnnxRuntimeDevice device)
+    /// <param name="source">The name of the model in messages.</param>
+    /// <exception cref="SpadeException">See <see cref="OrtFailure"/>.</exception>
+    public BoundSession(RuntimeNetwork network, ModelManifest manifest, string source, OnnxRuntimeOptions options, OnnxRuntimeDevice device)
     {
-        (_model, _device, HalfLevels) = (model, device, options.HalfLevels);
-        CheckMemory(model, device);
-        _network = RuntimeNetwork.Of(model, options.HalfLevels);
+        (_network, _manifest, _source, _device, HalfLevels) = (network, manifest, source, device, options.HalfLevels);
+        CheckMemory();
         Batch = device.Cuda is null || _network.SingleImage ? 1 : options.Batch;
         using var settings = Settings(options, device);
         InferenceSession? session = null;
@@ -40,13 +41,12 @@ internal sealed class BoundSession : IDisposable
         {
             _session = session = new InferenceSession(_network.Bytes, settings);
             (Shapes, PooledLength) = Probe();
-            _network = _network with { Bytes = [] }; // the session has its own copy
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
             session?.Dispose();
             throw device.Cuda is not null && Loads(_network.Bytes) ? OrtFailure.NoDevice(e, device)
-                : OrtFailure.AtLoad(e, Source, model.Manifest);
+                : OrtFailure.AtLoad(e, source, manifest);
         }
         catch
         {
@@ -67,9 +67,7 @@ internal sealed class BoundSession : IDisposable
 
     internal Action? BeforeRun { get; set; }
 
-    private string Source => _model.Source;
-
-    private int[] InputShape => [3, _model.Manifest.InputHeight, _model.Manifest.InputWidth];
+    private int[] InputShape => [3, _manifest.InputHeight, _manifest.InputWidth];
 
     /// <summary>A run with its own buffers, for the caller alone until it gives it back.</summary>
     public BoundRun Rent() => _idle.TryPop(out var run) ? run : new BoundRun(this, InputShape);
@@ -90,7 +88,7 @@ internal sealed class BoundSession : IDisposable
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw OrtFailure.AtRun(e, Source, _device);
+            throw OrtFailure.AtRun(e, _source, _device);
         }
         finally
         {
@@ -175,14 +173,13 @@ internal sealed class BoundSession : IDisposable
         }
     }
 
-    /// <summary>While loading there are about three copies of the weights: the rewritten network's, the session's and the packed
-    /// ones.</summary>
-    private static void CheckMemory(InferenceModel model, OnnxRuntimeDevice device)
+    /// <summary>While loading there are about three copies of the weights: the network's, the session's and the packed ones.</summary>
+    private void CheckMemory()
     {
-        long needed = 3L * model.Network.Length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long needed = 3L * _network.Bytes.Length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (needed > available)
             throw new SpadeException(SpadeError.ResourceExhausted,
-                $"{model.Source} has {model.Network.Length:N0} bytes of weights; loading them on {device} takes about {needed:N0} bytes " +
+                $"{_source} has {_network.Bytes.Length:N0} bytes of weights; loading them on {_device} takes about {needed:N0} bytes " +
                 $"of memory and this process may use {available:N0}");
     }
 
@@ -198,7 +195,7 @@ internal sealed class BoundSession : IDisposable
         foreach (long[] s in shapes)
             if (s.Contains(0) || s[0] != 1)
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    $"{Source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the " +
+                    $"{_source}: an output for one image has the dimensions [{string.Join(", ", s)}]; levels must be [N, C, H, W], the " +
                         $"pooled feature [N, C]");
         return ([.. shapes[..^1].Select(s => new LevelShape((int)s[1], (int)s[2], (int)s[3]))], (int)shapes[^1][1]);
     }

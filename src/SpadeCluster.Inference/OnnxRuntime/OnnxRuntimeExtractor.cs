@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.OnnxRuntime;
 using SpadeCluster.Features;
+using SpadeCluster.Inference.Onnx;
 
 namespace SpadeCluster.Inference.OnnxRuntime;
 
@@ -12,8 +13,10 @@ namespace SpadeCluster.Inference.OnnxRuntime;
 /// </summary>
 public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 {
-    private readonly InferenceModel _model;
+    private readonly ModelManifest _manifest;
+    private readonly string _source;
     private readonly OnnxRuntimeOptions _options;
+    private readonly RuntimeNetwork _network;
     private readonly InputNormalisation _normalisation;
     private readonly SemaphoreSlim _places;
     private readonly int _placeCount;
@@ -28,10 +31,11 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     /// such device. ResourceExhausted: it does not fit into memory. FailedPrecondition: its features are not finite.</exception>
     public OnnxRuntimeExtractor(InferenceModel model, OnnxRuntimeOptions? options = null)
     {
-        (_model, _options) = (model, options ?? new());
+        (_manifest, _source, _options) = (model.Manifest, model.Source, options ?? new());
         ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_options.Batch, nameof(options));
-        _normalisation = new(model.Manifest);
+        _normalisation = new(_manifest);
+        _network = RuntimeNetwork.Of(model, _options.HalfLevels);
         _placeCount = _options.Device.Cuda is null ? Environment.ProcessorCount : 1;
         _places = new(_placeCount);
         string? note = null;
@@ -44,17 +48,17 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             note = FellBack(e);
             Open(OnnxRuntimeDevice.Cpu);
         }
-        var m = model.Manifest;
         var shapes = _session.Shapes;
         foreach (var s in shapes)
             if (s.Height > shapes[0].Height || shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)
             {
                 _session.Dispose();
                 throw new SpadeException(SpadeError.InvalidArgument,
-                    $"{model.Source}: a level of {s} does not divide the finest of {shapes[0]}; list levels finest first and choose an " +
+                    $"{_source}: a level of {s} does not divide the finest of {shapes[0]}; list levels finest first and choose an " +
                     $"input size that fits");
             }
-        Model = new FeatureModel(m.Name, model.Digest, m.InputWidth, m.InputHeight, shapes, _session.PooledLength, m.WeightChannels);
+        Model = new FeatureModel(_manifest.Name, model.Digest, _manifest.InputWidth, _manifest.InputHeight, shapes, _session.PooledLength,
+            _manifest.WeightChannels);
         _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: note);
         try
         {
@@ -65,6 +69,9 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             _session.Dispose();
             throw;
         }
+        // The file and its copies are three times the size of the model. By itself the collector would leave them until it needs the memory,
+        // and a large photograph may be decoded next.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     /// <summary>ONNX Runtime's version; asked for only after the first extractor, which configures it.</summary>
@@ -133,9 +140,11 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     private void Open(OnnxRuntimeDevice device)
     {
         _device = device;
-        _session = new BoundSession(_model, _options, device);
+        _session = NewSession(_options);
         _single = device.Cuda is not null || _options.Threads == 1 ? new(() => _session)
-            : new(() => new BoundSession(_model, _options with { Threads = 1 }, device));
+            : new(() => NewSession(_options with { Threads = 1 }));
+
+        BoundSession NewSession(OnnxRuntimeOptions options) => new(_network, _manifest, _source, options, device);
     }
 
     /// <summary>Images from <paramref name="first"/> to before <paramref name="end"/>.</summary>
@@ -188,7 +197,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             foreach (float value in part < Model.Levels.Count ? features.Levels[part] : features.Pooled)
                 if (!float.IsFinite(value) || (_options.HalfLevels && Math.Abs(value) > 65504))
                     throw new SpadeException(SpadeError.FailedPrecondition,
-                        $"{_model.Source}: its {(part < Model.Levels.Count ? $"level {part + 1}" : "pooled")} features contain NaN, " +
+                        $"{_source}: its {(part < Model.Levels.Count ? $"level {part + 1}" : "pooled")} features contain NaN, " +
                         $"infinite or too large values; check the weights and the input scale in model.json");
     }
 

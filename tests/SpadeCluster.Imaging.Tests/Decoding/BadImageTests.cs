@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace SpadeCluster.Imaging.Tests;
@@ -15,7 +16,8 @@ public class BadImageTests
         { "PNG without data", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IEND", [])), "too little data" },
         { "PNG without end", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4)), "truncated" },
         { "PNG cut in a chunk", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", Black4x4)[..^6]), "truncated" },
-        { "PNG with a wrong CRC", WrongCrc(), "damaged or of an unsupported kind" },
+        { "PNG with a wrong checksum of its header", WrongCrc("IHDR"), "checksum of its chunk IHDR" },
+        { "PNG with a wrong checksum of its pixels", WrongCrc("IDAT"), "checksum of its chunk IDAT" },
         { "PNG with two headers", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Header(4, 4)), "second header" },
         { "PNG with data first", PngBytes.Join(PngBytes.Chunk("IDAT", Black4x4)), "begin with its header" },
         { "PNG of no size", PngBytes.Join(PngBytes.Header(0, 4)), "image is empty" },
@@ -27,10 +29,14 @@ public class BadImageTests
         { "PNG with a palette of 4 bytes", Whole(PngBytes.Header(4, 4, color: 3), new byte[4 * 5], PngBytes.Chunk("PLTE", new byte[4])),
             "palette has 4 bytes" },
         { "PNG with a row too few", Whole(PngBytes.Header(4, 4), new byte[3 * 13]), "incomplete" },
-        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()),
-            "damaged or of an unsupported kind" },
+        { "PNG with an unknown filter", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)5, 52).ToArray()), "unknown filter 5" },
+        { "PNG with an unknown filter in its third row", Whole(PngBytes.Header(4, 4), [.. new byte[26], 9, .. new byte[25]]),
+            "row 2 has the unknown filter 9" },
+        { "PNG with a bright last row and a row too few", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)1, 39).ToArray()), "incomplete" },
+        { "PNG with a row too many", Whole(PngBytes.Header(4, 4), Enumerable.Repeat((byte)1, 65).ToArray()), "more data" },
+        { "PNG with a wrong checksum of all rows", WrongAdler(), "data is damaged" },
         { "PNG with no zlib stream", PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", new byte[60]), PngBytes.Chunk("IEND", [])),
-            "damaged or of an unsupported kind" },
+            "data is damaged" },
         { "PNG whose data holds a row too few, interlaced",
             PngBytes.Join(PngBytes.Header(4, 4, interlace: 1), PngBytes.Chunk("IDAT", Black4x4), PngBytes.Chunk("IEND", [])),
             "interlaced" },
@@ -259,11 +265,19 @@ public class BadImageTests
     private static byte[] Whole(byte[] header, byte[] rows, params byte[][] between) =>
         PngBytes.Join([header, .. between, PngBytes.Chunk("IDAT", PngBytes.Deflate(rows)), PngBytes.Chunk("IEND", [])]);
 
-    private static byte[] WrongCrc()
+    private static byte[] WrongCrc(string type)
     {
         byte[] data = GoldenFiles.Bytes("png-rgb8.png");
-        data[30] ^= 1; // IHDR: 8 signature, 4 length, 4 name, 13 body, then the CRC
+        int at = data.AsSpan().IndexOf(Encoding.ASCII.GetBytes(type)), length = BinaryPrimitives.ReadInt32BigEndian(data.AsSpan(at - 4));
+        data[at + 4 + length] ^= 1;
         return data;
+    }
+
+    private static byte[] WrongAdler()
+    {
+        byte[] rows = PngBytes.Deflate(new byte[4 * 13]);
+        rows[^1] ^= 1;
+        return PngBytes.Join(PngBytes.Header(4, 4), PngBytes.Chunk("IDAT", rows), PngBytes.Chunk("IEND", []));
     }
 
     private static byte[] Changed(string name, int at, byte value)
