@@ -55,6 +55,9 @@ internal sealed class Engines : IFeatureEngines, IDisposable
         return Compose(_catalog.Extractor(_settings.Options.Device, wanted), Preprocessing.Parse(preprocessing));
     }
 
+    public IImagePreparer PreparerFor(FeatureModel model, string preprocessing)
+        => new ImagePreparer(Fitting(model, Preprocessing.Parse(preprocessing)), ImageReader.Default);
+
     /// <summary>Begins to load ONNX Runtime, for a command that will need it but has other things to do first.</summary>
     public void LoadAhead() => _runtime = Task.Run(ModelCatalog.LoadRuntime);
 
@@ -81,12 +84,11 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     }
 
     private static FeatureEngine Compose(IFeatureExtractor extractor, Preprocessing geometry)
-    {
-        var model = extractor.Model;
-        return (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight)
-            ? new FeatureEngine(extractor, new ImagePreparer(geometry, ImageReader.Default))
+        => new(extractor, new ImagePreparer(Fitting(extractor.Model, geometry), ImageReader.Default));
+
+    private static Preprocessing Fitting(FeatureModel model, Preprocessing geometry)
+        => (geometry.Width, geometry.Height) == (model.InputWidth, model.InputHeight) ? geometry
             : throw new SpadeException(SpadeError.InvalidArgument,
                 $"preprocessing '{geometry}' does not end in the input size of model '{model.Name}', "
                 + $"{model.InputWidth}x{model.InputHeight}");
-    }
 }

@@ -20,4 +20,8 @@ public interface IFeatureEngines
     /// <param name="preprocessing">The gallery's <see cref="IImagePreparer.Description"/>.</param>
     /// <exception cref="SpadeException">FailedPrecondition: this process does not have that model.</exception>
     FeatureEngine For(FeatureModel model, string preprocessing);
+
+    /// <summary>The preparer of <see cref="For"/>. It can be had before the model is open, which takes longer than decoding.</summary>
+    /// <exception cref="SpadeException">As <see cref="For"/>.</exception>
+    IImagePreparer PreparerFor(FeatureModel model, string preprocessing) => For(model, preprocessing).Preparer;
 }

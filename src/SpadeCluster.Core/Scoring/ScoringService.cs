@@ -16,6 +16,9 @@ namespace SpadeCluster.Scoring;
 public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0,
     long memory = GalleryShard.DefaultMemory) : IScoringService, IDisposable
 {
+    /// <summary>Photographs with more pixels are decoded when the model is open, because both take memory at their beginning.</summary>
+    private const long LargePixels = 20_000_000;
+
     private readonly Dictionary<string, SharedGallery> _open = new(StringComparer.Ordinal);
     private readonly ScoringVersions _scoringVersions = new(store);
 
@@ -35,13 +38,16 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
     private async ValueTask<ScoredImage> ScoreAsync(OpenGallery gallery, ImageSource source, CancellationToken cancellationToken)
     {
         var manifest = gallery.Manifest;
-        var (extractor, preparer) = engines.For(manifest.Model, manifest.Preprocessing);
         var file = await source.ReadAsync(cancellationToken);
+        // The first image is decoded while LoadAsync opens the model.
+        var preparer = engines.PreparerFor(manifest.Model, manifest.Preprocessing);
+        if (preparer.PixelsOf(file) > LargePixels) engines.For(manifest.Model, manifest.Preprocessing);
         long start = Stopwatch.GetTimestamp();
         // Decoding uses one processor, so another can hash the file.
         var id = Task.Run(() => ImageId.Of(file), cancellationToken);
         var prepared = preparer.Prepare(file, source.Name);
         double prepare = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        var extractor = engines.For(manifest.Model, manifest.Preprocessing).Extractor;
 
         start = Stopwatch.GetTimestamp();
         var tiles = await TileFeatures.ExtractAsync(extractor, prepared, cancellationToken);

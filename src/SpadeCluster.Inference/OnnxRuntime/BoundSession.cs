@@ -20,6 +20,7 @@ internal sealed class BoundSession : IDisposable
 
     static BoundSession()
     {
+        Telemetry.TurnOff();
         // Set before the first session, which would otherwise write warnings about this machine's devices to the console.
         var options = new EnvironmentCreationOptions { logId = "spade", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         OrtEnv.CreateInstanceWithOptions(ref options).DisableTelemetryEvents();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using SixLabors.ImageSharp;
 
@@ -44,6 +45,20 @@ public class DeviceTests : WorkFolder
         Assert.True(exit == 0, error);
         Assert.Single(output.Trim().Split('\n').Select(l => JsonDocument.Parse(l).RootElement.GetProperty("raw_score").GetDouble())
             .Distinct());
+    }
+
+    /// <summary>ONNX Runtime would keep telemetry there: see <c>Telemetry</c>.</summary>
+    [Fact]
+    public async Task Nothing_is_written_to_the_users_home_folder()
+    {
+        Directory.CreateDirectory(At("home"));
+        var start = new ProcessStartInfo("dotnet", [Spade.Dll, "gallery", "add", "plates", Plates(4), "--gallery", At("galleries")]);
+        start.Environment["HOME"] = At("home");
+        foreach (string name in new[] { "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "ORT_DISABLE_TELEMETRY" })
+            start.Environment.Remove(name);
+        var (exit, _, error) = await Spade.StartAsync(start);
+        Assert.True(exit == 0, error);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(At("home")));
     }
 
     [Theory]
