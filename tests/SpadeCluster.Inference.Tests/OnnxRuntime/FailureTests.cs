@@ -91,11 +91,17 @@ public class FailureTests
     }
 
     [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.NegativeInfinity)]
-    public void Weights_that_are_not_finite(float bad) =>
+    [InlineData(float.NaN, 1)]
+    [InlineData(float.NegativeInfinity, 1)]
+    [InlineData(float.PositiveInfinity, 26)]
+    [InlineData(float.NaN, 17)]
+    public void Weights_that_are_not_finite(float bad, int at)
+    {
+        float[] weights = new float[3 * 3 * 3];
+        weights[at] = bad;
         Assert.Contains("'level.weight' of test model holds NaN or infinite",
-            Fails(SmallModels.Of(g => g.Conv("image", "level", [1, 3, 1, 1], [1, bad, 1])), SpadeError.InvalidArgument).Message);
+            Fails(SmallModels.Of(g => g.Conv("image", "level", [1, 3, 3, 3], weights)), SpadeError.InvalidArgument).Message);
+    }
 
     [Fact]
     public void Features_that_are_not_finite_though_the_weights_are()
