@@ -14,6 +14,9 @@ public abstract class ServerDatabase : IAsyncDisposable
 {
     private const int MaxGroup = 256;
 
+    /// <summary>Changes after which the database is tidied.</summary>
+    private const int TidyAfter = 16;
+
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DbConnection? _writer;
@@ -96,15 +99,32 @@ public abstract class ServerDatabase : IAsyncDisposable
 
     protected abstract SpadeException Explain(DbException e);
 
+    /// <summary>Work that a write need not wait for; called now and then between transactions.</summary>
+    protected virtual void Tidy(DbConnection connection)
+    {
+    }
+
     private void WriteAll()
     {
         var group = new List<Change>(MaxGroup);
+        int untidied = 0;
         while (_changes.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             group.Clear();
             while (group.Count < MaxGroup && _changes.Reader.TryRead(out var change)) group.Add(change);
             Commit(group);
             Interlocked.Add(ref _waiting, -group.Count);
+            untidied += group.Count;
+            if (untidied < TidyAfter || _writer is null) continue;
+            untidied = 0;
+            try
+            {
+                Tidy(_writer);
+            }
+            catch (DbException)
+            {
+                // The next write meets the same problem, and its caller is told.
+            }
         }
         _ended.SetResult();
     }
