@@ -44,7 +44,7 @@ internal static class BenchServeCommand
             "Measure a server's images per second and latencies, beside the network's forward pass alone, as ratios.\n\n"
             + "Example: spade bench serve --category bottle line3/*.png")
         {
-            paths, category, gallery, model, threads, slots, connections, seconds, rounds, json,
+            paths, category, gallery, model, threads, slots, connections, seconds, rounds, json, BenchRecord.Save,
         };
         var server = new RemoteOptions(command, gallery, threads, slots);
         command.SetAction(async (parsed, cancellation) =>
@@ -60,8 +60,7 @@ internal static class BenchServeCommand
             var result = await benchmark.RunAsync(served is null ? "the server" : "spade serve", parsed.GetValue(connections),
                 TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
                 text => Console.Error.WriteLine($"spade: {text}"), cancellation);
-            if (parsed.GetValue(json)) CliJson.WriteLine(result, CliJson.Default.ServeResult);
-            else Print(result);
+            BenchRecord.Write(parsed, json, result, CliJson.Default.ServeResult, Print);
             return 0;
 
             async Task<ServedGallery> StartAsync()
