@@ -37,7 +37,8 @@ internal static class PixelSearchBench
         var r = PixelSearchBenchmark.Run(index, queries, packed, options, rounds, dense,
             peer is null ? null : () => Timing.Of("", 0, peer.RunAsync(cancellationToken).GetAwaiter().GetResult()).MedianMs,
                 cancellationToken);
-        var (deviceMs, agreement) = device is null ? default : await OnDeviceAsync(device.Value, index, gallery, packed, queries, options, rounds);
+        var (deviceMs, agreement) = device is null ? default
+            : await OnDeviceAsync(device.Value, index, gallery, packed, queries, options, rounds);
         return new PixelSearchResult(name, Machine.Describe(), galleryK, r.Threads, r.Queries, r.MedianMs, r.MinMs,
             Defined(r.DenseMedianMs), Defined(r.DenseRatio), peer?.Command, Defined(r.PeerMedianMs), Defined(r.PeerRatio),
             r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage, r.CancelledWithinMs,

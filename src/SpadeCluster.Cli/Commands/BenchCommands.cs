@@ -151,7 +151,8 @@ internal static class BenchCommands
         if (r.PeerRatio is { } times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"peer: {r.PeerMedianMs:0} ms, {times:0.0} times as long"));
         if (r.DeviceRatio is { } share) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"matrix products on {r.Device}: {r.DeviceMedianMs:0.0} ms, {share:0.00} times as long; {r.DeviceAgreement:P2} the same pixels"));
+            $"matrix products on {r.Device}: {r.DeviceMedianMs:0.0} ms, {share:0.00} times as long; " +
+            $"{r.DeviceAgreement:P2} of the pixels are the same"));
     }
 
     private static string Shares(IEnumerable<double> shares)
@@ -246,7 +247,8 @@ internal static class BenchCommands
     private static void PrintExtract(ExtractResult r)
     {
         Console.WriteLine($"{r.Model} on {r.Device}; {r.Processor}");
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("", "threads", "images", "median ms", "min", "max", "images/s", "runs");
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("", "threads", "images", "median ms", "min", "max",
+            "images/s", "runs");
         foreach (var t in r.Timings)
             table.AddRow([.. new[] { t.Name, Number(t.Threads), Number(t.Images), Number(t.MedianMs), Number(t.MinMs), Number(t.MaxMs),
                 Number(t.ImagesPerSecond), Number(t.Runs) }.Select(Markup.Escape)]);

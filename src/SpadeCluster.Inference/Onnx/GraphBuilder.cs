@@ -12,7 +12,8 @@ internal sealed class GraphBuilder
 
     public GraphBuilder(string name) => _graph.Name = name;
 
-    public GraphBuilder(string name, string input, int channels, int height, int width) : this(name) => Input(input, channels, height, width);
+    public GraphBuilder(string name, string input, int channels, int height, int width) : this(name)
+        => Input(input, channels, height, width);
 
     /// <summary>An input of float values; its first dimension, any, comes before <paramref name="shape"/>.</summary>
     public string Input(string name, params int[] shape)

@@ -4,8 +4,8 @@
     python3 tree_and_graph.py --rows 1000000 --features /tmp/g --index hnsw
 
 Prints JSON for 'spade bench page', with the exact search ('spade bench image-search') in the same run. Times of builds are processor
-time, so that other programs change them less. Needs Debian's python3-sklearn (ball tree, exact) and python3-faiss (HNSW, approximate). A million rows of 512 values take about 8 GB with
-the tree and 5 GB with the graph.
+time, so that other programs change them less. Needs Debian's python3-sklearn (ball tree, exact) and python3-faiss (HNSW, approximate).
+A million rows of 512 values take about 8 GB with the tree and 5 GB with the graph.
 """
 import argparse
 import datetime
