@@ -8,7 +8,7 @@ namespace SpadeCluster.Cli.Bench;
 /// <summary>A page of Markdown with one table for each kind of benchmark, from the files that '--save' wrote.</summary>
 internal static class BenchPage
 {
-    private static readonly string[] Common = ["date", "machine", "command"];
+    private static readonly string[] Common = ["date", "machine", "load before", "command"];
 
     /// <param name="folder">Every file *.json in it is one <see cref="BenchRecord"/>; rows are in the order of their names.</param>
     /// <exception cref="SpadeException">InvalidArgument: no files, or one that holds no result.</exception>
@@ -23,11 +23,12 @@ internal static class BenchPage
             Written by `spade bench page`; not edited by hand. To add a result, run a benchmark with `--save` and write the page again:
 
             ```
-            spade bench serve --category cookie cookie/test --save docs/results/performance/serve-cookie.json
+            spade bench serve --category cookie cookie/test/*/*.jpg --save docs/results/performance/serve-cookie.json
             spade bench page docs/results/performance --out docs/performance-figures.md
             ```
 
-            Medians, with the range of the rounds in brackets. [Performance](performance.md) explains the figures.
+            Medians, with the range of the rounds in brackets. "Load before" is Linux's load average: with more than 1, other programs used
+            the processors, and only figures of one run may be compared. [Performance](performance.md) explains the figures.
 
             """);
         Table("A server beside the network alone", ["category", "model", "images at once", "alone, images/s", "served, images/s",
@@ -63,7 +64,7 @@ internal static class BenchPage
         void Table(string title, string[] columns, Func<BenchRecord, IEnumerable<string[]>> rows)
         {
             string[][] all = [.. records.SelectMany(r => rows(r).Select(row
-                => (string[])[.. row, F($"{r.Date:yyyy-MM-dd}"), r.Machine, $"`{r.Command}`"]))];
+                => (string[])[.. row, F($"{r.Date:yyyy-MM-dd}"), r.Machine, F($"{r.Load:0}"), $"`{r.Command}`"]))];
             if (all.Length == 0) return;
             page.Append($"\n## {title}\n");
             page.Append($"{Row([.. columns, .. Common])}\n{Row([.. columns.Concat(Common).Select(_ => "---")])}\n");

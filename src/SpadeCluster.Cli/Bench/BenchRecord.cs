@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using SpadeCluster.Cli.Output;
@@ -9,8 +10,12 @@ namespace SpadeCluster.Cli.Bench;
 /// <summary>What a benchmark measured, as a file that 'bench page' reads: one of the results is set.</summary>
 /// <param name="Command">The command line, without the options of its output.</param>
 /// <param name="Machine">Processor and number of processors.</param>
-internal sealed record BenchRecord(string Command, DateOnly Date, string Machine)
+/// <param name="Load">Programs that ran or waited to run in the minute before (Linux's load average): about 0 on an idle machine.</param>
+internal sealed record BenchRecord(string Command, DateOnly Date, string Machine, double? Load)
 {
+    private static readonly double? LoadAtStart = File.Exists("/proc/loadavg")
+        ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : null;
+
     private const int Tokens = 24;
 
     /// <summary>The option of the commands that measure.</summary>
@@ -48,7 +53,7 @@ internal sealed record BenchRecord(string Command, DateOnly Date, string Machine
         words.Remove("--json");
         // The shell may have made hundreds of file names of a pattern.
         if (words.Count > Tokens) words = [.. words[..Tokens], "..."];
-        return new($"spade {string.Join(' ', words)}", DateOnly.FromDateTime(DateTime.UtcNow), Bench.Machine.Describe())
+        return new($"spade {string.Join(' ', words)}", DateOnly.FromDateTime(DateTime.UtcNow), Bench.Machine.Describe(), LoadAtStart)
         {
             Serve = result as ServeResult,
             Large = result as LargeResult,

@@ -35,6 +35,7 @@ parser.add_argument("--neighbours", type=int, default=50)
 parser.add_argument("--queries", type=int, default=50)
 options = parser.parse_args()
 faiss.omp_set_num_threads(1)
+load = os.getloadavg()[0]
 random = np.random.default_rng(1)
 
 
@@ -130,6 +131,6 @@ with open("/proc/cpuinfo") as file:
     processor = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
 print(json.dumps(dict(
     command=shlex.join(["python3", "tree_and_graph.py", *sys.argv[1:]]), date=datetime.date.today().isoformat(),
-    machine=f"{processor}, {os.cpu_count()} processors",
+    machine=f"{processor}, {os.cpu_count()} processors", load=load,
     image_indexes=dict(rows=options.rows, length=length, data="random" if options.features is None else "like features",
                        neighbours=options.neighbours, indexes=results))))
