@@ -2,16 +2,23 @@ using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Evaluation.Datasets;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
+using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Neighbors;
 
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>The output of 'bench pixel-search --json'. Work is per query.</summary>
+/// <param name="DeviceMedianMs">The search as matrix products (<see cref="MatrixPixelSearch"/>) on a device; null: not measured.</param>
+/// <param name="DeviceAgreement">Share of the pixels for which they found the same pixel as the exact search.</param>
 internal sealed record PixelSearchResult(
     string Features, string Processor, int GalleryK, int Threads, int Queries, double MedianMs, double MinMs,
     double? DenseMedianMs, double? DenseRatio, string? Peer, double? PeerMedianMs, double? PeerRatio,
     IReadOnlyList<double> ShareOfPairsPerLevel, IReadOnlyList<double> SketchedShareOfPairsPerLevel, double Gflop, long BytesTouched,
-        long ResidentBytesPerImage, double CancelledWithinMs);
+        long ResidentBytesPerImage, double CancelledWithinMs, string? Device = null, double? DeviceMedianMs = null,
+        double? DeviceAgreement = null)
+{
+    public double? DeviceRatio => DeviceMedianMs / MedianMs;
+}
 
 /// <summary>Prepares features for <see cref="PixelSearchBenchmark"/>: those of a dataset, or random ones, where pruning has no
 /// effect.</summary>
@@ -21,7 +28,7 @@ internal static class PixelSearchBench
     private static readonly LevelShape[] ResNetShapes = [new(56, 56, 256), new(28, 28, 512), new(14, 14, 1024)];
 
     public static async Task<PixelSearchResult> RunAsync(string? dataset, Engines engines, int galleryK, PixelSearchOptions options,
-        int rounds, int dense, PeerCommand? peer, CancellationToken cancellationToken)
+        int rounds, int dense, PeerCommand? peer, OnnxRuntimeDevice? device, CancellationToken cancellationToken)
     {
         var (name, gallery, queries) = dataset is null ? Random(galleryK)
             : await ExtractAsync(dataset, engines, galleryK, cancellationToken);
@@ -30,9 +37,37 @@ internal static class PixelSearchBench
         var r = PixelSearchBenchmark.Run(index, queries, packed, options, rounds, dense,
             peer is null ? null : () => Timing.Of("", 0, peer.RunAsync(cancellationToken).GetAwaiter().GetResult()).MedianMs,
                 cancellationToken);
+        var (deviceMs, agreement) = device is null ? default
+            : await OnDeviceAsync(device.Value, index, gallery, packed, queries, options, rounds);
         return new PixelSearchResult(name, Machine.Describe(), galleryK, r.Threads, r.Queries, r.MedianMs, r.MinMs,
             Defined(r.DenseMedianMs), Defined(r.DenseRatio), peer?.Command, Defined(r.PeerMedianMs), Defined(r.PeerRatio),
-            r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage, r.CancelledWithinMs);
+            r.SharePerLevel, r.SketchedPerLevel, r.GigaOperations, r.BytesTouched, r.ResidentBytesPerImage, r.CancelledWithinMs,
+            device?.ToString(), deviceMs, agreement);
+    }
+
+    private static async Task<(double? Ms, double? Agreement)> OnDeviceAsync(OnnxRuntimeDevice device, PixelIndex index,
+        IReadOnlyList<FeaturePyramid> gallery, (int, PackedPyramid)[] packed, IReadOnlyList<FeaturePyramid> queries,
+        PixelSearchOptions options, int rounds)
+    {
+        if (options is not { Fusion: Fusion.Concatenated, Kappa: 1, Window: null })
+            throw new SpadeException(SpadeError.InvalidArgument,
+                "--device measures the nearest pixel of concatenated levels, anywhere: without --fusion, --kappa and --window");
+        using var search = new MatrixPixelSearch(gallery, device, options.Threads);
+        int same = 0, all = 0;
+        foreach (var query in queries)
+        {
+            var (found, exact) = (search.Search(query), index.Search(query, packed, options)[0]);
+            same += exact.Cells.Where((cell, i) => (cell, exact.Images[i]) == (found.Cells[i], found.Images[i])).Count();
+            all += exact.Cells.Length;
+        }
+        List<double> times = [];
+        for (int round = 0; round < rounds; round++)
+            foreach (var query in queries) times.Add(await Timing.MeasureAsync(() =>
+            {
+                search.Search(query);
+                return Task.CompletedTask;
+            }));
+        return (Timing.Of("", options.Threads, times).MedianMs, (double)same / all);
     }
 
     /// <summary>K normals of a dataset, with mirrored ones if there are fewer, and some of its test images.</summary>

@@ -31,7 +31,9 @@ internal sealed class ServeBenchmark : IDisposable
     private int _sent;
 
     /// <param name="images">Photographs, read before; sent again and again.</param>
-    public ServeBenchmark(SpadeClient client, string category, IReadOnlyList<ImageSource> images, InferenceModel model)
+    /// <param name="device">Of the network alone.</param>
+    public ServeBenchmark(SpadeClient client, string category, IReadOnlyList<ImageSource> images, InferenceModel model,
+        OnnxRuntimeDevice device)
     {
         (_client, _category, _images) = (client, category, images);
         _input = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
@@ -39,7 +41,8 @@ internal sealed class ServeBenchmark : IDisposable
         _wide = Open(0);
         _narrow = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Open(1))];
 
-        IFeatureExtractor Open(int threads) => new OnnxRuntimeExtractor(model, new OnnxRuntimeOptions { Threads = threads });
+        IFeatureExtractor Open(int threads)
+            => new OnnxRuntimeExtractor(model, new OnnxRuntimeOptions { Device = device, Threads = threads });
     }
 
     /// <param name="server">How the result names the server.</param>

@@ -3,14 +3,17 @@ using System.Diagnostics;
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>Timings of one program, in milliseconds.</summary>
-internal sealed record Timing(string Name, int Threads, double MedianMs, double MinMs, double MaxMs, int Runs)
+/// <param name="Images">Images of one run.</param>
+internal sealed record Timing(string Name, int Threads, double MedianMs, double MinMs, double MaxMs, int Runs, int Images = 1)
 {
-    public static Timing Of(string name, int threads, IReadOnlyList<double> milliseconds)
+    public double ImagesPerSecond => 1000 * Images / MedianMs;
+
+    public static Timing Of(string name, int threads, IReadOnlyList<double> milliseconds, int images = 1)
     {
         double[] sorted = [.. milliseconds.Order()];
         double median = sorted.Length % 2 == 1 ? sorted[sorted.Length / 2]
             : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
-        return new Timing(name, threads, median, sorted[0], sorted[^1], sorted.Length);
+        return new Timing(name, threads, median, sorted[0], sorted[^1], sorted.Length, images);
     }
 
     /// <summary>Runs <paramref name="work"/> and returns its milliseconds.</summary>

@@ -48,15 +48,13 @@ internal static class BenchCalibrateCommand
                 text => Console.Error.WriteLine($"spade: {text}"));
             var figures = await measurement.RunAsync(photographs, described, cancellation);
             if (parsed.GetValue(output) is { } file)
-                await File.WriteAllTextAsync(file, JsonSerializer.Serialize(figures, Indented.UnitFigures) + "\n", cancellation);
+                await File.WriteAllTextAsync(file, JsonSerializer.Serialize(figures, CliJson.Indented.UnitFigures) + "\n", cancellation);
             if (parsed.GetValue(json)) CliJson.WriteLine(figures, CliJson.Default.UnitFigures);
             else Print(figures);
             return 0;
         });
         return command;
     }
-
-    private static CliJson Indented { get; } = new(new JsonSerializerOptions(CliJson.Default.Options) { WriteIndented = true });
 
     private static ImageSource[] Rendered() => [.. Enumerable.Range(1, Plates)
         .Select(seed => new ImageSource($"plate{seed}.png", PngEncoder.Encode(PlateCamera.Photograph(seed, null).Photograph)))];

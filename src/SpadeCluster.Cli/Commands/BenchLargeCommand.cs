@@ -35,7 +35,7 @@ internal static class BenchLargeCommand
             "Time photographs of 12 megapixels in tiles beside forward passes of the network alone and photographs of one tile, as "
             + "ratios. The photographs are the panels of 'demo --large'. Building the galleries takes some minutes.\n\n"
             + "Example: spade bench large --gallery /tmp/panels")
-        { normals, tiles, rounds, gallery, model, threads, json };
+        { normals, tiles, rounds, gallery, model, threads, json, BenchRecord.Save };
         command.SetAction(async (parsed, cancellation) =>
         {
             var (columns, rows) = GeometryOptions.Counts(parsed.GetRequiredValue(tiles));
@@ -49,8 +49,7 @@ internal static class BenchLargeCommand
                 var galleries = new LargeGalleries(folder, engines, grid, parsed.GetValue(normals));
                 var result = await new LargeBenchmark(engines, galleries).RunAsync(parsed.GetValue(threads), parsed.GetValue(rounds),
                     text => Console.Error.WriteLine($"spade: {text}"), cancellation);
-                if (parsed.GetValue(json)) CliJson.WriteLine(result, CliJson.Default.LargeResult);
-                else Print(result);
+                BenchRecord.Write(parsed, json, result, CliJson.Default.LargeResult, Print);
             }
             finally
             {

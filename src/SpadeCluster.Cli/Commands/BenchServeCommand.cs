@@ -7,6 +7,7 @@ using SpadeCluster.Client;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
+using SpadeCluster.Inference.OnnxRuntime;
 using SpadeCluster.Server.Admission;
 
 namespace SpadeCluster.Cli.Commands;
@@ -39,14 +40,14 @@ internal static class BenchServeCommand
             DefaultValueFactory = _ => 4,
         }, 0.1, 3600);
         var rounds = CommonOptions.Bounded(new Option<int>("--rounds") { Description = "Rounds.", DefaultValueFactory = _ => 5 }, 1, 1000);
-        var (gallery, model, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Json());
+        var (gallery, model, device, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Device(), CommonOptions.Json());
         var command = new Command("serve",
             "Measure a server's images per second and latencies, beside the network's forward pass alone, as ratios.\n\n"
             + "Example: spade bench serve --category bottle line3/*.png")
         {
-            paths, category, gallery, model, threads, slots, connections, seconds, rounds, json,
+            paths, category, gallery, model, device, threads, slots, connections, seconds, rounds, json, BenchRecord.Save,
         };
-        var server = new RemoteOptions(command, gallery, threads, slots);
+        var server = new RemoteOptions(command, gallery, device, threads, slots);
         command.SetAction(async (parsed, cancellation) =>
         {
             var images = Files.Expand(parsed.GetRequiredValue(paths))
@@ -56,12 +57,12 @@ internal static class BenchServeCommand
             using var remote = server.Connect(parsed);
             await using var served = remote is null ? await StartAsync() : null;
             using var client = served is null ? null : new SpadeClient(served.Address);
-            using var benchmark = new ServeBenchmark(remote ?? client!, name, images, source.Open());
+            using var benchmark = new ServeBenchmark(remote ?? client!, name, images, source.Open(),
+                OnnxRuntimeDevice.Parse(parsed.GetRequiredValue(device)));
             var result = await benchmark.RunAsync(served is null ? "the server" : "spade serve", parsed.GetValue(connections),
                 TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
                 text => Console.Error.WriteLine($"spade: {text}"), cancellation);
-            if (parsed.GetValue(json)) CliJson.WriteLine(result, CliJson.Default.ServeResult);
-            else Print(result);
+            BenchRecord.Write(parsed, json, result, CliJson.Default.ServeResult, Print);
             return 0;
 
             async Task<ServedGallery> StartAsync()
@@ -69,8 +70,8 @@ internal static class BenchServeCommand
                 string folder = parsed.GetRequiredValue(gallery);
                 await CheckModelAsync(folder, name, source, cancellation);
                 string[] named = parsed.GetValue(model) is { } m ? ["--model", m] : [];
-                return await ServedGallery.StartAsync(["--gallery", folder, "--threads", Text(parsed.GetValue(threads)), "--slots",
-                    Text(parsed.GetValue(slots)), .. named], cancellation);
+                return await ServedGallery.StartAsync(["--gallery", folder, "--device", parsed.GetRequiredValue(device),
+                    "--threads", Text(parsed.GetValue(threads)), "--slots", Text(parsed.GetValue(slots)), .. named], cancellation);
             }
         });
         return command;

@@ -15,6 +15,13 @@ internal static class CommonOptions
 
     public static Option<bool> Json() => new("--json") { Description = "Print JSON for machines instead of text." };
 
+    public static Option<string> Device() => new("--device")
+    {
+        Description = "Where the model runs: cpu, or cuda:N in a build with -p:Gpu=true.",
+        HelpName = "DEVICE",
+        DefaultValueFactory = _ => ExtractorSettings.Cpu,
+    };
+
     public static Option<string?> Model() =>
         new("--model")
         {
@@ -95,13 +102,7 @@ internal static class CommonOptions
 internal sealed class ExtractorOptions
 {
     private readonly Option<int> _threads;
-    private readonly Option<string> _device =
-        new("--device")
-        {
-            Description = "Where the model runs: cpu, or cuda:N in a build with -p:Gpu=true.",
-            HelpName = "DEVICE",
-            DefaultValueFactory = _ => ExtractorSettings.Cpu
-        };
+    private readonly Option<string> _device = CommonOptions.Device();
 
     /// <param name="threads">Replaces the usual option, for another default.</param>
     public ExtractorOptions(Command command, Option<int>? threads = null)

@@ -172,12 +172,7 @@ internal static class ModelCommands
     private static Command Verify()
     {
         var (folder, json) = (Model(), CommonOptions.Json());
-        var device = new Option<string>("--device")
-        {
-            Description = "Where to run it: cpu, or cuda:N in a build with -p:Gpu=true.",
-            HelpName = "DEVICE",
-            DefaultValueFactory = _ => ExtractorSettings.Cpu
-        };
+        var device = CommonOptions.Device();
         var command = new Command("verify",
             "Check a model's digest and run it on seeded images: finite features, the same bits in a batch and " +
             "alone, and the difference of another device from the CPU.\n\nExample: spade model verify models/wide_resnet50_2") { folder,

@@ -45,6 +45,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(PixelSearchResult))]
 [JsonSerializable(typeof(ImageSearchBenchmarkResult))]
 [JsonSerializable(typeof(ServeResult))]
+[JsonSerializable(typeof(BenchRecord))]
 [JsonSerializable(typeof(LargeResult))]
 [JsonSerializable(typeof(UnitFigures))]
 [JsonSerializable(typeof(Plan))]
@@ -56,5 +57,8 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(IReadOnlyList<KeyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
+    /// <summary>For files that people read.</summary>
+    public static CliJson Indented => field ??= new(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
+
     public static void WriteLine<T>(T value, JsonTypeInfo<T> type) => Console.Out.WriteLine(JsonSerializer.Serialize(value, type));
 }

@@ -10,10 +10,16 @@ internal sealed class GraphBuilder
     private readonly GraphProto _graph = new();
     private int _constants;
 
-    public GraphBuilder(string name, string input, int channels, int height, int width)
+    public GraphBuilder(string name) => _graph.Name = name;
+
+    public GraphBuilder(string name, string input, int channels, int height, int width) : this(name)
+        => Input(input, channels, height, width);
+
+    /// <summary>An input of float values; its first dimension, any, comes before <paramref name="shape"/>.</summary>
+    public string Input(string name, params int[] shape)
     {
-        _graph.Name = name;
-        _graph.Input.Add(ValueInfo(input, "N", channels, height, width));
+        _graph.Input.Add(ValueInfo(name, "N", shape));
+        return name;
     }
 
     public string Conv(string x, string output, int[] weightShape, float[] weights, float[]? bias = null, int strideY = 1, int strideX = 1,
@@ -67,6 +73,13 @@ internal sealed class GraphBuilder
     public string Scalar(float value) => Constant($"constant{++_constants}", [1], [value]);
 
     public void Output(string name, params int[] shape) => _graph.Output.Add(ValueInfo(name, "N", shape));
+
+    public void IntegerOutput(string name, params int[] shape)
+    {
+        var info = ValueInfo(name, "N", shape);
+        info.Type.TensorType.ElemType = Int64Type;
+        _graph.Output.Add(info);
+    }
 
     public byte[] Build() => new ModelProto
     {

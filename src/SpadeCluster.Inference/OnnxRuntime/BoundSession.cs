@@ -115,7 +115,7 @@ internal sealed class BoundSession : IDisposable
         _session.Dispose();
     }
 
-    private static SessionOptions Settings(OnnxRuntimeOptions options, OnnxRuntimeDevice device)
+    internal static SessionOptions Settings(OnnxRuntimeOptions options, OnnxRuntimeDevice device)
     {
         var settings = new SessionOptions
         {
