@@ -50,9 +50,6 @@ internal sealed record ImageCosts
     /// <summary>To and from gallery silos.</summary>
     public double SearchBytes => QueryBytes + FoundBytes;
 
-    /// <summary>Mean processor time of all stages but extraction, messages not included.</summary>
-    public double WithoutExtraction(double localised) => Prepare + ImageSearch + localised * (PixelSearch + Map) + Answer;
-
     public static ImageCosts Of(UnitFigures f, PlannedLoad load, double? deviceMs)
     {
         var (model, format, t) = (f.Model, f.Format(load.Format), load.Tiles);

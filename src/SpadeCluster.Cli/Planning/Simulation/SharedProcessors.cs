@@ -11,6 +11,9 @@ internal sealed class SharedProcessors(EventQueue events, int processors)
     private double _received, _since;
     private long _added, _change;
 
+    /// <summary>The thread that ends next, and the share with which its end was computed.</summary>
+    private (long Number, double Share) _next = (-1, 0);
+
     /// <summary>Runs a thread.</summary>
     /// <param name="seconds">Of a processor.</param>
     /// <param name="done">Runs at its end.</param>
@@ -34,6 +37,9 @@ internal sealed class SharedProcessors(EventQueue events, int processors)
     private void AwaitNext()
     {
         if (!_running.TryPeek(out _, out var first)) return;
+        var next = (first.Number, Share);
+        if (next == _next) return;
+        _next = next;
         long change = ++_change;
         events.After(Math.Max(0, (first.Received - _received) / Share), () =>
         {
