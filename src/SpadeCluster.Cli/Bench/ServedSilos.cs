@@ -5,11 +5,13 @@ using SpadeCluster.Cli.Silo;
 
 namespace SpadeCluster.Cli.Bench;
 
-/// <summary>A gateway with extractors and a gallery silo as processes of their own, with TLS over loopback, one thread for a tile.</summary>
+/// <summary>A gateway with extractors and a gallery silo as processes of their own, with TLS over loopback; one thread for a
+/// tile.</summary>
 internal sealed class ServedSilos : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-bench-").FullName;
-    private readonly SiloProcess _gateway = SiloProcess.New("gateway", "gateway,extractor"), _gallery = SiloProcess.New("gallery", "gallery");
+    private readonly SiloProcess _gateway = SiloProcess.New("gateway", "gateway,extractor"),
+        _gallery = SiloProcess.New("gallery", "gallery");
     private readonly List<Process> _running = [];
 
     private ServedSilos()

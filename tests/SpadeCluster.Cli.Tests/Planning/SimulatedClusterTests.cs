@@ -46,7 +46,8 @@ public sealed class SimulatedClusterTests
         Assert.Equal(1, result.Percentile(1) / 1000, 9);
     }
 
-    /// <summary>Slots are servers with one queue: with one, an image's whole way is one service of M/D/1 (Pollaczek and Khinchine).</summary>
+    /// <summary>Slots are servers with one queue: with one, an image's whole way is one service of M/D/1 (Pollaczek and
+    /// Khinchine).</summary>
     [Fact]
     public void A_slot_is_held_until_the_map_is_ready()
     {

@@ -17,8 +17,8 @@ internal sealed record SimulationResult(int Arrived, int Answered, int Refused, 
 
 /// <summary>
 /// Images on their way through the queues of a cluster: admission and slots of a gateway, decoding, extractor slots (the least busy of
-/// some, a gateway's own ones first), image search in every shard, pixel search in the shards that hold neighbours, map and answer. All that
-/// a silo does at the same time shares its processors; so do all silos of one machine.
+/// some, a gateway's own ones first), image search in every shard, pixel search in the shards that hold neighbours, map and answer. All
+/// that a silo does at the same time shares its processors; so do all silos of one machine.
 /// Times of service are random around their measured mean; arrivals are random (Poisson), or each connection sends its next image after an
 /// answer. The same seed gives the same result.
 /// </summary>
