@@ -16,7 +16,8 @@ namespace SpadeCluster.Cli.Bench;
 internal sealed class UnitMeasurement : IDisposable
 {
     private const string Category = "calibration";
-    private const int MostNeighbours = 50, IndexRows = 20_000, SmallSide = 300, LargeSide = 2000, JpegQuality = 90, Queries = 6;
+    private const int MostNeighbours = 50, IndexRows = 20_000, SmallSide = 300, LargeSide = 2000, JpegQuality = 90, Queries = 6,
+        SentAtOnce = 2;
 
     private readonly BusyProcessors _processors;
     private readonly TimeSpan _time;
@@ -88,9 +89,15 @@ internal sealed class UnitMeasurement : IDisposable
         double answer = Math.Max(0, served.Ms - known.Sum(k => k.Ms));
         // Stages vary independently of each other; what the whole varies more, they vary together.
         double together = Math.Sqrt(Math.Max(0, served.Variance - known.Sum(k => k.Variance))) / served.Ms;
-        return new UnitFigures(Machine.Describe(), Environment.ProcessorCount, DateTime.UtcNow, described, manifest.Model, jpeg, png,
+        var figures = new UnitFigures(Machine.Describe(), Environment.ProcessorCount, DateTime.UtcNow, described, manifest.Model, jpeg, png,
             prepare / grid.Count, extract.Ms, images.Ms / IndexRows * 1000, fixedPart, each, merge, map.Ms / grid.Count, serialise, answer,
             new StageVariation(own.Variation, extract.Variation, images.Variation, searchMost.Variation, map.Variation, together));
+        var costs = ImageCosts.Of(figures, new PlannedLoad { Tiles = grid.Count, Normals = normals.Length, Neighbours = most }, null);
+        double silo = await GallerySiloAsync(queries, stop);
+        return figures with
+        {
+            GalleryMsPerMegabyte = Math.Max(0, silo - costs.ImageSearch - costs.PixelSearch) / (costs.SearchBytes / 1e6),
+        };
     }
 
     public void Dispose()
@@ -246,5 +253,28 @@ internal sealed class UnitMeasurement : IDisposable
         return request with { Ms = (served.ProcessorTime - before).TotalMilliseconds / sent };
 
         async ValueTask Send(int worker, int i) => await client.ScoreAsync(Category, queries[(worker + i) % queries.Length], stop);
+    }
+
+    /// <summary>A gallery silo's processor milliseconds for an image, with its messages, beside a gateway on the same processors.</summary>
+    private async Task<double> GallerySiloAsync(ImageSource[] queries, CancellationToken stop)
+    {
+        _progress("a gallery silo");
+        string models = _model is not null && Directory.Exists(_model) ? Path.Combine(_model, "..") : Engines.ModelsFolder;
+        await using var silos = await ServedSilos.StartAsync(Path.Combine(_folder, "galleries"), Path.GetFullPath(models), stop);
+        using var client = new SpadeClient(silos.Address);
+        var load = new BusyProcessors(4 * _time);
+        _ = await load.MeasureAsync(Send, stop);
+        int sent = 0;
+        var before = silos.GalleryTime;
+        _ = await load.MeasureAsync(async (worker, i) =>
+        {
+            await Send(worker, i);
+            Interlocked.Add(ref sent, SentAtOnce);
+        }, stop);
+        return (silos.GalleryTime - before).TotalMilliseconds / sent;
+
+        // More than one, so that processors are busy while messages are on their way.
+        async ValueTask Send(int worker, int i) => await Task.WhenAll(Enumerable.Range(worker + i, SentAtOnce)
+            .Select(query => client.ScoreAsync(Category, queries[query % queries.Length], stop)));
     }
 }

@@ -70,7 +70,7 @@ internal static class BenchCalibrateCommand
         pixel search   {f.PixelSearchMs:0.0} a tile, and {f.PixelSearchMsPerNeighbour:0.00} for each normal of K
         merging        {f.MergeMs:0.00} a tile and further shard
         map            {f.MapMs:0.0} a tile
-        messages       {f.SerialiseMsPerMegabyte:0.00} a megabyte at each end
+        messages       {f.SerialiseMsPerMegabyte:0.00} a megabyte at each end; at a gallery silo {f.GalleryMsPerMegabyte:0.00}
         answer         {f.AnswerMs:0.0} an image: request, grains, decision log
         standard deviation / mean: preparation {f.Variation!.Prepare:0.00}, extraction {f.Variation.Extract:0.00},
         image search {f.Variation.ImageSearch:0.00}, pixel search {f.Variation.PixelSearch:0.00}, map {f.Variation.Map:0.00},

@@ -26,8 +26,11 @@ internal sealed record ImageCosts
     /// <summary>Of messages with extractors in other silos, at each end.</summary>
     public double SerialiseTiles { get; private init; }
 
-    /// <summary>Of messages with gallery silos, at each end.</summary>
+    /// <summary>Of messages with gallery silos, at the gateway.</summary>
     public double SerialiseSearches { get; private init; }
+
+    /// <summary>Of the same messages, at the gallery silos.</summary>
+    public double ReceiveSearches { get; private init; }
 
     /// <summary>The photograph's file.</summary>
     public double FileBytes { get; private init; }
@@ -44,8 +47,8 @@ internal sealed record ImageCosts
     /// <summary>Neighbours and matches, from them.</summary>
     public double FoundBytes { get; private init; }
 
-    /// <summary>Mean processor time of all stages but extraction, messages not included.</summary>
-    public double WithoutExtraction(double localised) => Prepare + ImageSearch + localised * (PixelSearch + Map) + Answer;
+    /// <summary>To and from gallery silos.</summary>
+    public double SearchBytes => QueryBytes + FoundBytes;
 
     public static ImageCosts Of(UnitFigures f, PlannedLoad load, double? deviceMs)
     {
@@ -69,6 +72,7 @@ internal sealed record ImageCosts
             Answer = f.AnswerMs,
             SerialiseTiles = (tiles + features) / 1e6 * f.SerialiseMsPerMegabyte,
             SerialiseSearches = (queries + found) / 1e6 * f.SerialiseMsPerMegabyte,
+            ReceiveSearches = (queries + found) / 1e6 * (f.GalleryMsPerMegabyte ?? f.SerialiseMsPerMegabyte),
             FileBytes = load.Megapixels * format.BytesPerMegapixel,
             TileBytes = tiles,
             FeatureBytes = features,

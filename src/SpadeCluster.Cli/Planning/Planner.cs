@@ -29,10 +29,10 @@ internal sealed class Planner
         var c = _costs = ImageCosts.Of(figures, load, machines.DeviceMs);
         double search = c.ImageSearch + load.Localised * c.PixelSearch, map = load.Localised * c.Map;
         double tiles = machines.Layout == Layout.Separate ? c.SerialiseTiles : 0;
-        double searches = machines.Layout == Layout.Serve ? 0 : c.SerialiseSearches;
-        _gateway = (c.Prepare + map + c.Answer + tiles + searches) / 1000;
+        bool serve = machines.Layout == Layout.Serve;
+        _gateway = (c.Prepare + map + c.Answer + tiles + (serve ? 0 : c.SerialiseSearches)) / 1000;
         _extractor = ((machines.DeviceMs is null ? c.Extract : 0) + tiles) / 1000;
-        _gallery = (search + searches) / 1000;
+        _gallery = (search + (serve ? 0 : c.ReceiveSearches)) / 1000;
         _galleryBytes = (double)load.Categories * load.Shards
             * GalleryShard.WholeMemory(figures.Model, (load.Rows + load.Shards - 1) / load.Shards);
     }
@@ -155,7 +155,8 @@ internal sealed class Planner
         bool serve = m.Layout == Layout.Serve;
         int with = Math.Max(1, (int)Math.Round(load.ShardsWithNeighbours));
         double Seconds(double ms) => ms / 1000;
-        double searches = serve ? 0 : Seconds(c.SerialiseSearches), tiles = m.Layout == Layout.Separate ? Seconds(c.SerialiseTiles) : 0;
+        double searches = serve ? 0 : Seconds(c.SerialiseSearches), received = serve ? 0 : Seconds(c.ReceiveSearches);
+        double tiles = m.Layout == Layout.Separate ? Seconds(c.SerialiseTiles) : 0;
         // Tiles that are searched at the same time share the processors.
         int parts = Math.Max(1, m.Parts / load.Tiles);
         return new SimulatedSettings
@@ -186,7 +187,7 @@ internal sealed class Planner
             Extract = Seconds(c.Extract) / load.Tiles + (m.DeviceMs is null ? tiles / load.Tiles : 0),
             ExtractParts = m.Parts,
             ImageSearch = Seconds(c.ImageSearch) / load.Tiles / load.Shards,
-            PixelSearch = (Seconds(c.PixelSearch) + searches / Math.Max(0.01, load.Localised)) / load.Tiles / with,
+            PixelSearch = (Seconds(c.PixelSearch) + received / Math.Max(0.01, load.Localised)) / load.Tiles / with,
             SearchParts = parts,
             Map = Seconds(c.Map),
             Answer = Seconds(c.Answer) + searches + tiles,
@@ -256,7 +257,7 @@ internal sealed class Planner
             ["answer"] = c.Answer,
         };
         if (_machines.Layout == Layout.Separate) all["messages with extractors"] = 2 * c.SerialiseTiles;
-        if (_machines.Layout != Layout.Serve) all["messages with galleries"] = 2 * c.SerialiseSearches;
+        if (_machines.Layout != Layout.Serve) all["messages with galleries"] = c.SerialiseSearches + c.ReceiveSearches;
         if (_machines.OtherMs > 0) all["other programs"] = _machines.OtherMs;
         return all;
     }

@@ -24,10 +24,12 @@ namespace SpadeCluster.Cli.Planning;
 /// <param name="SerialiseMsPerMegabyte">Sending or receiving a message between silos, with TLS; each end does one of them.</param>
 /// <param name="AnswerMs">The rest of a server's work on an image: request, grains, decision log, answer.</param>
 /// <param name="Variation">How much the times vary; null: it was not measured, and the plan takes equal times.</param>
+/// <param name="GalleryMsPerMegabyte">What a gallery silo does beside searching, by its messages: receiving, memory for queries, threads
+/// that wait. Null: it was not measured, and the plan takes the work of a message.</param>
 internal sealed record UnitFigures(string Machine, int Processors, DateTime Measured, string Photographs, FeatureModel Model,
     FormatFigures Jpeg, FormatFigures Png, double PrepareMs, double ExtractMs, double ImageSearchMs, double PixelSearchMs,
     double PixelSearchMsPerNeighbour, double MergeMs, double MapMs, double SerialiseMsPerMegabyte, double AnswerMs,
-    StageVariation? Variation = null)
+    StageVariation? Variation = null, double? GalleryMsPerMegabyte = null)
 {
     /// <summary>Reads a file of 'bench calibrate'; null: the figures that come with the program.</summary>
     /// <exception cref="SpadeException">NotFound: no such file. InvalidArgument: it is not such a file, or a figure is not
@@ -67,6 +69,7 @@ internal sealed record UnitFigures(string Machine, int Processors, DateTime Meas
             ("png", Png.BytesPerMegapixel), ("prepare_ms", PrepareMs), ("image_search_ms", ImageSearchMs),
             ("pixel_search_ms", PixelSearchMs), ("pixel_search_ms_per_neighbour", PixelSearchMsPerNeighbour), ("merge_ms", MergeMs),
             ("map_ms", MapMs), ("serialise_ms_per_megabyte", SerialiseMsPerMegabyte), ("answer_ms", AnswerMs),
+            ("gallery_ms_per_megabyte", GalleryMsPerMegabyte ?? 0),
             ("variation.prepare", v.Prepare), ("variation.extract", v.Extract), ("variation.image_search", v.ImageSearch),
             ("variation.pixel_search", v.PixelSearch), ("variation.map", v.Map), ("variation.image", v.Image),
         })

@@ -27,23 +27,19 @@ internal struct PyramidSurrogate
 {
     /// <summary>Height, width, channels per level.</summary>
     [Id(0)] public int[] Shapes;
-    [Id(1)] public byte[][] Levels;
+    [Id(1)] public LevelValues[] Levels;
 }
 
 [RegisterConverter]
 internal sealed class PyramidConverter : IConverter<FeaturePyramid, PyramidSurrogate>
 {
     public FeaturePyramid ConvertFromSurrogate(in PyramidSurrogate surrogate)
-    {
-        var levels = new Half[surrogate.Levels.Length][];
-        for (int l = 0; l < levels.Length; l++) levels[l] = MemoryMarshal.Cast<byte, Half>(surrogate.Levels[l]).ToArray();
-        return new FeaturePyramid(LevelShapes.Unpack(surrogate.Shapes), levels);
-    }
+        => new(LevelShapes.Unpack(surrogate.Shapes), Array.ConvertAll(surrogate.Levels, l => l.Array));
 
     public PyramidSurrogate ConvertToSurrogate(in FeaturePyramid value)
     {
-        var levels = new byte[value.Shapes.Count][];
-        for (int l = 0; l < levels.Length; l++) levels[l] = value.LevelBytes(l).ToArray();
+        var levels = new LevelValues[value.Shapes.Count];
+        for (int l = 0; l < levels.Length; l++) levels[l] = new LevelValues(value.LevelArray(l));
         return new PyramidSurrogate { Shapes = LevelShapes.Pack(value.Shapes), Levels = levels };
     }
 }

@@ -41,7 +41,7 @@ public sealed class FeaturePyramid
     /// <summary>Level <paramref name="index"/> (0 is the finest): [y][x][channel], channel fastest.</summary>
     public ReadOnlySpan<Half> Level(int index) => _levels[index];
 
-    /// <summary>The array of a level, for a store that fills a discarded pyramid again.</summary>
+    /// <summary>The array of a level, for a store that fills a discarded pyramid again, and for messages.</summary>
     internal Half[] LevelArray(int index) => _levels[index];
 
     /// <summary>The same values as bytes, little-endian, as they are written to disk and sent.</summary>

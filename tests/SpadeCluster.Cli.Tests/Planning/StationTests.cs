@@ -60,7 +60,7 @@ public sealed class StationTests
         Assert.Equal((2, 6, 16), (ended, second, station.BusySeconds));
     }
 
-    private static Arbitrary<(int Servers, double[] Arrivals, double[] Services)> Cases => Arb.From(
+    internal static Arbitrary<(int Servers, double[] Arrivals, double[] Services)> Cases => Arb.From(
         from servers in Gen.Choose(1, 5)
         from count in Gen.Choose(1, 60)
         from gaps in Gen.ArrayOf(Gen.Choose(0, 20), count)

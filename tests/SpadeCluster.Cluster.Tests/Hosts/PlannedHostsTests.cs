@@ -81,14 +81,19 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
         load = load with { Rate = Share * closed.Full!.Value };
         int images = (int)(Open.TotalSeconds * load.Rate);
         var open = Planner.Make(figures, load, machines, images, Seed);
+        start = hosts.Use();
         double[] sent = await OpenAsync(client, photographs, images, load.Rate);
+        var openUse = hosts.Use().Since(start, images);
         AddLatencies(FormattableString.Invariant($"{load.Rate:0.0} images/s at random times"), open.Simulated,
             [.. sent.Skip((int)(SimulatedCluster.WarmUp * images))]);
 
-        foreach (var (role, ms) in new[] { ("gateway", use.GatewayMs), ("gallery", use.GalleryMs) })
-            Add("an image", $"processor ms, {role} silos", 1000 * machines.Processors / closed.DecisionsPerSecond
-                * closed.Roles.Single(r => r.Role.StartsWith(role, StringComparison.Ordinal)).Busy, ms);
-        Add("an image", "processor ms, other programs", other, use.OtherMs);
+        foreach (var (what, planned, ms) in new[] { ("an image", closed, use), ("an image at random times", open, openUse) })
+        {
+            foreach (var (role, measured) in new[] { ("gateway", ms.GatewayMs), ("gallery", ms.GalleryMs) })
+                Add(what, $"processor ms, {role} silos", 1000 * machines.Processors / planned.DecisionsPerSecond
+                    * planned.Roles.Single(r => r.Role.StartsWith(role, StringComparison.Ordinal)).Busy, measured);
+            Add(what, "processor ms, other programs", other, ms.OtherMs);
+        }
         var bytes = new[]
         {
             ("client to gateway", use.ToGateway), ("gateway to gallery", use.ToGalleries), ("gallery to gateway", use.FromGalleries),

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Serialization;
+using SpadeCluster.Cluster.Serialization;
 using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Cluster.Tests.Serialization;
@@ -72,6 +73,8 @@ public sealed class WireFormatTests
         if (type == typeof(Guid)) return new Guid("00112233-4455-6677-8899-aabbccddeeff");
         if (type == typeof(TimeSpan)) return TimeSpan.FromSeconds(7);
         if (type == typeof(ImageId)) return new ImageId(42);
+        // Two bytes, 7 and 7.
+        if (type == typeof(LevelValues)) return new LevelValues([BitConverter.UInt16BitsToHalf(0x0707)]);
         if (type.IsEnum) return Enum.GetValues(type).GetValue(1);
         if (type.IsPrimitive) return type == typeof(bool) ? true : Convert.ChangeType(7, type, null);
         if (type.IsArray)

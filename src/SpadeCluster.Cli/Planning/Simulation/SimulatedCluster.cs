@@ -4,7 +4,7 @@ namespace SpadeCluster.Cli.Planning.Simulation;
 /// <param name="Arrived">Images sent; each is answered or refused.</param>
 /// <param name="PerSecond">Answers per second after the warm-up.</param>
 /// <param name="Seconds">Latencies in seconds, ascending.</param>
-/// <param name="GatewayBusy">Share of time that the processors of each gateway silo were busy.</param>
+/// <param name="GatewayBusy">Share of its processors' time, or of the machine's, that each gateway silo used.</param>
 /// <param name="ExtractorBusy">The same of extractors: devices, or processors of silos with extractors.</param>
 /// <param name="GalleryBusy">The same of gallery silos.</param>
 internal sealed record SimulationResult(int Arrived, int Answered, int Refused, double PerSecond, IReadOnlyList<double> Seconds,
@@ -17,7 +17,8 @@ internal sealed record SimulationResult(int Arrived, int Answered, int Refused, 
 
 /// <summary>
 /// Images on their way through the queues of a cluster: admission and slots of a gateway, decoding, extractor slots (the least busy of
-/// some, a gateway's own ones first), image search in every shard, pixel search in the shards that hold neighbours, map and answer.
+/// some, a gateway's own ones first), image search in every shard, pixel search in the shards that hold neighbours, map and answer. All
+/// that a silo does at the same time shares its processors; so do all silos of one machine.
 /// Times of service are random around their measured mean; arrivals are random (Poisson), or each connection sends its next image after an
 /// answer. The same seed gives the same result.
 /// </summary>
@@ -34,6 +35,7 @@ internal sealed class SimulatedCluster
     private readonly IEnumerator<double> _gaps;
     private readonly ServiceTimes _times;
     private readonly SimulatedSettings _settings;
+    private readonly Station? _others;
     private readonly SimulatedSilo[] _gateways, _extractorSilos, _galleries;
     private readonly SimulatedExtractor[] _extractors;
     private readonly List<double> _latencies = [];
@@ -48,7 +50,8 @@ internal sealed class SimulatedCluster
         _gaps = Gaps(settings.Seed, settings.PerSecond).GetEnumerator();
         // A seed of its own: long services must not go with long gaps.
         _times = new ServiceTimes(~settings.Seed);
-        var shared = settings.OneMachine ? new Station(_events, settings.Processors) : null;
+        var machine = settings.OneMachine ? new SharedProcessors(_events, settings.Processors) : null;
+        _others = machine is null ? null : new Station(machine);
         bool together = settings.Extractors is null, alone = settings.Galleries is null;
         _gateways = Silos(settings.Gateways, together ? settings.ExtractorSlots : 0);
         _extractorSilos = together ? _gateways : Silos(settings.Extractors!.Value, settings.ExtractorSlots);
@@ -56,8 +59,7 @@ internal sealed class SimulatedCluster
         _extractors = [.. _extractorSilos.SelectMany(s => s.Extractors)];
 
         SimulatedSilo[] Silos(int count, int slots) => [.. Enumerable.Range(0, count)
-            .Select(_ => new SimulatedSilo(_events, shared ?? new Station(_events, settings.Processors), settings.Slots, slots,
-                settings.OnDevices))];
+            .Select(_ => new SimulatedSilo(_events, settings.Processors, machine, settings.Slots, slots, settings.OnDevices))];
     }
 
     /// <summary>Seconds between arrivals at random times (a Poisson process), without end.</summary>
@@ -125,7 +127,7 @@ internal sealed class SimulatedCluster
 
         void Work(double seconds, Action done)
         {
-            if (seconds > 0) gateway.Processors.Serve(seconds, done);
+            if (seconds > 0) (_others ?? gateway.Processors).Serve(seconds, done);
             else done();
         }
     }
@@ -138,7 +140,7 @@ internal sealed class SimulatedCluster
         var (s, v) = (_settings, _settings.Variation);
         int category = _random.Next(s.Categories);
         bool localised = _random.NextDouble() < s.Localised;
-        gateway.Processors.Serve(_times.Next(slowness * s.Prepare, v.Prepare), () =>
+        gateway.Decode(_times.Next(slowness * s.Prepare, v.Prepare), () =>
             Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, slowness, next), () =>
                 Each(s.Tiles, s.Processors, next =>
                     Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, 1, next), () =>

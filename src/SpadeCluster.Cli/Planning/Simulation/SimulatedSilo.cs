@@ -5,13 +5,17 @@ namespace SpadeCluster.Cli.Planning.Simulation;
 /// <summary>A silo: its processors, its extractor slots and the images admitted by its gateway.</summary>
 internal sealed class SimulatedSilo
 {
-    /// <param name="processors">Its own, or those of a machine that it shares with other silos.</param>
+    private readonly Permits _decoding;
+
+    /// <param name="processors">Its number of processors.</param>
+    /// <param name="machine">The processors, if other silos share them; null: they are its own.</param>
     /// <param name="slots">Images scored at once by this gateway.</param>
     /// <param name="extractors">Extractor slots.</param>
     /// <param name="onDevices">Whether each slot is a device; otherwise extraction uses the processors.</param>
-    public SimulatedSilo(EventQueue events, Station processors, int slots, int extractors, bool onDevices)
+    public SimulatedSilo(EventQueue events, int processors, SharedProcessors? machine, int slots, int extractors, bool onDevices)
     {
-        Processors = processors;
+        Processors = new Station(machine ?? new SharedProcessors(events, processors));
+        _decoding = new Permits(processors);
         Slots = new Permits(slots);
         Extractors = [.. Enumerable.Range(0, extractors).Select(_ => new SimulatedExtractor(this, events, onDevices))];
     }
@@ -22,6 +26,13 @@ internal sealed class SimulatedSilo
 
     /// <summary>Images admitted and not answered yet.</summary>
     public int InWork { get; set; }
+
+    /// <summary>Decodes an image; no more at the same time than there are processors.</summary>
+    public void Decode(double seconds, Action done) => _decoding.Acquire(() => Processors.Serve(seconds, () =>
+    {
+        _decoding.Release();
+        done();
+    }));
 }
 
 /// <summary>An extractor slot, on a device or on its silo's processors: tiles that waited are one batch, whose answers come

@@ -1,24 +1,29 @@
 namespace SpadeCluster.Cli.Planning.Simulation;
 
-/// <summary>Servers with one queue in order of arrival: the processors of a silo, or its devices.</summary>
-/// <param name="servers">Jobs served at the same time.</param>
-internal sealed class Station(EventQueue events, int servers)
+/// <summary>Threads of a program that run as soon as they have something to do, or devices with one queue in order of arrival.</summary>
+internal sealed class Station
 {
     private readonly Queue<(double Seconds, Action Done)> _waiting = new();
+    private readonly Action<double, Action> _run;
+    private readonly int _servers;
     private int _busy;
 
-    /// <summary>Jobs served or waiting.</summary>
-    public int Load => _busy + _waiting.Count;
+    /// <summary>Threads. A silo's pool has many more than processors, so no job waits for one.</summary>
+    /// <param name="processors">They share them, also with those of other stations.</param>
+    public Station(SharedProcessors processors) => (_run, _servers) = (processors.Run, int.MaxValue);
 
-    /// <summary>Seconds of service so far, over all servers.</summary>
+    /// <param name="servers">Devices; each serves one job at a time.</param>
+    public Station(EventQueue events, int servers) => (_run, _servers) = (events.After, servers);
+
+    /// <summary>Seconds of service so far of jobs that ended, over all servers.</summary>
     public double BusySeconds { get; private set; }
 
     /// <summary>Serves a job when a server is free.</summary>
-    /// <param name="seconds">Time of service.</param>
+    /// <param name="seconds">Time of service; of a thread, that of a whole processor.</param>
     /// <param name="done">Runs at its end.</param>
     public void Serve(double seconds, Action done)
     {
-        if (_busy < servers) Begin(seconds, done);
+        if (_busy < _servers) Begin(seconds, done);
         else _waiting.Enqueue((seconds, done));
     }
 
@@ -38,7 +43,7 @@ internal sealed class Station(EventQueue events, int servers)
     private void Begin(double seconds, Action done)
     {
         _busy++;
-        events.After(seconds, () =>
+        _run(seconds, () =>
         {
             _busy--;
             BusySeconds += seconds;
