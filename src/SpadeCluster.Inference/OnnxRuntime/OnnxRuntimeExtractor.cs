@@ -69,8 +69,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
             _session.Dispose();
             throw;
         }
-        // The file and its copies are three times the size of the model. By itself the collector would leave them until it needs the memory,
-        // and a large photograph may be decoded next.
+        // The file and its copies are three times the size of the model. By itself the collector would leave them until it needs the
+        // memory, and a large photograph may be decoded next.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 

@@ -39,7 +39,8 @@ public class PngFilterTests
             Assert.Equal(expected, row[..bytes]);
 
             // Many equal bytes: Paeth's choice has ties.
-            byte[] Row() => [.. Enumerable.Range(0, bytes + PngFilter.Margin).Select(_ => (byte)random.Next(random.Next(2) == 0 ? 3 : 256))];
+            byte[] Row() => [.. Enumerable.Range(0, bytes + PngFilter.Margin)
+                .Select(_ => (byte)random.Next(random.Next(2) == 0 ? 3 : 256))];
         }
     }
 

@@ -97,8 +97,8 @@ internal sealed record PngFile(int Width, int Height, int Depth, int Samples, bo
         if (!type.All(char.IsAsciiLetter)) throw DecodeError.Because($"the PNG file is damaged: no chunk begins at byte {at}");
         if (length > data.Length - at - 12) throw DecodeError.Because($"the PNG file is truncated within its chunk {type}");
         var body = data.Slice(at + 8, (int)length);
-        if (IsCritical(type)
-            && Crc32.HashToUInt32(data.Slice(at + 4, 4 + body.Length)) != BinaryPrimitives.ReadUInt32BigEndian(data[(at + 8 + body.Length)..]))
+        uint checksum = BinaryPrimitives.ReadUInt32BigEndian(data[(at + 8 + body.Length)..]);
+        if (IsCritical(type) && Crc32.HashToUInt32(data.Slice(at + 4, 4 + body.Length)) != checksum)
             throw DecodeError.Because($"the PNG file is damaged: the checksum of its chunk {type} is wrong");
         return body;
     }
