@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using SpadeCluster.Features;
@@ -127,8 +128,8 @@ internal sealed class BoundSession : IDisposable
         };
         // Its threads spin between operators, and would continue after the run, when the pixel search needs the processors.
         settings.AddSessionConfigEntry("session.force_spinning_stop", "1");
-        // Without it, sums of int8 products overflow on processors with AVX2 and no VNNI.
-        settings.AddSessionConfigEntry("session.x64quantprecision", "1");
+        // Without it, sums of int8 products overflow on processors with AVX2 and no VNNI; with VNNI it takes three times as long.
+        if (!HasVnni()) settings.AddSessionConfigEntry("session.x64quantprecision", "1");
         if (device.Cuda is not { } id) return settings;
         if (!OrtEnv.Instance().GetAvailableProviders().Contains(CudaProvider))
         {
@@ -158,6 +159,13 @@ internal sealed class BoundSession : IDisposable
             settings.Dispose();
             throw OrtFailure.NoDevice(e, device);
         }
+    }
+
+    /// <summary>Integer dot products, which add four products of int8 to 32 bits in one step.</summary>
+    private static bool HasVnni()
+    {
+        const int Features = 7, Avx512VnniBit = 1 << 11;
+        return AvxVnni.IsSupported || (Avx512BW.IsSupported && (X86Base.CpuId(Features, 0).Ecx & Avx512VnniBit) != 0);
     }
 
     /// <summary>Whether the CPU can load a network; if so, a failure on another device is the device's.</summary>
