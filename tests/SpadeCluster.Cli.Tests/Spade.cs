@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using SpadeCluster.Cli.Demo;
 using SpadeCluster.Imaging;
 
@@ -15,6 +16,13 @@ internal static class Spade
 
     private static Task<(int Exit, string Out, string Error)> RunAsync(string folder, string[] args)
         => StartAsync(new ProcessStartInfo("dotnet", [Dll, .. args]) { WorkingDirectory = folder });
+
+    /// <summary>The most memory that a running process has had (Linux: VmHWM).</summary>
+    public static long PeakBytes(Process process)
+    {
+        string line = File.ReadLines($"/proc/{process.Id}/status").Single(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
+    }
 
     public static async Task<(int Exit, string Out, string Error)> StartAsync(ProcessStartInfo start)
     {

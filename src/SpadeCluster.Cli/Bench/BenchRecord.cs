@@ -40,10 +40,11 @@ internal sealed record BenchRecord(string Command, DateOnly Date, string Machine
     /// <summary>Prints a result as text or JSON, and saves it where <see cref="Save"/> says so.</summary>
     public static void Write<T>(ParseResult parsed, Option<bool> json, T result, JsonTypeInfo<T> type, Action<T> print)
     {
-        if (parsed.GetValue(Save) is { } file)
-            File.WriteAllText(file, JsonSerializer.Serialize(Of(parsed, result), CliJson.Indented.BenchRecord) + "\n");
         if (parsed.GetValue(json)) CliJson.WriteLine(result, type);
         else print(result);
+        // Last: a file that cannot be written does not lose what took minutes to measure.
+        if (parsed.GetValue(Save) is { } file)
+            File.WriteAllText(file, JsonSerializer.Serialize(Of(parsed, result), CliJson.Indented.BenchRecord) + "\n");
     }
 
     private static BenchRecord Of<T>(ParseResult parsed, T result)

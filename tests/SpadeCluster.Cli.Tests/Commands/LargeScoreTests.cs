@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
@@ -30,7 +29,7 @@ public sealed class LargeScoreTests(ITestOutputHelper output) : WorkFolder
             [Spade.Dll, "score", At(name), plates, "--category", "plates", "--gallery", At("galleries"), "--json"])
         { RedirectStandardOutput = true })!;
         string line = await process.StandardOutput.ReadLineAsync() ?? "";
-        long peak = PeakBytes(process);
+        long peak = Spade.PeakBytes(process);
         await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         output.WriteLine(FormattableString.Invariant($"{name}: {new FileInfo(At(name)).Length / 1e6:0} MB, at most {peak / 1e6:0} MB"));
@@ -47,12 +46,5 @@ public sealed class LargeScoreTests(ITestOutputHelper output) : WorkFolder
         foreach (ref byte pixel in image.Pixels.AsSpan()) pixel = (byte)(100 + (pixel & 1));
         if (path.EndsWith(".png", StringComparison.Ordinal)) PngEncoder.WriteFile(path, image);
         else File.WriteAllBytes(path, JpegEncoder.Encode(image, 90));
-    }
-
-    /// <summary>The most memory that a process has had (Linux: VmHWM).</summary>
-    private static long PeakBytes(Process process)
-    {
-        string line = File.ReadLines($"/proc/{process.Id}/status").Single(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
     }
 }

@@ -32,12 +32,12 @@ public sealed class WatchBurstTests(ITestOutputHelper output) : WorkFolder
             WritePart("line", Files);
             Drop(Name(Files));
             await ReadAsync(1);
-            long before = PeakMegabytes(process);
+            long before = Spade.PeakBytes(process) >> 20;
             var clock = Stopwatch.StartNew();
             for (int i = 0; i < Files; i++) Drop(Name(i));
             var dropped = clock.Elapsed;
             await ReadAsync(Files);
-            long peak = PeakMegabytes(process);
+            long peak = Spade.PeakBytes(process) >> 20;
             output.WriteLine(FormattableString.Invariant(
                 $"{Files} files in {dropped.TotalSeconds:0.0} s, scored in {clock.Elapsed.TotalSeconds:0} s, peak {before} to {peak} MB"));
             Assert.InRange(peak, 1, MostMegabytes);
@@ -72,12 +72,5 @@ public sealed class WatchBurstTests(ITestOutputHelper output) : WorkFolder
         new Random(number).NextBytes(image.Pixels);
         for (int i = 0; i < image.Pixels.Length; i++) image.Pixels[i] = (byte)(100 + image.Pixels[i] / 16);
         PngEncoder.WriteFile(At(folder, Name(number)), image);
-    }
-
-    /// <summary>The most memory that a process has had (Linux: VmHWM).</summary>
-    private static long PeakMegabytes(Process process)
-    {
-        string line = File.ReadLines($"/proc/{process.Id}/status").Single(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
     }
 }

@@ -1,7 +1,7 @@
 namespace SpadeCluster.Imaging;
 
 /// <summary>Parts of a stream as one stream, forward only.</summary>
-internal sealed class PartsStream(Stream whole, IReadOnlyList<Range> parts) : ForwardStream
+internal sealed class PartsStream(Stream whole, IReadOnlyList<Range> parts) : ReadOnlyStream
 {
     private int _part;
     private int _done;

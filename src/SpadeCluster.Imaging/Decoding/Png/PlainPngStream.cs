@@ -8,7 +8,7 @@ namespace SpadeCluster.Imaging;
 /// filters on one thread, byte by byte, and leaves missing rows black. Of this file it only has to convert samples to pixels.
 /// </summary>
 /// <remarks>ImageSharp reads each chunk twice, for its checksum and for its pixels, so the last two parts are kept.</remarks>
-internal sealed class PlainPngStream : ForwardStream
+internal sealed class PlainPngStream : ReadOnlyStream
 {
     private const int ChunkHead = 8, ChunkTail = 4, BlockHead = 5;
 

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace SpadeCluster.Imaging;
 
 /// <summary>Reads another stream on a thread of its own, some blocks ahead of its reader.</summary>
-internal sealed class ReadAheadStream : ForwardStream
+internal sealed class ReadAheadStream : ReadOnlyStream
 {
     private const int BlockBytes = 1 << 16, Blocks = 8;
 

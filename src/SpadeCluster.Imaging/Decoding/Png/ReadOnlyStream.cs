@@ -1,7 +1,7 @@
 namespace SpadeCluster.Imaging;
 
-/// <summary>A stream that can only be read, from its beginning to its end.</summary>
-internal abstract class ForwardStream : Stream
+/// <summary>A stream that can only be read. By itself it goes from its beginning to its end.</summary>
+internal abstract class ReadOnlyStream : Stream
 {
     public override bool CanRead => true;
 
