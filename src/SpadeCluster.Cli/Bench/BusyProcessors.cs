@@ -3,19 +3,46 @@ using System.Diagnostics;
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>
-/// Measures processor time while all processors do the same work: a processor is slower when the others use memory and caches, too, and
-/// that is how a server works. Time that other programs take does not count, but they make this one slower.
+/// Measures processor times of several works in turns. Each round measures all of them for a part of their time, because a machine shared
+/// with others changes its speed: then it changes all figures alike. All processors do the same work at the same time: a processor is
+/// slower when the others use memory and caches, too, and that is how a server works. Time that other programs take does not count, but
+/// they make this one slower.
 /// </summary>
-/// <param name="time">Duration of each measurement, after a warm-up of a third of it.</param>
-internal sealed class BusyProcessors(TimeSpan time)
+/// <param name="time">Duration of each measurement, after a warm-up of the same duration.</param>
+/// <param name="progress">Gets what is being measured.</param>
+internal sealed class BusyProcessors(TimeSpan time, Action<string> progress)
 {
+    private const int Rounds = 3;
+
+    private readonly List<(Func<int, int, ValueTask> Unit, TimeSpan Time, Func<TimeSpan> Used, Measured Result)> _works = [];
+
     /// <param name="unit">One unit of work. Gets the worker's number, and the number of the unit of that worker.</param>
-    public async Task<UnitTime> MeasureAsync(Func<int, int, ValueTask> unit, CancellationToken cancellationToken)
+    /// <param name="used">Processor time of the program that does the work; null: of this one.</param>
+    /// <param name="times">Duration of the measurement, in those of others.</param>
+    /// <returns>The result after <see cref="RunAsync"/>.</returns>
+    public Measured Add(string what, Func<int, int, ValueTask> unit, Func<TimeSpan>? used = null, int times = 1)
     {
-        await RepeatAsync(unit, time / 3, cancellationToken);
-        var before = Environment.CpuUsage.TotalTime;
-        var units = await RepeatAsync(unit, time, cancellationToken);
-        return UnitTime.Of((Environment.CpuUsage.TotalTime - before).TotalMilliseconds, units);
+        var result = new Measured(what);
+        _works.Add((unit, times * time, used ?? (() => Environment.CpuUsage.TotalTime), result));
+        return result;
+    }
+
+    /// <summary>Measures all works.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        foreach (var work in _works)
+        {
+            progress($"warm-up: {work.Result.What}");
+            await RepeatAsync(work.Unit, work.Time, cancellationToken);
+        }
+        for (int round = 1; round <= Rounds; round++)
+            foreach (var work in _works)
+            {
+                progress($"round {round} of {Rounds}: {work.Result.What}");
+                var before = work.Used();
+                var units = await RepeatAsync(work.Unit, work.Time / Rounds, cancellationToken);
+                work.Result.Add(UnitTime.Of((work.Used() - before).TotalMilliseconds, units));
+            }
     }
 
     /// <summary>Each worker does at least one unit.</summary>
@@ -38,6 +65,27 @@ internal sealed class BusyProcessors(TimeSpan time)
         }, cancellationToken)));
         return [.. workers.SelectMany(w => w)];
     }
+}
+
+/// <summary>What a unit of a work takes, by the rounds of its measurement.</summary>
+internal sealed class Measured(string what)
+{
+    private readonly List<UnitTime> _rounds = [];
+
+    public string What => what;
+
+    public IReadOnlyList<UnitTime> Rounds => _rounds;
+
+    /// <summary>Processor milliseconds, the median of the rounds.</summary>
+    public double Ms => Over(round => _rounds[round].Ms);
+
+    /// <summary>Standard deviation / mean within a round, the median of the rounds.</summary>
+    public double Variation => Over(round => _rounds[round].Variation);
+
+    /// <summary>The median over the rounds of anything that follows from their times.</summary>
+    public double Over(Func<int, double> ofRound) => Spread.Of([.. Enumerable.Range(0, _rounds.Count).Select(ofRound)]).Median;
+
+    public void Add(UnitTime round) => _rounds.Add(round);
 }
 
 /// <summary>What a unit of work takes.</summary>

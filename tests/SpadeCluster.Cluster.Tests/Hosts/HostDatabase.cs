@@ -21,7 +21,7 @@ internal sealed class HostDatabase : IDisposable
         // Prepared on loopback, where its first password is set, and then started again at the host's address.
         var login = new NpgsqlConnectionStringBuilder(PrivatePostgres.Start(folder));
         PrivatePostgres.Stop(folder);
-        File.AppendAllText(Path.Combine(Data, "pg_hba.conf"), "\nhost all all samenet scram-sha-256\n");
+        File.AppendAllText(Path.Combine(Data, "pg_hba.conf"), "\nhost all all all scram-sha-256\n");
         (login.Host, login.Port) = (HostNetwork.Address(host), Port);
         ConnectionString = login.ToString();
         Start();

@@ -22,10 +22,11 @@ internal readonly record struct Link(double Loss, TimeSpan Delay = default, Time
 /// </summary>
 internal sealed partial class HostNetwork : IDisposable
 {
+    private const int Queued = 10_000;
     private const int TunNoHeader = 0x1001, SetName = 0x400454ca, Mtu = 1500, HeaderBytes = 20, DestinationAt = 16, SourceAt = 12;
 
     // Several test processes may run on one machine.
-    private static readonly string Prefix = $"sp{Environment.ProcessId % 100_000}-";
+    internal static readonly string Prefix = $"sp{Environment.ProcessId % 100_000}-";
     private static readonly int Subnet = Environment.ProcessId % 250;
 
     private readonly Dictionary<byte, SafeFileHandle> _devices = [];
@@ -73,7 +74,7 @@ internal sealed partial class HostNetwork : IDisposable
         lock (_delayed) Monitor.Pulse(_delayed);
     }
 
-    private static string Namespace(byte host) => $"{Prefix}{host}";
+    internal static string Namespace(byte host) => $"{Prefix}{host}";
 
     private void Add(byte host, string? space)
     {
@@ -88,7 +89,8 @@ internal sealed partial class HostNetwork : IDisposable
         }
         string[] inSpace = space is null ? [] : ["-n", space];
         Shell.Run("ip", [.. inSpace, "address", "add", $"{Address(host)}/24", "dev", name]);
-        Shell.Run("ip", [.. inSpace, "link", "set", name, "mtu", $"{Mtu}", "up"]);
+        // A queue of 500 packets drops some as soon as the threads below wait for a processor; packets are lost only where a link says so.
+        Shell.Run("ip", [.. inSpace, "link", "set", name, "mtu", $"{Mtu}", "txqueuelen", $"{Queued}", "up"]);
         new Thread(() => Forward(device)) { IsBackground = true, Name = $"packets of host {host}" }.Start();
     }
 

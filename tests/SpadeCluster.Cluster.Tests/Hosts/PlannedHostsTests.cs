@@ -13,9 +13,10 @@ using Xunit.Abstractions;
 namespace SpadeCluster.Cluster.Tests.Hosts;
 
 /// <summary>
-/// A plan of three hosts beside the hosts themselves. The unit figures are measured here first, by what 'spade bench calibrate' does; from
-/// the hosts the plan gets only the work of programs that it does not plan, measured in a load before the one that is compared. Times
-/// depend on what else the machine does, so only the bytes are asserted; the table has all.
+/// A plan of three hosts beside the hosts themselves. The unit figures are measured here, by what 'spade bench calibrate' does; from the
+/// hosts the plan gets only the work of programs that it does not plan, measured in a load before the one that is compared. A machine
+/// shared with others changes its speed within minutes. So figures are measured before and after each load, and what is planned is the
+/// mean of the two plans. Times depend on the machine, so only the bytes are asserted; the table has all.
 /// </summary>
 [Collection(Alone.Name)]
 [Trait("Category", "Long")]
@@ -26,8 +27,8 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
     private const double Share = 0.6;
 
     /// <summary>Duration of each measurement of a unit figure, and of the loads.</summary>
-    private static readonly TimeSpan Unit = TimeSpan.FromSeconds(2.5), Warm = TimeSpan.FromSeconds(20),
-        Others = TimeSpan.FromSeconds(10), Closed = TimeSpan.FromSeconds(40), Open = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Unit = TimeSpan.FromSeconds(2), Warm = TimeSpan.FromSeconds(30),
+        Others = TimeSpan.FromSeconds(10), Closed = TimeSpan.FromSeconds(40), Open = TimeSpan.FromSeconds(180);
 
     private readonly List<string> _rows = ["| | | planned | measured | measured / planned |", "|---|---|---|---|---|"];
 
@@ -35,10 +36,6 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
     public async Task A_plan_of_three_hosts_is_what_they_do()
     {
         ImageSource[] normals = Plates(1, Normals), photographs = Plates(1000, Photographs);
-        UnitFigures figures;
-        using (var units = new UnitMeasurement(null, m => Preprocessing.Stretch(m.InputWidth, m.InputHeight).ToString(), Unit,
-            output.WriteLine))
-            figures = await units.RunAsync([.. photographs, .. normals], "rendered plates", default);
         await using var hosts = await ThreeHosts.StartAsync();
         using var client = hosts.Connect();
         await client.AddNormalsAsync(Category, normals, "tester");
@@ -68,30 +65,33 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
             Gateways = 1,
             Galleries = 2,
         };
-        var closed = Planner.Make(figures, load, machines, Simulated, connections: Connections);
+        ImageSource[] all = [.. photographs, .. normals];
+        var first = await MeasureAsync(all);
         start = hosts.Use();
         long begin = Stopwatch.GetTimestamp();
         var times = await ClosedAsync(client, photographs, Closed);
         double rate = times.Count / Stopwatch.GetElapsedTime(begin).TotalSeconds;
         var use = hosts.Use().Since(start, times.Count);
+        var second = await MeasureAsync(all);
+        Plan[] closed = [.. new[] { first, second }.Select(f => Planner.Make(f, load, machines, Simulated, connections: Connections))];
         string waiting = $"{Connections} clients that wait for answers";
-        Add(waiting, "images/s", closed.Simulated.PerSecond, rate);
-        AddLatencies(waiting, closed.Simulated, times);
+        Add(waiting, "images/s", closed.Average(p => p.Simulated.PerSecond), rate);
+        AddLatencies(waiting, closed, times);
 
-        load = load with { Rate = Share * closed.Full!.Value };
+        load = load with { Rate = Share * closed.Average(p => p.Full!.Value) };
         int images = (int)(Open.TotalSeconds * load.Rate);
-        var open = Planner.Make(figures, load, machines, images, Seed);
         start = hosts.Use();
         double[] sent = await OpenAsync(client, photographs, images, load.Rate);
         var openUse = hosts.Use().Since(start, images);
-        AddLatencies(FormattableString.Invariant($"{load.Rate:0.0} images/s at random times"), open.Simulated,
+        Plan[] open = [.. new[] { second, await MeasureAsync(all) }.Select(f => Planner.Make(f, load, machines, images, Seed))];
+        AddLatencies(FormattableString.Invariant($"{load.Rate:0.0} images/s at random times"), open,
             [.. sent.Skip((int)(SimulatedCluster.WarmUp * images))]);
 
-        foreach (var (what, planned, ms) in new[] { ("an image", closed, use), ("an image at random times", open, openUse) })
+        foreach (var (what, plans, ms) in new[] { ("an image", closed, use), ("an image at random times", open, openUse) })
         {
             foreach (var (role, measured) in new[] { ("gateway", ms.GatewayMs), ("gallery", ms.GalleryMs) })
-                Add(what, $"processor ms, {role} silos", 1000 * machines.Processors / planned.DecisionsPerSecond
-                    * planned.Roles.Single(r => r.Role.StartsWith(role, StringComparison.Ordinal)).Busy, measured);
+                Add(what, $"processor ms, {role} silos", plans.Average(plan => 1000 * machines.Processors / plan.DecisionsPerSecond
+                    * plan.Roles.Single(r => r.Role.StartsWith(role, StringComparison.Ordinal)).Busy), measured);
             Add(what, "processor ms, other programs", other, ms.OtherMs);
         }
         var bytes = new[]
@@ -99,10 +99,19 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
             ("client to gateway", use.ToGateway), ("gateway to gallery", use.ToGalleries), ("gallery to gateway", use.FromGalleries),
         };
         foreach (var (way, measured) in bytes)
-            Add("an image", $"kB, {way}", closed.Network[way] / closed.DecisionsPerSecond / 1e3, measured / 1e3);
-        Write(figures);
-        Assert.Equal(closed.Network.Keys.Order(), bytes.Select(b => b.Item1).Order());
-        Assert.All(bytes, b => Assert.InRange(b.Item2 * closed.DecisionsPerSecond / closed.Network[b.Item1], 0.8, 1.2));
+            Add("an image", $"kB, {way}", PlannedBytes(way) / 1e3, measured / 1e3);
+        Write(first);
+        Assert.Equal(closed[0].Network.Keys.Order(), bytes.Select(b => b.Item1).Order());
+        Assert.All(bytes, b => Assert.InRange(b.Item2 / PlannedBytes(b.Item1), 0.8, 1.2));
+
+        double PlannedBytes(string way) => closed[0].Network[way] / closed[0].DecisionsPerSecond;
+    }
+
+    private async Task<UnitFigures> MeasureAsync(ImageSource[] photographs)
+    {
+        using var units = new UnitMeasurement(null, m => Preprocessing.Stretch(m.InputWidth, m.InputHeight).ToString(), Unit,
+            output.WriteLine);
+        return await units.RunAsync(photographs, "rendered plates", default);
     }
 
     /// <summary>Clients that each send a photograph when the one before is answered.</summary>
@@ -147,12 +156,12 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
     private static ImageSource[] Plates(int seed, int count) => [.. Enumerable.Range(seed, count)
         .Select(s => new ImageSource($"plate{s}.png", PngEncoder.Encode(PlateCamera.Photograph(s, null).Photograph)))];
 
-    private void AddLatencies(string load, SimulatedLatencies planned, IReadOnlyList<double> ms)
+    private void AddLatencies(string load, Plan[] plans, IReadOnlyList<double> ms)
     {
         var measured = Percentiles.Of(ms);
-        Add(load, "median, ms", planned.P50, measured.P50);
-        Add(load, "90 %, ms", planned.P90, measured.P90);
-        Add(load, "99 %, ms", planned.P99, measured.P99);
+        Add(load, "median, ms", plans.Average(p => p.Simulated.P50), measured.P50);
+        Add(load, "90 %, ms", plans.Average(p => p.Simulated.P90), measured.P90);
+        Add(load, "99 %, ms", plans.Average(p => p.Simulated.P99), measured.P99);
     }
 
     private void Add(string load, string what, double planned, double measured) => _rows.Add(string.Create(CultureInfo.InvariantCulture,

@@ -12,6 +12,19 @@ internal static class Shell
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed: {problem}");
     }
 
+    /// <returns>What it printed.</returns>
+    /// <exception cref="InvalidOperationException">It failed; with what it printed.</exception>
+    public static string Read(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
+        string printed = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? printed
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed: {error.Result.Trim()}");
+    }
+
     /// <returns>What it printed if it failed; null: it succeeded.</returns>
     public static string? TryRun(string program, params string[] arguments)
     {

@@ -23,7 +23,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     {
     }
 
-    public HostNetwork Network { get; } = new();
+    public HostLinks Network { get; } = new(Client);
 
     public static async Task<ThreeHosts> StartAsync()
     {
