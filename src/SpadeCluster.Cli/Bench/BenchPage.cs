@@ -36,6 +36,10 @@ internal static class BenchPage
             ? [[s.Category, s.Model, $"{s.Connections}", F($"{s.ForwardPerSecond:0.0}"), F($"{s.ServedPerSecond:0.0}"),
                 F($"{s.ThroughputRatio:0.00}"), F($"{s.ForwardMs:0.0}"), F($"{s.OneAtATimeMs.P50:0.0}"), F($"{s.LatencyRatio:0.00}"),
                 F($"{s.UnderLoadMs.P99:0}")]] : []);
+        Table("A cluster beside that server", ["category", "model", "silos", "images/s", "cluster / server", "one image, ms",
+            "cluster / server", "99 % under load, ms"], r => r.Serve is { Cluster: { } c } s
+            ? [[s.Category, s.Model, $"{c.Silos}", F($"{c.PerSecond:0.0}"), F($"{c.OfServer:0.00}"), F($"{c.OneAtATimeMs.P50:0.0}"),
+                F($"{c.LatencyOfServer:0.00}"), F($"{c.UnderLoadMs.P99:0}")]] : []);
         Table("Photographs of 12 megapixels in tiles", ["model", "tiles", "K", "file", "photograph, ms", "times as many passes",
             "times as many photographs of one tile", "preparation, ms", "network", "search", "map"], r => r.Large is { } l
             ? l.Photographs.Select(p => (string[])[l.Model, $"{l.Tiles}", $"{l.GalleryK}", F($"{p.Format}, {p.Megabytes:0.0} MB"),

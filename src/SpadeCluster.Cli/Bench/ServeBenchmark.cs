@@ -13,9 +13,15 @@ namespace SpadeCluster.Cli.Bench;
 /// <param name="ThroughputRatio">Served images divided by those of the network alone, in each round.</param>
 /// <param name="LatencyRatio">Time of one served image divided by the network's alone with all processors, in each round.</param>
 /// <param name="UnderLoadMs">Latencies while all connections send.</param>
+/// <param name="Cluster">A cluster measured in the same turns.</param>
 internal sealed record ServeResult(string Server, string Category, string Model, string Processor, int Connections, int Rounds,
     Spread ForwardPerSecond, Spread ServedPerSecond, Spread ThroughputRatio, Spread ForwardMs, Percentiles OneAtATimeMs,
-    Spread LatencyRatio, Percentiles UnderLoadMs);
+    Spread LatencyRatio, Percentiles UnderLoadMs, ClusterResult? Cluster = null);
+
+/// <param name="OfServer">Images per second divided by the server's, in each round.</param>
+/// <param name="LatencyOfServer">Time of one image divided by the server's, in each round.</param>
+internal sealed record ClusterResult(int Silos, Spread PerSecond, Spread OfServer, Percentiles OneAtATimeMs, Spread LatencyOfServer,
+    Percentiles UnderLoadMs);
 
 /// <summary>Times a server's answers beside the network's forward pass alone, in turns, so that a slower machine affects both.</summary>
 internal sealed class ServeBenchmark : IDisposable
@@ -23,6 +29,7 @@ internal sealed class ServeBenchmark : IDisposable
     private const int Singles = 20;
 
     private readonly SpadeClient _client;
+    private readonly (SpadeClient Client, int Silos)? _cluster;
     private readonly string _category;
     private readonly IReadOnlyList<ImageSource> _images;
     private readonly RgbImage _input;
@@ -30,12 +37,13 @@ internal sealed class ServeBenchmark : IDisposable
     private readonly IFeatureExtractor[] _narrow;
     private int _sent;
 
+    /// <param name="cluster">Measured beside the server; null: none.</param>
     /// <param name="images">Photographs, read before; sent again and again.</param>
     /// <param name="device">Of the network alone.</param>
-    public ServeBenchmark(SpadeClient client, string category, IReadOnlyList<ImageSource> images, InferenceModel model,
+    public ServeBenchmark(SpadeClient client, (SpadeClient Client, int Silos)? cluster, string category, IReadOnlyList<ImageSource> images, InferenceModel model,
         OnnxRuntimeDevice device)
     {
-        (_client, _category, _images) = (client, category, images);
+        (_client, _cluster, _category, _images) = (client, cluster, category, images);
         _input = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);
         new Random(1).NextBytes(_input.Pixels);
         _wide = Open(0);
@@ -53,16 +61,24 @@ internal sealed class ServeBenchmark : IDisposable
         CancellationToken cancellationToken)
     {
         List<double> forward = [], served = [], throughput = [], forwardMs = [], single = [], latency = [], loaded = [];
-        // A gallery is opened by its first image.
-        await RepeatAsync(connections, TimeSpan.FromSeconds(1), ScoreAsync, [], cancellationToken);
+        List<double> clusters = [], ofServer = [], clusterSingle = [], latencyOfServer = [], clusterLoaded = [];
+        // A gallery is opened by its first image, and code is compiled.
+        await RepeatAsync(connections, time, Score(_client), [], cancellationToken);
+        if (_cluster is { } beside) await RepeatAsync(connections, time, Score(beside.Client), [], cancellationToken);
         for (int round = 1; round <= rounds; round++)
         {
             progress($"round {round} of {rounds}");
             double alone = Math.Max(await RepeatAsync(1, time, ExtractAsync(_ => _wide), [], cancellationToken),
                 await RepeatAsync(_narrow.Length, time, ExtractAsync(i => _narrow[i]), [], cancellationToken));
-            double answered = await RepeatAsync(connections, time, ScoreAsync, loaded, cancellationToken);
+            double answered = await RepeatAsync(connections, time, Score(_client), loaded, cancellationToken);
             double one = await MedianAsync(ExtractAsync(_ => _wide), [], cancellationToken);
-            double whole = await MedianAsync(ScoreAsync, single, cancellationToken);
+            double whole = await MedianAsync(Score(_client), single, cancellationToken);
+            if (_cluster is { } cluster)
+            {
+                clusters.Add(await RepeatAsync(connections, time, Score(cluster.Client), clusterLoaded, cancellationToken));
+                ofServer.Add(clusters[^1] / answered);
+                latencyOfServer.Add(await MedianAsync(Score(cluster.Client), clusterSingle, cancellationToken) / whole);
+            }
             forward.Add(alone);
             served.Add(answered);
             throughput.Add(answered / alone);
@@ -71,7 +87,8 @@ internal sealed class ServeBenchmark : IDisposable
         }
         return new ServeResult(server, _category, _wide.Model.Name, Machine.Describe(), connections, rounds, Spread.Of(forward),
             Spread.Of(served), Spread.Of(throughput), Spread.Of(forwardMs), Percentiles.Of(single), Spread.Of(latency),
-            Percentiles.Of(loaded));
+            Percentiles.Of(loaded), _cluster is null ? null : new ClusterResult(_cluster.Value.Silos, Spread.Of(clusters),
+                Spread.Of(ofServer), Percentiles.Of(clusterSingle), Spread.Of(latencyOfServer), Percentiles.Of(clusterLoaded)));
     }
 
     public void Dispose()
@@ -80,7 +97,7 @@ internal sealed class ServeBenchmark : IDisposable
         foreach (var extractor in _narrow) extractor.Dispose();
     }
 
-    private Task ScoreAsync(int sender, CancellationToken cancellationToken) => _client.ScoreAsync(_category,
+    private Func<int, CancellationToken, Task> Score(SpadeClient client) => (_, cancellationToken) => client.ScoreAsync(_category,
         _images[(int)((uint)Interlocked.Increment(ref _sent) % _images.Count)], cancellationToken);
 
     private Func<int, CancellationToken, Task> ExtractAsync(Func<int, IFeatureExtractor> extractor)

@@ -85,7 +85,9 @@ internal sealed class UnitMeasurement : IDisposable
         using var serverClient = new SpadeClient(server.Address);
         var served = _processors.Add("a server", async (worker, i) => await serverClient.ScoreAsync(Category,
             queries[(worker + i) % queries.Length], stop), () => server.ProcessorTime, ServerTimes);
-        await using var silos = await StartSilosAsync(stop);
+        // A gallery silo beside a gateway, on the same processors.
+        await using var silos = await ServedSilos.StartAsync(2, Path.Combine(_folder, "galleries"), _model, ExtractorSettings.Cpu, threads: 1,
+            stop);
         using var silosClient = new SpadeClient(silos.Address);
         // More than one image, so that processors are busy while messages are on their way.
         var silo = _processors.Add("a gallery silo", async (worker, i) => await Task.WhenAll(Enumerable.Range(worker + i, SentAtOnce)
@@ -248,13 +250,6 @@ internal sealed class UnitMeasurement : IDisposable
     {
         string[] model = _model is null ? [] : ["--model", _model];
         return ServedGallery.StartAsync(["--gallery", Path.Combine(_folder, "galleries"), "--threads", "1", .. model], stop);
-    }
-
-    /// <summary>A gallery silo beside a gateway, on the same processors.</summary>
-    private Task<ServedSilos> StartSilosAsync(CancellationToken stop)
-    {
-        string models = _model is not null && Directory.Exists(_model) ? Path.Combine(_model, "..") : Engines.ModelsFolder;
-        return ServedSilos.StartAsync(Path.Combine(_folder, "galleries"), Path.GetFullPath(models), stop);
     }
 
     /// <summary>What a server takes for an image beside its stages, and what it varies more than they do. Stages vary independently of each

@@ -40,14 +40,21 @@ internal static class BenchServeCommand
             DefaultValueFactory = _ => 4,
         }, 0.1, 3600);
         var rounds = CommonOptions.Bounded(new Option<int>("--rounds") { Description = "Rounds.", DefaultValueFactory = _ => 5 }, 1, 1000);
+        var silos = CommonOptions.Bounded(new Option<int>("--silos")
+        {
+            Description = "Also measure a cluster of so many silos on this machine, in the same turns: one with all roles, or a gateway with "
+                + "extractors and gallery silos. 0: none.",
+            DefaultValueFactory = _ => 0,
+        }, 0, 16);
         var (gallery, model, device, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Device(), CommonOptions.Json());
         var command = new Command("serve",
             "Measure a server's images per second and latencies, beside the network's forward pass alone, as ratios.\n\n"
             + "Example: spade bench serve --category bottle line3/*.png")
         {
-            paths, category, gallery, model, device, threads, slots, connections, seconds, rounds, json, BenchRecord.Save,
+            paths, category, gallery, model, device, threads, slots, connections, seconds, rounds, silos, json,
+            BenchRecord.Save,
         };
-        var server = new RemoteOptions(command, gallery, device, threads, slots);
+        var server = new RemoteOptions(command, gallery, device, threads, slots, silos);
         command.SetAction(async (parsed, cancellation) =>
         {
             var images = Files.Expand(parsed.GetRequiredValue(paths))
@@ -57,7 +64,13 @@ internal static class BenchServeCommand
             using var remote = server.Connect(parsed);
             await using var served = remote is null ? await StartAsync() : null;
             using var client = served is null ? null : new SpadeClient(served.Address);
-            using var benchmark = new ServeBenchmark(remote ?? client!, name, images, source.Open(),
+            int beside = parsed.GetValue(silos);
+            await using var cluster = beside == 0 ? null : await ServedSilos.StartAsync(beside,
+                Path.GetFullPath(parsed.GetRequiredValue(gallery)), parsed.GetValue(model), parsed.GetRequiredValue(device),
+                parsed.GetValue(threads), cancellation);
+            using var clusterClient = cluster is null ? null : new SpadeClient(cluster.Address);
+            using var benchmark = new ServeBenchmark(remote ?? client!, clusterClient is null ? null : (clusterClient, beside), name, images,
+                source.Open(),
                 OnnxRuntimeDevice.Parse(parsed.GetRequiredValue(device)));
             var result = await benchmark.RunAsync(served is null ? "the server" : "spade serve", parsed.GetValue(connections),
                 TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
@@ -90,7 +103,9 @@ internal static class BenchServeCommand
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private static void Print(ServeResult r) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
+    private static void Print(ServeResult r)
+    {
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
         {r.Server}, category {r.Category}, model {r.Model}; {r.Processor}; medians of {r.Rounds} rounds, with their range
         images per second   network alone {r.ForwardPerSecond}, served {r.ServedPerSecond} with {r.Connections} at once
                             served / alone {r.ThroughputRatio:0.00}
@@ -98,6 +113,13 @@ internal static class BenchServeCommand
                             served / alone {r.LatencyRatio:0.00}
         under load          {Text(r.UnderLoadMs)}
         """));
+        if (r.Cluster is { } c)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
+        cluster, {c.Silos} silo(s)  {c.PerSecond} images per second; {c.OfServer:0.00} of the server's
+        one image           {Text(c.OneAtATimeMs)}; {c.LatencyOfServer:0.00} times the server's
+        under load          {Text(c.UnderLoadMs)}
+        """));
+    }
 
     private static string Text(Percentiles p)
         => string.Create(CultureInfo.InvariantCulture, $"{p.P50:0.0} ms (90 % {p.P90:0.0}, 99 % {p.P99:0.0}, longest {p.Max:0.0})");

@@ -13,6 +13,10 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private const int TrainingImages = 24;
     private const long SearchMemory = 128L << 20;
 
+    /// <summary>A search for each processor of this process. More at the same time would push each other's data out of the caches, and all
+    /// would end late; so they wait, in order of arrival.</summary>
+    internal static readonly SemaphoreSlim Searches = new(Environment.ProcessorCount);
+
     private readonly IGalleryStore _store;
     private readonly GalleryManifest _manifest;
     private readonly ImageId[] _ids;
@@ -53,7 +57,10 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
                 held.Add(portion[i]);
             }
         }
-        return new GalleryShard(store, manifest, mine, rows, memory - PooledBytes(manifest.Model, mine.Length));
+        var shard = new GalleryShard(store, manifest, mine, rows, memory - PooledBytes(manifest.Model, mine.Length));
+        // The first image needs it only after its features, which can be computed meanwhile.
+        if (mine.Length > 0) _ = shard.IndexAsync();
+        return shard;
     }
 
     /// <summary>Frees the pooled features, which are outside the managed heap; the garbage collector frees the level data. No call may be
@@ -96,7 +103,16 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         {
             using var rental = await pages.RentAsync([.. portion.Select(p => p.Id)], cancellationToken);
             (int, PackedPyramid)[] gallery = [.. portion.Select((p, i) => (p.Position, rental.Pages[i]))];
-            var found = await Task.Run(() => index.Search(query, gallery, options, cancellationToken), cancellationToken);
+            await Searches.WaitAsync(cancellationToken);
+            PixelMatches[] found;
+            try
+            {
+                found = await Task.Run(() => index.Search(query, gallery, options, cancellationToken), cancellationToken);
+            }
+            finally
+            {
+                Searches.Release();
+            }
             if (merged is null) merged = found;
             else foreach (var (mine, theirs) in merged.Zip(found)) mine.Merge(theirs);
         }
@@ -146,7 +162,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private static long SearchBytes(FeatureModel model) =>
         Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 16 * PyramidBytes(model);
 
-    /// <summary>Trained once, on first use; after a failure (a store that did not answer) the next call tries again.</summary>
+    /// <summary>Trained once, when the shard is opened; after a failure (a store that did not answer) the next call tries again.</summary>
     private Task<PagedIndex> IndexAsync()
     {
         lock (_training)

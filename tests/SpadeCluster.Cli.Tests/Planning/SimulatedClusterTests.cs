@@ -71,6 +71,16 @@ public sealed class SimulatedClusterTests
         Assert.Equal(1, result.Seconds.Average() / (0.005 + Way + 0.6 * Way / (2 * 0.4)), 0.03);
     }
 
+    /// <summary>Pixel searches wait for a processor in order of arrival: M/D/1 (Pollaczek and Khinchine), not shared processors, with which
+    /// they would take 0.01 / (1 - 0.7).</summary>
+    [Fact]
+    public void Pixel_searches_wait_in_order_of_arrival()
+    {
+        var result = new SimulatedCluster(new() { PerSecond = 0.7 / 0.01, Galleries = 1, PixelSearch = 0.01 }).Run(400_000);
+
+        Assert.Equal(1, result.Seconds.Average() / (0.01 + 0.7 * 0.01 / (2 * 0.3)), 0.03);
+    }
+
     [Fact]
     public void Clients_that_wait_for_answers_use_all_processors()
     {

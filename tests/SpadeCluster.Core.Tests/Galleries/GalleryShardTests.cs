@@ -53,4 +53,33 @@ public sealed class GalleryShardTests
         shard.Dispose();
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await shard.NearestAsync(pooled, 2, null));
     }
+
+    [Fact]
+    public async Task With_a_search_on_each_processor_the_next_one_waits()
+    {
+        var random = new Random(3);
+        var (store, manifest) = await SyntheticGallery.BuildAsync(random, 4);
+        using var shard = await GalleryShard.LoadAsync(store, manifest, manifest.Images.Select(i => i.Id));
+        GalleryPick[] picks = [.. manifest.Images.Select((image, i) => new GalleryPick(i, image.Id))];
+        var query = FeaturePyramid.From(SyntheticGallery.Image(random).Features);
+        var options = new PixelSearchOptions(Threads: 1);
+        // Its pages are in memory then, so that a search begins as soon as it may.
+        var found = await shard.MatchAsync(query, picks, options);
+        for (int i = 0; i < Environment.ProcessorCount; i++) await GalleryShard.Searches.WaitAsync();
+        Task<IReadOnlyList<PixelMatches>> waiting;
+        try
+        {
+            using var impatient = new CancellationTokenSource();
+            waiting = shard.MatchAsync(query, picks, options).AsTask();
+            var given = shard.MatchAsync(query, picks, options, impatient.Token).AsTask();
+            await impatient.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
+            Assert.False(waiting.IsCompleted);
+        }
+        finally
+        {
+            GalleryShard.Searches.Release(Environment.ProcessorCount);
+        }
+        Assert.Equal(found[0].Distances, (await waiting)[0].Distances);
+    }
 }

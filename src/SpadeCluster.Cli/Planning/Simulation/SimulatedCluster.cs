@@ -143,12 +143,13 @@ internal sealed class SimulatedCluster
         gateway.Decode(_times.Next(slowness * s.Prepare, v.Prepare), () =>
             Each(s.Tiles, TilesExtractedAtOnce, next => Extract(gateway, slowness, next), () =>
                 Each(s.Tiles, s.Processors, next =>
-                    Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, 1, next), () =>
+                    Ask(gateway, category, s.Shards, slowness * s.ImageSearch, v.ImageSearch, (silo, seconds, answered) =>
+                        silo.Processors.Serve(seconds, answered), next), () =>
                 {
                     if (localised)
                         Each(s.Tiles, s.Processors, next =>
-                            Ask(gateway, category, s.ShardsWithNeighbours, slowness * s.PixelSearch, v.PixelSearch, s.SearchParts,
-                                next),
+                            Ask(gateway, category, s.ShardsWithNeighbours, slowness * s.PixelSearch, v.PixelSearch,
+                                (silo, seconds, answered) => silo.Search(seconds, s.SearchParts, answered), next),
                             () => gateway.Processors.Serve(_times.Next(slowness * s.Map, v.Map), done));
                     else done();
                 })));
@@ -196,7 +197,8 @@ internal sealed class SimulatedCluster
     }
 
     /// <summary>Asks some shards of the category, each in one of its replicas.</summary>
-    private void Ask(SimulatedSilo gateway, int category, int shards, double mean, double variation, int parts, Action done)
+    private void Ask(SimulatedSilo gateway, int category, int shards, double mean, double variation,
+        Action<SimulatedSilo, double, Action> search, Action done)
     {
         int left = shards;
         for (int shard = 0; shard < shards; shard++)
@@ -205,7 +207,7 @@ internal sealed class SimulatedCluster
             var silo = _settings.Galleries is not { } galleries ? gateway : _galleries[SiloOf(category * _settings.Shards + shard,
                 _random.Next(Math.Min(_settings.Replicas, galleries)), galleries)];
             double seconds = _times.Next(mean, variation);
-            Send(silo == gateway, () => silo.Processors.Serve(seconds, parts, () => Send(silo == gateway, () =>
+            Send(silo == gateway, () => search(silo, seconds, () => Send(silo == gateway, () =>
             {
                 if (--left == 0) done();
             })));

@@ -5,7 +5,7 @@ namespace SpadeCluster.Cli.Planning.Simulation;
 /// <summary>A silo: its processors, its extractor slots and the images admitted by its gateway.</summary>
 internal sealed class SimulatedSilo
 {
-    private readonly Permits _decoding;
+    private readonly Permits _decoding, _searching;
 
     /// <param name="processors">Its number of processors.</param>
     /// <param name="machine">The processors, if other silos share them; null: they are its own.</param>
@@ -15,7 +15,7 @@ internal sealed class SimulatedSilo
     public SimulatedSilo(EventQueue events, int processors, SharedProcessors? machine, int slots, int extractors, bool onDevices)
     {
         Processors = new Station(machine ?? new SharedProcessors(events, processors));
-        _decoding = new Permits(processors);
+        (_decoding, _searching) = (new Permits(processors), new Permits(processors));
         Slots = new Permits(slots);
         Extractors = [.. Enumerable.Range(0, extractors).Select(_ => new SimulatedExtractor(this, events, onDevices))];
     }
@@ -28,9 +28,15 @@ internal sealed class SimulatedSilo
     public int InWork { get; set; }
 
     /// <summary>Decodes an image; no more at the same time than there are processors.</summary>
-    public void Decode(double seconds, Action done) => _decoding.Acquire(() => Processors.Serve(seconds, () =>
+    public void Decode(double seconds, Action done) => Serve(_decoding, seconds, 1, done);
+
+    /// <summary>Searches the pixels of a tile in a shard; no more at the same time than there are processors.</summary>
+    /// <param name="parts">Processors that search together.</param>
+    public void Search(double seconds, int parts, Action done) => Serve(_searching, seconds, parts, done);
+
+    private void Serve(Permits permits, double seconds, int parts, Action done) => permits.Acquire(() => Processors.Serve(seconds, parts, () =>
     {
-        _decoding.Release();
+        permits.Release();
         done();
     }));
 }
