@@ -40,8 +40,8 @@ internal sealed class ServeBenchmark : IDisposable
     /// <param name="cluster">Measured beside the server; null: none.</param>
     /// <param name="images">Photographs, read before; sent again and again.</param>
     /// <param name="device">Of the network alone.</param>
-    public ServeBenchmark(SpadeClient client, (SpadeClient Client, int Silos)? cluster, string category, IReadOnlyList<ImageSource> images, InferenceModel model,
-        OnnxRuntimeDevice device)
+    public ServeBenchmark(SpadeClient client, (SpadeClient Client, int Silos)? cluster, string category,
+        IReadOnlyList<ImageSource> images, InferenceModel model, OnnxRuntimeDevice device)
     {
         (_client, _cluster, _category, _images) = (client, cluster, category, images);
         _input = new RgbImage(model.Manifest.InputWidth, model.Manifest.InputHeight);

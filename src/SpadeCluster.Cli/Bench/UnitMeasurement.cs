@@ -17,7 +17,10 @@ internal sealed class UnitMeasurement : IDisposable
 {
     private const string Category = "calibration";
     private const int MostNeighbours = 50, IndexRows = 20_000, SmallSide = 300, LargeSide = 2000, JpegQuality = 90, Queries = 6,
-        SentAtOnce = 2, ServerTimes = 4;
+        SentAtOnce = 2;
+
+    /// <summary>Servers are measured longer than stages, because their code is compiled first.</summary>
+    private const int ServerTimes = 4;
 
     private readonly BusyProcessors _processors;
     private readonly Action<string> _progress;
@@ -86,8 +89,8 @@ internal sealed class UnitMeasurement : IDisposable
         var served = _processors.Add("a server", async (worker, i) => await serverClient.ScoreAsync(Category,
             queries[(worker + i) % queries.Length], stop), () => server.ProcessorTime, ServerTimes);
         // A gallery silo beside a gateway, on the same processors.
-        await using var silos = await ServedSilos.StartAsync(2, Path.Combine(_folder, "galleries"), _model, ExtractorSettings.Cpu, threads: 1,
-            stop);
+        await using var silos = await ServedSilos.StartAsync(2, Path.Combine(_folder, "galleries"), _model, ExtractorSettings.Cpu,
+            threads: 1, stop);
         using var silosClient = new SpadeClient(silos.Address);
         // More than one image, so that processors are busy while messages are on their way.
         var silo = _processors.Add("a gallery silo", async (worker, i) => await Task.WhenAll(Enumerable.Range(worker + i, SentAtOnce)

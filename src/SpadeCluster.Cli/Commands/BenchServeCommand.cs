@@ -42,8 +42,8 @@ internal static class BenchServeCommand
         var rounds = CommonOptions.Bounded(new Option<int>("--rounds") { Description = "Rounds.", DefaultValueFactory = _ => 5 }, 1, 1000);
         var silos = CommonOptions.Bounded(new Option<int>("--silos")
         {
-            Description = "Also measure a cluster of so many silos on this machine, in the same turns: one with all roles, or a gateway with "
-                + "extractors and gallery silos. 0: none.",
+            Description = "Also measure a cluster of so many silos on this machine, in the same turns: one with all roles, or a gateway "
+                + "with extractors and gallery silos. 0: none.",
             DefaultValueFactory = _ => 0,
         }, 0, 16);
         var (gallery, model, device, json) = (CommonOptions.Gallery(), CommonOptions.Model(), CommonOptions.Device(), CommonOptions.Json());
@@ -51,8 +51,7 @@ internal static class BenchServeCommand
             "Measure a server's images per second and latencies, beside the network's forward pass alone, as ratios.\n\n"
             + "Example: spade bench serve --category bottle line3/*.png")
         {
-            paths, category, gallery, model, device, threads, slots, connections, seconds, rounds, silos, json,
-            BenchRecord.Save,
+            paths, category, gallery, model, device, threads, slots, connections, seconds, rounds, silos, json, BenchRecord.Save,
         };
         var server = new RemoteOptions(command, gallery, device, threads, slots, silos);
         command.SetAction(async (parsed, cancellation) =>
@@ -69,9 +68,8 @@ internal static class BenchServeCommand
                 Path.GetFullPath(parsed.GetRequiredValue(gallery)), parsed.GetValue(model), parsed.GetRequiredValue(device),
                 parsed.GetValue(threads), cancellation);
             using var clusterClient = cluster is null ? null : new SpadeClient(cluster.Address);
-            using var benchmark = new ServeBenchmark(remote ?? client!, clusterClient is null ? null : (clusterClient, beside), name, images,
-                source.Open(),
-                OnnxRuntimeDevice.Parse(parsed.GetRequiredValue(device)));
+            using var benchmark = new ServeBenchmark(remote ?? client!, clusterClient is null ? null : (clusterClient, beside), name,
+                images, source.Open(), OnnxRuntimeDevice.Parse(parsed.GetRequiredValue(device)));
             var result = await benchmark.RunAsync(served is null ? "the server" : "spade serve", parsed.GetValue(connections),
                 TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
                 text => Console.Error.WriteLine($"spade: {text}"), cancellation);

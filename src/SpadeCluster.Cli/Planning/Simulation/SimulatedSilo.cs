@@ -34,11 +34,12 @@ internal sealed class SimulatedSilo
     /// <param name="parts">Processors that search together.</param>
     public void Search(double seconds, int parts, Action done) => Serve(_searching, seconds, parts, done);
 
-    private void Serve(Permits permits, double seconds, int parts, Action done) => permits.Acquire(() => Processors.Serve(seconds, parts, () =>
-    {
-        permits.Release();
-        done();
-    }));
+    private void Serve(Permits permits, double seconds, int parts, Action done) => permits.Acquire(() =>
+        Processors.Serve(seconds, parts, () =>
+        {
+            permits.Release();
+            done();
+        }));
 }
 
 /// <summary>An extractor slot, on a device or on its silo's processors: tiles that waited are one batch, whose answers come
