@@ -1,5 +1,6 @@
 using SpadeCluster.Cli.Planning.Simulation;
 using SpadeCluster.Galleries;
+using SpadeCluster.Server.Admission;
 using SpadeCluster.Storage.Files;
 
 namespace SpadeCluster.Cli.Planning;
@@ -171,8 +172,8 @@ internal sealed class Planner
             OneMachine = m.OneMachine,
             Other = Seconds(m.OtherMs),
             Admitted = m.Admitted,
-            // 'serve' scores as many at once as it has processors; a gateway as many as it admits.
-            Slots = serve ? m.Processors : m.Admitted,
+            // A gateway scores as many at once as it admits.
+            Slots = serve ? AdmissionOptions.SlotsPerProcessor * m.Processors : m.Admitted,
             ExtractorSlots = m.DeviceMs is not null ? m.Devices : Math.Max(1, m.Processors / m.Parts),
             OnDevices = m.DeviceMs is not null,
             Categories = load.Categories,

@@ -5,9 +5,12 @@ namespace SpadeCluster.Server.Admission;
 /// <summary>Limits of the work of a server at a time, over HTTP and gRPC together.</summary>
 public sealed class AdmissionOptions
 {
-    /// <summary>Images scored at once.</summary>
+    /// <summary>Images scored at once. Their stages are limited to one for each processor; with more images than processors, none idles
+    /// while an image changes from one stage to the next.</summary>
     [Range(1, 1024)]
-    public int Slots { get; set; } = Environment.ProcessorCount;
+    public int Slots { get; set; } = SlotsPerProcessor * Environment.ProcessorCount;
+
+    public const int SlotsPerProcessor = 2;
 
     /// <summary>Images in work at a time, including those that wait for a slot; further requests are refused, and streams wait. Streams
     /// have at most half.</summary>
