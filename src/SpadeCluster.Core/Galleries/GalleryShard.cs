@@ -57,10 +57,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
                 held.Add(portion[i]);
             }
         }
-        var shard = new GalleryShard(store, manifest, mine, rows, memory - PooledBytes(manifest.Model, mine.Length));
-        // The first image needs it only after its features, which can be computed meanwhile.
-        if (mine.Length > 0) _ = shard.IndexAsync();
-        return shard;
+        return new GalleryShard(store, manifest, mine, rows, memory - PooledBytes(manifest.Model, mine.Length));
     }
 
     /// <summary>Frees the pooled features, which are outside the managed heap; the garbage collector frees the level data. No call may be
@@ -162,7 +159,7 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private static long SearchBytes(FeatureModel model) =>
         Math.Min(16L << 20, 256L * model.Levels[^1].Cells * model.Levels[^1].Cells) + 16 * PyramidBytes(model);
 
-    /// <summary>Trained once, when the shard is opened; after a failure (a store that did not answer) the next call tries again.</summary>
+    /// <summary>Trained once, on first use; after a failure (a store that did not answer) the next call tries again.</summary>
     private Task<PagedIndex> IndexAsync()
     {
         lock (_training)

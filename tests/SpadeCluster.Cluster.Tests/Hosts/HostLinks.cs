@@ -15,6 +15,19 @@ internal sealed class HostLinks(byte first) : IDisposable
 
     private readonly List<byte> _hosts = [first];
 
+    /// <summary>Why there can be no such links here; null: there can.</summary>
+    public static string? Missing
+    {
+        get
+        {
+            string probe = HostNetwork.Prefix + "try";
+            if (Shell.TryRun("ip", "link", "add", probe, "type", "veth", "peer", "name", probe + "2") is { } refused)
+                return $"needs veth links; 'ip link add' said: {refused}";
+            Shell.Run("ip", "link", "delete", probe);
+            return null;
+        }
+    }
+
     /// <summary>Creates a host.</summary>
     public void Add(byte host)
     {

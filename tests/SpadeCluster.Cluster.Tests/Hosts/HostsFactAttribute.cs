@@ -15,6 +15,7 @@ internal sealed class HostsFactAttribute : FactAttribute
         ?? (PrivatePostgres.BinFolder is null ? "needs PostgreSQL (initdb, pg_ctl), which is not installed" : null)
         ?? (TemporaryDisk.MayMount ? null : "needs the right to mount a small tmpfs (root)");
 
-    public HostsFactAttribute(bool fakeTime = false) => Skip = Missing
-        ?? (fakeTime && FakeTime is null ? "needs libfaketime (package faketime), which is not installed" : null);
+    public HostsFactAttribute(bool fakeTime = false, bool links = false) => Skip = Missing
+        ?? (fakeTime && FakeTime is null ? "needs libfaketime (package faketime), which is not installed" : null)
+        ?? (links ? HostLinks.Missing : null);
 }

@@ -32,7 +32,7 @@ public sealed class PlannedHostsTests(ITestOutputHelper output)
 
     private readonly List<string> _rows = ["| | | planned | measured | measured / planned |", "|---|---|---|---|---|"];
 
-    [HostsFact]
+    [HostsFact(links: true)]
     public async Task A_plan_of_three_hosts_is_what_they_do()
     {
         ImageSource[] normals = Plates(1, Normals), photographs = Plates(1000, Photographs);
