@@ -13,8 +13,8 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
     private const int TrainingImages = 24;
     private const long SearchMemory = 128L << 20;
 
-    /// <summary>A search for each processor of this process. More at the same time would push each other's data out of the caches, and all
-    /// would end late; so they wait, in order of arrival.</summary>
+    /// <summary>A search for each processor of this process. More at the same time would share the processors, and all of them would end
+    /// late; so they wait, in order of arrival.</summary>
     internal static readonly SemaphoreSlim Searches = new(Environment.ProcessorCount);
 
     private readonly IGalleryStore _store;
