@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Runtime;
 using Spade.V1;
+using SpadeCluster.Cluster.Tests.Processes;
 using SpadeCluster.Cluster.Tests.Support;
 using SpadeCluster.Galleries;
 using SpadeCluster.Cluster.Extraction;
@@ -16,8 +17,11 @@ using ScoringOptions = SpadeCluster.Scoring.ScoringOptions;
 
 namespace SpadeCluster.Cluster.Tests.Grpc;
 
-/// <summary>Clients that disconnect in the middle of calls, many times, leave nothing behind in the cluster.</summary>
-[Collection("silos")]
+/// <summary>
+/// Clients that disconnect in the middle of calls, many times, leave nothing behind in the cluster. Leases and memory are those of the
+/// process, so no other test runs beside it: the metrics of a server alone take some 10 MB.
+/// </summary>
+[Collection(Alone.Name)]
 public sealed class LeakTests(ITestOutputHelper output)
 {
     private const int Rounds = 20;

@@ -8,8 +8,13 @@ using Xunit.Abstractions;
 
 namespace SpadeCluster.Server.Tests.Security;
 
+/// <summary>Tests that measure the memory of this process: they run while no other test of the project does.</summary>
+[CollectionDefinition("memory", DisableParallelization = true)]
+public sealed class MemoryCollection;
+
 /// <summary>Bodies over HTTP and gRPC, changed at random by a seed: each is an answer below 500, and none leaves memory behind.</summary>
 [Trait("Category", "Long")]
+[Collection("memory")]
 public sealed class FuzzTests(ServerFixture server, ITestOutputHelper output) : IClassFixture<ServerFixture>
 {
     private const int Parts = 10, Mutations = 2_000, Warm = 200;
