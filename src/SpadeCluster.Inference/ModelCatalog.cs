@@ -39,6 +39,14 @@ public sealed class ModelCatalog(
     /// <exception cref="SpadeException">FailedPrecondition: no model here has this digest. As the other overload, otherwise.</exception>
     public IFeatureExtractor Extractor(OnnxRuntimeDevice device, FeatureModel model) => Extractor(device, model.Digest, () => Find(model));
 
+    /// <summary>Opens a model if there is one with this digest, so that <see cref="Extractor(OnnxRuntimeDevice, FeatureModel)"/> finds it
+    /// open.</summary>
+    /// <exception cref="SpadeException">As for the extractor.</exception>
+    public void OpenAhead(OnnxRuntimeDevice device, string digest)
+    {
+        if (Find(digest) is { } source) _ = Extractor(device, digest, () => source);
+    }
+
     /// <summary>All models that can be read, each once: the default one, the built-in ones and those below the models folder.</summary>
     public IEnumerable<ModelSource> Sources()
     {
@@ -89,7 +97,9 @@ public sealed class ModelCatalog(
     private static DateTime Written(ModelSource source)
         => source.Location is { } folder ? File.GetLastWriteTimeUtc(Path.Combine(folder, ModelFolder.NetworkFile)) : default;
 
-    private ModelSource Find(FeatureModel model) => Sources().FirstOrDefault(s => s.Digest == model.Digest)
+    private ModelSource? Find(string digest) => Sources().FirstOrDefault(s => s.Digest == digest);
+
+    private ModelSource Find(FeatureModel model) => Find(model.Digest)
         ?? throw new SpadeException(SpadeError.FailedPrecondition,
             $"the gallery needs model '{model.Name}' (digest {model.Digest[..12]}), which is not below '{modelsFolder}': put its folder " +
                 $"there, or name the folder");

@@ -67,6 +67,12 @@ public abstract class GalleryStore : IGalleryStore
         return null;
     }
 
+    /// <summary>The digest of the current version's model, for a caller that begins to open the model while it reads the version.</summary>
+    /// <returns>Null: there is none, or it cannot be read.</returns>
+    public async ValueTask<string?> ReadModelDigestAsync(string category, CancellationToken cancellationToken = default)
+        => await ReadCurrentVersionAsync(category, cancellationToken) is { } version
+            && await ReadManifestAsync(category, version, cancellationToken) is { } file ? ManifestFile.ModelDigest(file) : null;
+
     public async ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default)
         => await ReadManifestAsync(category, version, cancellationToken) is { } file
             ? ManifestFile.Parse(file, category, version, Where(category, version))

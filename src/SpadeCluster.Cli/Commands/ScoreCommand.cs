@@ -41,8 +41,9 @@ internal static class ScoreCommand
                     "line, serial number, batch, shift and operator are stored in the decision log of a server: name it with --server");
             var store = GalleryLocation.Open(parsed.GetRequiredValue(gallery));
             using var engines = new Engines(parsed.GetValue(model), extractor.Read(parsed));
-            engines.LoadAhead();
-            var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation);
+            string named = parsed.GetRequiredValue(category);
+            engines.OpenAhead(() => store.ReadModelDigestAsync(named, cancellation));
+            var manifest = await engines.Galleries(store, Environment.UserName).GetAsync(named, cancellation);
             using var scoring = new ScoringService(store, engines, threads: engines.Threads, memory: parsed.Bytes(memory));
             if (manifest.Calibration is null)
                 Console.Error.WriteLine($"spade: category '{manifest.Category}' is not calibrated: images are scored with its newest "

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
@@ -15,14 +16,18 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     private readonly ExtractorSettings _settings;
     private readonly ModelCatalog _catalog;
     private string? _chosen;
-    private Task _runtime = Task.CompletedTask;
+    private Task _ahead = Task.CompletedTask;
 
     /// <param name="model">Folder or name of the model; null: the default one, or for an existing gallery its own model.</param>
     /// <param name="extractor">Its device and threads.</param>
     public Engines(string? model, ExtractorSettings? extractor = null)
     {
         (_model, _settings) = (model, extractor ?? new());
-        _catalog = new(model, ModelsFolder, _ => _settings.Options, warning => Console.Error.WriteLine($"spade: {warning}"));
+        var said = new ConcurrentDictionary<string, bool>();
+        _catalog = new(model, ModelsFolder, _ => _settings.Options, warning =>
+        {
+            if (said.TryAdd(warning, true)) Console.Error.WriteLine($"spade: {warning}");
+        });
     }
 
     private Engines(Engines others, Func<FeatureModel, string> preprocessing) =>
@@ -58,8 +63,21 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     public IImagePreparer PreparerFor(FeatureModel model, string preprocessing)
         => new ImagePreparer(Fitting(model, Preprocessing.Parse(preprocessing)), ImageReader.Default);
 
-    /// <summary>Begins to load ONNX Runtime, for a command that will need it but has other things to do first.</summary>
-    public void LoadAhead() => _runtime = Task.Run(ModelCatalog.LoadRuntime);
+    /// <summary>Begins to open a gallery's model, for a command that will need it but has other things to do first.</summary>
+    /// <param name="digest">Finds the model's digest; null: only ONNX Runtime is loaded.</param>
+    public void OpenAhead(Func<ValueTask<string?>> digest) => _ahead = Task.Run(async () =>
+    {
+        try
+        {
+            ModelCatalog.LoadRuntime();
+            if (await digest() is { } wanted && (_model is null || _catalog.Default.Digest == wanted))
+                _catalog.OpenAhead(_settings.Options.Device, wanted);
+        }
+        catch (SpadeException)
+        {
+            // The command meets the same error, and says it.
+        }
+    });
 
     /// <summary>Health of every open extractor.</summary>
     public IReadOnlyList<ExtractorHealth> Health() => [.. _catalog.Health];
@@ -79,7 +97,7 @@ internal sealed class Engines : IFeatureEngines, IDisposable
 
     public void Dispose()
     {
-        Task.WaitAny(_runtime); // if it failed, opening a model has failed too
+        Task.WaitAny(_ahead); // if it failed, opening a model has failed too
         _catalog.Dispose();
     }
 

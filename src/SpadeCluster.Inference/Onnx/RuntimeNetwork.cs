@@ -66,7 +66,7 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
         ModelProto proto;
         try
         {
-            proto = ModelProto.Parser.ParseFrom(bytes.Span);
+            proto = ModelFile.Parse(bytes);
         }
         catch (InvalidProtocolBufferException e)
         {

@@ -37,6 +37,12 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
         "grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch", "grpc.health.v1.Health/List",
     ];
 
+    private static readonly IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor> Services =
+    [
+        Spade.V1.Scoring.Descriptor, Spade.V1.Galleries.Descriptor, Spade.V1.Results.Descriptor, Spade.V1.Reports.Descriptor,
+        OpenInference.V2.GRPCInferenceService.Descriptor,
+    ];
+
     private IEnumerable<RouteEndpoint> Endpoints =>
         server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
 
@@ -92,6 +98,9 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
         output.WriteLine($"{rows} attacks");
         Assert.True(rows >= 100, $"{rows} rows");
     }
+
+    [Fact]
+    public void The_health_service_knows_every_service_by_its_name() => Assert.Equal(Services.Select(s => s.FullName), GrpcHosting.Services);
 
     [Fact]
     public async Task No_gRPC_method_answers_a_caller_that_may_not()
@@ -162,7 +171,7 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
 
     private static (byte[] Message, bool HasCategory) RequestOf(GrpcMethodMetadata method)
     {
-        var service = GrpcHosting.Services.SingleOrDefault(d => d.FullName == method.Method.ServiceName);
+        var service = Services.SingleOrDefault(d => d.FullName == method.Method.ServiceName);
         if (service?.FindMethodByName(method.Method.Name) is not { } described) return ([], false);
         var message = (IMessage)Activator.CreateInstance(described.InputType.ClrType)!;
         bool hasCategory = SetCategory(message);
