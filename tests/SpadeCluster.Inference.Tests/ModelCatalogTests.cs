@@ -47,6 +47,20 @@ public class ModelCatalogTests
     }
 
     [Fact]
+    public void A_model_opened_ahead_is_the_one_that_is_asked_for_later()
+    {
+        using var models = new TemporaryFolder();
+        using var catalog = Catalog(BuiltInModels.OrientedEnergy, models.In("nowhere"));
+        catalog.OpenAhead(Cpu, new string('0', 64)); // unknown: nothing is opened
+        Assert.Empty(catalog.Health);
+        string digest = OrientedEnergy.Open().Digest;
+        catalog.OpenAhead(Cpu, digest);
+        Assert.Equal(digest, Assert.Single(catalog.Health).ModelDigest);
+        Assert.Equal(digest, catalog.Extractor(Cpu, Wanted(digest)).Model.Digest);
+        Assert.Single(catalog.Health);
+    }
+
+    [Fact]
     public void Galleries_of_every_built_in_model_are_served_whatever_the_default_is()
     {
         using var models = new TemporaryFolder();

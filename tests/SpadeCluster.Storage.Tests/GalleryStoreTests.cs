@@ -1,5 +1,7 @@
+using System.Text;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
+using SpadeCluster.Storage.Format;
 using SpadeCluster.Storage.Tests.Support;
 using SpadeCluster.Tests;
 
@@ -33,6 +35,7 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         Assert.Equal(expected!.Weights!.Pooled, read.Weights!.Pooled);
         Assert.Equal(expected.Weights.Levels, read.Weights.Levels);
         var model = read.Model;
+        Assert.Equal(model.Digest, await store.ReadModelDigestAsync("bolt"));
         foreach (var (image, pooled) in read.Images.Zip(await store.ReadPooledAsync("bolt", [.. read.Images.Select(i => i.Id)], model)))
         {
             var (mine, theirs) = (await memory.ReadFeaturesAsync("bolt", image.Id, SyntheticEngine.Tiny),
@@ -49,6 +52,25 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         }
         Assert.Equal(await Stores.ScoresAsync(memory, "bolt", 3, 70, 71), await Stores.ScoresAsync(store, "bolt", 3, 70, 71));
         Assert.Empty(await Stores.Service(store).VerifyAsync("bolt"));
+    }
+
+    [Fact]
+    public async Task A_model_digest_in_a_damaged_manifest_is_none_or_a_text()
+    {
+        var store = _stores.New(Medium.Files);
+        await Stores.Service(store).AddAsync("bolt", Stores.ImageRange(0, 2));
+        byte[] good = (await store.ReadManifestAsync("bolt", 1, default))!;
+        string digest = (await store.ReadCurrentAsync("bolt"))!.Model.Digest;
+        int place = good.AsSpan().IndexOf(Encoding.ASCII.GetBytes(digest));
+        for (int length = 0; length <= good.Length; length++)
+            Assert.Equal(length > place + digest.Length ? digest : null, ManifestFile.ModelDigest(good.AsSpan(0, length)));
+        var random = new Random(3);
+        for (int i = 0; i < 20_000; i++)
+        {
+            byte[] bytes = [.. good];
+            for (int n = random.Next(1, 4); n > 0; n--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            ManifestFile.ModelDigest(bytes); // does not throw
+        }
     }
 
     [Theory, MemberData(nameof(Media))]

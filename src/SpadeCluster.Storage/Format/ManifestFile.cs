@@ -60,7 +60,7 @@ internal static class ManifestFile
                 if (json.TokenType != JsonTokenType.PropertyName) continue;
                 if (json.CurrentDepth == 1) model = json.ValueTextEquals("model"u8);
                 else if (model && json.CurrentDepth == 2 && json.ValueTextEquals("digest"u8))
-                    return json.Read() && json.TokenType == JsonTokenType.String ? json.GetString() : null;
+                    return json.Read() && json.TokenType == JsonTokenType.String ? Encoding.ASCII.GetString(json.ValueSpan) : null;
             }
         }
         catch (JsonException)

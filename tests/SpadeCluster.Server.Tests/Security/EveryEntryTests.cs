@@ -99,6 +99,17 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
         Assert.True(rows >= 100, $"{rows} rows");
     }
 
+    /// <summary>Authorization asks the services for the endpoints, routing the application: otherwise both compile all of them.</summary>
+    [Fact]
+    public void Endpoints_are_created_once()
+    {
+        var ofServices = server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.ToHashSet(ReferenceEqualityComparer.Instance);
+        Assert.NotEmpty(ofServices);
+        var ofRouting = ((IEndpointRouteBuilder)server.App).DataSources.SelectMany(s => s.Endpoints);
+        // Orleans' pages are added to the finished server.
+        Assert.All(ofRouting.Where(e => !ofServices.Contains(e)), e => Assert.Contains(" /orleans", e.DisplayName));
+    }
+
     [Fact]
     public void The_health_service_knows_every_service_by_its_name() => Assert.Equal(Services.Select(s => s.FullName), GrpcHosting.Services);
 
