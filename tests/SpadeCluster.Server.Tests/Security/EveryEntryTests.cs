@@ -103,7 +103,8 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
     [Fact]
     public void Endpoints_are_created_once()
     {
-        var ofServices = server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.ToHashSet(ReferenceEqualityComparer.Instance);
+        var ofServices = server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints
+            .ToHashSet(ReferenceEqualityComparer.Instance);
         Assert.NotEmpty(ofServices);
         var ofRouting = ((IEndpointRouteBuilder)server.App).DataSources.SelectMany(s => s.Endpoints);
         // Orleans' pages are added to the finished server.
@@ -111,7 +112,8 @@ public sealed class EveryEntryTests(PagesFixture server, ITestOutputHelper outpu
     }
 
     [Fact]
-    public void The_health_service_knows_every_service_by_its_name() => Assert.Equal(Services.Select(s => s.FullName), GrpcHosting.Services);
+    public void The_health_service_knows_every_service_by_its_name()
+        => Assert.Equal(Services.Select(s => s.FullName), GrpcHosting.Services);
 
     [Fact]
     public async Task No_gRPC_method_answers_a_caller_that_may_not()
