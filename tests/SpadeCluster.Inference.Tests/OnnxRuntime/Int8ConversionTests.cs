@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SpadeCluster.Features;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference.Import;
@@ -65,6 +66,21 @@ public class Int8ConversionTests
         ImageFeatures[] features = [.. images.Select(_ => new ImageFeatures(batched.Model))];
         await batched.ExtractAsync(images, features);
         for (int i = 0; i < images.Length; i++) Extraction.AssertSameBits(await Extraction.Of(alone, images[i]), features[i]);
+    }
+
+    [Fact]
+    public void Weights_in_a_list_of_floats_are_converted_like_raw_data()
+    {
+        var images = Images(ResNet18, 2);
+        var proto = ModelProto.Parser.ParseFrom(ResNet18.Network.Span);
+        foreach (var weights in proto.Graph.Initializer.Where(t => t.DataType == 1))
+        {
+            weights.FloatData.Add(MemoryMarshal.Cast<byte, float>(weights.RawData.Span).ToArray());
+            weights.ClearRawData();
+        }
+        byte[] lists = Google.Protobuf.MessageExtensions.ToByteArray(proto);
+        var same = InferenceModel.Create(ResNet18.Manifest with { Sha256 = InferenceModel.DigestOf(lists) }, lists, "lists");
+        Assert.Equal(Int8Conversion.Run(ResNet18, images).Network.ToArray(), Int8Conversion.Run(same, images).Network.ToArray());
     }
 
     [Fact]
