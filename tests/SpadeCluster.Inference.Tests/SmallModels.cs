@@ -15,6 +15,19 @@ internal static class SmallModels
         return InferenceModel.Create(Manifest(network, size), network, "test model");
     }
 
+    /// <summary>A file's beginnings of every length, then copies of it with one to three changed bytes.</summary>
+    public static IEnumerable<byte[]> Damaged(byte[] good, int count, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
+        {
+            byte[] bytes = i < good.Length ? good[..i] : [.. good];
+            if (i >= good.Length)
+                for (int n = random.Next(1, 4); n > 0; n--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            yield return bytes;
+        }
+    }
+
     /// <summary>The smallest built-in model as a folder.</summary>
     public static InferenceModel WriteOrientedEnergy(string folder, bool replace = false)
     {

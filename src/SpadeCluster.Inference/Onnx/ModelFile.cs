@@ -29,10 +29,10 @@ internal static class ModelFile
         Merge(tensor, bytes, (field, value) => values.Add((field, value)),
             TensorProto.FloatDataFieldNumber, TensorProto.RawDataFieldNumber);
         // Packed float32 values are the same bytes as raw data. Values in several pieces are left to the parser.
-        bool raw = values is [(TensorProto.RawDataFieldNumber, _)] or [(TensorProto.FloatDataFieldNumber, { Count: > 0 })]
-            && tensor.FloatData.Count == 0 && (values[0].Field == TensorProto.RawDataFieldNumber || tensor.DataType == Float);
-        if (!raw) return TensorProto.Parser.ParseFrom(bytes.Array, bytes.Offset, bytes.Count);
-        tensor.RawData = UnsafeByteOperations.UnsafeWrap(values[0].Bytes);
+        if (tensor.FloatData.Count > 0 || values is not [var only]
+            || (only.Field == TensorProto.FloatDataFieldNumber && (tensor.DataType != Float || only.Bytes.Count == 0)))
+            return TensorProto.Parser.ParseFrom(bytes.Array, bytes.Offset, bytes.Count);
+        tensor.RawData = UnsafeByteOperations.UnsafeWrap(only.Bytes);
         return tensor;
     }
 

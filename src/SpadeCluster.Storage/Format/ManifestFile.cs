@@ -46,8 +46,8 @@ internal static class ManifestFile
         }
     }
 
-    /// <summary>The digest of a manifest's model, without reading and checking the rest, which takes a hundred times as long in a process
-    /// that has just started.</summary>
+    /// <summary>The digest of a manifest's model, without reading and checking the rest, which takes more than a tenth of a second in a
+    /// process that has just started.</summary>
     /// <returns>Null: not found.</returns>
     public static string? ModelDigest(ReadOnlySpan<byte> file)
     {
