@@ -17,6 +17,8 @@ public abstract class GalleryStore : IGalleryStore
     // For each category, whether its current version deletes it: versions never change, so each is read once.
     private readonly ConcurrentDictionary<string, (int Version, GalleryManifest? Deleted)> _deletions = new(StringComparer.Ordinal);
 
+    private readonly ManifestMemory _manifests = new();
+
     /// <summary>The folder or database in messages, without a password.</summary>
     public abstract string Location { get; }
 
@@ -56,8 +58,7 @@ public abstract class GalleryStore : IGalleryStore
     {
         while (await ReadCurrentVersionAsync(category, cancellationToken) is { } version)
         {
-            if (await ReadManifestAsync(category, version, cancellationToken) is { } file)
-                return ManifestFile.Parse(file, category, version, Where(category, version));
+            if (await FindManifestAsync(category, version, cancellationToken) is { } manifest) return manifest;
             // Missing, unless it was replaced and compacted away between the two reads.
             if (await ReadCurrentVersionAsync(category, cancellationToken) == version)
                 throw new SpadeException(SpadeError.DataLoss,
@@ -74,9 +75,10 @@ public abstract class GalleryStore : IGalleryStore
             && await ReadManifestAsync(category, version, cancellationToken) is { } file ? ManifestFile.ModelDigest(file) : null;
 
     public async ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default)
-        => await ReadManifestAsync(category, version, cancellationToken) is { } file
-            ? ManifestFile.Parse(file, category, version, Where(category, version))
-            : throw NoVersion(category, version);
+        => await FindManifestAsync(category, version, cancellationToken) ?? throw NoVersion(category, version);
+
+    public async ValueTask<GalleryManifest> CheckVersionAsync(string category, int version, CancellationToken cancellationToken = default)
+        => await ParseManifestAsync(category, version, cancellationToken) ?? throw NoVersion(category, version);
 
     public async ValueTask WriteImageAsync(string category, ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid,
         byte[]? thumbnail = null, CancellationToken cancellationToken = default)
@@ -199,7 +201,7 @@ public abstract class GalleryStore : IGalleryStore
             GalleryManifest? current = null;
             foreach (int version in versions.Where(v => !held.ContainsKey(v)))
             {
-                current = await ReadVersionAsync(category, version, cancellationToken);
+                current = await CheckVersionAsync(category, version, cancellationToken);
                 needed.UnionWith(GalleryTiles.Of(current).Ids);
             }
             if (current is not null) await WriteCopiesAsync(category, current, current, cancellationToken);
@@ -228,6 +230,9 @@ public abstract class GalleryStore : IGalleryStore
     /// <summary>Every name with its current version, ascending; no version: it cannot be read.</summary>
     private protected abstract ValueTask<IReadOnlyList<(string Category, int? Version)>> ListCurrentVersionsAsync(
         CancellationToken cancellationToken);
+
+    /// <summary>Which bytes <see cref="ReadManifestAsync"/> would read, without reading them; null if there is no such version.</summary>
+    internal abstract ValueTask<ManifestStamp?> ReadManifestStampAsync(string category, int version, CancellationToken cancellationToken);
 
     /// <summary>Reads a manifest's bytes; null if there is no such version.</summary>
     internal abstract ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken);
@@ -293,6 +298,16 @@ public abstract class GalleryStore : IGalleryStore
 
     private static void CheckPrefix(ReadOnlySpan<byte> prefix, long? total, ImageId id, FeatureModel model, string where)
         => SegmentHeader.Parse(prefix, total, id, model, where).Check(SegmentHeader.Pooled, prefix[SegmentHeader.LengthFor(model)..]);
+
+    private async ValueTask<GalleryManifest?> FindManifestAsync(string category, int version, CancellationToken cancellationToken)
+        // One caller's cancellation must not end the reading of another.
+        => await ReadManifestStampAsync(category, version, cancellationToken) is { } stamp
+            ? await _manifests.GetAsync(category, version, stamp, () => ParseManifestAsync(category, version, default).AsTask())
+                .WaitAsync(cancellationToken) : null;
+
+    private async ValueTask<GalleryManifest?> ParseManifestAsync(string category, int version, CancellationToken cancellationToken)
+        => await ReadManifestAsync(category, version, cancellationToken) is { } file
+            ? ManifestFile.Parse(file, category, version, Where(category, version)) : null;
 
     private protected async ValueTask<GalleryManifest?> TryReadVersionAsync(string category, int? version,
         CancellationToken cancellationToken)

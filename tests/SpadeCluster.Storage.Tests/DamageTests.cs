@@ -95,6 +95,39 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         }
     }
 
+    /// <summary>A large version takes a tenth of a second to check and parse. Several parts of a server read it at the same time.</summary>
+    [Fact]
+    public async Task A_version_is_parsed_once_and_again_when_its_file_is_another()
+    {
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
+        var service = await BuildAsync(store);
+        var read = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => store.ReadVersionAsync("c", 3).AsTask())));
+        Assert.Single(read.Append((await store.ReadCurrentAsync("c"))!).Distinct(ReferenceEqualityComparer.Instance));
+
+        // Damage that leaves the file's time is found by reading its bytes.
+        string file = Path.Combine(store.Root, "c", "versions", "000003.json");
+        byte[] whole = File.ReadAllBytes(file);
+        var time = File.GetLastWriteTimeUtc(file);
+        File.WriteAllBytes(file, Flipped(whole, new Random(5)));
+        File.SetLastWriteTimeUtc(file, time);
+        Assert.Same(read[0], await store.ReadVersionAsync("c", 3));
+        Assert.Contains(file, Assert.Single(await service.VerifyAsync("c")));
+        await Assert.ThrowsAsync<SpadeException>(async () => await store.CheckVersionAsync("c", 3));
+        await Assert.ThrowsAsync<SpadeException>(async () => await store.CompactAsync("c", [1]));
+
+        // Another time is another file. A failure is not remembered.
+        File.SetLastWriteTimeUtc(file, time.AddSeconds(1));
+        await Assert.ThrowsAsync<SpadeException>(async () => await store.ReadVersionAsync("c", 3));
+        File.WriteAllBytes(file, whole);
+        File.SetLastWriteTimeUtc(file, time.AddSeconds(1));
+        var again = await store.ReadVersionAsync("c", 3);
+        Assert.NotSame(read[0], again);
+        Assert.Equal(read[0].Images, again.Images);
+        File.Delete(file);
+        Assert.Equal(SpadeError.NotFound,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await store.ReadVersionAsync("c", 3))).Error);
+    }
+
     [Fact]
     public async Task A_segment_in_anothers_place_and_a_missing_one_are_found()
     {

@@ -63,7 +63,7 @@ public sealed partial class GalleryService
         {
             await CheckAsync(async () =>
             {
-                var manifest = await store.ReadVersionAsync(category, version, cancellationToken);
+                var manifest = await store.CheckVersionAsync(category, version, cancellationToken);
                 foreach (var id in GalleryTiles.Of(manifest).Ids) images.TryAdd(id, manifest.Model);
             });
         }

@@ -30,6 +30,10 @@ public interface IGalleryStore
     /// <exception cref="SpadeException">NotFound: no such version.</exception>
     ValueTask<GalleryManifest> ReadVersionAsync(string category, int version, CancellationToken cancellationToken = default);
 
+    /// <summary>As <see cref="ReadVersionAsync"/>, but checks every stored byte, also of a version that was read before.</summary>
+    ValueTask<GalleryManifest> CheckVersionAsync(string category, int version, CancellationToken cancellationToken = default)
+        => ReadVersionAsync(category, version, cancellationToken);
+
     /// <summary>Protects a version and all its images from compaction until disposed (or until the process ends).</summary>
     /// <exception cref="SpadeException">NotFound: no such version.</exception>
     ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default);

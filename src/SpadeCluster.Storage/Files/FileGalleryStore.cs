@@ -115,6 +115,12 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         folder.Write(folder.Current, PointerFile.Write(next[^1].Version));
     }
 
+    internal override ValueTask<ManifestStamp?> ReadManifestStampAsync(string category, int version, CancellationToken cancellationToken)
+    {
+        var file = new FileInfo(Folder(category).Manifest(version));
+        return ValueTask.FromResult<ManifestStamp?>(file.Exists ? new($"{file.LastWriteTimeUtc.Ticks}", file.Length) : null);
+    }
+
     internal override ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken)
         => ValueTask.FromResult(ReadFile(Folder(category).Manifest(version)));
 

@@ -84,6 +84,16 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             return 0;
         }, cancellationToken);
 
+    internal override ValueTask<ManifestStamp?> ReadManifestStampAsync(string category, int version, CancellationToken cancellationToken)
+        => RunAsync<ManifestStamp?>(async connection =>
+        {
+            // xmin is the transaction that wrote the row; neither reads the manifest itself.
+            await using var command = connection.Command(
+                "select xmin::text, octet_length(manifest) from spade_version where category = $1 and version = $2", category, version);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            return await reader.ReadAsync(cancellationToken) ? new(reader.GetString(0), reader.GetInt32(1)) : null;
+        }, cancellationToken);
+
     internal override ValueTask<byte[]?> ReadManifestAsync(string category, int version, CancellationToken cancellationToken)
         => RunAsync(connection =>
             connection.ScalarAsync<byte[]>("select manifest from spade_version where category = $1 and version = $2", cancellationToken,
