@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -27,6 +28,8 @@ public static class HalfConversion
     }
 
     /// <summary>Widens finite halves; exact. (Infinity and NaN, which pyramids never hold, would come out as 65536 and up.)</summary>
+    // A process that has just started widens millions of values before the runtime would optimise this.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
     {
         if (destination.Length < source.Length) throw new ArgumentException("destination is too short", nameof(destination));

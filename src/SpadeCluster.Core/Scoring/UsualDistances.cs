@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
 using SpadeCluster.Features;
@@ -16,9 +18,20 @@ public sealed class UsualDistances
     /// over all positions, which keeps the noise of a flat background from being amplified.</summary>
     public const double LocalShare = 0.1, PositionShare = 0.5;
 
-    private readonly Lazy<(double Sum, int Normals)[][]> _positions;
+    private const float LargestHalf = 65504;
 
-    public UsualDistances() => _positions = new(SumsOverImages);
+    /// <summary>Means kept, one for each tile and size of photograph: a line has few. Further ones are computed each time.</summary>
+    private const int KeptMeans = 64;
+
+    private readonly Lazy<(double[] Sums, int[] Normals)[]> _positions;
+    private readonly Lazy<Dictionary<ImageId, int>> _index;
+    private readonly ConcurrentDictionary<(int Tile, TileFrame Own), double[]> _onPhotograph = new();
+
+    public UsualDistances()
+    {
+        _positions = new(SumsOverImages);
+        _index = new(IndexImages);
+    }
 
     public required int Height { get; init; }
     public required int Width { get; init; }
@@ -78,11 +91,9 @@ public sealed class UsualDistances
         ImageId? exclude, (TileFrame Own, Func<ImageId, TileFrame> Of)? frames = null)
     {
         int cells = Height * Width;
-        var index = Images.Select((id, i) => (id, i)).ToDictionary(x => x.id, x => x.i);
-        int[] rows = [.. found.Select(f => grid.OnPhotograph(f.Tile, f.Orientation) * Images.Count + index[f.Photograph])];
+        int[] rows = [.. found.Select(f => grid.OnPhotograph(f.Tile, f.Orientation) * Images.Count + _index.Value[f.Photograph])];
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        double[] positions = OnPhotograph && frames is { } f ? PositionsOnPhotograph(tile, grid, f.Own, f.Of, exclude)
-            : Positions(tile, exclude);
+        double[] positions = OnPhotograph && frames is { } f ? KeptPositions(tile, grid, f.Own, f.Of, exclude) : Positions(tile, exclude);
         var (score, map) = (new float[cells], new float[cells]);
         for (int cell = 0; cell < cells; cell++)
         {
@@ -102,20 +113,30 @@ public sealed class UsualDistances
         return (score, map);
     }
 
+    private Dictionary<ImageId, int> IndexImages() => Images.Select((id, i) => (id, i)).ToDictionary(x => x.id, x => x.i);
+
     /// <returns>[y * width + x]: the mean of the normals at each cell of a tile; 1 where none covers it.</returns>
     private double[] Positions(int tile, ImageId? exclude)
     {
-        var sums = _positions.Value[tile];
-        int cells = Height * Width, left = exclude is { } id ? (tile * Images.Count + Images.ToList().IndexOf(id)) * cells : -1;
+        var (sums, counts) = _positions.Value[tile];
+        int cells = Height * Width, left = exclude is { } id ? (tile * Images.Count + _index.Value[id]) * cells : -1;
         var local = MemoryMarshal.Cast<byte, Half>(Local);
         var means = new double[cells];
         for (int cell = 0; cell < cells; cell++)
         {
-            var (sum, normals) = sums[cell];
+            var (sum, normals) = (sums[cell], counts[cell]);
             if (left >= 0 && (double)local[left + cell] is var own && !double.IsNaN(own)) (sum, normals) = (sum - own, normals - 1);
             means[cell] = normals == 0 ? 1 : sum / normals;
         }
         return means;
+    }
+
+    private double[] KeptPositions(int tile, TileGrid grid, TileFrame own, Func<ImageId, TileFrame> frameOf, ImageId? exclude)
+    {
+        if (exclude is null && _onPhotograph.TryGetValue((tile, own), out double[]? kept)) return kept;
+        double[] positions = PositionsOnPhotograph(tile, grid, own, frameOf, exclude);
+        if (exclude is null && _onPhotograph.Count < KeptMeans) _onPhotograph.TryAdd((tile, own), positions);
+        return positions;
     }
 
     /// <summary>As <see cref="Positions"/>, at the same place of the normals' photographs, whose proportions may differ.</summary>
@@ -124,36 +145,60 @@ public sealed class UsualDistances
         int cells = Height * Width;
         var local = MemoryMarshal.Cast<byte, Half>(Local);
         var (sums, normals) = (new double[cells], new int[cells]);
+        var places = new Dictionary<TileFrame, ((int Tile, int Cell)[] Columns, (int Tile, int Cell)[] Rows)>();
         for (int i = 0; i < Images.Count; i++)
         {
             if (Images[i] == exclude) continue;
-            var (columns, rows) = grid.SamePlace(tile, own, frameOf(Images[i]), Width, Height);
-            for (int cell = 0; cell < cells; cell++)
+            var frame = frameOf(Images[i]);
+            if (frame == own)
             {
-                var (column, row) = (columns[cell % Width], rows[cell / Width]);
-                if (column.Tile < 0 || row.Tile < 0) continue;
-                double near = (double)local[((row.Tile + column.Tile) * Images.Count + i) * cells + row.Cell * Width + column.Cell];
-                if (double.IsNaN(near)) continue;
-                sums[cell] += near;
-                normals[cell]++;
+                AddDistances(local.Slice((tile * Images.Count + i) * cells, cells), sums, normals);
+                continue;
+            }
+            if (!places.TryGetValue(frame, out var place)) places[frame] = place = grid.SamePlace(tile, own, frame, Width, Height);
+            for (int y = 0, cell = 0; y < Height; y++)
+            {
+                var row = place.Rows[y];
+                for (int x = 0; x < Width; x++, cell++)
+                {
+                    var column = place.Columns[x];
+                    if (column.Tile < 0 || row.Tile < 0) continue;
+                    double near = (double)local[((row.Tile + column.Tile) * Images.Count + i) * cells + row.Cell * Width + column.Cell];
+                    if (double.IsNaN(near)) continue;
+                    sums[cell] += near;
+                    normals[cell]++;
+                }
             }
         }
         return [.. sums.Zip(normals, (sum, n) => n == 0 ? 1 : sum / n)];
     }
 
-    /// <returns>[tile][y * width + x]: the sum over the normals that have a distance there, and their number.</returns>
-    private (double Sum, int Normals)[][] SumsOverImages()
+    /// <returns>[tile], then [y * width + x]: the sums over the normals that have a distance there, and their numbers.</returns>
+    private (double[] Sums, int[] Normals)[] SumsOverImages()
     {
         int cells = Height * Width;
         var local = MemoryMarshal.Cast<byte, Half>(Local);
-        var sums = new (double Sum, int Normals)[local.Length / (cells * Math.Max(1, Images.Count))][];
-        for (int tile = 0, at = 0; tile < sums.Length; tile++)
+        var tiles = new (double[] Sums, int[] Normals)[local.Length / (cells * Math.Max(1, Images.Count))];
+        for (int tile = 0; tile < tiles.Length; tile++)
         {
-            sums[tile] = new (double, int)[cells];
-            for (int i = 0; i < Images.Count * cells; i++, at++)
-                if (!Half.IsNaN(local[at]))
-                    sums[tile][i % cells] = (sums[tile][i % cells].Sum + (double)local[at], sums[tile][i % cells].Normals + 1);
+            var (sums, normals) = tiles[tile] = (new double[cells], new int[cells]);
+            for (int i = 0; i < Images.Count; i++)
+                AddDistances(local.Slice((tile * Images.Count + i) * cells, cells), sums, normals);
         }
-        return sums;
+        return tiles;
+    }
+
+    private static void AddDistances(ReadOnlySpan<Half> local, Span<double> sums, Span<int> normals)
+    {
+        float[] near = ArrayPool<float>.Shared.Rent(local.Length);
+        HalfConversion.Widen(local, near);
+        for (int cell = 0; cell < local.Length; cell++)
+        {
+            // A NaN was widened to a NaN, or to a number above those of all halves.
+            if (!(Math.Abs(near[cell]) <= LargestHalf)) continue;
+            sums[cell] += near[cell];
+            normals[cell]++;
+        }
+        ArrayPool<float>.Shared.Return(near);
     }
 }

@@ -126,6 +126,56 @@ public class UsualDistancesTests
         Assert.Equal(6 / (0.4 * 4 + 0.1 * 6 + 0.5 * position), score, 1e-2);
     }
 
+    /// <summary>What is usual at a position, written down as it is defined, for normals of several proportions.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Means_at_positions_are_those_of_the_definition(bool onPhotograph)
+    {
+        const int Side = 8, Cells = Side * Side, Normals = 40;
+        var random = new Random(11);
+        var grid = new TileGrid(16, 16, Letterbox: true);
+        ImageId[] images = [.. Enumerable.Range(1, Normals).Select(i => new ImageId((ulong)i))];
+        TileFrame[] proportions = [grid.Frame(100, 50), grid.Frame(50, 100), grid.Frame(100, 100)];
+        TileFrame FrameOf(ImageId id) => proportions[(int)(id.Value % 3)];
+        float[][] distances = [.. images.Select(id => Enumerable.Range(0, Cells)
+            .Select(c => grid.Covers(FrameOf(id), 0, c, Side, Side) ? random.NextSingle() * 9 + 1 : float.NaN).ToArray())];
+        var usual = UsualDistances.From(Side, Side, images, distances, onPhotograph);
+        var matches = new PixelMatches(Side, Side, 1);
+        for (int cell = 0; cell < Cells; cell++) matches.Offer(cell, 6, 0, cell);
+        // Twice: what a second photograph of the same size gets has been kept.
+        foreach (var own in proportions.Concat(proportions))
+            foreach (ImageId? exclude in new ImageId?[] { null, images[7] })
+            {
+                float[] score = usual.Normalise(matches, Rows(images), 0, grid, exclude, (own, FrameOf)).Score;
+                for (int cell = 0; cell < Cells; cell++)
+                    Assert.Equal(6 / (0.4 + 0.1 * Near(0, cell, Position(own, cell, exclude)) + 0.5 * Position(own, cell, exclude))
+                        / usual.Overall, score[cell], 1e-5);
+            }
+
+        double Near(int image, int cell, double otherwise)
+            => float.IsNaN(distances[image][cell]) ? otherwise : (double)(Half)(distances[image][cell] / usual.Overall);
+
+        double Position(TileFrame own, int cell, ImageId? exclude)
+        {
+            var there = new List<double>();
+            for (int i = 0; i < Normals; i++)
+            {
+                if (images[i] == exclude) continue;
+                int at = cell;
+                if (onPhotograph)
+                {
+                    var (columns, rows) = grid.SamePlace(0, own, FrameOf(images[i]), Side, Side);
+                    var (column, row) = (columns[cell % Side], rows[cell / Side]);
+                    if (column.Tile < 0 || row.Tile < 0) continue;
+                    at = row.Cell * Side + column.Cell;
+                }
+                if (!float.IsNaN(distances[i][at])) there.Add(Near(i, at, 0));
+            }
+            return there.Count == 0 ? 1 : there.Average();
+        }
+    }
+
     /// <summary>A gallery of wide and tall photographs: each has distances in the middle rows or columns only.</summary>
     [Fact]
     public async Task Distances_are_kept_where_a_photograph_covers_the_tile()
