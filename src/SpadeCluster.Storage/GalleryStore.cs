@@ -86,7 +86,57 @@ public abstract class GalleryStore : IGalleryStore
         ArgumentOutOfRangeException.ThrowIfGreaterThan(thumbnail?.Length ?? 0, GalleryService.MaxThumbnailBytes, nameof(thumbnail));
         // An undamaged segment is kept unchanged: older versions may name it, and their scores must stay the same bits.
         if (await IsWholeAsync(category, id, modelDigest, features, pyramid, cancellationToken)) return;
-        await WriteSegmentAsync(category, id, Segment.Write(id, modelDigest, features, pyramid, thumbnail), cancellationToken);
+        await WriteSegmentAsync(category, id, Segment.Write(id, modelDigest, features, pyramid, thumbnail,
+            await IsCompressedAsync(category, cancellationToken)), cancellationToken);
+    }
+
+    /// <summary>Stores the levels of every image of every kept version in fewer bytes, with the same bits; so are images that are added
+    /// later. Programs before format 2 cannot read the category then. The caller holds the lock.</summary>
+    /// <param name="progress">Images done, and their number.</param>
+    /// <returns>The number of images, and their bytes before and after.</returns>
+    /// <exception cref="SpadeException">DataLoss: a version or an image is damaged; images before it may be compressed already, and the
+    /// category is as it was otherwise.</exception>
+    public async ValueTask<(int Images, long Before, long After)> CompressAsync(string category, IProgress<(int Done, int Of)>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        var images = new SortedDictionary<ImageId, FeatureModel>();
+        GalleryManifest? current = null;
+        foreach (int version in await ListVersionsAsync(category, cancellationToken))
+        {
+            current = await CheckVersionAsync(category, version, cancellationToken);
+            foreach (var image in GalleryTiles.Of(current).Ids) images.TryAdd(image, current.Model);
+        }
+        var (done, before, after) = (0, 0L, 0L);
+        foreach (var (id, model) in images)
+        {
+            byte[] segment = await ReadSegmentAsync(category, id, model, cancellationToken);
+            var header = SegmentHeader.Parse(segment, segment.Length, id, model, Where(category, id));
+            byte[] smaller = header.IsCompressed ? segment : Segment.Compress(segment, header, id, model);
+            if (!header.IsCompressed) await WriteSegmentAsync(category, id, smaller, cancellationToken);
+            (done, before, after) = (done + 1, before + segment.Length, after + smaller.Length);
+            progress?.Report((done, images.Count));
+        }
+        if (current is not null) await WriteCopiesAsync(category, before: null, current, cancellationToken);
+        return (done, before, after);
+    }
+
+    /// <summary>Whether new images are compressed: as those of the current version are.</summary>
+    private async ValueTask<bool> IsCompressedAsync(string category, CancellationToken cancellationToken)
+    {
+        if (await ReadCurrentAsync(category, cancellationToken) is not { } current) return false;
+        foreach (var id in GalleryTiles.Of(current).Ids)
+        {
+            try
+            {
+                using var source = await OpenAsync(category, id, cancellationToken);
+                return (await Segment.ReadHeaderAsync(source, id, current.Model, Where(category, id), cancellationToken)).IsCompressed;
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
+            {
+                // A damaged image must not keep others from being added: the next one tells.
+            }
+        }
+        return false;
     }
 
     public async ValueTask CopyImagesAsync(string from, string to, IEnumerable<(ImageId Id, FeatureModel Model)> images,
@@ -138,9 +188,11 @@ public abstract class GalleryStore : IGalleryStore
             await ReadPrefixesAsync(category, [.. copied.Select(i => ids[i])], PrefixLength(manifest.Model), (c, prefix, _) =>
             {
                 var (id, copy) = (ids[copied[c]], copies[copied[c]]);
-                // If the two differ, the copy is damaged, unless the copy is valid and the segment is damaged, which VerifyAsync reports.
-                if (!prefix.Span.SequenceEqual(copy)
-                    && (!IsWholePrefix(copy, id, manifest.Model) || IsWholePrefix(prefix.Span, id, manifest.Model)))
+                // If the pooled features differ, the copy is damaged, unless it is valid and the segment is damaged, which VerifyAsync
+                // reports. Headers differ if the segment was compressed since then.
+                int header = SegmentHeader.LengthFor(manifest.Model);
+                if (!prefix.Span.SequenceEqual(copy) && (!IsWholePrefix(copy, id, manifest.Model)
+                    || (IsWholePrefix(prefix.Span, id, manifest.Model) && !prefix.Span[header..].SequenceEqual(copy.AsSpan(header)))))
                     throw Damaged($"image {id}");
             }, cancellationToken);
         }

@@ -111,6 +111,7 @@ public sealed partial class RemoteGalleryTests : IDisposable
             (2, "'x' is no version", "gallery shadow discs x --server here:1"),
             (2, "leave out --server", "gallery export discs x.tar --server here:1"),
             (2, "leave out --server", "gallery import x.tar --server here:1"),
+            (2, "leave out --server", "gallery compress discs --server here:1"),
             (3, "leave out --gallery, or --server", "gallery list --server here:1 --gallery g"),
             (3, "leave out --defects, or --server", "gallery calibrate discs --server here:1 --defects x.png"),
             (3, "name it with --server", "gallery list --key k"),

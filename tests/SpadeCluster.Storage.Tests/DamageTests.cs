@@ -14,11 +14,12 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
 
     public void Dispose() => _stores.Dispose();
 
-    [Fact]
-    public async Task Every_one_of_2000_flips_and_truncations_of_files_is_found_and_named()
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Every_one_of_2000_flips_and_truncations_of_files_is_found_and_named(bool compressed)
     {
         var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = await BuildAsync(store);
+        if (compressed) await store.CompressAsync("c");
         string[] files = [.. Directory.EnumerateFiles(store.Root, "*", SearchOption.AllDirectories)
             .Where(f => Path.GetFileName(f) != "LOCK")
             .Order()];

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using SpadeCluster.Galleries;
 using SpadeCluster.Scoring;
@@ -86,6 +87,95 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         var (a, b) = (await memory.ReadPyramidAsync("c", id, model), await store.ReadPyramidAsync("c", id, model));
         for (int l = 0; l < 2; l++) Assert.True(a.Level(l).SequenceEqual(b.Level(l)));
         Assert.Empty(await service.VerifyAsync("c"));
+    }
+
+    [Theory, MemberData(nameof(Media))]
+    public async Task A_compressed_gallery_has_the_same_scores(Medium medium)
+    {
+        var store = _stores.New(medium);
+        var service = Stores.Service(store);
+        foreach (string category in new[] { "bolt", "nut" }) await service.AddAsync(category, Stores.ImageRange(0, 5));
+        await service.RetireAsync("bolt", ["2.png"], "stray");
+        await service.CalibrateAsync("bolt", new ScoringOptions());
+        double[] scores = await Stores.ScoresAsync(store, "bolt", 3, 70, 71);
+        var (images, before, after) = await CompressAsync("bolt");
+        Assert.Equal(5, images); // an earlier version names the retired one
+        Assert.NotEqual(before, after); // these features are noise: real ones get smaller
+        Assert.Equal((5, after, after), await CompressAsync("bolt"));
+        Assert.Equal(scores, await Stores.ScoresAsync(store, "bolt", 3, 70, 71));
+        Assert.Empty(await service.VerifyAsync("bolt"));
+        Assert.Equal(3, (await store.ReadCurrentAsync("bolt"))!.Version);
+        Assert.Equal(24, (await service.GetThumbnailAsync("bolt", ImageId.Of("image 1"u8)))!.Length);
+
+        // Later images are compressed, too; those of other categories are not.
+        await service.AddAsync("bolt", Stores.Images(8));
+        await service.AddAsync("nut", Stores.Images(8));
+        Assert.Equal((6, 6), await CompressedOfAsync("bolt"));
+        Assert.Equal((0, 6), await CompressedOfAsync("nut"));
+        await service.RollBackAsync("bolt", 1, "as at first");
+        var memory = new InMemoryGalleryStore();
+        await Stores.Service(memory).AddAsync("bolt", Stores.ImageRange(0, 5));
+        foreach (var one in new[] { service, Stores.Service(memory) }) await one.CalibrateAsync("bolt", new ScoringOptions());
+        Assert.Equal(await Stores.ScoresAsync(memory, "bolt", 70), await Stores.ScoresAsync(store, "bolt", 70));
+
+        // A damaged image is retired and added again, as its error says.
+        var first = (await store.ReadCurrentAsync("bolt"))!.Images[0];
+        await store.WriteSegmentAsync("bolt", first.Id, new byte[100], default);
+        Assert.Equal(SpadeError.DataLoss, (await Assert.ThrowsAsync<SpadeException>(() => CompressAsync("bolt"))).Error);
+        await service.RetireAsync("bolt", [first.Source], "damaged");
+        await service.AddAsync("bolt", Stores.Images(int.Parse(first.Source.Split('.')[0], CultureInfo.InvariantCulture)));
+        Assert.Empty(await service.VerifyAsync("bolt"));
+        Assert.Equal((6, 6), await CompressedOfAsync("bolt"));
+
+        async Task<(int Images, long Before, long After)> CompressAsync(string category)
+        {
+            using var writer = await store.LockAsync(category);
+            return await store.CompressAsync(category);
+        }
+
+        async Task<(int Compressed, int Of)> CompressedOfAsync(string category)
+        {
+            int compressed = 0, of = 0;
+            foreach (var id in Enumerable.Range(0, 10).Select(n => ImageId.Of(Encoding.ASCII.GetBytes($"image {n}"))))
+            {
+                try
+                {
+                    using var source = await store.OpenAsync(category, id, default);
+                    of++;
+                    if ((await Segment.ReadHeaderAsync(source, id, SyntheticEngine.Tiny, "", default)).IsCompressed) compressed++;
+                }
+                catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
+                {
+                    // no such image
+                }
+            }
+            return (compressed, of);
+        }
+    }
+
+    [Theory, MemberData(nameof(Media))]
+    public async Task A_gallery_is_scored_while_it_is_compressed(Medium medium)
+    {
+        string location = _stores.NewLocation(medium);
+        var store = _stores.Open(medium, location);
+        await Stores.Service(store).AddAsync("c", Stores.ImageRange(0, 30));
+        double[] scores = await Stores.ScoresAsync(store, "c", 70);
+        using var started = new SemaphoreSlim(0);
+        using var done = new CancellationTokenSource();
+        var readers = Enumerable.Range(0, 2).Select(_ => Task.Run(async () =>
+        {
+            var mine = _stores.Open(medium, location);
+            do
+            {
+                Assert.Equal(scores, await Stores.ScoresAsync(mine, "c", 70));
+                started.Release();
+            }
+            while (!done.IsCancellationRequested);
+        })).ToArray();
+        await started.WaitAsync();
+        using (await store.LockAsync("c")) Assert.Equal(30, (await store.CompressAsync("c")).Images);
+        done.Cancel();
+        await Task.WhenAll(readers);
     }
 
     [Theory, MemberData(nameof(Media))]

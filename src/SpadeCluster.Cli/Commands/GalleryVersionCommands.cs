@@ -9,11 +9,11 @@ using Spectre.Console;
 
 namespace SpadeCluster.Cli.Commands;
 
-/// <summary>spade gallery history|diff|rollback|restore|trial|reshard|compact|export|import</summary>
+/// <summary>spade gallery history|diff|rollback|restore|trial|reshard|compact|compress|export|import</summary>
 internal static class GalleryVersionCommands
 {
     public static IEnumerable<Command> All() => [History(), Diff(), RollBack(), Restore(), Trial(), ShadowCommand.Create(), Reshard(),
-        Compact(), Export(), Import()];
+        Compact(), Compress(), Export(), Import()];
 
     private static Argument<string> Category() => new("CATEGORY") { Description = "Name of the product category." };
 
@@ -215,6 +215,36 @@ internal static class GalleryVersionCommands
                 Console.WriteLine(
                     $"{name}: {report.Dropped.Count} versions dropped, {report.Images} images deleted ({megabytes} MB){kept}");
             }
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Compress()
+    {
+        var category = Category();
+        var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var command = RemoteOptions.Refuse(new Command("compress",
+            "Store the features of a category in fewer bytes: 30 % fewer with ResNet-18, 26 % with ResNet-50. Scores keep their bits. Also "
+            + "for images that are added later. Programs of before cannot read the category then: upgrade all silos first.\n\n"
+            + "Example: spade gallery compress bottle")
+        {
+            category, gallery, json,
+        });
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var engines = new Engines(null);
+            var store = Store(parsed, gallery);
+            string name = (await engines.Galleries(store, Environment.UserName).GetAsync(parsed.GetRequiredValue(category), cancellation))
+                .Category;
+            using var writer = await store.LockAsync(name, cancellation);
+            var (images, before, after) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
+                await store.CompressAsync(name, Images(progress), cancellation));
+            var report = new CompressReport(name, images, before, after);
+            if (parsed.GetValue(json)) CliJson.WriteLine(report, CliJson.Default.CompressReport);
+            else
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{name}: {images} images, {before / 1e6:0.0} MB before, {after / 1e6:0.0} MB now"));
             return 0;
         });
         return command;

@@ -31,6 +31,7 @@ namespace SpadeCluster.Cli.Output;
 [JsonSerializable(typeof(GalleryDetails))]
 [JsonSerializable(typeof(AddReport))]
 [JsonSerializable(typeof(DefectReport))]
+[JsonSerializable(typeof(CompressReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(DeletedCategory))]
 [JsonSerializable(typeof(IReadOnlyList<DeletedCategory>))]

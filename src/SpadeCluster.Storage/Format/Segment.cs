@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using SpadeCluster.Features;
 using SpadeCluster.Galleries;
@@ -23,29 +24,39 @@ internal static class Segment
         => SegmentHeader.LengthFor(model) + 4L * model.PooledLength + SegmentHeader.MomentsLength(model) + GalleryService.MaxThumbnailBytes
             + model.Levels.Sum(s => 2L * s.Length);
 
-    public static byte[] Write(ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail)
+    /// <param name="compressed">Whether the levels are compressed.</param>
+    public static byte[] Write(ImageId id, string modelDigest, StoredFeatures features, FeaturePyramid pyramid, byte[]? thumbnail,
+        bool compressed = false)
     {
-        int levels = pyramid.Shapes.Count;
-        int[] lengths = [4 * features.Pooled.Length, features.Moments.Sum(m => 16 * m.Sum.Length), thumbnail?.Length ?? 0,
-            .. pyramid.Shapes.Select(s => 2 * s.Length)];
-        int at = SegmentHeader.LengthFor(lengths.Length);
-        var segment = new byte[at + lengths.Sum()];
-        Append(MemoryMarshal.AsBytes<float>(features.Pooled));
-        foreach (var m in features.Moments)
-        {
-            Append(MemoryMarshal.AsBytes<double>(m.Sum));
-            Append(MemoryMarshal.AsBytes<double>(m.SumOfSquares));
-        }
-        Append(thumbnail);
-        for (int l = 0; l < levels; l++) Append(pyramid.LevelBytes(l));
-        SegmentHeader.Write(segment, id, modelDigest, lengths);
-        return segment;
+        var moments = features.Moments.SelectMany(m => m.Sum.Concat(m.SumOfSquares)).ToArray();
+        return Join(id, modelDigest, [MemoryMarshal.AsBytes<float>(features.Pooled).ToArray(),
+            MemoryMarshal.AsBytes<double>(moments).ToArray(), thumbnail ?? [],
+            .. pyramid.Shapes.Select((shape, l) => compressed ? CompressedLevel.Compress(MemoryMarshal.Cast<byte, Half>(
+                pyramid.LevelBytes(l)), shape) : pyramid.LevelBytes(l).ToArray())], compressed);
+    }
 
-        void Append(ReadOnlySpan<byte> bytes)
+    /// <summary>The same image with compressed levels.</summary>
+    /// <param name="segment">One with plain levels, every byte checked.</param>
+    public static byte[] Compress(byte[] segment, SegmentHeader header, ImageId id, FeatureModel model)
+        => Join(id, model.Digest, [.. Enumerable.Range(0, header.Parts).Select(part =>
         {
-            bytes.CopyTo(segment.AsSpan(at));
-            at += bytes.Length;
+            var bytes = segment.AsSpan((int)header.Offset(part), header.Length(part));
+            return part < SegmentHeader.FirstLevel ? bytes.ToArray()
+                : CompressedLevel.Compress(MemoryMarshal.Cast<byte, Half>(bytes), model.Levels[part - SegmentHeader.FirstLevel]);
+        })], compressed: true);
+
+    private static byte[] Join(ImageId id, string modelDigest, byte[][] parts, bool compressed)
+    {
+        int at = SegmentHeader.LengthFor(parts.Length);
+        var segment = new byte[at + parts.Sum(p => p.Length)];
+        foreach (byte[] part in parts)
+        {
+            part.CopyTo(segment, at);
+            at += part.Length;
         }
+        SegmentHeader.Write(segment, compressed ? SegmentHeader.Compressed : SegmentHeader.Plain, id, modelDigest,
+            [.. parts.Select(p => p.Length)]);
+        return segment;
     }
 
     /// <summary>Checks every byte of a segment.</summary>
@@ -82,10 +93,30 @@ internal static class Segment
         for (int l = 0; l < levels.Length; l++)
         {
             levels[l] = reuse ? discarded!.LevelArray(l) : GC.AllocateUninitializedArray<Half>(model.Levels[l].Length, pinned: paged);
-            using var bytes = new HalfBytes(levels[l]);
-            await ReadPartAsync(source, header, SegmentHeader.FirstLevel + l, bytes.Memory, cancellationToken);
+            if (header.IsCompressed) await ReadCompressedAsync(source, header, l, model.Levels[l], levels[l], cancellationToken);
+            else
+            {
+                using var bytes = new HalfBytes(levels[l]);
+                await ReadPartAsync(source, header, SegmentHeader.FirstLevel + l, bytes.Memory, cancellationToken);
+            }
         }
         return new FeaturePyramid(model.Levels, levels);
+    }
+
+    private static async ValueTask ReadCompressedAsync(ISegmentSource source, SegmentHeader header, int level, LevelShape shape,
+        Half[] values, CancellationToken cancellationToken)
+    {
+        int part = SegmentHeader.FirstLevel + level, length = header.Length(part);
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            await ReadPartAsync(source, header, part, bytes.AsMemory(0, length), cancellationToken);
+            if (!CompressedLevel.TryDecompress(bytes.AsSpan(0, length), shape, values)) throw header.Undecodable(part);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
     }
 
     public static ChannelMoments[] Moments(ReadOnlySpan<byte> part, FeatureModel model)

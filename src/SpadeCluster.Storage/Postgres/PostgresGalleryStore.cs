@@ -104,6 +104,8 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         var connection = await ConnectAsync(cancellationToken);
         try
         {
+            // All reads of the segment see the same rows, also while it is compressed.
+            await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
             long? length = await connection.ScalarAsync<long?>("select length from spade_image where category = $1 and id = $2",
                 cancellationToken, category, (long)id.Value);
             return length is { } bytes ? new PostgresSegment(connection, category, (long)id.Value, bytes) : throw Missing(category, id);

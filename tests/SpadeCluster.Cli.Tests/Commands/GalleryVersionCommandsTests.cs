@@ -45,6 +45,27 @@ public class GalleryVersionCommandsTests : WorkFolder
     }
 
     [Fact]
+    public async Task A_compressed_gallery_is_smaller_and_scores_the_same()
+    {
+        string plates = Plates(5), galleries = At("galleries"), query = Path.Combine(Plates(1, "query", seed: 90), "00.png");
+        await Json("gallery", "add", "plates", plates, "--gallery", galleries);
+        var before = await Json("score", query, "--category", "plates", "--gallery", galleries);
+        var report = await Json("gallery", "compress", "plates", "--gallery", galleries);
+        Assert.Equal(5, report.GetProperty("images").GetInt32());
+        long plain = report.GetProperty("bytes_before").GetInt64(), compressed = report.GetProperty("bytes_after").GetInt64();
+        Assert.InRange(compressed, 1, 0.8 * plain);
+        Assert.Equal(compressed, Directory.EnumerateFiles(galleries, "*.spade", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length));
+        var after = await Json("score", query, "--category", "plates", "--gallery", galleries);
+        foreach (string number in new[] { "raw_score", "map_max", "gate_distance", "theta" })
+            Assert.Equal(before.GetProperty(number).GetDouble(), after.GetProperty(number).GetDouble());
+        var (exit, output, error) = await Spade.RunAsync("gallery", "compress", "plates", "--gallery", galleries);
+        Assert.True(exit == 0, error);
+        Assert.StartsWith("plates: 5 images, ", output, StringComparison.Ordinal);
+        Assert.Equal(4, (await Spade.RunAsync("gallery", "compress", "nails", "--gallery", galleries)).Exit);
+        Assert.False(Directory.Exists(Path.Combine(galleries, "nails")));
+    }
+
+    [Fact]
     public async Task A_reason_for_adding_is_in_the_history_and_short_names_will_do()
     {
         string plates = Plates(3), galleries = At("galleries");

@@ -20,6 +20,7 @@ public class HelpTests
     [InlineData("gallery restore")]
     [InlineData("gallery reshard")]
     [InlineData("gallery compact")]
+    [InlineData("gallery compress")]
     [InlineData("gallery export")]
     [InlineData("gallery import")]
     [InlineData("model list")]

@@ -5,7 +5,7 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Storage.Tests.Support;
 
 /// <summary>
-/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires, compacts, deletes and restores
+/// The writer that the kill tests start: MEDIUM LOCATION CATEGORY SEED FAULTS. It adds, retires, compacts, compresses, deletes and restores
 /// without end, printing on standard output what it is about to do and what is done; at fault point number FAULTS (0: never) it
 /// kills itself.
 /// </summary>
@@ -43,6 +43,11 @@ internal static class KilledWriter
             {
                 await service.DeleteAsync(category, "killer test");
                 await service.UndeleteAsync(category, "killer test");
+            }
+            else if (step % 6 == 0 && mine.Count > 0)
+            {
+                using var held = await store.LockAsync(category);
+                await store.CompressAsync(category);
             }
             else if (step % 5 == 0)
             {
