@@ -91,13 +91,14 @@ public abstract class GalleryStore : IGalleryStore
     }
 
     /// <summary>Stores the levels of every image of every kept version in fewer bytes, with the same bits; so are images that are added
-    /// later. Programs before format 2 cannot read the category then. The caller holds the lock.</summary>
+    /// later. Builds that only read format 1 cannot read the category then. The caller holds the lock.</summary>
+    /// <param name="compressed">False: stores them plain again.</param>
     /// <param name="progress">Images done, and their number.</param>
     /// <returns>The number of images, and their bytes before and after.</returns>
-    /// <exception cref="SpadeException">DataLoss: a version or an image is damaged; images before it may be compressed already, and the
-    /// category is as it was otherwise.</exception>
-    public async ValueTask<(int Images, long Before, long After)> CompressAsync(string category, IProgress<(int Done, int Of)>? progress = null,
-        CancellationToken cancellationToken = default)
+    /// <exception cref="SpadeException">DataLoss: a version or an image is damaged; images before it may have been changed, and nothing is
+    /// lost.</exception>
+    public async ValueTask<(int Images, long Before, long After)> CompressAsync(string category, bool compressed = true,
+        IProgress<(int Done, int Of)>? progress = null, CancellationToken cancellationToken = default)
     {
         var images = new SortedDictionary<ImageId, FeatureModel>();
         GalleryManifest? current = null;
@@ -111,9 +112,9 @@ public abstract class GalleryStore : IGalleryStore
         {
             byte[] segment = await ReadSegmentAsync(category, id, model, cancellationToken);
             var header = SegmentHeader.Parse(segment, segment.Length, id, model, Where(category, id));
-            byte[] smaller = header.IsCompressed ? segment : Segment.Compress(segment, header, id, model);
-            if (!header.IsCompressed) await WriteSegmentAsync(category, id, smaller, cancellationToken);
-            (done, before, after) = (done + 1, before + segment.Length, after + smaller.Length);
+            byte[] other = header.IsCompressed == compressed ? segment : Segment.InOtherFormat(segment, header, id, model);
+            if (other != segment) await WriteSegmentAsync(category, id, other, cancellationToken);
+            (done, before, after) = (done + 1, before + segment.Length, after + other.Length);
             progress?.Report((done, images.Count));
         }
         if (current is not null) await WriteCopiesAsync(category, before: null, current, cancellationToken);

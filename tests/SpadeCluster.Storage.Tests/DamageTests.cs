@@ -1,7 +1,9 @@
 using Npgsql;
 using SpadeCluster.Galleries;
 using SpadeCluster.Storage.Files;
+using SpadeCluster.Storage.Format;
 using SpadeCluster.Storage.Tests.Support;
+using SpadeCluster.Tests;
 using Xunit.Abstractions;
 
 namespace SpadeCluster.Storage.Tests;
@@ -127,6 +129,26 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         File.Delete(file);
         Assert.Equal(SpadeError.NotFound,
             (await Assert.ThrowsAsync<SpadeException>(async () => await store.ReadVersionAsync("c", 3))).Error);
+    }
+
+    /// <summary>A file that someone made: its checksums are right.</summary>
+    [Fact]
+    public async Task A_level_that_cannot_be_decompressed_is_damage()
+    {
+        var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
+        var service = await BuildAsync(store);
+        await store.CompressAsync("c");
+        var (id, model) = ((await store.ReadCurrentAsync("c"))!.Images[0].Id, SyntheticEngine.Tiny);
+        byte[] segment = await store.ReadSegmentAsync("c", id, model, default);
+        var header = SegmentHeader.Parse(segment, segment.Length, id, model, "");
+        int last = header.Parts - 1;
+        segment.AsSpan((int)header.Offset(last) + 4, 6).Clear();
+        SegmentHeader.Write(segment, SegmentHeader.Compressed, id, model.Digest,
+            [.. Enumerable.Range(0, header.Parts).Select(header.Length)]);
+        await store.WriteSegmentAsync("c", id, segment, default);
+        Assert.Contains("its level 2 cannot be decompressed", Assert.Single(await service.VerifyAsync("c")));
+        Assert.Equal(SpadeError.DataLoss,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await store.CompressAsync("c", compressed: false))).Error);
     }
 
     [Fact]

@@ -107,6 +107,13 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         Assert.Equal(3, (await store.ReadCurrentAsync("bolt"))!.Version);
         Assert.Equal(24, (await service.GetThumbnailAsync("bolt", ImageId.Of("image 1"u8)))!.Length);
 
+        // And back, to the bytes that there were.
+        Assert.Equal((5, after, before), await CompressAsync("bolt", false));
+        Assert.Equal((0, 5), await CompressedOfAsync("bolt"));
+        Assert.Empty(await service.VerifyAsync("bolt"));
+        Assert.Equal(scores, await Stores.ScoresAsync(store, "bolt", 3, 70, 71));
+        await CompressAsync("bolt");
+
         // Later images are compressed, too; those of other categories are not.
         await service.AddAsync("bolt", Stores.Images(8));
         await service.AddAsync("nut", Stores.Images(8));
@@ -127,10 +134,10 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         Assert.Empty(await service.VerifyAsync("bolt"));
         Assert.Equal((6, 6), await CompressedOfAsync("bolt"));
 
-        async Task<(int Images, long Before, long After)> CompressAsync(string category)
+        async Task<(int Images, long Before, long After)> CompressAsync(string category, bool compressed = true)
         {
             using var writer = await store.LockAsync(category);
-            return await store.CompressAsync(category);
+            return await store.CompressAsync(category, compressed);
         }
 
         async Task<(int Compressed, int Of)> CompressedOfAsync(string category)

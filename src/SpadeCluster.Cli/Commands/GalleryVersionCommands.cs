@@ -224,12 +224,13 @@ internal static class GalleryVersionCommands
     {
         var category = Category();
         var (gallery, json) = (CommonOptions.Gallery(), CommonOptions.Json());
+        var undo = new Option<bool>("--undo") { Description = "Store them plain again, for builds that cannot read compressed features." };
         var command = RemoteOptions.Refuse(new Command("compress",
-            "Store the features of a category in fewer bytes: 30 % fewer with ResNet-18, 26 % with ResNet-50. Scores keep their bits. Also "
-            + "for images that are added later. Programs of before cannot read the category then: upgrade all silos first.\n\n"
+            "Store the features of a category in fewer bytes, also those of images that are added later: 32 % fewer with ResNet-18, 26 % "
+            + "with ResNet-50. Scores stay the same. Builds without this command cannot read the category then: upgrade all silos first.\n\n"
             + "Example: spade gallery compress bottle")
         {
-            category, gallery, json,
+            category, undo, gallery, json,
         });
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -239,7 +240,7 @@ internal static class GalleryVersionCommands
                 .Category;
             using var writer = await store.LockAsync(name, cancellation);
             var (images, before, after) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-                await store.CompressAsync(name, Images(progress), cancellation));
+                await store.CompressAsync(name, !parsed.GetValue(undo), Images(progress), cancellation));
             var report = new CompressReport(name, images, before, after);
             if (parsed.GetValue(json)) CliJson.WriteLine(report, CliJson.Default.CompressReport);
             else

@@ -35,15 +35,20 @@ internal static class Segment
                 pyramid.LevelBytes(l)), shape) : pyramid.LevelBytes(l).ToArray())], compressed);
     }
 
-    /// <summary>The same image with compressed levels.</summary>
-    /// <param name="segment">One with plain levels, every byte checked.</param>
-    public static byte[] Compress(byte[] segment, SegmentHeader header, ImageId id, FeatureModel model)
+    /// <summary>The same image in the other format.</summary>
+    /// <param name="segment">Every byte was checked.</param>
+    /// <exception cref="SpadeException">DataLoss: a level cannot be decompressed.</exception>
+    public static byte[] InOtherFormat(byte[] segment, SegmentHeader header, ImageId id, FeatureModel model)
         => Join(id, model.Digest, [.. Enumerable.Range(0, header.Parts).Select(part =>
         {
             var bytes = segment.AsSpan((int)header.Offset(part), header.Length(part));
-            return part < SegmentHeader.FirstLevel ? bytes.ToArray()
-                : CompressedLevel.Compress(MemoryMarshal.Cast<byte, Half>(bytes), model.Levels[part - SegmentHeader.FirstLevel]);
-        })], compressed: true);
+            if (part < SegmentHeader.FirstLevel) return bytes.ToArray();
+            var shape = model.Levels[part - SegmentHeader.FirstLevel];
+            if (!header.IsCompressed) return CompressedLevel.Compress(MemoryMarshal.Cast<byte, Half>(bytes), shape);
+            var plain = new byte[2 * shape.Length];
+            return CompressedLevel.TryDecompress(bytes, shape, MemoryMarshal.Cast<byte, Half>(plain.AsSpan())) ? plain
+                : throw header.Undecodable(part);
+        })], !header.IsCompressed);
 
     private static byte[] Join(ImageId id, string modelDigest, byte[][] parts, bool compressed)
     {

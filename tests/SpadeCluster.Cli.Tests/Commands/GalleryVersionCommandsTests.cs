@@ -61,6 +61,8 @@ public class GalleryVersionCommandsTests : WorkFolder
         var (exit, output, error) = await Spade.RunAsync("gallery", "compress", "plates", "--gallery", galleries);
         Assert.True(exit == 0, error);
         Assert.StartsWith("plates: 5 images, ", output, StringComparison.Ordinal);
+        Assert.Equal(plain, (await Json("gallery", "compress", "plates", "--undo", "--gallery", galleries)).GetProperty("bytes_after")
+            .GetInt64());
         Assert.Equal(4, (await Spade.RunAsync("gallery", "compress", "nails", "--gallery", galleries)).Exit);
         Assert.False(Directory.Exists(Path.Combine(galleries, "nails")));
     }
