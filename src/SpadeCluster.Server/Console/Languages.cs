@@ -44,8 +44,17 @@ internal static class Languages
             SupportedCultures = [CultureInfo.InvariantCulture],
             SupportedUICultures = [.. All.Select(l => l.Culture)],
             RequestCultureProviders =
-                [new CookieRequestCultureProvider { CookieName = Cookie }, new AcceptLanguageHeaderRequestCultureProvider()],
+                [new CookieRequestCultureProvider { CookieName = Cookie }, new CustomRequestCultureProvider(AskedForAsync)],
         }));
+
+    /// <summary>The first one that the browser asks for, also as a language of a country. (ASP.NET's own provider prefers "de" in
+    /// "en-GB, de".)</summary>
+    private static Task<ProviderCultureResult?> AskedForAsync(HttpContext context)
+    {
+        var asked = context.Request.GetTypedHeaders().AcceptLanguage.Where(l => l.Quality is not 0).OrderByDescending(l => l.Quality ?? 1);
+        string? tag = asked.Select(l => l.Value.Value!.Split('-')[0].ToLowerInvariant()).FirstOrDefault(t => All.Any(l => l.Tag == t));
+        return Task.FromResult(tag is null ? null : new ProviderCultureResult(CultureInfo.InvariantCulture.Name, tag));
+    }
 
     public static void MapLanguages(this IEndpointRouteBuilder app) => app.MapPost("/language", Choose).ExcludeFromDescription();
 
