@@ -227,7 +227,8 @@ internal static class GalleryVersionCommands
         var undo = new Option<bool>("--undo") { Description = "Store them plain again, for builds that cannot read compressed features." };
         var command = RemoteOptions.Refuse(new Command("compress",
             "Store the features of a category in fewer bytes, also those of images that are added later: 32 % fewer with ResNet-18, 26 % "
-            + "with ResNet-50. Scores stay the same. Builds without this command cannot read the category then: upgrade all silos first.\n\n"
+            + "with ResNet-50. Scores stay the same. Builds without this command cannot read the category then: upgrade all silos "
+            + "first.\n\n"
             + "Example: spade gallery compress bottle")
         {
             category, undo, gallery, json,

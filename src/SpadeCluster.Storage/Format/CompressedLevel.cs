@@ -10,9 +10,9 @@ using ZstdSharp.Unsafe;
 namespace SpadeCluster.Storage.Format;
 
 /// <summary>
-/// A level of float16 in fewer bytes, with the same bits. Neighbouring cells have similar features, so each value is predicted from those of
-/// the cells to the left, above, and above on the left, by the predictor of JPEG-LS (ITU-T T.87, A.4.2). The difference's low and high bytes
-/// are compressed apart, by zstd: the high ones are mostly 0, the low ones mostly noise.
+/// A level of float16 in fewer bytes, with the same bits. Neighbouring cells have similar features, so each value is predicted from those
+/// of the cells to the left, above, and above on the left, by the predictor of JPEG-LS (ITU-T T.87, A.4.2). The difference's low and high
+/// bytes are compressed apart, by zstd: the high ones are mostly 0, the low ones mostly noise.
 /// <code>
 /// 0   4  length of the next frame, little-endian
 /// 4      zstd frame: low byte of each difference [y][x][channel]
@@ -166,5 +166,6 @@ internal static class CompressedLevel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<ushort> Difference(Vector<ushort> stored) => (stored >>> 1) ^ (Vector<ushort>.Zero - (stored & Vector<ushort>.One));
+    private static Vector<ushort> Difference(Vector<ushort> stored) =>
+        (stored >>> 1) ^ (Vector<ushort>.Zero - (stored & Vector<ushort>.One));
 }

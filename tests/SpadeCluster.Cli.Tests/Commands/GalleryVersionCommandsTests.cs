@@ -54,7 +54,8 @@ public class GalleryVersionCommandsTests : WorkFolder
         Assert.Equal(5, report.GetProperty("images").GetInt32());
         long plain = report.GetProperty("bytes_before").GetInt64(), compressed = report.GetProperty("bytes_after").GetInt64();
         Assert.InRange(compressed, 1, 0.8 * plain);
-        Assert.Equal(compressed, Directory.EnumerateFiles(galleries, "*.spade", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length));
+        Assert.Equal(compressed,
+            Directory.EnumerateFiles(galleries, "*.spade", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length));
         var after = await Json("score", query, "--category", "plates", "--gallery", galleries);
         foreach (string number in new[] { "raw_score", "map_max", "gate_distance", "theta" })
             Assert.Equal(before.GetProperty(number).GetDouble(), after.GetProperty(number).GetDouble());
