@@ -87,7 +87,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     internal override ValueTask<ManifestStamp?> ReadManifestStampAsync(string category, int version, CancellationToken cancellationToken)
         => RunAsync<ManifestStamp?>(async connection =>
         {
-            // xmin is the transaction that wrote the row; neither reads the manifest itself.
+            // The transaction that wrote the row, and the length: the database knows both without reading the manifest.
             await using var command = connection.Command(
                 "select xmin::text, octet_length(manifest) from spade_version where category = $1 and version = $2", category, version);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
