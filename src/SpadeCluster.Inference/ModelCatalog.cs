@@ -14,8 +14,9 @@ namespace SpadeCluster.Inference;
 /// <param name="modelsFolder">A folder that contains model folders.</param>
 /// <param name="options">The extractor settings for a device.</param>
 /// <param name="warn">Receives a warning for each model that cannot be read.</param>
-public sealed class ModelCatalog(
-    string? defaultModel, string modelsFolder, Func<OnnxRuntimeDevice, OnnxRuntimeOptions> options, Action<string> warn) : IDisposable
+/// <param name="cache">Where extractors find and keep optimised networks; null: none.</param>
+public sealed class ModelCatalog(string? defaultModel, string modelsFolder, Func<OnnxRuntimeDevice, OnnxRuntimeOptions> options,
+    Action<string> warn, NetworkCache? cache = null) : IDisposable
 {
     private readonly OpenExtractors<(OnnxRuntimeDevice Device, string Digest)> _extractors = new();
     private readonly ConcurrentDictionary<(string Digest, DateTime Written), FeatureModel> _described = new();
@@ -85,7 +86,7 @@ public sealed class ModelCatalog(
         => _extractors.Get((device, digest), () => Open(device, find()));
 
     private OnnxRuntimeExtractor Open(OnnxRuntimeDevice device, ModelSource source)
-        => new(source.Open(), options(device) with { Device = device });
+        => new(source, options(device) with { Device = device }, cache);
 
     /// <summary>Opens a model only to describe it, so that the weights of unused models do not stay in memory.</summary>
     private FeatureModel Describe(OnnxRuntimeDevice device, ModelSource source)
@@ -95,7 +96,7 @@ public sealed class ModelCatalog(
     }
 
     private static DateTime Written(ModelSource source)
-        => source.Location is { } folder ? File.GetLastWriteTimeUtc(Path.Combine(folder, ModelFolder.NetworkFile)) : default;
+        => source.NetworkFile is { } file ? File.GetLastWriteTimeUtc(file) : default;
 
     private ModelSource? Find(string digest) => Sources().FirstOrDefault(s => s.Digest == digest);
 

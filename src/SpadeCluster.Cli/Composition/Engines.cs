@@ -3,6 +3,7 @@ using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Inference;
+using SpadeCluster.Inference.OnnxRuntime;
 
 namespace SpadeCluster.Cli.Composition;
 
@@ -27,7 +28,7 @@ internal sealed class Engines : IFeatureEngines, IDisposable
         _catalog = new(model, ModelsFolder, _ => _settings.Options, warning =>
         {
             if (said.TryAdd(warning, true)) Console.Error.WriteLine($"spade: {warning}");
-        });
+        }, NetworkCache.OfUser());
     }
 
     private Engines(Engines others, Func<FeatureModel, string> preprocessing) =>

@@ -20,7 +20,7 @@ internal sealed partial class DeviceEngines : IDeviceEngines, IDisposable
     {
         (_options, _preparers) = (options.Value, preparers);
         _onnxRuntime = configuration.GetSection($"{SiloOptions.Section}:OnnxRuntime");
-        _catalog = new(_options.DefaultModel, _options.Models, OnnxRuntime, warning => LogModel(logger, warning));
+        _catalog = new(_options.DefaultModel, _options.Models, OnnxRuntime, warning => LogModel(logger, warning), NetworkCache.OfUser());
     }
 
     public static bool IsDevice(string text)

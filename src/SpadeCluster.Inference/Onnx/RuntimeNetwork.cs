@@ -9,14 +9,16 @@ namespace SpadeCluster.Inference.Onnx;
 /// A model's network rewritten for ONNX Runtime. Its input is a float32 image [N, 3, H, W]; its outputs are the levels as [N, H, W, C],
 /// which is the order in galleries, and the pooled feature as [N, C] float32. Nodes that no output needs are removed.
 /// </summary>
-/// <param name="Bytes">The rewritten ONNX model.</param>
+/// <param name="Bytes">The rewritten ONNX model; null if it is in a file.</param>
 /// <param name="Levels">Names of the level outputs, finest first.</param>
 /// <param name="SingleImage">The network was exported for batches of 1.</param>
-internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<string> Levels, string Pooled, bool SingleImage)
+/// <param name="File">The file of the rewritten model after ONNX Runtime has optimised it; null if it has not.</param>
+internal sealed record RuntimeNetwork(byte[]? Bytes, string Input, IReadOnlyList<string> Levels, string Pooled, bool SingleImage,
+    string? File = null)
 {
     public const int OldestOpset = 7, NewestOpset = 23;
 
-    private const string Prefix = "spade.";
+    private const string Prefix = "spade.", InputName = $"{Prefix}image", PooledName = $"{Prefix}pooled";
     private const int OldestTokenOpset = 10; // slices by inputs
     private const int Float = 1, Int64 = 7, Half = 10, Double = 11; // ONNX data types
 
@@ -50,16 +52,22 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
             if (manifest.Aggregate > 1) level = Average(graph, level, $"{Prefix}aggregate{i + 1}", manifest.Aggregate);
             if (manifest.LevelScales is { } scales) level = Scale(graph, level, $"{Prefix}scale{i + 1}", scales[i]);
             if (halfLevels) level = Add(graph, "Cast", [level], $"{Prefix}half{i + 1}", GraphBuilder.Int("to", Half));
-            return Output(graph, Add(graph, "Transpose", [level], $"{Prefix}level{i + 1}", GraphBuilder.Ints("perm", 0, 2, 3, 1)),
+            return Output(graph, Add(graph, "Transpose", [level], LevelName(i), GraphBuilder.Ints("perm", 0, 2, 3, 1)),
                 halfLevels ? Half : Float, rank: 4);
         }).ToArray();
         string pooled = Add(graph, "Cast", [wanted[^1]], $"{Prefix}pooled.float", GraphBuilder.Int("to", Float));
         if (manifest.Pooled.ClassOf is not null) pooled = Token(graph, pooled, $"{Prefix}pooled.class");
         else if (manifest is { Tokens: not null, Pooled.MeanOf: not null }) pooled = Grid(graph, pooled, $"{Prefix}pooled.grid", manifest);
         if (manifest.Pooled.MeanOf is not null) pooled = Add(graph, "GlobalAveragePool", [pooled], $"{Prefix}pooled.mean");
-        pooled = Output(graph, Add(graph, "Flatten", [pooled], $"{Prefix}pooled", GraphBuilder.Int("axis", 1)), Float, rank: 2);
+        pooled = Output(graph, Add(graph, "Flatten", [pooled], PooledName, GraphBuilder.Int("axis", 1)), Float, rank: 2);
         return new(proto.ToByteArray(), input, levels, pooled, single);
     }
+
+    /// <summary>What <see cref="Of"/> has made of a model and ONNX Runtime has optimised and stored. For the CPU.</summary>
+    public static RuntimeNetwork In(string file, ModelManifest manifest)
+        => new(null, InputName, [.. manifest.Levels.Select((_, i) => LevelName(i))], PooledName, SingleImage: false, file);
+
+    private static string LevelName(int level) => $"{Prefix}level{level + 1}";
 
     internal static ModelProto Parse(ReadOnlyMemory<byte> bytes, string source)
     {
@@ -153,7 +161,7 @@ internal sealed record RuntimeNetwork(byte[] Bytes, string Input, IReadOnlyList<
             or Half)) throw Bad($"input '{inputs[0].Name}' of {source} has ONNX data type {type.ElemType}; float32 (1) and float16 (10) " +
             $"are supported");
 
-        name = $"{Prefix}image";
+        name = InputName;
         graph.Input.Remove(inputs[0]);
         var dims = new TensorShapeProto
         {

@@ -31,23 +31,33 @@ internal sealed class BoundSession : IDisposable
     public static InferenceSession Plain(byte[] network) => new(network);
 
     /// <param name="source">The name of the model in messages.</param>
+    /// <param name="draft">Where to write the network when it is optimised; null: nowhere.</param>
     /// <exception cref="SpadeException">See <see cref="OrtFailure"/>.</exception>
-    public BoundSession(RuntimeNetwork network, ModelManifest manifest, string source, OnnxRuntimeOptions options, OnnxRuntimeDevice device)
+    public BoundSession(RuntimeNetwork network, ModelManifest manifest, string source, OnnxRuntimeOptions options, OnnxRuntimeDevice device,
+        NetworkDraft? draft = null)
     {
         (_network, _manifest, _source, _device, HalfLevels) = (network, manifest, source, device, options.HalfLevels);
         CheckMemory();
         Batch = device.Cuda is null || _network.SingleImage ? 1 : options.Batch;
         using var settings = Settings(options, device);
+        if (draft is not null)
+        {
+            settings.OptimizedModelFilePath = draft.Path;
+            settings.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", draft.WeightsFile);
+            settings.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
+        }
+        // Optimising again what is optimised could only cost time.
+        if (_network.File is not null) settings.GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL;
         InferenceSession? session = null;
         try
         {
-            _session = session = new InferenceSession(_network.Bytes, settings);
+            _session = session = _network.File is { } file ? new(file, settings) : new(_network.Bytes, settings);
             (Shapes, PooledLength) = Probe();
         }
         catch (Exception e) when (e is OnnxRuntimeException or OutOfMemoryException)
         {
             session?.Dispose();
-            throw device.Cuda is not null && Loads(_network.Bytes) ? OrtFailure.NoDevice(e, device)
+            throw device.Cuda is not null && Loads(_network.Bytes!) ? OrtFailure.NoDevice(e, device)
                 : OrtFailure.AtLoad(e, source, manifest);
         }
         catch
@@ -56,6 +66,8 @@ internal sealed class BoundSession : IDisposable
             throw;
         }
     }
+
+    public static string RuntimeVersion => OrtEnv.Instance().GetVersionString();
 
     /// <summary>Highest number of images per run.</summary>
     public int Batch { get; }
@@ -182,13 +194,15 @@ internal sealed class BoundSession : IDisposable
         }
     }
 
-    /// <summary>While loading there are about three copies of the weights: the network's, the session's and the packed ones.</summary>
+    /// <summary>While loading there are about three copies of the weights: the network's, the session's and the packed ones. Those of an
+    /// optimised network are mapped.</summary>
     private void CheckMemory()
     {
-        long needed = 3L * _network.Bytes.Length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (_network.Bytes is not { Length: var length }) return;
+        long needed = 3L * length, available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (needed > available)
             throw new SpadeException(SpadeError.ResourceExhausted,
-                $"{_source} has {_network.Bytes.Length:N0} bytes of weights; loading them on {_device} takes about {needed:N0} bytes " +
+                $"{_source} has {length:N0} bytes of weights; loading them on {_device} takes about {needed:N0} bytes " +
                 $"of memory and this process may use {available:N0}");
     }
 

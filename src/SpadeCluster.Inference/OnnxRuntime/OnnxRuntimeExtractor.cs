@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using Microsoft.ML.OnnxRuntime;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using SpadeCluster.Features;
 using SpadeCluster.Inference.Onnx;
 
@@ -13,13 +14,14 @@ namespace SpadeCluster.Inference.OnnxRuntime;
 /// </summary>
 public sealed class OnnxRuntimeExtractor : IFeatureExtractor
 {
+    private readonly ModelSource _model;
     private readonly ModelManifest _manifest;
     private readonly string _source;
     private readonly OnnxRuntimeOptions _options;
-    private readonly RuntimeNetwork _network;
     private readonly InputNormalisation _normalisation;
     private readonly SemaphoreSlim _places;
     private readonly int _placeCount;
+    private RuntimeNetwork _network;
     private BoundSession _session;
     private Lazy<BoundSession> _single;
     private OnnxRuntimeDevice _device;
@@ -30,54 +32,49 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     /// <exception cref="SpadeException">InvalidArgument: the network is damaged, or ONNX Runtime cannot run it. Unavailable: no
     /// such device. ResourceExhausted: it does not fit into memory. FailedPrecondition: its features are not finite.</exception>
     public OnnxRuntimeExtractor(InferenceModel model, OnnxRuntimeOptions? options = null)
+        : this(new(model.Manifest, () => model), model.Source, options, cache: null)
     {
-        (_manifest, _source, _options) = (model.Manifest, model.Source, options ?? new());
+    }
+
+    /// <summary>The same for a model that is read only if the cache does not have its network.</summary>
+    /// <param name="cache">Used on the CPU only; null: none.</param>
+    /// <exception cref="SpadeException">As the other constructor and <see cref="ModelFolder.Open"/>.</exception>
+    public OnnxRuntimeExtractor(ModelSource model, OnnxRuntimeOptions? options, NetworkCache? cache)
+        : this(model, model.Location ?? model.Manifest.Name, options, cache)
+    {
+    }
+
+    private OnnxRuntimeExtractor(ModelSource model, string source, OnnxRuntimeOptions? options, NetworkCache? cache)
+    {
+        (_model, _manifest, _source, _options) = (model, model.Manifest, source, options ?? new());
         ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_options.Batch, nameof(options));
         _normalisation = new(_manifest);
-        _network = RuntimeNetwork.Of(model, _options.HalfLevels);
         _placeCount = _options.Device.Cuda is null ? Environment.ProcessorCount : 1;
         _places = new(_placeCount);
-        string? note = null;
+        if (_options.Device.Cuda is not null) cache = null;
+        if (cache?.Find(model, _options.HalfLevels) is { } cached && OpenCached(cached)) return;
+
+        var network = RuntimeNetwork.Of(model.Open(), _options.HalfLevels);
+        using var draft = cache?.Draft(model, _options.HalfLevels);
         try
         {
-            Open(_options.Device);
+            string features = Load(network, draft);
+            draft?.Keep(features);
         }
-        catch (SpadeException e) when (MayFallBack(e))
+        catch (SpadeException) when (draft is not null)
         {
-            note = FellBack(e);
-            Open(OnnxRuntimeDevice.Cpu);
-        }
-        var shapes = _session.Shapes;
-        foreach (var s in shapes)
-            if (s.Height > shapes[0].Height || shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)
-            {
-                _session.Dispose();
-                throw new SpadeException(SpadeError.InvalidArgument,
-                    $"{_source}: a level of {s} does not divide the finest of {shapes[0]}; list levels finest first and choose an " +
-                    $"input size that fits");
-            }
-        Model = new FeatureModel(_manifest.Name, model.Digest, _manifest.InputWidth, _manifest.InputHeight, shapes, _session.PooledLength,
-            _manifest.WeightChannels);
-        _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: note);
-        try
-        {
-            WarmUp();
-        }
-        catch
-        {
-            _session.Dispose();
-            throw;
+            Load(network); // the disk may be full
         }
         // The file and its copies are three times the size of the model. By itself the collector would leave them until it needs the
         // memory, and a large photograph may be decoded next.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
-    /// <summary>ONNX Runtime's version; asked for only after the first extractor, which configures it.</summary>
-    public static string RuntimeVersion => OrtEnv.Instance().GetVersionString();
+    /// <summary>ONNX Runtime's version.</summary>
+    public static string RuntimeVersion => BoundSession.RuntimeVersion;
 
-    public FeatureModel Model { get; }
+    public FeatureModel Model { get; private set; }
 
     public ExtractorHealth Health => _health;
 
@@ -136,15 +133,80 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         if (_single.IsValueCreated && _single.Value != _session) _single.Value.Dispose();
     }
 
+    /// <summary>Opens a network of the cache, unless it fails or its features are not what they were.</summary>
+    [MemberNotNullWhen(true, nameof(_network), nameof(_session), nameof(_single), nameof(_health), nameof(Model))]
+    private bool OpenCached(CachedNetwork cached)
+    {
+        try
+        {
+            string features = Load(RuntimeNetwork.In(cached.Path, _manifest));
+            if (features == cached.Entry.Features && cached.WeightsAreIntact.Result) return true;
+            _session.Dispose();
+        }
+        catch (SpadeException)
+        {
+            // Damaged, or removed in this moment.
+        }
+        cached.Remove();
+        return false;
+    }
+
+    /// <summary>Opens the device's session and warms it up.</summary>
+    /// <returns>A hash of the features of the warm-up's image.</returns>
+    [MemberNotNull(nameof(_network), nameof(_session), nameof(_single), nameof(_health), nameof(Model))]
+    private string Load(RuntimeNetwork network, NetworkDraft? draft = null)
+    {
+        _network = network;
+        string? note = null;
+        try
+        {
+            Open(_options.Device, draft);
+        }
+        catch (SpadeException e) when (MayFallBack(e))
+        {
+            note = FellBack(e);
+            Open(OnnxRuntimeDevice.Cpu);
+        }
+        try
+        {
+            var shapes = _session.Shapes;
+            foreach (var s in shapes)
+                if (s.Height > shapes[0].Height || shapes[0].Height % s.Height != 0 || shapes[0].Width % s.Width != 0)
+                    throw new SpadeException(SpadeError.InvalidArgument,
+                        $"{_source}: a level of {s} does not divide the finest of {shapes[0]}; list levels finest first and choose an " +
+                        $"input size that fits");
+            Model = new FeatureModel(_manifest.Name, _model.Digest, _manifest.InputWidth, _manifest.InputHeight, shapes,
+                _session.PooledLength, _manifest.WeightChannels);
+            _health = new(_device.Provider, _device.ToString(), Model.Digest, Note: note);
+            return WarmUp();
+        }
+        catch
+        {
+            _session.Dispose();
+            throw;
+        }
+    }
+
     [MemberNotNull(nameof(_session), nameof(_single))]
-    private void Open(OnnxRuntimeDevice device)
+    private void Open(OnnxRuntimeDevice device, NetworkDraft? draft = null)
     {
         _device = device;
-        _session = NewSession(_options);
-        _single = device.Cuda is not null || _options.Threads == 1 ? new(() => _session)
-            : new(() => NewSession(_options with { Threads = 1 }));
+        _session = new(_network, _manifest, _source, _options, device, draft);
+        _single = device.Cuda is not null || _options.Threads == 1 ? new(() => _session) : new(OpenSingle);
 
-        BoundSession NewSession(OnnxRuntimeOptions options) => new(_network, _manifest, _source, options, device);
+        BoundSession OpenSingle()
+        {
+            var options = _options with { Threads = 1 };
+            try
+            {
+                return new(_network, _manifest, _source, options, device);
+            }
+            catch (SpadeException) when (_network.File is not null)
+            {
+                // Another process has removed it from the cache.
+                return new(RuntimeNetwork.Of(_model.Open(), _options.HalfLevels), _manifest, _source, options, device);
+            }
+        }
     }
 
     /// <summary>Images from <paramref name="first"/> to before <paramref name="end"/>.</summary>
@@ -185,7 +247,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     }
 
     /// <summary>Runs a full batch of a grey ramp, which allocates all memory and shows invalid weights.</summary>
-    private void WarmUp()
+    /// <returns>A hash of its features.</returns>
+    private string WarmUp()
     {
         var image = new RgbImage(Model.InputWidth, Model.InputHeight);
         for (int i = 0; i < image.Pixels.Length; i++) image.Pixels[i] = (byte)(i % 251);
@@ -193,12 +256,18 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         var features = new ImageFeatures(Model);
         // A photograph may be decoded meanwhile; the session for one thread is opened when images need it.
         Extract(images, [.. images.Select(_ => features)], 0, images.Length, CancellationToken.None, alone: true);
+        var hash = new XxHash128();
         for (int part = 0; part <= Model.Levels.Count; part++)
-            foreach (float value in part < Model.Levels.Count ? features.Levels[part] : features.Pooled)
+        {
+            float[] values = part < Model.Levels.Count ? features.Levels[part] : features.Pooled;
+            hash.Append(MemoryMarshal.AsBytes(values.AsSpan()));
+            foreach (float value in values)
                 if (!float.IsFinite(value) || (_options.HalfLevels && Math.Abs(value) > 65504))
                     throw new SpadeException(SpadeError.FailedPrecondition,
                         $"{_source}: its {(part < Model.Levels.Count ? $"level {part + 1}" : "pooled")} features contain NaN, " +
                         $"infinite or too large values; check the weights and the input scale in model.json");
+        }
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
     private bool MayFallBack(SpadeException e) => _options.FallBackToCpu && _device.Cuda is not null
