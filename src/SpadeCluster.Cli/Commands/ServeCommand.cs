@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SpadeCluster.Cli.Composition;
+using SpadeCluster.Inference;
 using SpadeCluster.Cli.Silo;
 using SpadeCluster.Server;
 using SpadeCluster.Server.Admission;
@@ -206,6 +207,8 @@ internal static class ServeCommand
             };
             // Scoring keeps pool threads busy; requests must not wait until the pool adds threads.
             ThreadPool.SetMinThreads(Math.Max(128, 8 * Environment.ProcessorCount), 16);
+            // Loaded while the server is made, which leaves the other processors idle. If it fails, opening the model says why.
+            if (gateways is null) _ = Task.Run(ModelCatalog.LoadRuntime, cancellation);
             await using var server = SpadeServer.Create(options, builder =>
             {
                 builder.Services.AddHostedService<IdleMemory>();
