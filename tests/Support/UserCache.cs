@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace SpadeCluster.Tests;
 
-/// <summary>A cache folder for each run, also of the processes that tests start: tests must not depend on the user's, nor change it.</summary>
+/// <summary>A cache folder for each run, also for the processes that tests start: tests must not depend on the user's, nor change
+/// it.</summary>
 internal static class UserCache
 {
     [ModuleInitializer]
