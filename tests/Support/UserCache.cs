@@ -9,13 +9,14 @@ internal static class UserCache
     [ModuleInitializer]
     public static void Set()
     {
-        string folder = Directory.CreateTempSubdirectory("spade-cache-").FullName;
+        // Not made here: processes that do not open a model, and are killed, leave nothing.
+        string folder = Path.Combine(Path.GetTempPath(), $"spade-cache-{Guid.NewGuid():N}");
         Environment.SetEnvironmentVariable("XDG_CACHE_HOME", folder);
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
             try
             {
-                Directory.Delete(folder, recursive: true);
+                if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
             }
             catch (IOException)
             {
