@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
@@ -75,7 +74,7 @@ public static class ClusterHosting
     /// <param name="extractors">Number of extractors, which work in parallel.</param>
     public static ISiloBuilder AddSingleSilo(this ISiloBuilder silo, int extractors = 1)
     {
-        var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort());
+        var endpoint = new IPEndPoint(IPAddress.Loopback, LoopbackPorts.Next());
         silo.UseLocalhostClustering(endpoint.Port, gatewayPort: 0, endpoint, serviceId: "spade", clusterId: Guid.NewGuid().ToString("n"));
         return silo.AddSpadeCluster(new SiloProfile(SiloRole.All, extractors));
     }
@@ -93,11 +92,4 @@ public static class ClusterHosting
             connection.Transport.Input.AdvanceTo(received.Buffer.Start);
             await next(connection);
         })));
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 }

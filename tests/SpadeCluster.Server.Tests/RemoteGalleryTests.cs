@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using SpadeCluster.Cluster;
 using SpadeCluster.Inference.BuiltIn;
 
 namespace SpadeCluster.Server.Tests;
@@ -17,7 +18,7 @@ public sealed partial class RemoteGalleryTests : IDisposable
         await File.WriteAllTextAsync(Photo("broken", 0), "no image");
         for (int i = 0; i < 5; i++) await File.WriteAllBytesAsync(Photo("large", i), Part.Large(i));
         await File.WriteAllBytesAsync(Photo("spot", 0), Part.Large(9, (300, 200)));
-        string grpc = $"127.0.0.1:{ServerProcess.FreePort().ToString(CultureInfo.InvariantCulture)}";
+        string grpc = $"127.0.0.1:{LoopbackPorts.Next().ToString(CultureInfo.InvariantCulture)}";
         var (process, _) = await ServerProcess.StartAsync(
             Path.Combine(_folder, "remote"), Path.Combine(_folder, "data"),
             ["--grpc-urls", $"http://{grpc}", "--model", BuiltInModels.OrientedEnergy]);

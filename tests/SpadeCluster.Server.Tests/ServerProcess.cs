@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using SpadeCluster.Cluster;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -24,7 +25,7 @@ internal static class ServerProcess
     public static async Task<(Process Process, string Address)> StartAsync(string folder, string data, string[] options,
         params (string Name, string Value)[] environment)
     {
-        string address = $"http://127.0.0.1:{FreePort().ToString(CultureInfo.InvariantCulture)}";
+        string address = $"http://127.0.0.1:{LoopbackPorts.Next().ToString(CultureInfo.InvariantCulture)}";
         var start = new ProcessStartInfo("dotnet",
             [.. Spade, "serve", "--gallery", Path.Combine(folder, "galleries"), "--data", data, "--urls", address,
                 .. options])
@@ -61,13 +62,6 @@ internal static class ServerProcess
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
         })!;
-
-    public static int FreePort()
-    {
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        return ((IPEndPoint)free.LocalEndpoint).Port;
-    }
 
     private static string Beside(string file) => Path.Combine(AppContext.BaseDirectory, file);
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using SpadeCluster.Cluster;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -12,7 +13,7 @@ public sealed class TelemetryTests(OpenServerFixture server) : IClassFixture<Ope
     [Fact]
     public async Task Metrics_and_traces_reach_an_otlp_collector()
     {
-        string address = $"http://127.0.0.1:{ServerProcess.FreePort().ToString(CultureInfo.InvariantCulture)}/";
+        string address = $"http://127.0.0.1:{LoopbackPorts.Next().ToString(CultureInfo.InvariantCulture)}/";
         using var collector = new HttpListener { Prefixes = { address } };
         collector.Start();
         var bodies = new ConcurrentDictionary<string, string>();

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using SpadeCluster.Cli.Commands.Cluster;
+using SpadeCluster.Cluster;
 
 namespace SpadeCluster.Cli.Bench;
 
@@ -32,8 +32,8 @@ internal sealed class ServedGallery : IAsyncDisposable
     public static async Task<ServedGallery> StartAsync(IEnumerable<string> options, CancellationToken cancellationToken)
     {
         string data = Directory.CreateTempSubdirectory("spade-bench-").FullName;
-        string grpc = $"127.0.0.1:{PrivatePostgres.FreePort().ToString(CultureInfo.InvariantCulture)}";
-        string http = $"http://127.0.0.1:{PrivatePostgres.FreePort().ToString(CultureInfo.InvariantCulture)}";
+        string grpc = $"127.0.0.1:{LoopbackPorts.Next().ToString(CultureInfo.InvariantCulture)}";
+        string http = $"http://127.0.0.1:{LoopbackPorts.Next().ToString(CultureInfo.InvariantCulture)}";
         var process = Process.Start(new ProcessStartInfo("dotnet",
             [typeof(ServedGallery).Assembly.Location, "serve", "--urls", http, "--grpc-urls", $"http://{grpc}", "--data", data, "--keep",
                 "none",

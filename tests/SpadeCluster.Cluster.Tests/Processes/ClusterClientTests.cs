@@ -18,7 +18,7 @@ public sealed class ClusterClientTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("spade-client").FullName;
     private readonly SiloProcess _silo = SiloProcess.New("inner", "gateway,gallery,extractor");
-    private readonly int _gateway = PrivatePostgres.FreePort();
+    private readonly int _gateway = LoopbackPorts.Next();
     private System.Diagnostics.Process _process = null!;
     private WebApplication _server = null!;
     private HttpClient _http = null!;
@@ -26,7 +26,7 @@ public sealed class ClusterClientTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         await StartSiloAsync();
-        string url = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
+        string url = $"http://127.0.0.1:{LoopbackPorts.Next()}";
         _server = SpadeServer.Create(new ServerOptions { Urls = [url], DataFolder = Path.Combine(_folder, "data") },
             builder => builder.AddClusterClient([$"localhost:{_gateway}"], "spade"));
         await _server.StartAsync();

@@ -11,7 +11,7 @@ public sealed class GatewayServerTests
     [PostgresFact]
     public async Task The_servers_endpoints_stand_in_front_of_the_cluster()
     {
-        string url = $"http://127.0.0.1:{PrivatePostgres.FreePort()}", data = Directory.CreateTempSubdirectory("spade-http").FullName;
+        string url = $"http://127.0.0.1:{LoopbackPorts.Next()}", data = Directory.CreateTempSubdirectory("spade-http").FullName;
         try
         {
             await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("worker", "gallery,extractor")],
@@ -64,7 +64,7 @@ public sealed class GatewayServerTests
         using var process = silo.Start(RealSilos.Program,
             new Dictionary<string, string>
             {
-                ["Spade:HttpUrls"] = $"http://0.0.0.0:{PrivatePostgres.FreePort()}",
+                ["Spade:HttpUrls"] = $"http://0.0.0.0:{LoopbackPorts.Next()}",
                 ["Spade:Http:DataFolder"] = data,
                 ["Spade:PrimaryPort"] = silo.SiloPort.ToString()
             }, log);

@@ -10,7 +10,7 @@ public sealed class MetricsPortTests
     [Fact]
     public async Task Metrics_are_at_their_own_port_and_at_no_other()
     {
-        int port = PrivatePostgres.FreePort();
+        int port = LoopbackPorts.Next();
         string folder = Directory.CreateTempSubdirectory("spade-metrics").FullName, log = Path.Combine(folder, "log");
         var silo = SiloProcess.New("alone", "gateway,gallery,extractor");
         using var process = silo.Start(RealSilos.Program, new Dictionary<string, string>

@@ -27,7 +27,7 @@ public sealed class ScalingTests(ITestOutputHelper output)
     {
         await using var silos = await RealSilos.StartAsync([("gateway", "gateway"), ("extractor-1", "extractor"), ("gallery-1", "gallery")],
             new() { ["Spade:Cluster:Shards"] = "4" },
-            name => new() { ["Spade:MetricsPort"] = (_ports[name] = PrivatePostgres.FreePort()).ToString(CultureInfo.InvariantCulture) });
+            name => new() { ["Spade:MetricsPort"] = (_ports[name] = LoopbackPorts.Next()).ToString(CultureInfo.InvariantCulture) });
         using var client = silos.Client();
         await client.AddNormalsAsync("plate", Photos.Normals(8), "tester");
         await client.CalibrateAsync("plate", null, "tester");

@@ -37,7 +37,7 @@ public sealed class MutualTlsTests : IDisposable
         using var foreign = new ClusterAuthority("ours", TimeSpan.FromDays(1));
         foreach (string silo in new[] { "gateway", "gallery-1", "gallery-2", "client" }) _authority.Issue(At(silo), silo);
         foreign.Issue(At("stranger"), "stranger");
-        int gateway = PrivatePostgres.FreePort();
+        int gateway = LoopbackPorts.Next();
         await using var silos = await RealSilos.StartAsync(
             [("gateway", "gateway,extractor"), ("gallery-1", "gallery"), ("gallery-2", "gallery")],
             new() { ["Spade:Cluster:Shards"] = "2" },

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using SpadeCluster.Cluster;
 using SpadeCluster.Tests;
 using Xunit.Abstractions;
 
@@ -38,7 +39,7 @@ public sealed class KillTests(OpenServerFixture server, ITestOutputHelper output
     {
         var random = new Random(seed);
         var clock = Stopwatch.StartNew();
-        _receiverPort = ServerProcess.FreePort();
+        _receiverPort = LoopbackPorts.Next();
         _mosquitto = await Mosquitto.StartAsync(_folder, "allow_anonymous true", "persistence true", $"persistence_location {_folder}/");
         _subscription = _mosquitto.SubscribeTo("spade/decisions/#", "-c", "-i", "test");
         await _subscription.NextAsync("Subscribed");

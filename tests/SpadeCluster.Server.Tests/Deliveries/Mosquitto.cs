@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Threading.Channels;
+using SpadeCluster.Cluster;
 
 namespace SpadeCluster.Server.Tests.Deliveries;
 
@@ -32,7 +33,7 @@ internal sealed class Mosquitto : IDisposable
     /// <param name="settings">Further lines of its configuration.</param>
     public static async Task<Mosquitto> StartAsync(string folder, params string[] settings)
     {
-        int port = ServerProcess.FreePort();
+        int port = LoopbackPorts.Next();
         string path = Path.Combine(folder, $"mosquitto-{port}.conf");
         await File.WriteAllLinesAsync(path, [$"listener {port.ToString(CultureInfo.InvariantCulture)} 127.0.0.1", .. settings,
             "log_type information", "log_type error", "max_queued_messages 0", "max_inflight_messages 0", .. Environment.UserName == "root"

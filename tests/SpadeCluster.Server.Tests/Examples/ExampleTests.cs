@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using SpadeCluster.Cluster;
 using SpadeCluster.Server.Tests.Deliveries;
 using SpadeCluster.Tests;
 
@@ -112,7 +113,7 @@ public sealed class ExampleServer : IAsyncLifetime
         await _galleries.InitializeAsync();
         await File.WriteAllBytesAsync(Good, Part.Good(1));
         await File.WriteAllBytesAsync(Defective, Part.Defective(1));
-        string data = Path.Combine(_galleries.Folder, "examples"), grpc = $"127.0.0.1:{Text(ServerProcess.FreePort())}";
+        string data = Path.Combine(_galleries.Folder, "examples"), grpc = $"127.0.0.1:{Text(LoopbackPorts.Next())}";
         string[] options = ["--grpc-urls", $"http://{grpc}"];
         if (Mosquitto.Missing is null)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Cluster;
 using SpadeCluster.Galleries;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
@@ -76,7 +77,7 @@ public sealed partial class OpenIdTests(OpenIdFixture server) : IClassFixture<Op
         {
             Urls = ["http://127.0.0.1:0"],
             DataFolder = Path.Combine(server.Folder, "data"),
-            OpenIdAuthority = $"http://127.0.0.1:{ServerProcess.FreePort()}",
+            OpenIdAuthority = $"http://127.0.0.1:{LoopbackPorts.Next()}",
             OpenIdClient = "spade",
         }, new InMemoryGalleryStore(), new TestEngines());
         await app.StartAsync();

@@ -7,6 +7,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Spade.V1;
+using SpadeCluster.Cluster;
 using SpadeCluster.Server.Security;
 using SpadeCluster.Server.Storage;
 using Xunit.Abstractions;
@@ -54,7 +55,7 @@ public sealed class DenialRateTests(OpenServerFixture files, ITestOutputHelper o
             _attacker = (await keys.CreateAsync("attacker", Role.Operator, [])).Text;
             line = (await keys.CreateAsync("line", Role.Operator, [])).Text;
         }
-        _grpc = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}");
+        _grpc = new Uri($"http://127.0.0.1:{LoopbackPorts.Next()}");
         var (process, address) = await ServerProcess.StartAsync(files.Folder, data, ["--grpc-urls", _grpc.OriginalString]);
         _http = new Uri(address);
         try

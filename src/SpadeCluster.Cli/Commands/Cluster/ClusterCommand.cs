@@ -4,6 +4,7 @@ using System.Text.Json;
 using SpadeCluster.Cli.Composition;
 using SpadeCluster.Cli.Output;
 using SpadeCluster.Cli.Silo;
+using SpadeCluster.Cluster;
 using SpadeCluster.Inference;
 
 namespace SpadeCluster.Cli.Commands.Cluster;
@@ -92,7 +93,7 @@ internal static class ClusterCommand
                 progress("database", 0, 1);
                 return Task.Run(() => PrivatePostgres.Start(Path.Combine(root, "postgres")), cancellation);
             }));
-            string console = $"http://127.0.0.1:{PrivatePostgres.FreePort()}";
+            string console = $"http://127.0.0.1:{LoopbackPorts.Next()}";
             var settings = new Dictionary<string, string>
             {
                 ["Spade:Clustering"] = "PostgreSql",

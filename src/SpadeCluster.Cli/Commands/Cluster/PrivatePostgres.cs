@@ -1,9 +1,8 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Npgsql;
 using SpadeCluster.Cli.Silo;
+using SpadeCluster.Cluster;
 
 namespace SpadeCluster.Cli.Commands.Cluster;
 
@@ -29,7 +28,7 @@ internal static class PrivatePostgres
         if (BinFolder is null)
             throw new SpadeException(SpadeError.NotFound,
                 "PostgreSQL is not installed (no initdb found): install it, for example with 'apt-get install postgresql'");
-        int port = FreePort();
+        int port = LoopbackPorts.Next();
         string data = Path.Combine(folder, "data"), password = Path.Combine(folder, "password");
         bool isNew = !Directory.Exists(data);
         PrivateFile.Folder(folder);
@@ -82,13 +81,6 @@ internal static class PrivatePostgres
         string data = Path.Combine(folder, "data");
         if (BinFolder is not null && File.Exists(Path.Combine(data, "postmaster.pid")))
             AsOther("pg_ctl", "-D", data, "-m", "fast", "-w", "stop");
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static void GiveAway(params string[] paths)

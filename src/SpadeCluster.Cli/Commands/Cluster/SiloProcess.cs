@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using SpadeCluster.Cluster;
 
 namespace SpadeCluster.Cli.Commands.Cluster;
 
@@ -12,7 +13,7 @@ internal sealed record SiloProcess(string Name, string Roles, int SiloPort, int 
     private static readonly TimeSpan ReadyTime = TimeSpan.FromMinutes(3);
 
     public static SiloProcess New(string name, string roles) =>
-        new(name, roles, PrivatePostgres.FreePort(), PrivatePostgres.FreePort(), PrivatePostgres.FreePort());
+        new(name, roles, LoopbackPorts.Next(), LoopbackPorts.Next(), LoopbackPorts.Next());
 
     /// <param name="program">spade.dll.</param>
     /// <param name="settings">Further settings, such as Spade:Galleries.</param>

@@ -1,0 +1,47 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace SpadeCluster.Cluster;
+
+/// <summary>
+/// TCP ports of this machine for processes that are started next. A port from 32,768 on, as the system would choose it, may become the
+/// local port of anybody's outgoing connection before that process listens on it. These are below, and processes take them from
+/// different parts of the range.
+/// </summary>
+public static class LoopbackPorts
+{
+    /// <summary>Ports outgoing connections do not have on Linux, Windows and macOS, unless they are set up otherwise.</summary>
+    private const int First = 12_288, End = 32_768;
+
+    /// <summary>Ports of one process; the next call after them begins again.</summary>
+    private const int Count = 64;
+
+    private static int _calls = -1;
+
+    /// <summary>A port that nobody listens on. Calls return different ports until <see cref="Count"/> were returned.</summary>
+    /// <exception cref="SpadeException">Unavailable: all ports of this process are in use.</exception>
+    public static int Next()
+    {
+        int start = First + Environment.ProcessId % ((End - First) / Count) * Count;
+        for (int i = 0; i < Count; i++)
+        {
+            int port = start + (int)((uint)Interlocked.Increment(ref _calls) % Count);
+            if (IsFree(port)) return port;
+        }
+        throw new SpadeException(SpadeError.Unavailable, $"all ports from {start} to {start + Count - 1} are in use");
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Any, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
