@@ -10,6 +10,8 @@ internal sealed class RecordedShard(IGalleryShard shard) : IGalleryShard
     private IReadOnlyList<Neighbour>? _nearest;
     private IReadOnlyList<PixelMatches>? _matches;
 
+    public ValueTask OpenAsync(CancellationToken cancellationToken = default) => shard.OpenAsync(cancellationToken);
+
     public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
         IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
         => _nearest ??= await shard.NearestAsync(pooled, count, exclude, tiles, cancellationToken);

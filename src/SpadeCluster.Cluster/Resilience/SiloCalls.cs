@@ -9,7 +9,11 @@ internal sealed class SiloCalls(ISiloDirectory silos, LostSilos lost, GrainCalls
     /// <param name="call">One attempt. It receives the silos with the role and the attempt's number, and chooses a silo.</param>
     /// <exception cref="SpadeException">Unavailable: no silo has the role.</exception>
     public Task<T> CallAsync<T>(string role, Func<IReadOnlyList<KnownSilo>, int, Task<T>> call, CancellationToken cancellationToken)
-        => calls.CallAsync(attempt => call(lost.Without(silos.Require(role)), attempt), cancellationToken);
+        => calls.CallAsync(attempt => call(With(role), attempt), cancellationToken);
+
+    /// <summary>The silos with a role, without lost ones.</summary>
+    /// <exception cref="SpadeException">Unavailable: no silo has the role.</exception>
+    public IReadOnlyList<KnownSilo> With(string role) => lost.Without(silos.Require(role));
 
     /// <summary>A call to a grain on a certain silo; fails when that silo is found lost.</summary>
     public async Task<T> OnAsync<T>(SiloAddress silo, Func<Task<T>> call)

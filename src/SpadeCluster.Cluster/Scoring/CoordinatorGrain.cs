@@ -27,6 +27,9 @@ internal sealed class CoordinatorGrain(
     private readonly Lock _lock = new();
     private volatile Known? _known;
 
+    /// <summary>The last version whose shards were opened ahead of a search.</summary>
+    private int _opened;
+
     private string Category => this.GetPrimaryKeyString();
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -78,6 +81,7 @@ internal sealed class CoordinatorGrain(
             {
                 var manifest = _known is { } known && known.Until > clock.GetTimestamp() ? known.Manifest
                     : await ChooseAsync(await CurrentAsync(cancellationToken), cancellationToken);
+                OpenAhead(manifest);
                 return await ScoreAsync(manifest, image, cancellationToken);
             }
             catch (VersionGoneException e) when (attempt < VersionAttempts)
@@ -111,7 +115,7 @@ internal sealed class CoordinatorGrain(
         var prepared = await decoding.PrepareAsync(manifest.Preprocessing, image.Bytes, image.Name, cancellationToken);
         double prepare = Lap("decode", ref start);
 
-        var settings = manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
+        var settings = Settings(manifest);
         var extracted = new Extracted[prepared.Tiles.Count];
         // In parallel, but few at a time, so that a large photograph does not fill the extractors' queues.
         await Parallel.ForEachAsync(Enumerable.Range(0, extracted.Length),
@@ -163,6 +167,18 @@ internal sealed class CoordinatorGrain(
         lock (_lock)
             _known = _known is { } known && known.Current > current ? known with { Until = until } : new Known(current, manifest, until);
     }
+
+    /// <summary>Opens a version's shards while its first image is decoded and its features are computed. A failure is the search's to
+    /// report. With a gate, most images need no pixel search.</summary>
+    private void OpenAhead(GalleryManifest manifest)
+    {
+        if (Interlocked.Exchange(ref _opened, manifest.Version) == manifest.Version || Settings(manifest).GatePolicy != GatePolicy.Always)
+            return;
+        coordinators.For(manifest).OpenAsync(manifest.Calibration, _stop.Token).Ignore();
+    }
+
+    private static ScoringOptions Settings(GalleryManifest manifest)
+        => manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
 
     private static double Lap(string stage, ref long start)
     {

@@ -11,6 +11,17 @@ namespace SpadeCluster.Cluster.Shards;
 internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, HotCategories hot, string category, int version, int shard,
     int count) : IGalleryShard
 {
+    public async ValueTask OpenAsync(CancellationToken cancellationToken = default)
+    {
+        // One attempt: the search does what this call could not, and a silo of an earlier build does not know the call.
+        var silo = ShardPlacement.Rank(category, shard, calls.With(SiloRole.Gallery))[0];
+        await calls.OnAsync(silo.Address, async () =>
+        {
+            await Grain(silo).OpenAsync(version, cancellationToken);
+            return true;
+        });
+    }
+
     public async ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
         IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
     {
@@ -47,8 +58,10 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, HotCat
             var ranked = ShardPlacement.Rank(category, shard, silos);
             // Any replica can answer; repeated attempts use the next one.
             var silo = ranked[(start + attempt) % Math.Min(replicas, ranked.Count)];
-            return calls.OnAsync(silo.Address, () =>
-                call(grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name)), silo.Address));
+            return calls.OnAsync(silo.Address, () => call(Grain(silo), silo.Address));
         }, cancellationToken);
     }
+
+    private IGalleryShardGrain Grain(KnownSilo silo)
+        => grains.GetGrain<IGalleryShardGrain>(GrainKeys.Shard(category, shard, count, silo.Name));
 }

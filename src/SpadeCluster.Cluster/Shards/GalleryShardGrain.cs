@@ -13,6 +13,13 @@ internal sealed class GalleryShardGrain(ShardCache shards) : Grain, IGalleryShar
 {
     private ShardKey Key => GrainKeys.ParseShard(this.GetPrimaryKeyString());
 
+    public async Task OpenAsync(int version, CancellationToken cancellationToken)
+    {
+        using var lease = await shards.RentAsync(Key, version, cancellationToken);
+        var shard = lease.Shard;
+        await Task.Run(() => shard.OpenAsync(cancellationToken).AsTask(), cancellationToken);
+    }
+
     public async Task<ShardNeighbours> NearestAsync(int version, byte[] pooled, int count, ImageId? exclude,
         int[]? tiles, CancellationToken cancellationToken)
     {

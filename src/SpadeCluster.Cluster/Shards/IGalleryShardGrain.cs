@@ -11,6 +11,11 @@ namespace SpadeCluster.Cluster.Shards;
 [Alias("spade.IGalleryShardGrain")]
 public interface IGalleryShardGrain : IGrainWithStringKey
 {
+    /// <summary>Opens the shard and prepares its pixel searches; see <see cref="IGalleryShard.OpenAsync"/>. Builds before 2026-11-30 do not
+    /// know this call.</summary>
+    [Alias("open")]
+    Task OpenAsync(int version, CancellationToken cancellationToken);
+
     /// <returns>The shard's nearest images; see <see cref="IGalleryShard.NearestAsync"/>.</returns>
     [Alias("nearest")]
     Task<ShardNeighbours> NearestAsync(int version, [Immutable] byte[] pooled, int count, ImageId? exclude,

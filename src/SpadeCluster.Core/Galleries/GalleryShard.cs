@@ -69,6 +69,12 @@ public sealed class GalleryShard : IGalleryShard, IDisposable
         foreach (var (index, _) in _rows) index.Dispose();
     }
 
+    public async ValueTask OpenAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        await IndexAsync().WaitAsync(cancellationToken);
+    }
+
     public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
         IReadOnlyList<int>? tiles = null, CancellationToken cancellationToken = default)
     {

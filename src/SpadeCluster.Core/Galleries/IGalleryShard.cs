@@ -12,6 +12,9 @@ public readonly record struct GalleryPick(int Position, ImageId Id);
 /// <summary>A part of one gallery version: some of its rows.</summary>
 public interface IGalleryShard
 {
+    /// <summary>Reads and learns what a pixel search needs, so that the first one need not wait for it.</summary>
+    ValueTask OpenAsync(CancellationToken cancellationToken = default);
+
     /// <summary>The shard's <paramref name="count"/> nearest rows, or all it has, ascending by (distance, id).</summary>
     /// <param name="pooled">The query's pooled feature.</param>
     /// <param name="exclude">A photograph to leave out (leave-one-out calibration).</param>

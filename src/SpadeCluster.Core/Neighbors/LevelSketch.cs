@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace SpadeCluster.Neighbors;
@@ -12,11 +13,27 @@ namespace SpadeCluster.Neighbors;
 /// </summary>
 internal sealed unsafe class LevelSketch
 {
-    private readonly AlignedBuffer<float> _mean, _basis;
+    /// <summary>Rows encoded together, so that the basis is read once for all of them.</summary>
+    public const int Rows = 4;
+
+    /// <summary>Coordinates, or channels, of those rows that are computed together: two vectors each.</summary>
+    private const int Block = 16;
+
+    private const int MostSteps = 127;
+
+    /// <summary>Covers the rounding of sums of squares in float32, for up to a thousand coordinates.</summary>
+    private const double SumRounding = 1e-5;
+
+    private readonly AlignedBuffer<float> _mean;
     private readonly AlignedBuffer<float>? _rootWeights;
-    private readonly float[] _box, _step;
+
+    /// <summary>The basis twice: [direction][channel], and [channel][coordinate] with zeros after the last direction.</summary>
+    private readonly AlignedBuffer<float> _byDirection, _byChannel;
+
+    /// <summary>[coordinate], 0 after the last one: the largest value, the size of a step, and their factors to codes.</summary>
+    private readonly float[] _box, _step, _perStep, _perQueryUnit;
     private readonly float _residualMean, _queryUnit, _unit, _keep, _penalty, _numeric;
-    private readonly int _channels, _padded;
+    private readonly int _channels, _padded, _coordinates;
 
     /// <param name="basis">[direction][channel]: orthonormal rows.</param>
     /// <param name="deviation">Standard deviation of each sketch coordinate over normals, the residual norm last.</param>
@@ -28,30 +45,35 @@ internal sealed unsafe class LevelSketch
         _rootWeights = rootWeights is null ? null : CentredRows.Padded(rootWeights, _padded);
         Directions = basis.Length;
         Length = CodeLength(Directions);
-        _basis = new AlignedBuffer<float>(_padded * ((Directions + 3) / 4 * 4));
+        _coordinates = (Length + 2 * Block - 1) / (2 * Block) * 2 * Block;
+        _byDirection = new AlignedBuffer<float>(Directions * _padded);
+        _byChannel = new AlignedBuffer<float>(_padded * _coordinates);
         for (int k = 0; k < Directions; k++)
-            basis[k].CopyTo(new Span<float>(_basis.Pointer + k * _padded, _channels));
+            for (int c = 0; c < _channels; c++)
+                _byDirection.Pointer[k * _padded + c] = _byChannel.Pointer[c * _coordinates + k] = basis[k][c];
         _residualMean = residualMean;
 
-        (_box, _step) = (new float[Length], new float[Length]);
+        (_box, _step) = (new float[_coordinates], new float[_coordinates]);
         double squares = 0, variance = 0, maximum = 0;
         for (int k = 0; k <= Directions; k++)
         {
             _box[k] = 4 * deviation[k];
-            _step[k] = _box[k] / 127;
+            _step[k] = _box[k] / MostSteps;
             squares += _step[k] * _step[k] / 12;
             variance += (double)deviation[k] * deviation[k];
             _unit += _box[k] * _box[k];
             maximum = Math.Max(maximum, (double)_box[k] * _step[k]);
         }
         _queryUnit = (float)(maximum / 32767);
+        _perStep = [.. _step.Select(s => s > 0 ? 1 / s : 0)];
+        _perQueryUnit = [.. _step.Select(s => s / _queryUnit)];
         // The best delta is the rounding error over the distance; distances worth bounding well are below the mean
         // distance of two normals, 2 * variance. Any value is right; only tightness depends on it.
         double delta = Math.Clamp(Math.Sqrt(squares / Math.Max(0.6 * variance, 1e-30)), 1e-3, 0.5);
         _keep = (float)((1 - delta) * (1 - 1e-4));
         _penalty = (float)(1 / delta - 1);
         // Rounding of the float32 projection, relative to the row's norm.
-        _numeric = (float)((_channels / 8 + 8) * Math.Sqrt(Length) / (1 << 24) * 2);
+        _numeric = (float)((_channels + 8) * Math.Sqrt(Length) / (1 << 24) * 2);
         Usable = float.IsNormal(_unit) && float.IsNormal(_queryUnit);
     }
 
@@ -72,97 +94,184 @@ internal sealed unsafe class LevelSketch
     /// <summary>A stored gallery term in distance units.</summary>
     public float GalleryTerm(Half stored) => (float)stored * _unit;
 
-    /// <summary>Encodes one gallery row.</summary>
-    /// <param name="x">Scratch for a padded row, 64-byte aligned.</param>
-    /// <param name="code">Receives <see cref="Length"/> values.</param>
-    /// <returns>The gallery term, rounded down.</returns>
-    public Half EncodeGallery(ReadOnlySpan<Half> row, float* x, Span<sbyte> code)
+    /// <summary>Floats of scratch that an encoder needs, 64-byte aligned.</summary>
+    public int ScratchLength => Rows * (_padded + _coordinates);
+
+    /// <summary>Encodes the gallery rows of four cells.</summary>
+    /// <param name="level">[cell][channel].</param>
+    /// <param name="cells">A negative one has no row; its codes and its term stay as they are.</param>
+    /// <param name="codes">[pair of coordinates][row][2].</param>
+    /// <param name="terms">The gallery terms, rounded down.</param>
+    public void EncodeGallery(ReadOnlySpan<Half> level, ReadOnlySpan<int> cells, float* scratch, Span<sbyte> codes, Span<Half> terms)
     {
-        float norm = CentredRows.Centre(row, _mean.Pointer, Root, x, _padded);
-        Span<float> y = stackalloc float[Length];
-        Project(x, y);
-        double squared = 0, error = 0;
-        int absolute = 0;
-        for (int k = 0; k < Length; k++)
+        float* norms = stackalloc float[Rows], y = scratch + Rows * _padded;
+        for (int j = 0; j < Rows; j++)
         {
-            float v = Math.Clamp(y[k], -_box[k], _box[k]);
-            int q = _step[k] > 0 ? (int)Math.Clamp(MathF.Round(v / _step[k]), -127, 127) : 0;
-            code[k] = (sbyte)q;
-            absolute += Math.Abs(q);
-            double g = (double)q * _step[k];
-            squared += g * g;
-            error += (v - g) * (v - g);
+            float* x = scratch + j * _padded;
+            if (cells[j] < 0) new Span<float>(x, _padded).Clear();
+            else norms[j] = CentredRows.Centre(level.Slice(cells[j] * _channels, _channels), _mean.Pointer, Root, x, _padded);
         }
-        double e = Math.Sqrt(error) + _numeric * Math.Sqrt(norm);
-        // 1.01 here and 101 on the query side: (e_a + e_g)^2 <= 101 e_a^2 + 1.01 e_g^2.
-        double term = _keep * (squared * (1 - 1e-6) - _queryUnit * (double)absolute) - _penalty * 1.01 * e * e - CentredRows.Underflow;
-        return RoundDown(term / _unit);
+        Project(scratch, y);
+        sbyte* code = stackalloc sbyte[_coordinates];
+        for (int j = 0; j < Rows; j++)
+        {
+            if (cells[j] < 0) continue;
+            terms[j] = QuantiseGallery(y + j * _coordinates, norms[j], code);
+            for (int k = 0; k < Length; k += 2) (codes[Rows * k + 2 * j], codes[Rows * k + 2 * j + 1]) = (code[k], code[k + 1]);
+        }
     }
 
-    /// <summary>Encodes one widened query row; returns the query term.</summary>
-    public float EncodeQuery(float* row, float* x, Span<short> code)
+    /// <summary>Encodes four widened query rows.</summary>
+    /// <param name="rows">Null: no row; its codes and its term stay as they are.</param>
+    /// <param name="codes">[pair of coordinates][row][2].</param>
+    /// <param name="terms">The query terms.</param>
+    public void EncodeQuery(float** rows, float* scratch, short* codes, float* terms)
     {
-        float norm = CentredRows.Centre(row, _mean.Pointer, Root, x, _padded);
-        Span<float> y = stackalloc float[Length];
-        Project(x, y);
-        double squared = 0;
-        for (int k = 0; k < Length; k++)
+        float* norms = stackalloc float[Rows], y = scratch + Rows * _padded;
+        for (int j = 0; j < Rows; j++)
         {
-            float v = Math.Clamp(y[k], -_box[k], _box[k]);
-            code[k] = (short)MathF.Round(v * _step[k] / _queryUnit);
-            squared += (double)v * v;
+            float* x = scratch + j * _padded;
+            if (rows[j] == null) new Span<float>(x, _padded).Clear();
+            else norms[j] = CentredRows.Centre(rows[j], _mean.Pointer, Root, x, _padded);
         }
-        double e = _numeric * Math.Sqrt(norm);
-        float term = (float)(_keep * squared * (1 - 1e-6) - _penalty * 101 * e * e - CentredRows.Underflow);
-        return float.IsNaN(term) ? float.NegativeInfinity : term;
+        Project(scratch, y);
+        short* code = stackalloc short[_coordinates];
+        for (int j = 0; j < Rows; j++)
+        {
+            if (rows[j] == null) continue;
+            terms[j] = QuantiseQuery(y + j * _coordinates, norms[j], code);
+            for (int k = 0; k < Length; k += 2) (codes[Rows * k + 2 * j], codes[Rows * k + 2 * j + 1]) = (code[k], code[k + 1]);
+        }
     }
 
     private float* Root => _rootWeights is null ? null : _rootWeights.Pointer;
 
-    /// <summary>y = (V'x, |x - V V'x| - its mean over normals, 0...); destroys x.</summary>
-    private void Project(float* x, Span<float> y)
+    private Half QuantiseGallery(float* y, float norm, sbyte* code)
     {
-        y.Clear();
-        float* v = _basis.Pointer;
-        for (int k = 0; k < Directions; k += 4, v += 4 * _padded)
-        {
-            Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            for (int i = 0; i < _padded; i += 8)
+        Vector256<float> squared = default, error = default, steps = default;
+        fixed (float* box = _box, step = _step, perStep = _perStep)
+            for (int k = 0; k < _coordinates; k += 32)
             {
-                var a = Vector256.Load(x + i);
-                s0 = Vector256.FusedMultiplyAdd(a, Vector256.Load(v + i), s0);
-                s1 = Vector256.FusedMultiplyAdd(a, Vector256.Load(v + i + _padded), s1);
-                s2 = Vector256.FusedMultiplyAdd(a, Vector256.Load(v + i + 2 * _padded), s2);
-                s3 = Vector256.FusedMultiplyAdd(a, Vector256.Load(v + i + 3 * _padded), s3);
+                var a = Quantise(y + k, box + k, step + k, perStep + k, ref squared, ref error, ref steps);
+                var b = Quantise(y + k + 8, box + k + 8, step + k + 8, perStep + k + 8, ref squared, ref error, ref steps);
+                var c = Quantise(y + k + 16, box + k + 16, step + k + 16, perStep + k + 16, ref squared, ref error, ref steps);
+                var d = Quantise(y + k + 24, box + k + 24, step + k + 24, perStep + k + 24, ref squared, ref error, ref steps);
+                Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).Store(code + k);
             }
-            // The basis is padded with zero directions to a multiple of four.
-            y[k] = Vector256.Sum(s0);
-            if (k + 1 < Directions) y[k + 1] = Vector256.Sum(s1);
-            if (k + 2 < Directions) y[k + 2] = Vector256.Sum(s2);
-            if (k + 3 < Directions) y[k + 3] = Vector256.Sum(s3);
-        }
-        var rest = Vector256<float>.Zero;
-        for (int i = 0; i < _padded; i += 32)
+        double e = Math.Sqrt(Vector256.Sum(error) * (1 + SumRounding)) + _numeric * Math.Sqrt(norm);
+        // 1.01 here and 101 on the query side: (e_a + e_g)^2 <= 101 e_a^2 + 1.01 e_g^2.
+        double term = _keep * (Vector256.Sum(squared) * (1 - SumRounding) - _queryUnit * (double)Vector256.Sum(steps))
+            - _penalty * 1.01 * e * e - CentredRows.Underflow;
+        return RoundDown(term / _unit);
+    }
+
+    private float QuantiseQuery(float* y, float norm, short* code)
+    {
+        var squared = Vector256<float>.Zero;
+        fixed (float* box = _box, perUnit = _perQueryUnit)
+            for (int k = 0; k < _coordinates; k += 16)
+            {
+                Vector256<float> a = Clamp(y + k, box + k), b = Clamp(y + k + 8, box + k + 8);
+                squared += a * a + b * b;
+                Vector256.Narrow(Nearest(a * Vector256.Load(perUnit + k)), Nearest(b * Vector256.Load(perUnit + k + 8))).Store(code + k);
+            }
+        double e = _numeric * Math.Sqrt(norm);
+        float term = (float)(_keep * (double)Vector256.Sum(squared) * (1 - SumRounding) - _penalty * 101 * e * e - CentredRows.Underflow);
+        return float.IsNaN(term) ? float.NegativeInfinity : term;
+    }
+
+    /// <summary>Each y = (V'x, |x - V V'x| - its mean over normals, 0...).</summary>
+    private void Project(float* x, float* y)
+    {
+        for (int k = 0; k < _coordinates; k += Block)
         {
-            // Up to 32 channels at a time; the padded length is a multiple of 16.
-            bool second = i + 16 < _padded;
-            int j = second ? i + 16 : i;
-            Vector256<float> a = Vector256.Load(x + i), b = Vector256.Load(x + i + 8), c = Vector256.Load(x + j),
-                d = Vector256.Load(x + j + 8);
-            v = _basis.Pointer;
+            Vector256<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
+            float* v = _byChannel.Pointer + k;
+            for (int i = 0; i < _padded; i++, v += _coordinates)
+            {
+                Vector256<float> v0 = Vector256.Load(v), v1 = Vector256.Load(v + 8);
+                Add(Vector256.Create(x[i]), v0, v1, ref a0, ref a1);
+                Add(Vector256.Create(x[i + _padded]), v0, v1, ref b0, ref b1);
+                Add(Vector256.Create(x[i + 2 * _padded]), v0, v1, ref c0, ref c1);
+                Add(Vector256.Create(x[i + 3 * _padded]), v0, v1, ref d0, ref d1);
+            }
+            Store(a0, a1, y + k);
+            Store(b0, b1, y + k + _coordinates);
+            Store(c0, c1, y + k + 2 * _coordinates);
+            Store(d0, d1, y + k + 3 * _coordinates);
+        }
+        float* rests = stackalloc float[Rows];
+        SquaredRests(x, y, rests);
+        for (int j = 0; j < Rows; j++) y[j * _coordinates + Directions] = MathF.Sqrt(rests[j]) - _residualMean;
+    }
+
+    /// <summary>Each |x - V y|^2.</summary>
+    private void SquaredRests(float* x, float* y, float* rests)
+    {
+        Vector256<float> a = default, b = default, c = default, d = default;
+        for (int i = 0; i < _padded; i += Block)
+        {
+            Vector256<float> a0 = Vector256.Load(x + i), a1 = Vector256.Load(x + i + 8),
+                b0 = Vector256.Load(x + i + _padded), b1 = Vector256.Load(x + i + _padded + 8),
+                c0 = Vector256.Load(x + i + 2 * _padded), c1 = Vector256.Load(x + i + 2 * _padded + 8),
+                d0 = Vector256.Load(x + i + 3 * _padded), d1 = Vector256.Load(x + i + 3 * _padded + 8);
+            float* v = _byDirection.Pointer + i;
             for (int k = 0; k < Directions; k++, v += _padded)
             {
-                var minus = Vector256.Create(-y[k]);
-                a = Vector256.FusedMultiplyAdd(minus, Vector256.Load(v + i), a);
-                b = Vector256.FusedMultiplyAdd(minus, Vector256.Load(v + i + 8), b);
-                c = Vector256.FusedMultiplyAdd(minus, Vector256.Load(v + j), c);
-                d = Vector256.FusedMultiplyAdd(minus, Vector256.Load(v + j + 8), d);
+                Vector256<float> v0 = Vector256.Load(v), v1 = Vector256.Load(v + 8);
+                Add(Vector256.Create(-y[k]), v0, v1, ref a0, ref a1);
+                Add(Vector256.Create(-y[k + _coordinates]), v0, v1, ref b0, ref b1);
+                Add(Vector256.Create(-y[k + 2 * _coordinates]), v0, v1, ref c0, ref c1);
+                Add(Vector256.Create(-y[k + 3 * _coordinates]), v0, v1, ref d0, ref d1);
             }
-            rest += a * a + b * b;
-            if (second) rest += c * c + d * d;
+            a += a0 * a0 + a1 * a1;
+            b += b0 * b0 + b1 * b1;
+            c += c0 * c0 + c1 * c1;
+            d += d0 * d0 + d1 * d1;
         }
-        y[Directions] = MathF.Sqrt(Vector256.Sum(rest)) - _residualMean;
+        (rests[0], rests[1], rests[2], rests[3]) = (Vector256.Sum(a), Vector256.Sum(b), Vector256.Sum(c), Vector256.Sum(d));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(Vector256<float> factor, Vector256<float> v0, Vector256<float> v1, ref Vector256<float> sum0,
+        ref Vector256<float> sum1)
+    {
+        sum0 = Vector256.FusedMultiplyAdd(factor, v0, sum0);
+        sum1 = Vector256.FusedMultiplyAdd(factor, v1, sum1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector256<float> first, Vector256<float> second, float* to)
+    {
+        first.Store(to);
+        second.Store(to + 8);
+    }
+
+    /// <summary>Eight coordinates as numbers of steps; adds up their squares, those of the rounding errors, and the steps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Quantise(float* y, float* box, float* step, float* perStep, ref Vector256<float> squared,
+        ref Vector256<float> error, ref Vector256<float> steps)
+    {
+        var value = Clamp(y, box);
+        var code = Nearest(value * Vector256.Load(perStep));
+        Vector256<float> number = Vector256.ConvertToSingle(code), size = Vector256.Load(step), rounded = number * size,
+            rounding = Vector256.FusedMultiplyAdd(-number, size, value);
+        squared += rounded * rounded;
+        error += rounding * rounding;
+        steps += Vector256.Abs(number);
+        return code;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Clamp(float* y, float* box)
+    {
+        var most = Vector256.Load(box);
+        return Vector256.MinNative(Vector256.MaxNative(Vector256.Load(y), -most), most);
+    }
+
+    /// <summary>The nearest integers. A clamped value is at most one rounding above its largest code, and so rounds to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Nearest(Vector256<float> values) => Vector256.ConvertToInt32Native(Vector256.Round(values));
 
     private static Half RoundDown(double value)
     {

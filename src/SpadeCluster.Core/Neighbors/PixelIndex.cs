@@ -118,19 +118,13 @@ public sealed unsafe class PixelIndex
 
     private (sbyte[] Codes, Half[] Terms) Encode(FeaturePyramid features, int level, LevelSketch sketch)
     {
-        int channels = Space.Shapes[level].Channels;
         int[] cells = _order!.Cells(level);
         var (codes, terms) = (new sbyte[cells.Length * sketch.Length], new Half[cells.Length]);
-        using var scratch = new AlignedBuffer<float>(channels + PixelDistance.Lanes);
-        Span<sbyte> code = stackalloc sbyte[sketch.Length];
-        for (int slot = 0; slot < cells.Length; slot++)
-        {
-            if (cells[slot] < 0) continue;
-            terms[slot] = sketch.EncodeGallery(features.Level(level).Slice(cells[slot] * channels, channels), scratch.Pointer, code);
-            int to = slot / 4 * 4 * sketch.Length + slot % 4 * 2;
-            for (int k = 0; k < sketch.Length; k += 2)
-                (codes[to + 4 * k], codes[to + 4 * k + 1]) = (code[k], code[k + 1]);
-        }
+        using var scratch = new AlignedBuffer<float>(sketch.ScratchLength);
+        var rows = features.Level(level);
+        for (int slot = 0; slot < cells.Length; slot += LevelSketch.Rows)
+            sketch.EncodeGallery(rows, cells.AsSpan(slot, LevelSketch.Rows), scratch.Pointer, codes.AsSpan(slot * sketch.Length),
+                terms.AsSpan(slot));
         return (codes, terms);
     }
 

@@ -55,7 +55,8 @@ internal sealed unsafe class PreparedQuery
         {
             var (depth, first) = _items[item];
             var shape = _chain.Depths[depth];
-            var scratch = new AlignedBuffer<float>(shape.RowLength + shape.RowLength / 2);
+            var sketch = depth == 0 ? null : _index.Sketches[shape.Level];
+            var scratch = new AlignedBuffer<float>(Math.Max(shape.RowLength + shape.RowLength / 2, sketch?.ScratchLength ?? 0));
             int end = Math.Min(first + SlotsPerItem, shape.Slots);
             for (int slot = first; slot < end; slot++)
             {
@@ -63,8 +64,8 @@ internal sealed unsafe class PreparedQuery
                 HalfConversion.Widen(query.Level(shape.Level).Slice(cell * shape.Shape.Channels, shape.Shape.Channels),
                     new Span<float>(Row(depth, cell), shape.Shape.Channels));
                 if (depth == 0) PrepareRoot(slot, scratch);
-                else PrepareSketch(depth, slot, scratch.Pointer);
             }
+            for (int slot = first; slot < end && sketch is not null; slot += LevelSketch.Rows) PrepareSketch(sketch, depth, slot, scratch);
             scratch.Dispose();
         });
     }
@@ -80,14 +81,12 @@ internal sealed unsafe class PreparedQuery
         for (int k = 0; k < pairs; k++) to[k * RootKernel.Group] = ((int*)q)[k];
     }
 
-    private void PrepareSketch(int depth, int slot, float* scratch)
+    private void PrepareSketch(LevelSketch sketch, int depth, int slot, AlignedBuffer<float> scratch)
     {
         var level = _levels[depth];
-        if (_index.Sketches[_chain.Depths[depth].Level] is not { } sketch) return;
-        Span<short> code = stackalloc short[sketch.Length];
-        level.SketchTerms!.Pointer[slot] = sketch.EncodeQuery(Row(depth, _chain.Depths[depth].Cells[slot]), scratch, code);
-        int* to = (int*)level.SketchCodes!.Pointer + (slot / 4 * sketch.Length / 2 * 4) + slot % 4;
-        for (int k = 0; k < sketch.Length; k += 2) to[k * 2] = (ushort)code[k] | code[k + 1] << 16;
+        float** rows = stackalloc float*[LevelSketch.Rows];
+        for (int j = 0; j < LevelSketch.Rows; j++) rows[j] = _chain.Depths[depth].Cells[slot + j] is var cell and >= 0 ? Row(depth, cell) : null;
+        sketch.EncodeQuery(rows, scratch.Pointer, level.SketchCodes!.Pointer + (long)slot * sketch.Length, level.SketchTerms!.Pointer + slot);
     }
 
     private void PrepareFull(int depth)

@@ -21,6 +21,11 @@ public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IRead
 {
     private readonly GalleryTiles _tiles = tiles ?? GalleryTiles.Whole(model);
 
+    /// <summary>Prepares the shards and the usual distances, while an image is decoded: the first search need not wait for them
+    /// then.</summary>
+    public Task OpenAsync(Calibration? calibration, CancellationToken cancellationToken = default) => Task.WhenAll(
+        [Task.Run(() => calibration?.Usual?.Prepare(), cancellationToken), .. shards.Select(s => s.OpenAsync(cancellationToken).AsTask())]);
+
     /// <param name="query">The image.</param>
     /// <param name="options">Settings; a verdict is meaningful only with the settings of <paramref name="calibration"/>.</param>
     /// <param name="calibration">Thresholds, or null for scores without a verdict.</param>

@@ -54,7 +54,7 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
         var query = new QueryImage(await id, tiles, prepared.Frame);
         double extract = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 
-        var settings = options ?? manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
+        var settings = Settings(manifest);
         var calibration = manifest.Calibration is { } c && c.Options.ScoresLike(settings) ? c : null;
         var result = await gallery.Coordinator.ScoreAsync(query, settings, calibration, cancellationToken: cancellationToken);
         return new ScoredImage(source.Name, query.Id, prepared, manifest,
@@ -123,8 +123,14 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
         var manifest = await store.ReadVersionAsync(category, version);
         // While the gallery is opened. If the model cannot be opened, the image's own attempt says why.
         _ = Task.Run(() => engines.For(manifest.Model, manifest.Preprocessing));
-        return await OpenGallery.LoadAsync(store, manifest, threads: threads, memory: memory);
+        var gallery = await OpenGallery.LoadAsync(store, manifest, threads: threads, memory: memory);
+        // While the image is decoded and its features are computed. A failure is the search's to report.
+        if (Settings(manifest).GatePolicy == GatePolicy.Always) _ = gallery.Coordinator.OpenAsync(manifest.Calibration);
+        return gallery;
     }
+
+    private ScoringOptions Settings(GalleryManifest manifest)
+        => options ?? manifest.Calibration?.Options ?? ScoringOptions.DefaultFor(manifest.Images.Count);
 
     /// <summary>The version to score with.</summary>
     private async ValueTask<int> ChooseAsync(string category, CancellationToken cancellationToken)

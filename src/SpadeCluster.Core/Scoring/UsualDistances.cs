@@ -76,6 +76,13 @@ public sealed class UsualDistances
         };
     }
 
+    /// <summary>Computes what does not depend on the image.</summary>
+    public void Prepare()
+    {
+        _ = _index.Value;
+        if (!OnPhotograph) _ = _positions.Value;
+    }
+
     /// <summary>
     /// Distances of one image divided by the usual ones. For the score, which compares images, by those of the matched pixel and of the
     /// position; for the map, which compares pixels of one image, by those of the matched pixel alone, in units of distance. Computed after

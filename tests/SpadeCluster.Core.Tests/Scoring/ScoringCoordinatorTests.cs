@@ -161,6 +161,9 @@ public class ScoringCoordinatorTests
 
     private sealed class LostShard : IGalleryShard
     {
+        public ValueTask OpenAsync(CancellationToken cancellationToken = default)
+            => throw new SpadeException(SpadeError.Unavailable, "shard lost");
+
         public ValueTask<IReadOnlyList<Neighbour>> NearestAsync(ReadOnlyMemory<float> pooled, int count, ImageId? exclude,
             IReadOnlyList<int>? tiles = null,
             CancellationToken cancellationToken = default)
