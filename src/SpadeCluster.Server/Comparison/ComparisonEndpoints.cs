@@ -15,17 +15,17 @@ internal static class ComparisonEndpoints
     public static void MapComparison(this IEndpointRouteBuilder app)
     {
         var comparison = app.MapGroup("/galleries/{category}/comparison").WithTags("galleries");
-        comparison.MapPost("/", StartAsync).RequireAuthorization(nameof(Role.Engineer))
+        comparison.Post("/", StartAsync).RequireAuthorization(nameof(Role.Engineer))
             .TakesTestSet(isOptional: true).Produces<ComparisonResult>(StatusCodes.Status202Accepted)
             .Describe("startComparison", "Scores photographs with version a and with version b, of this category or of the category "
             + "'with', in the background, only while no other photograph is scored; a comparison that runs is stopped. It changes nothing. "
             + "A version that is not named is the one that decides. Without a body: the photographs of the newest decisions of this "
             + "category. With a form: a test set.", 404, 409);
-        comparison.MapGet("/", (string category, HttpContext context, VersionComparison comparisons) =>
+        comparison.Get("/", (string category, HttpContext context, VersionComparison comparisons) =>
             Results.Json(Find(category, context, comparisons), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer))
             .Produces<ComparisonResult>()
             .Describe("getComparison", "The last comparison of this category, also while it runs: done of of.", 400, 404);
-        comparison.MapGet("/{index:int}/{side}", Picture).RequireAuthorization(nameof(Role.Viewer))
+        comparison.Get("/{index:int}/{side}", Picture).RequireAuthorization(nameof(Role.Viewer))
             .SendsBytes("image/jpeg")
             .Describe("getComparisonPicture", "A photograph of 'changed', counted from 0, with the map of one side, a or b.", 400, 404);
     }

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Console;
@@ -29,7 +30,7 @@ internal static class ConsoleEndpoints
     public static void MapConsole(this IEndpointRouteBuilder app)
     {
         foreach (var (name, type, content) in Assets)
-            app.MapGet(Url(name), (HttpContext context) =>
+            app.Get(Url(name), (HttpContext context) =>
                 ResultEndpoints.Immutable(context, Digest, () => Results.Bytes(content, type))).ExcludeFromDescription();
         app.MapSignIn();
         app.MapLanguages();

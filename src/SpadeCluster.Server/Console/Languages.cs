@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Localization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using SpadeCluster.Server.Hosting;
 using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Console;
@@ -56,7 +57,7 @@ internal static class Languages
         return Task.FromResult(tag is null ? null : new ProviderCultureResult(CultureInfo.InvariantCulture.Name, tag));
     }
 
-    public static void MapLanguages(this IEndpointRouteBuilder app) => app.MapPost("/language", Choose).ExcludeFromDescription();
+    public static void MapLanguages(this IEndpointRouteBuilder app) => app.Post("/language", Choose).ExcludeFromDescription();
 
     private static IResult Choose([FromForm] string? language, [FromForm] string? to, HttpContext context)
     {

@@ -20,40 +20,40 @@ internal static class ResultEndpoints
     public static void MapResults(this IEndpointRouteBuilder app)
     {
         var results = app.MapGroup("/results").RequireAuthorization(nameof(Role.Viewer)).WithTags("results");
-        results.MapGet("/", Find).Produces<IReadOnlyList<Decision>>()
+        results.Get("/", Find).Produces<IReadOnlyList<Decision>>()
             .Describe("listResults", "Recent decisions, the newest first; 'before' with the last id gives the next page. 'since' is "
             + "included, 'until' is not. A serial number may have * for any characters.", 400);
-        results.MapGet("/counts", (HttpContext context, DecisionStatistics statistics, [AsParameters] DecisionQuery query) =>
+        results.Get("/counts", (HttpContext context, DecisionStatistics statistics, [AsParameters] DecisionQuery query) =>
             Results.Json(statistics.Count(query.Read(context.User)), ServerJson.Options)).Produces<DecisionCounts>()
             .Describe("countResults", "Decisions counted by verdict, time, shift and category; by default those of the last 24 hours "
             + "with decisions.", 400);
-        results.MapGet("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream")
+        results.Get("/live", LiveDecisions.SendAsync).Produces<string>(200, "text/event-stream")
             .Describe("followResults", "Decisions as they are made (server-sent events); with Last-Event-ID also those missed since then.");
-        results.MapGet("/{id:long}", (long id, HttpContext context, DecisionLog log) =>
+        results.Get("/{id:long}", (long id, HttpContext context, DecisionLog log) =>
             Results.Json(Visible(id, context, log), ServerJson.Options)).Produces<Decision>()
             .Describe("getResult", "One decision.", 404);
-        results.MapGet("/{id:long}/image", (long id, HttpContext context, DecisionLog log) =>
+        results.Get("/{id:long}/image", (long id, HttpContext context, DecisionLog log) =>
             Immutable(context, $"{Visible(id, context, log).Digest}", () => File(context, log.Image(id))))
             .SendsBytes("application/octet-stream").Produces(304).Describe("getResultImage", "The photograph's file, as it was sent.", 404);
-        results.MapGet("/{id:long}/input.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+        results.Get("/{id:long}/input.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-input", () => Png(pictures.Input(Visible(id, context, log)))))
             .SendsBytes("image/png").Produces(304).Describe("getResultInput", "The photograph as the network saw it.", 404);
-        results.MapGet("/{id:long}/photograph.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+        results.Get("/{id:long}/photograph.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-photograph", () => Results.Bytes(pictures.Photograph(Visible(id, context, log)), "image/jpeg")))
             .SendsBytes("image/jpeg").Produces(304).Describe("getResultPhotograph",
                 "The photograph to look at, 4096 pixels along its longer side at most; /image gives the file itself.", 404);
-        results.MapGet("/{id:long}/overlay.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+        results.Get("/{id:long}/overlay.jpg", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-overlay", () => Results.Bytes(pictures.SmallOverlay(Visible(id, context, log)), "image/jpeg")))
             .SendsBytes("image/jpeg").Produces(304).Describe("getResultOverlay",
                 "A small picture of the photograph as the network saw it, with its map in colours.", 404);
-        results.MapGet("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
+        results.Get("/{id:long}/map.png", (long id, HttpContext context, DecisionLog log, DecisionPictures pictures) =>
             Immutable(context, $"{id}-map", () => Png(pictures.Map(Visible(id, context, log)))))
             .SendsBytes("image/png").Produces(304).Describe("getResultMapPicture", "The anomaly map as a picture.", 404);
-        results.MapGet("/{id:long}/map", Map)
+        results.Get("/{id:long}/map", Map)
             .Describe("getResultMap", "The anomaly map: little-endian float32, [y][x]; X-Width and X-Height have its size.", 404)
             .SendsBytes("application/octet-stream").SendsHeader("X-Width", JsonSchemaType.Integer, "Values in a row.")
             .SendsHeader("X-Height", JsonSchemaType.Integer, "Rows.");
-        results.MapGet("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>()
+        results.Get("/{id:long}/evidence", Evidence).Produces<EvidenceAnswer>()
             .Describe("getResultEvidence", "The normal pixel that matched an input pixel best.", 400, 404);
     }
 

@@ -17,15 +17,15 @@ internal static class EvaluationEndpoints
     public static void MapEvaluation(this IEndpointRouteBuilder app)
     {
         var evaluation = app.MapGroup("/galleries/{category}/evaluation").WithTags("galleries");
-        evaluation.MapPost("/", StartAsync).RequireAuthorization(nameof(Role.Engineer))
+        evaluation.Post("/", StartAsync).RequireAuthorization(nameof(Role.Engineer))
             .TakesTestSet().Produces<EvaluationResult>(StatusCodes.Status202Accepted)
             .Describe("startEvaluation", "Scores a labelled test set with the version that decides, in the background, only while no other "
             + "photograph is scored; an evaluation that runs is stopped. It changes nothing.", 404, 409);
-        evaluation.MapGet("/", GetAsync).RequireAuthorization(nameof(Role.Viewer))
+        evaluation.Get("/", GetAsync).RequireAuthorization(nameof(Role.Viewer))
             .Produces<EvaluationResult>().Produces<string>(200, "text/html")
             .Describe("getEvaluation", "The last evaluation of this category, also while it runs: done of of; figures at the end. "
             + "format=html: a file that stands alone, in one of the console's languages (language=de).", 400, 404);
-        evaluation.MapGet("/{index:int}", Picture).RequireAuthorization(nameof(Role.Viewer)).SendsBytes("image/jpeg")
+        evaluation.Get("/{index:int}", Picture).RequireAuthorization(nameof(Role.Viewer)).SendsBytes("image/jpeg")
             .Describe("getEvaluationPicture", "A photograph of 'mistakes', counted from 0, with its map.", 400, 404);
     }
 

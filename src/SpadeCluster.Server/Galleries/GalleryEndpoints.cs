@@ -15,86 +15,86 @@ internal static class GalleryEndpoints
     public static void MapGalleries(this IEndpointRouteBuilder app)
     {
         var read = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Viewer)).WithTags("galleries");
-        read.MapGet("/", ListAsync).Produces<IReadOnlyList<ListedGallery>>().Describe("listGalleries",
+        read.Get("/", ListAsync).Produces<IReadOnlyList<ListedGallery>>().Describe("listGalleries",
             "The categories. One that cannot be read has only its name and a problem.");
-        read.MapGet("/{category}", async (string category, HttpContext c, IGalleryServices p, Recalibration r) =>
+        read.Get("/{category}", async (string category, HttpContext c, IGalleryServices p, Recalibration r) =>
         {
             var current = await For(c, p, category).GetAsync(category, c.RequestAborted);
             return Results.Json(new GalleryAnswer(GalleryDetails.Of(current), r.State(current)), ServerJson.Options);
         }).Produces<GalleryAnswer>().Describe("getGallery", "A category's newest version: thresholds, settings and normals.", 400, 404);
-        read.MapGet("/{category}/history", async (string category, HttpContext c, IGalleryServices p) =>
+        read.Get("/{category}/history", async (string category, HttpContext c, IGalleryServices p) =>
             Results.Json(await For(c, p, category).HistoryAsync(category, c.RequestAborted), ServerJson.Options))
                 .Produces<IReadOnlyList<GalleryVersion>>()
                 .Describe("getGalleryHistory", "All versions, the oldest first: who, when, why.", 400, 404);
-        read.MapGet("/{category}/images", ImagesAsync).Produces<GalleryImagePage>()
+        read.Get("/{category}/images", ImagesAsync).Produces<GalleryImagePage>()
             .Describe("listGalleryImages",
                 "The normals of a version, ascending by id; 'after' with the last id, and the version, give the next page.", 400, 404);
-        read.MapGet("/{category}/diff", async (string category, int from, int to, HttpContext c, IGalleryServices p) =>
+        read.Get("/{category}/diff", async (string category, int from, int to, HttpContext c, IGalleryServices p) =>
             Results.Json(GalleryDiffReport.Of(category, await For(c, p, category).DiffAsync(category, from, to, c.RequestAborted)),
                 ServerJson.Options)).Produces<GalleryDiffReport>()
             .Describe("diffGallery", "The difference between two versions.", 400, 404);
-        read.MapGet("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>().Produces(304)
+        read.Get("/{category}/versions/{version:int}", VersionAsync).Produces<GalleryDetails>().Produces(304)
             .Describe("getGalleryVersion", "A kept version of a category.", 400, 404);
-        read.MapGet("/{category}/images/{image}/thumbnail", ThumbnailAsync).SendsBytes("image/jpeg").Produces(304)
+        read.Get("/{category}/images/{image}/thumbnail", ThumbnailAsync).SendsBytes("image/jpeg").Produces(304)
             .Describe("getGalleryThumbnail",
                 "A small picture of a normal, or of one of its tiles, counted row by row, as the network saw it.", 400, 404);
-        read.MapGet("/{category}/region", RegionEndpoint.GetAsync).SendsBytes("application/octet-stream")
+        read.Get("/{category}/region", RegionEndpoint.GetAsync).SendsBytes("application/octet-stream")
             .Describe("getGalleryRegion", "The mask of the inspected part of the photographs, as sent.", 400, 404);
-        read.MapGet("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
+        read.Get("/{category}/snapshot", SnapshotEndpoint.GetAsync).RequireAuthorization(nameof(Role.Engineer))
             .SendsBytes("application/x-tar").SendsBytes("application/x-tar", 206).Produces(304)
             .Describe("getGallerySnapshot", "The category with all kept versions as one tar file; takes Range.", 400, 404, 416, 507);
 
         var change = app.MapGroup("/galleries").RequireAuthorization(nameof(Role.Engineer)).WithTags("galleries");
-        change.MapPost("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<Stream>("image/*", "multipart/form-data")
+        change.Post("/{category}/images", AddImagesEndpoint.PostAsync).Accepts<Stream>("image/*", "multipart/form-data")
             .TakesPhotographs(many: true).Produces<string>(200, "application/x-ndjson")
             .Describe("addGalleryImages", "Adds normals, and creates the category if there is none: one line of JSON for each image once "
             + "it is durable, then the version; thresholds are learned unless calibrate=false. The reason is kept in the history. A new "
             + "category also has copies of each normal with copies=mirror, flip, half-turn or quarter-turns, or several of them, "
             + "separated by commas.", 409, 507);
-        change.MapPost("/{category}/retire",
+        change.Post("/{category}/retire",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "retire", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.RetireAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .Describe("retireGalleryImages", "Takes normals out of the category; their files are kept.", 404, 409, 507);
-        change.MapPost("/{category}/restore",
+        change.Post("/{category}/restore",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "restore", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.RestoreAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .Describe("restoreGalleryImages", "Takes retired normals back in.", 404, 409, 507);
-        change.MapPost("/{category}/accept",
+        change.Post("/{category}/accept",
             (string category, ImagesRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "accept", $"{string.Join(", ", request.Images)}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.AcceptAsync(category, request.Images, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .Describe("acceptGallerySuspects", "Accepts suspects, which are normals far outside the others, as good, so that they count in "
             + "the thresholds.", 404, 409, 507);
-        change.MapPut("/{category}/region", RegionEndpoint.PutAsync).Accepts<Stream>(isOptional: true, "image/*").Produces<GallerySummary>()
+        change.Put("/{category}/region", RegionEndpoint.PutAsync).Accepts<Stream>(isOptional: true, "image/*").Produces<GallerySummary>()
             .Describe("setGalleryRegion", "Sets the part of the photographs that is inspected: the body is a mask, white inside, of the "
             + "photographs' proportions; or box=x,y,w,h in pixels with photo=WIDTHxHEIGHT. The reason is kept in the history.",
             404, 409, 507);
-        change.MapDelete("/{category}/region", RegionEndpoint.DeleteAsync).Produces<GallerySummary>()
+        change.Delete("/{category}/region", RegionEndpoint.DeleteAsync).Produces<GallerySummary>()
             .Describe("removeGalleryRegion", "Inspects whole photographs again. The reason is kept in the history.", 400, 404, 409, 507);
-        change.MapPost("/{category}/rollback",
+        change.Post("/{category}/rollback",
             (string category, RollBackRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "roll back", $"to version {request.Version}: {request.Reason}", c, p, a, r, (g, ct) =>
                 g.RollBackAsync(category, request.Version, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .Describe("rollBackGallery", "Makes a new version that is the same as an earlier one.", 404, 409, 507);
-        change.MapPost("/{category}/trial",
+        change.Post("/{category}/trial",
             (string category, ReasonRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "begin trial", request.Reason, c, p, a, r, (g, ct) =>
                 g.BeginTrialAsync(category, Reason(request.Reason), ct))).Produces<GallerySummary>()
             .Describe("beginGalleryTrial", "Makes a new version that is the same, but on trial: it and all changes after it decide "
             + "nothing, until a rollback, to the version on trial (which publishes it) or to the one that decides.", 404, 409, 507);
-        change.MapPost("/{category}/reshard",
+        change.Post("/{category}/reshard",
             (string category, ReshardRequest request, HttpContext c, IGalleryServices p, AuditLog a, Recalibration r) =>
             ChangeAsync(category, "reshard", $"into {request.Shards}", c, p, a, r, (g, ct) => g.ReshardAsync(category, request.Shards, ct)))
                 .Produces<GallerySummary>()
             .Describe("reshardGallery", "Divides the category into another number of shards, for clusters. Scores and thresholds stay the "
             + "same.", 404, 409, 507);
-        change.MapPost("/{category}/compact", CompactAsync).Produces<CompactionReport>()
+        change.Post("/{category}/compact", CompactAsync).Produces<CompactionReport>()
             .Describe("compactGallery", "Drops old versions, and the images that only they need. The newest keep_versions (20) and those "
             + "that were current within keep_days are kept, and always the current version, the newest one with thresholds and versions "
             + "in use.", 400, 404, 409);
-        change.MapPost("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>()
+        change.Post("/{category}/calibrate", CalibrateAsync).Produces<GalleryDetails>()
             .Describe("calibrateGallery", "Learns the thresholds again. options.theta sets the defect threshold by hand, in units of raw "
             + "scores; 0: it is estimated again. A review_rate of 0: no review.", 404, 409, 507);
     }

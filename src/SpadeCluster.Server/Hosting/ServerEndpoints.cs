@@ -17,18 +17,18 @@ internal static class ServerEndpoints
 
     public static void MapServer(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/models", async (IEngineStatus engine, CancellationToken c) =>
+        app.Get("/models", async (IEngineStatus engine, CancellationToken c) =>
             Results.Json(await engine.ListModelsAsync(c), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer))
                 .Produces<IReadOnlyList<FeatureModel>>().WithTags("server").Describe("listModels", "The models of the devices.");
-        app.MapGet("/state", (HttpContext context, ServerStatistics statistics, NoticeService notices, Outbox outbox) => Results.Json(
+        app.Get("/state", (HttpContext context, ServerStatistics statistics, NoticeService notices, Outbox outbox) => Results.Json(
             statistics.Now() with { Notices = notices.Standing(context.User.Scope()), Outbox = outbox.State() }, ServerJson.Options))
             .RequireAuthorization(nameof(Role.Viewer)).Produces<ServerState>().WithTags("server")
             .Describe("getState", "Times, queues, memory, devices, notices and deliveries of this server.");
-        app.MapGet("/audit", (HttpContext context, AuditLog audit, int limit = 200) =>
+        app.Get("/audit", (HttpContext context, AuditLog audit, int limit = 200) =>
             Results.Json(audit.Read(Math.Clamp(limit, 1, 1000), context.User.Scope()), ServerJson.Options))
                 .RequireAuthorization(nameof(Role.Engineer)).Produces<IReadOnlyList<AuditEntry>>().WithTags("server")
                 .Describe("listAudit", "The newest entries of the audit log, of the categories that the key allows.", 400);
-        app.MapGet("/audit/export", (AuditLog audit) => Results.Stream(async stream =>
+        app.Get("/audit/export", (AuditLog audit) => Results.Stream(async stream =>
         {
             foreach (var entry in audit.All())
             {
@@ -38,9 +38,9 @@ internal static class ServerEndpoints
         }, "application/x-ndjson")).RequireAuthorization(KeyEndpoints.Everything).Produces<string>(200, "application/x-ndjson")
             .WithTags("server")
             .Describe("exportAudit", "The whole audit log, the oldest entry first; 'spade audit verify FILE' checks its chain.");
-        app.MapGet("/health/live", () => Results.Text("ok")).Produces<string>(200, "text/plain").WithTags("server")
+        app.Get("/health/live", () => Results.Text("ok")).Produces<string>(200, "text/plain").WithTags("server")
             .Describe("getLive", "Whether the process answers.");
-        app.MapGet("/health/ready", async (Readiness readiness, CancellationToken c) =>
+        app.Get("/health/ready", async (Readiness readiness, CancellationToken c) =>
         {
             var report = await readiness.CheckAsync(c);
             return Results.Json(report, ServerJson.Options, statusCode: report.HttpStatus);

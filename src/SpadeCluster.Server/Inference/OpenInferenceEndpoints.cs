@@ -25,38 +25,38 @@ internal static class OpenInferenceEndpoints
     public static void MapOpenInference(this IEndpointRouteBuilder app)
     {
         var v2 = app.MapGroup("/v2").WithTags("Open Inference");
-        v2.MapGet("/health/live", () => Results.Json(new ServerLiveness(true))).Produces<ServerLiveness>()
+        v2.Get("/health/live", () => Results.Json(new ServerLiveness(true))).Produces<ServerLiveness>()
             .Describe("serverLive", "Whether the process answers.");
-        v2.MapGet("/health/ready", async (Readiness readiness, CancellationToken c) =>
+        v2.Get("/health/ready", async (Readiness readiness, CancellationToken c) =>
         {
             var report = await readiness.CheckAsync(c);
             return Results.Json(new ServerReadiness(report.IsReady, report.Reasons), statusCode: report.HttpStatus);
         }).Produces<ServerReadiness>().Produces<ServerReadiness>(503)
             .Describe("serverReady", "Whether a photograph would be scored now, with the reasons if not.");
-        v2.MapGet("/", () => Results.Json(InferService.Server)).Produces<ServerDescription>()
+        v2.Get("/", () => Results.Json(InferService.Server)).Produces<ServerDescription>()
             .Describe("serverMetadata", "The server's name, version and extensions.");
-        v2.MapPost("/repository/index", async (IndexRequest? request, HttpContext context, InferService models, CancellationToken c) =>
+        v2.Post("/repository/index", async (IndexRequest? request, HttpContext context, InferService models, CancellationToken c) =>
             Results.Json(await models.IndexAsync(request?.Ready ?? false, context.User, c))).Produces<IReadOnlyList<ModelState>>()
             .RequireAuthorization(nameof(Role.Viewer)).Describe("repositoryIndex", "The models, which are the categories.");
-        v2.MapGet("/models/stats", async (HttpContext context, InferService models, CancellationToken c) =>
+        v2.Get("/models/stats", async (HttpContext context, InferService models, CancellationToken c) =>
             Results.Json(await models.StatisticsAsync(null, null, context.User, c))).Produces<StatisticsAnswer>()
             .RequireAuthorization(nameof(Role.Viewer)).Describe("statistics", "Counts and times of all models since the server's start.");
         foreach (var (path, suffix) in new[] { ("/models/{category}", ""), ("/models/{category}/versions/{version:int}", "Version") })
         {
-            v2.MapGet(path, async (string category, int? version, HttpContext context, InferService models, CancellationToken c) =>
+            v2.Get(path, async (string category, int? version, HttpContext context, InferService models, CancellationToken c) =>
                 Results.Json(await models.DescribeAsync(category, version, context.User, c))).Produces<ModelDescription>()
                 .RequireAuthorization(nameof(Role.Viewer)).Describe($"model{suffix}Metadata", "A model's tensors.", 400, 404);
-            v2.MapGet(path + "/ready", async (string category, int? version, HttpContext context, InferService models,
+            v2.Get(path + "/ready", async (string category, int? version, HttpContext context, InferService models,
                 CancellationToken c) =>
                 Results.Json(new ModelReadiness(category, await models.IsReadyAsync(category, version, context.User, c))))
                 .Produces<ModelReadiness>().RequireAuthorization(nameof(Role.Viewer))
                 .Describe($"model{suffix}Ready", "Whether a model has thresholds.", 400, 404);
-            v2.MapGet(path + "/stats", async (string category, int? version, HttpContext context, InferService models,
+            v2.Get(path + "/stats", async (string category, int? version, HttpContext context, InferService models,
                 CancellationToken c) =>
                 Results.Json(await models.StatisticsAsync(category, version, context.User, c))).Produces<StatisticsAnswer>()
                 .RequireAuthorization(nameof(Role.Viewer))
                 .Describe($"model{suffix}Statistics", "Counts and times of a model since the server's start.", 400, 404);
-            v2.MapPost(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator))
+            v2.Post(path + "/infer", InferAsync).RequireAuthorization(nameof(Role.Operator))
                 .Accepts<InferRequest>("application/json", AnyType).Produces<InferAnswer>()
                 .Describe($"model{suffix}Infer", "Scores photographs. Tensors are JSON, or bytes after the JSON with the extension for "
                 + "binary tensors.", 404, 409, 507)

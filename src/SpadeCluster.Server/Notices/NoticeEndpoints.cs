@@ -10,7 +10,7 @@ namespace SpadeCluster.Server.Notices;
 /// <summary>/v1/notices.</summary>
 internal static class NoticeEndpoints
 {
-    public static void MapNotices(this IEndpointRouteBuilder app) => app.MapGet("/notices", async (HttpContext context,
+    public static void MapNotices(this IEndpointRouteBuilder app) => app.Get("/notices", async (HttpContext context,
         NoticeService notices, string? category = null) =>
     {
         if (category is null) return Results.Json(notices.Standing(context.User.Scope()), ServerJson.Options);

@@ -11,7 +11,7 @@ namespace SpadeCluster.Server.Reports;
 /// <summary>/v1/reports.</summary>
 internal static class ReportEndpoints
 {
-    public static void MapReports(this IEndpointRouteBuilder app) => app.MapGet("/reports/shift", ShiftAsync)
+    public static void MapReports(this IEndpointRouteBuilder app) => app.Get("/reports/shift", ShiftAsync)
         .RequireAuthorization(nameof(Role.Viewer)).Produces<ShiftReport>().Produces<string>(200, "text/html").WithTags("results")
         .Describe("getShiftReport", "What happened in a shift, on a line, or in any other time: counts, where defects fall on the part, "
         + "the highest scores, reports of people, drift of scores, open notices. format=html: a file that stands alone, in one of the "

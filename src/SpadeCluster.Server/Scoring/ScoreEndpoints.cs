@@ -16,12 +16,12 @@ internal static class ScoreEndpoints
 {
     public static void MapScoring(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/score", ScoreOneAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Decision>().WithTags("scoring")
+        app.Post("/score", ScoreOneAsync).RequireAuthorization(nameof(Role.Operator)).Produces<Decision>().WithTags("scoring")
             .Describe("score", "Scores one photograph: an image file as the body, raw pixels with X-Pixel-Format headers, or a multipart "
             + "form.", 404, 409, 507)
             .Accepts<Stream>("application/octet-stream", "image/*", "multipart/form-data").TakesPhotographs(many: false, pixels: true)
             .SendsHeader("Location", JsonSchemaType.String, "The decision's address.");
-        app.MapPost("/score/batch", ScoreManyAsync).RequireAuthorization(nameof(Role.Operator)).WithTags("scoring")
+        app.Post("/score/batch", ScoreManyAsync).RequireAuthorization(nameof(Role.Operator)).WithTags("scoring")
             .Describe("scoreBatch", "Scores many photographs of a multipart form: one line of JSON for each, in order; a bad file is "
             + "reported and the others are scored.", 404, 409, 507)
             .Accepts<Stream>("multipart/form-data").TakesPhotographs(many: true).Produces<string>(200, "application/x-ndjson");

@@ -29,14 +29,14 @@ internal static class KeyEndpoints
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
         var keys = app.MapGroup("/keys").RequireAuthorization(Everything).WithTags("keys");
-        keys.MapGet("/", (ApiKeyStore store) => Results.Json(store.List().Select(k => KeyAnswer.Of(k)), ServerJson.Options))
+        keys.Get("/", (ApiKeyStore store) => Results.Json(store.List().Select(k => KeyAnswer.Of(k)), ServerJson.Options))
             .Produces<IReadOnlyList<KeyAnswer>>().Describe("listKeys", "All keys, without their text.");
-        keys.MapPost("/", async (KeyRequest request, HttpContext context, KeyChanges changes) =>
+        keys.Post("/", async (KeyRequest request, HttpContext context, KeyChanges changes) =>
         {
             var (text, key) = await changes.CreateAsync(request, context.User.CallerName());
             return Results.Json(KeyAnswer.Of(key, text), ServerJson.Options, statusCode: StatusCodes.Status201Created);
         }).Produces<KeyAnswer>(StatusCodes.Status201Created).Describe("createKey", "Creates a key; its text is only in this answer.", 507);
-        keys.MapDelete("/{id}", async (string id, HttpContext context, KeyChanges changes) =>
+        keys.Delete("/{id}", async (string id, HttpContext context, KeyChanges changes) =>
         {
             await changes.RevokeAsync(id, context.User.CallerName());
             return Results.NoContent();

@@ -2,12 +2,12 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using SpadeCluster.Galleries;
+using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Security;
 
@@ -70,7 +70,7 @@ internal static class OpenIdSignIn
     public static void MapOpenIdSignIn(this IEndpointRouteBuilder app, ServerOptions options)
     {
         if (options.OpenIdAuthority is null) return;
-        app.MapGet(Path, async (string? to, HttpContext context) =>
+        app.Get(Path, async (string? to, HttpContext context) =>
         {
             try
             {

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
@@ -45,8 +44,8 @@ internal static class SignIn
 
     public static void MapSignIn(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/sign-in", EnterAsync).ExcludeFromDescription();
-        app.MapPost("/sign-out", LeaveAsync).ExcludeFromDescription();
+        app.Post("/sign-in", EnterAsync).ExcludeFromDescription();
+        app.Post("/sign-out", LeaveAsync).ExcludeFromDescription();
     }
 
     private static async Task<IResult> EnterAsync([FromForm] string? key, [FromForm] string? to, HttpContext context, ApiKeyStore keys,

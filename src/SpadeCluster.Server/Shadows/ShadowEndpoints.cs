@@ -13,17 +13,17 @@ internal static class ShadowEndpoints
     public static void MapShadows(this IEndpointRouteBuilder app)
     {
         var shadow = app.MapGroup("/galleries/{category}/shadow").WithTags("galleries");
-        shadow.MapGet("/", async (string category, HttpContext c, ShadowService shadows) =>
+        shadow.Get("/", async (string category, HttpContext c, ShadowService shadows) =>
             Results.Json(await shadows.GetAsync(CategoryName.Check(category), c.RequestAborted), ServerJson.Options))
             .Produces<ShadowState>().RequireAuthorization(nameof(Role.Viewer))
             .Describe("getShadow", "How often the verdicts of the shadow version and of the deciding one differ; "
             + "/v1/results?shadow_differs=true lists those decisions.", 400, 404);
-        shadow.MapPost("/", async (string category, ShadowRequest request, HttpContext c, ShadowService shadows) =>
+        shadow.Post("/", async (string category, ShadowRequest request, HttpContext c, ShadowService shadows) =>
             Results.Json(await shadows.BeginAsync(CategoryName.Check(category), request.Version, request.Share, c.User, c.RequestAborted),
                 ServerJson.Options)).Produces<ShadowState>().RequireAuthorization(nameof(Role.Engineer))
             .Describe("beginShadow", "Scores live photographs, or a share of them, with a further version too, which decides nothing.", 404,
                 409);
-        shadow.MapDelete("/", async (string category, HttpContext c, ShadowService shadows) =>
+        shadow.Delete("/", async (string category, HttpContext c, ShadowService shadows) =>
             Results.Json(await shadows.EndAsync(CategoryName.Check(category), c.User), ServerJson.Options)).Produces<ShadowState>()
             .RequireAuthorization(nameof(Role.Engineer))
             .Describe("endShadow", "Ends it; the scores that it made are kept with their decisions.", 400, 404);
