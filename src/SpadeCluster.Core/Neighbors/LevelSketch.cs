@@ -65,7 +65,7 @@ internal sealed unsafe class LevelSketch
             maximum = Math.Max(maximum, (double)_box[k] * _step[k]);
         }
         _queryUnit = (float)(maximum / 32767);
-        _perStep = [.. _step.Select(s => s > 0 ? 1 / s : 0)];
+        _perStep = [.. _step.Select(s => float.IsNormal(s) ? 1 / s : 0)];
         _perQueryUnit = [.. _step.Select(s => s / _queryUnit)];
         // The best delta is the rounding error over the distance; distances worth bounding well are below the mean
         // distance of two normals, 2 * variance. Any value is right; only tightness depends on it.

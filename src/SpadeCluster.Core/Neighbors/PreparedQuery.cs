@@ -84,9 +84,11 @@ internal sealed unsafe class PreparedQuery
     private void PrepareSketch(LevelSketch sketch, int depth, int slot, AlignedBuffer<float> scratch)
     {
         var level = _levels[depth];
+        int[] cells = _chain.Depths[depth].Cells;
         float** rows = stackalloc float*[LevelSketch.Rows];
-        for (int j = 0; j < LevelSketch.Rows; j++) rows[j] = _chain.Depths[depth].Cells[slot + j] is var cell and >= 0 ? Row(depth, cell) : null;
-        sketch.EncodeQuery(rows, scratch.Pointer, level.SketchCodes!.Pointer + (long)slot * sketch.Length, level.SketchTerms!.Pointer + slot);
+        for (int j = 0; j < LevelSketch.Rows; j++) rows[j] = cells[slot + j] < 0 ? null : Row(depth, cells[slot + j]);
+        sketch.EncodeQuery(rows, scratch.Pointer, level.SketchCodes!.Pointer + (long)slot * sketch.Length,
+            level.SketchTerms!.Pointer + slot);
     }
 
     private void PrepareFull(int depth)

@@ -124,6 +124,30 @@ public sealed class GalleryShardGrainTests : IDisposable
         Assert.Equal((1, 1, 1, 1), (_watched.PinsOf(2), _watched.HeldOf(2), _watched.HeldOf(4), _watched.HeldOf(5)));
     }
 
+    [Fact]
+    public async Task A_versions_shards_open_and_prepare_their_searches_while_its_first_image_is_decoded()
+    {
+        var manifest = await BuildAsync();
+        await using var silos = await TestSilos.StartAsync(_store, TestSilos.ThreeSilos);
+        Hold();
+        // An image that cannot be decoded never reaches a search, so only the opening ahead of it can reach the store's pyramids.
+        while (!await RefusedAsync()) { }
+        await _reached.WaitAsync(_limit.Token);
+        Assert.Equal(manifest.Shards, _watched.HeldOf(manifest.Version));
+        _open.SetResult();
+        var score = await silos.Scoring.ScoreAsync("plate", Photos.Mixed(1)[0], _limit.Token);
+        Assert.NotNull(score.Result.Map);
+        Assert.Equal(manifest.Shards, _watched.PinsOf(manifest.Version));
+
+        // Silos that have just started may not know each other's roles yet.
+        async Task<bool> RefusedAsync()
+        {
+            var refused = await Assert.ThrowsAsync<SpadeException>(async () =>
+                await silos.Scoring.ScoreAsync("plate", new ImageSource("no.jpg", [1, 2, 3]), _limit.Token));
+            return refused.Error == SpadeError.InvalidArgument;
+        }
+    }
+
     private ShardCache Cache(Action<GalleryOptions>? configure = null)
     {
         var options = new GalleryOptions();

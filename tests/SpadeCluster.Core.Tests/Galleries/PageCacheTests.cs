@@ -39,6 +39,28 @@ public sealed class PageCacheTests
     }
 
     [Fact]
+    public async Task A_rental_reads_few_pages_at_once()
+    {
+        int most = 2 * Environment.ProcessorCount, running = 0, peak = 0;
+        var started = new SemaphoreSlim(0);
+        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var cache = new PageCache<string>(10 * most, async (id, _) =>
+        {
+            int now = Interlocked.Increment(ref running);
+            lock (started) peak = Math.Max(peak, now);
+            started.Release();
+            await open.Task;
+            Interlocked.Decrement(ref running);
+            return $"{id.Value}";
+        });
+        var rental = cache.RentAsync(Ids([.. Enumerable.Range(1, 10 * most)])).AsTask();
+        for (int i = 0; i < most; i++) await started.WaitAsync();
+        open.SetResult();
+        Assert.Equal(10 * most, (await rental).Pages.Distinct().Count());
+        Assert.Equal(most, peak);
+    }
+
+    [Fact]
     public async Task A_rental_waits_for_room_and_can_be_cancelled()
     {
         var cache = new PageCache<string>(2, (id, _) => ValueTask.FromResult($"{id.Value}"));

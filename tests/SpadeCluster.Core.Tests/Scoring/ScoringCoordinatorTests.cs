@@ -37,6 +37,25 @@ public class ScoringCoordinatorTests
     }
 
     [Fact]
+    public async Task Opening_ahead_reads_what_the_first_search_would_and_changes_no_bit()
+    {
+        var random = new Random(11);
+        var (store, manifest) = await SyntheticGallery.BuildAsync(random, 9);
+        var query = Query(random, manifest.Model);
+        using var gallery = await OpenGallery.LoadAsync(store, manifest, shards: 2);
+        var calibration = await Calibrator.RunAsync(store, gallery, new ScoringOptions { GalleryNeighbours = 5 });
+        using var ahead = await OpenGallery.LoadAsync(store, manifest, shards: 2);
+        await ahead.Coordinator.OpenAsync(calibration);
+
+        var expected = await gallery.Coordinator.ScoreAsync(query, calibration.Options, calibration);
+        var actual = await ahead.Coordinator.ScoreAsync(query, calibration.Options, calibration);
+        Assert.Equal(expected.Map!.Values, actual.Map!.Values);
+        Assert.Equal(expected.Score, actual.Score);
+        var lost = new ScoringCoordinator(manifest.Model, 9, [new LostShard()]);
+        Assert.Equal(SpadeError.Unavailable, (await Assert.ThrowsAsync<SpadeException>(() => lost.OpenAsync(calibration))).Error);
+    }
+
+    [Fact]
     public async Task An_image_of_the_gallery_is_at_distance_zero_from_itself_until_it_is_left_out()
     {
         var random = new Random(5);
