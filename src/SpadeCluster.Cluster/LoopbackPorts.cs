@@ -20,12 +20,15 @@ public static class LoopbackPorts
 
     /// <summary>A port that nobody listens on. Calls return different ports until <see cref="Count"/> were returned.</summary>
     /// <exception cref="SpadeException">Unavailable: all ports of this process are in use.</exception>
-    public static int Next()
+    public static int Next() => Next(First + Environment.ProcessId % ((End - First) / Count) * Count, ref _calls);
+
+    /// <param name="start">The first of <see cref="Count"/> ports.</param>
+    /// <param name="calls">Number of the last port given, counted on without end.</param>
+    internal static int Next(int start, ref int calls)
     {
-        int start = First + Environment.ProcessId % ((End - First) / Count) * Count;
         for (int i = 0; i < Count; i++)
         {
-            int port = start + (int)((uint)Interlocked.Increment(ref _calls) % Count);
+            int port = start + (int)((uint)Interlocked.Increment(ref calls) % Count);
             if (IsFree(port)) return port;
         }
         throw new SpadeException(SpadeError.Unavailable, $"all ports from {start} to {start + Count - 1} are in use");
