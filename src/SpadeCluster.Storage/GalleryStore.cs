@@ -193,27 +193,21 @@ public abstract partial class GalleryStore : IGalleryStore
         CancellationToken cancellationToken = default)
     {
         var versions = await ListVersionsAsync(category, cancellationToken);
-        var held = new Dictionary<int, IDisposable>();
-        try
+        int[] droppable = [.. versions.SkipLast(1).Intersect(drop)];
+        var (held, hold) = await HoldAsync(category, droppable, cancellationToken);
+        using (hold)
         {
-            int[] droppable = [.. versions.SkipLast(1).Intersect(drop)];
-            foreach (int version in droppable)
-                if (await TryHoldAsync(category, version, cancellationToken) is { } hold) held.Add(version, hold);
             // All manifests are read before anything is deleted: a damaged one stops compaction, because its images are unknown.
             var needed = new HashSet<ImageId>();
             GalleryManifest? current = null;
-            foreach (int version in versions.Where(v => !held.ContainsKey(v)))
+            foreach (int version in versions.Except(held))
             {
                 current = await CheckVersionAsync(category, version, cancellationToken);
                 needed.UnionWith(GalleryTiles.Of(current).Ids);
             }
             if (current is not null) await WriteCopiesAsync(category, current, current, cancellationToken);
-            var (images, bytes) = await DeleteAsync(category, held.Keys, needed, cancellationToken);
-            return new CompactionReport([.. held.Keys], [.. droppable.Where(v => !held.ContainsKey(v))], images, bytes);
-        }
-        finally
-        {
-            foreach (var hold in held.Values) hold.Dispose();
+            var (images, bytes) = await DeleteAsync(category, held, needed, cancellationToken);
+            return new CompactionReport([.. held], [.. droppable.Except(held)], images, bytes);
         }
     }
 
@@ -267,8 +261,10 @@ public abstract partial class GalleryStore : IGalleryStore
     /// <summary>Writes, or replaces, a segment; on return it is durable.</summary>
     internal abstract ValueTask WriteSegmentAsync(string category, ImageId id, byte[] segment, CancellationToken cancellationToken);
 
-    /// <summary>Keeps readers from pinning a version until disposed; null if a reader has pinned it.</summary>
-    internal abstract ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken);
+    /// <summary>Keeps readers from pinning versions until disposed, except versions that a reader has pinned.</summary>
+    /// <returns>The versions that are held, in the order of <paramref name="versions"/>.</returns>
+    internal abstract ValueTask<(IReadOnlyList<int> Held, IDisposable Hold)> HoldAsync(string category, IReadOnlyList<int> versions,
+        CancellationToken cancellationToken);
 
     /// <summary>Deletes versions, then every image that is not needed; returns the number of images and bytes deleted.</summary>
     internal abstract ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions,

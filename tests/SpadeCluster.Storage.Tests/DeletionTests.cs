@@ -92,6 +92,26 @@ public sealed class DeletionTests(PostgresCluster postgres) : IDisposable
     }
 
     [Theory, MemberData(nameof(Media))]
+    public async Task A_category_that_cannot_be_swept_does_not_keep_the_data_of_others(Medium medium)
+    {
+        var store = _stores.New(medium);
+        var service = await BuiltAsync(store, "bolt");
+        await BuiltAsync(store, "nut");
+        await service.DeleteAsync("bolt", "x");
+        await service.DeleteAsync("nut", "x");
+        _clock.Now += TimeSpan.FromDays(7);
+        var failing = new GalleryService(store, new SyntheticEngine(), "ann", threads: 1, _clock)
+        {
+            Lock = (name, stop) => name == "bolt" ? throw new SpadeException(SpadeError.Unavailable, "no connection is free")
+                : store.LockAsync(name, stop),
+        };
+        Assert.Equal(SpadeError.Unavailable,
+            (await Assert.ThrowsAsync<SpadeException>(async () => await failing.SweepAsync())).Error);
+        Assert.Equal([3], await store.ListVersionsAsync("nut"));
+        Assert.Equal(["bolt"], await service.SweepAsync());
+    }
+
+    [Theory, MemberData(nameof(Media))]
     public async Task Without_a_time_the_data_is_removed_at_once(Medium medium)
     {
         var store = _stores.New(medium);

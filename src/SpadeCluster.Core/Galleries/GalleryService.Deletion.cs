@@ -82,9 +82,11 @@ public sealed partial class GalleryService
     /// <summary>Removes the data of deleted categories whose time is over. Versions that a reader has pinned stay until the next
     /// sweep.</summary>
     /// <returns>The categories whose data was removed.</returns>
+    /// <exception cref="SpadeException">The first failure, after all other categories.</exception>
     public async ValueTask<IReadOnlyList<string>> SweepAsync(CancellationToken cancellationToken = default)
     {
         var swept = new List<string>();
+        SpadeException? failure = null;
         foreach (var known in await store.ListDeletedAsync(cancellationToken))
         {
             if (known.Deletion!.Until > _clock.GetUtcNow()
@@ -102,8 +104,13 @@ public sealed partial class GalleryService
             {
                 // Another process changes or sweeps it now; what it leaves is for the next sweep.
             }
+            catch (SpadeException e)
+            {
+                // The others are swept first: a damaged category must not keep the data of all that follow.
+                failure ??= e;
+            }
         }
-        return swept;
+        return failure is null ? swept : throw failure;
     }
 
     /// <summary>Whether a name may be used for a category that is brought with its versions.</summary>

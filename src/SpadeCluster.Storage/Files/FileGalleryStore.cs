@@ -65,7 +65,7 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
     {
         try
         {
-            // FileShare.Read takes a shared lock; TryHoldAsync needs an exclusive one.
+            // FileShare.Read takes a shared lock; HoldAsync needs an exclusive one.
             return ValueTask.FromResult<IDisposable>(new FileStream(Folder(category).Manifest(version), FileMode.Open, FileAccess.Read,
                 FileShare.Read));
         }
@@ -151,20 +151,20 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
         return ValueTask.CompletedTask;
     }
 
-    internal override ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken)
+    internal override ValueTask<(IReadOnlyList<int> Held, IDisposable Hold)> HoldAsync(string category, IReadOnlyList<int> versions,
+        CancellationToken cancellationToken)
     {
-        string path = Folder(category).Manifest(version);
+        var (held, hold) = (new List<int>(versions.Count), new Hold());
         try
         {
-            return ValueTask.FromResult<IDisposable?>(new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None));
+            foreach (int version in versions)
+                if (hold.TryAdd(Folder(category).Manifest(version))) held.Add(version);
+            return ValueTask.FromResult<(IReadOnlyList<int>, IDisposable)>((held, hold));
         }
-        catch (IOException e) when (IsLocked(e))
+        catch
         {
-            return ValueTask.FromResult<IDisposable?>(null);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw DurableFile.Explain(e, path);
+            hold.Dispose();
+            throw;
         }
     }
 
@@ -254,4 +254,30 @@ public sealed partial class FileGalleryStore(string root) : GalleryStore
 
     internal static SpadeException Unreadable(string path, Exception e) =>
         new(SpadeError.Unavailable, $"'{path}' could not be read: {e.Message}", e);
+
+    /// <summary>Manifests that nobody else can open.</summary>
+    private sealed class Hold : IDisposable
+    {
+        private readonly List<FileStream> _files = [];
+
+        /// <returns>Whether it is held; not if somebody has it open.</returns>
+        public bool TryAdd(string manifest)
+        {
+            try
+            {
+                _files.Add(new FileStream(manifest, FileMode.Open, FileAccess.ReadWrite, FileShare.None));
+                return true;
+            }
+            catch (IOException e) when (IsLocked(e))
+            {
+                return false;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw DurableFile.Explain(e, manifest);
+            }
+        }
+
+        public void Dispose() => _files.ForEach(f => f.Dispose());
+    }
 }

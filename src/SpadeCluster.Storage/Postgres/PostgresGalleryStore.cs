@@ -7,19 +7,29 @@ namespace SpadeCluster.Storage.Postgres;
 
 /// <summary>
 /// Galleries in a PostgreSQL database (tables spade_*), for many machines at once. A segment is committed before a manifest
-/// names it; versions are published in one transaction. The writer's lock and pins are advisory locks, each of which holds a connection.
+/// names it; versions are published in one transaction. The writer's lock and pins are advisory locks. All pins share one connection; a
+/// writer's lock and a compaction hold one each.
 /// </summary>
-/// <param name="connectionString">Npgsql's format: "Host=...;Database=...;Username=...". The user needs the right to create tables.</param>
-public sealed class PostgresGalleryStore(string connectionString) : GalleryStore, IDisposable
+public sealed class PostgresGalleryStore : GalleryStore, IDisposable
 {
-    private static readonly TimeSpan WriterWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LockWait = TimeSpan.FromSeconds(2);
 
-    private readonly NpgsqlDataSource _database = NpgsqlDataSource.Create(connectionString);
+    private readonly NpgsqlDataSource _database;
+    private readonly SharedLocks _pins;
     private readonly SemaphoreSlim _migrating = new(1);
     private volatile bool _migrated;
 
-    public override string Location { get; } = new NpgsqlConnectionStringBuilder(connectionString) is var s
-        ? $"database {s.Database} on {s.Host}" : "";
+    /// <param name="connectionString">Npgsql's format: "Host=...;Database=...;Username=...". The user needs the right to create
+    /// tables.</param>
+    public PostgresGalleryStore(string connectionString)
+    {
+        var named = new NpgsqlConnectionStringBuilder(connectionString);
+        Location = $"database {named.Database} on {named.Host}";
+        _database = NpgsqlDataSource.Create(named);
+        _pins = new(_database, LockWait);
+    }
+
+    public override string Location { get; }
 
     public override long? FreeBytes => null;
 
@@ -44,7 +54,7 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
 
     public override async ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
     {
-        var pin = await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: true, WriterWait, cancellationToken)
+        var pin = await LockedAsync(() => _pins.TryTakeAsync(AdvisoryKey.OfVersion(category, version), cancellationToken), cancellationToken)
             ?? throw NoVersion(category, version);
         try
         {
@@ -60,11 +70,16 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
     }
 
     public override async ValueTask<IDisposable> LockAsync(string category, CancellationToken cancellationToken = default)
-        => await TakeAsync(AdvisoryKey.OfWriter(CategoryName.Check(category)), shared: false, WriterWait, cancellationToken)
+        => await LockedAsync(() => LockSession.TryTakeAsync(_database, AdvisoryKey.OfWriter(CategoryName.Check(category)), LockWait,
+            cancellationToken), cancellationToken)
             ?? throw new SpadeException(SpadeError.FailedPrecondition,
                 $"category '{category}' is being changed by another process; try again when it is done");
 
-    public void Dispose() => _database.Dispose();
+    public void Dispose()
+    {
+        _pins.Dispose();
+        _database.Dispose();
+    }
 
     public override ValueTask PublishAsync(string category, int? after, IReadOnlyList<GalleryManifest> next,
         CancellationToken cancellationToken = default)
@@ -202,8 +217,13 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
             return 0;
         }, cancellationToken);
 
-    internal override async ValueTask<IDisposable?> TryHoldAsync(string category, int version, CancellationToken cancellationToken)
-        => await TakeAsync(AdvisoryKey.OfVersion(category, version), shared: false, TimeSpan.Zero, cancellationToken);
+    internal override async ValueTask<(IReadOnlyList<int> Held, IDisposable Hold)> HoldAsync(string category, IReadOnlyList<int> versions,
+        CancellationToken cancellationToken)
+    {
+        long[] keys = [.. versions.Select(v => AdvisoryKey.OfVersion(category, v))];
+        var (taken, locks) = await LockedAsync(() => LockSession.TakeFreeAsync(_database, keys, cancellationToken), cancellationToken);
+        return ([.. taken.Select(i => versions[i])], locks);
+    }
 
     internal override async ValueTask<(int Images, long Bytes)> DeleteAsync(string category, IReadOnlyCollection<int> versions,
         IReadOnlySet<ImageId> needed, CancellationToken cancellationToken)
@@ -258,12 +278,12 @@ public sealed class PostgresGalleryStore(string connectionString) : GalleryStore
         return column;
     }
 
-    private async ValueTask<AdvisoryLock?> TakeAsync(long key, bool shared, TimeSpan wait, CancellationToken cancellationToken)
+    private async ValueTask<T> LockedAsync<T>(Func<ValueTask<T>> take, CancellationToken cancellationToken)
     {
         await MigrateAsync(cancellationToken);
         try
         {
-            return await AdvisoryLock.TryTakeAsync(_database, key, shared, wait, cancellationToken);
+            return await take();
         }
         catch (NpgsqlException e)
         {

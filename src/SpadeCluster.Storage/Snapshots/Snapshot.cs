@@ -109,8 +109,9 @@ public static class Snapshot
             }
             catch
             {
-                // Nothing was published, so everything written for this category is deleted.
-                await store.DeleteAsync(category, [], new HashSet<ImageId>(), CancellationToken.None);
+                // Publishing can fail after it took effect, for example when the database's answer is lost.
+                if (await store.ReadCurrentVersionAsync(category, CancellationToken.None) == last)
+                    await store.DeleteAsync(category, [], new HashSet<ImageId>(), CancellationToken.None);
                 throw;
             }
         }

@@ -91,6 +91,31 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
         Assert.Empty(await Stores.Service(to).VerifyAsync("bolt"));
     }
 
+    [Theory, MemberData(nameof(Media))]
+    public async Task An_import_that_fails_after_it_was_published_keeps_the_category(Medium medium)
+    {
+        var (from, _) = await BuildAsync(Medium.Files);
+        string file = Path.Combine(_stores.Folder, "bolt.tar");
+        await Snapshot.ExportAsync(from, "bolt", file);
+        int steps = 0;
+        FaultPoint.Reached = _ => steps++;
+        try
+        {
+            await Snapshot.ImportAsync(_stores.New(medium), file);
+            int last = steps;
+            steps = 0;
+            FaultPoint.Reached = _ => { if (++steps == last) throw new InvalidOperationException("the answer is lost"); };
+            var to = _stores.New(medium);
+            await Assert.ThrowsAsync<InvalidOperationException>(() => Snapshot.ImportAsync(to, file));
+            Assert.Equal(3, await to.ReadCurrentVersionAsync("bolt"));
+            Assert.Empty(await Stores.Service(to).VerifyAsync("bolt"));
+        }
+        finally
+        {
+            FaultPoint.Reached = null;
+        }
+    }
+
     [Fact]
     public async Task A_damaged_category_is_not_exported_over_a_good_snapshot()
     {
