@@ -20,7 +20,7 @@ public sealed record RemoteDecisionFilter(string? Category = null, string? Line 
 /// <param name="Digest">Hex SHA-256 of the photograph's file.</param>
 /// <param name="Pictures">Whether photograph and map are kept.</param>
 /// <param name="Feedback">The valid feedback on it; null: none.</param>
-/// <param name="Shadow">What a version that was tried beside the deciding one said; null: nothing.</param>
+/// <param name="Shadow">What the shadow version said; null: nothing.</param>
 public sealed record RemoteDecision(long Id, DateTimeOffset Time, string Line, string? SerialNumber, string? Batch, string? Shift,
     string? Operator, string Caller, string Digest, string Preprocessing, ImageScore Score, bool Pictures, RemoteFeedbackKind? Feedback,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RemoteShadowScore? Shadow = null);

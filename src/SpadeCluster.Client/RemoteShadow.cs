@@ -8,7 +8,7 @@ public sealed record RemoteShadowScore(int Version, string Verdict, double? Pred
 /// <param name="ShadowVerdict">Of the shadow version.</param>
 public sealed record RemoteShadowCount(string? Verdict, string ShadowVerdict, long Count);
 
-/// <summary>A version that is tried on a category's live photographs beside the version that decides, and how it compares.</summary>
+/// <summary>A category's shadow version, which scores live photographs beside the version that decides, and how it compares.</summary>
 /// <param name="Share">Of the photographs, above 0 and at most 1.</param>
 /// <param name="Caller">Who began it.</param>
 /// <param name="Images">Photographs that both versions scored.</param>

@@ -17,7 +17,7 @@ public sealed partial class SpadeClient
     }
 
     /// <summary>How often the verdicts of the shadow version and of the deciding one differ.</summary>
-    /// <exception cref="SpadeException">NotFound: no version is tried.</exception>
+    /// <exception cref="SpadeException">NotFound: there is no shadow version.</exception>
     public async Task<RemoteShadow> GetShadowAsync(string category, CancellationToken cancellationToken = default)
     {
         var request = new GetShadowRequest { Category = category };
@@ -26,7 +26,7 @@ public sealed partial class SpadeClient
 
     /// <summary>Ends the category's shadow.</summary>
     /// <returns>Its last state.</returns>
-    /// <exception cref="SpadeException">NotFound: no version is tried.</exception>
+    /// <exception cref="SpadeException">NotFound: there is no shadow version.</exception>
     public async Task<RemoteShadow> EndShadowAsync(string category, CancellationToken cancellationToken = default)
     {
         var request = new EndShadowRequest { Category = category };

@@ -15,7 +15,7 @@ public sealed partial class SpadeClient
         => StreamAsync(category, sources.Select(Outgoing.From).ToAsyncEnumerable(), cancellationToken);
 
     /// <summary>The same for images that arrive one by one: each is sent as soon as it arrives. Their enumeration gets the same token; at
-    /// most <see cref="SpadeClientOptions.Concurrency"/> images are in work at a time.</summary>
+    /// most <see cref="SpadeClientOptions.Concurrency"/> images are in progress at a time.</summary>
     public IAsyncEnumerable<RemoteScore> ScoreStreamAsync(string category, IAsyncEnumerable<ImageSource> sources,
         CancellationToken cancellationToken = default)
         => StreamAsync(category, sources.Select(Outgoing.From), cancellationToken);

@@ -21,7 +21,7 @@ public sealed class SpadeClientOptions
 
     public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> or of a stream in work at a time.</summary>
+    /// <summary>Images of <see cref="SpadeClient.ScoreManyAsync"/> or of a stream in progress at a time.</summary>
     public int Concurrency { get; set; } = 8;
 
     /// <summary>Images larger than this are sent in chunks.</summary>

@@ -16,7 +16,7 @@ internal static class ShadowCommand
         var category = GalleryCommands.Category();
         var version = new Argument<string?>("VERSION")
         {
-            Description = $"The version to try; or '{None}': end it. Left out: show how the version that is tried compares.",
+            Description = $"The version that becomes the shadow version; or '{None}': end it. Left out: show how it compares.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         version.Validators.Add(result =>
@@ -41,7 +41,7 @@ internal static class ShadowCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             using var client = remote.Connect(parsed) ?? throw new SpadeException(SpadeError.InvalidArgument,
-                "a version is tried where live photographs are scored: name the server with --server");
+                "a shadow version scores a server's live photographs: name the server with --server");
             string name = parsed.GetRequiredValue(category);
             var shadow = parsed.GetValue(version) switch
             {
@@ -60,8 +60,8 @@ internal static class ShadowCommand
     private static void Print(RemoteShadow s, bool ended)
     {
         string share = s.Share < 1 ? $"{s.Share.ToString("P0", CultureInfo.InvariantCulture)} of the photographs" : "every photograph";
-        Console.WriteLine(ended ? $"{s.Category}: version {s.Version} is no longer tried"
-            : $"{s.Category}: version {s.Version} is tried on {share} since {s.Since.ToString("u", CultureInfo.InvariantCulture)}");
+        Console.WriteLine(ended ? $"{s.Category}: version {s.Version} is no longer the shadow version"
+            : $"{s.Category}: shadow version {s.Version} scores {share} since {s.Since.ToString("u", CultureInfo.InvariantCulture)}");
         if (s.Counts.Count > 0)
         {
             var table = new Table().Border(TableBorder.Rounded).AddColumns("verdict", $"of version {s.Version}", "photographs");

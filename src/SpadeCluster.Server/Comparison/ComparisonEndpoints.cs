@@ -24,7 +24,8 @@ internal static class ComparisonEndpoints
         comparison.Get("/", (string category, HttpContext context, VersionComparison comparisons) =>
             Results.Json(Find(category, context, comparisons), ServerJson.Options)).RequireAuthorization(nameof(Role.Viewer))
             .Produces<ComparisonResult>()
-            .Describe("getComparison", "The last comparison of this category, also while it runs: done of of.", 400, 404);
+            .Describe("getComparison", "The last comparison of this category, also while it runs: then 'done' of 'of' photographs are "
+            + "scored.", 400, 404);
         comparison.Get("/{index:int}/{side}", Picture).RequireAuthorization(nameof(Role.Viewer))
             .SendsBytes("image/jpeg")
             .Describe("getComparisonPicture", "A photograph of 'changed', counted from 0, with the map of one side, a or b.", 400, 404);

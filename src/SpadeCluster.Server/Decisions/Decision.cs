@@ -13,7 +13,7 @@ namespace SpadeCluster.Server.Decisions;
 /// <param name="Score">Scores, thresholds, verdict, regions.</param>
 /// <param name="Pictures">Whether photograph and map are kept.</param>
 /// <param name="Feedback">The feedback on it; null: none.</param>
-/// <param name="Shadow">What a version that is tried beside the deciding one said; null: nothing.</param>
+/// <param name="Shadow">What the shadow version said; null: nothing.</param>
 public sealed record Decision(
     long Id, DateTimeOffset Time, string Line, string? SerialNumber, string? Batch, string? Shift, string? Operator, string Caller,
     string Digest, string Preprocessing, ImageScore Score, bool Pictures, FeedbackKind? Feedback = null,

@@ -23,8 +23,9 @@ internal static class EvaluationEndpoints
             + "photograph is scored; an evaluation that runs is stopped. It changes nothing.", 404, 409);
         evaluation.Get("/", GetAsync).RequireAuthorization(nameof(Role.Viewer))
             .Produces<EvaluationResult>().Produces<string>(200, "text/html")
-            .Describe("getEvaluation", "The last evaluation of this category, also while it runs: done of of; figures at the end. "
-            + "format=html: a file that stands alone, in one of the console's languages (language=de).", 400, 404);
+            .Describe("getEvaluation", "The last evaluation of this category, also while it runs: then 'done' of 'of' photographs are "
+            + "scored, and figures come at the end. format=html: a file that stands alone, in one of the console's languages "
+            + "(language=de).", 400, 404);
         evaluation.Get("/{index:int}", Picture).RequireAuthorization(nameof(Role.Viewer)).SendsBytes("image/jpeg")
             .Describe("getEvaluationPicture", "A photograph of 'mistakes', counted from 0, with its map.", 400, 404);
     }

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Server.Shadows;
 
-/// <summary>A version that is tried on a category's live photographs beside the version that decides. It decides nothing.</summary>
+/// <summary>A category's shadow version: it scores live photographs beside the version that decides, and decides nothing.</summary>
 /// <param name="Share">Of the photographs, above 0 and at most 1.</param>
 /// <param name="Caller">Who began it.</param>
 public sealed record Shadow(string Category, int Version, double Share, DateTimeOffset Since, string Caller);

@@ -7,7 +7,7 @@ using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Shadows;
 
-/// <summary>/v1/galleries/{category}/shadow: a version that is tried beside the deciding one.</summary>
+/// <summary>/v1/galleries/{category}/shadow: the shadow version.</summary>
 internal static class ShadowEndpoints
 {
     public static void MapShadows(this IEndpointRouteBuilder app)

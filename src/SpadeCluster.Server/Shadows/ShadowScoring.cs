@@ -160,6 +160,6 @@ internal sealed partial class ShadowScoring(ShadowService shadows, ShadowLog log
     [LoggerMessage(Level = LogLevel.Warning, Message = "the photograph of decision {Decision} was not scored with version {Version}")]
     private partial void LogFailed(Exception exception, long decision, int version);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "a photograph could not be scored with the version on trial")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "a photograph could not be scored with the shadow version")]
     private partial void LogUnexpected(Exception exception);
 }

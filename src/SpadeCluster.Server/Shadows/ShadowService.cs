@@ -81,7 +81,7 @@ internal sealed class ShadowService(ShadowLog log, IGalleryServices services, Au
         }
         catch (SpadeException e) when (e.Error is SpadeError.DataLoss or SpadeError.FailedPrecondition)
         {
-            // A version that cannot be read does not hide the trial.
+            // A version that cannot be read does not hide the shadow.
             Report(shadow, Problems.DetailOf(e, category));
             return State(shadow);
         }
@@ -133,7 +133,7 @@ internal sealed class ShadowService(ShadowLog log, IGalleryServices services, Au
             && a.Images.Select(i => i.Id).SequenceEqual(b.Images.Select(i => i.Id)));
 
     private static SpadeException None(string category)
-        => new(SpadeError.NotFound, $"no version is tried beside the deciding one of '{category}'; 'spade gallery shadow' begins that");
+        => new(SpadeError.NotFound, $"'{category}' has no shadow version; 'spade gallery shadow' begins one");
 
     private sealed record Outcome(Shadow Shadow, long Dropped = 0, string? Problem = null);
 }

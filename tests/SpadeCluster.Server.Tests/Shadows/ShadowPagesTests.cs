@@ -35,7 +35,7 @@ public sealed class ShadowPagesTests(PartsFixture server) : BrowserTests, IClass
         await Expect(page, "#chosen b >> nth=1", "differs");
         await ShotsAsync(page, "shadow-differs");
         await page.Locator(".cards .card").ClickAsync();
-        await Expect(page, "#shadow", "Version 2, tried beside, says");
+        await Expect(page, "#shadow", "Shadow version 2 says");
 
         var viewer = await SignInAsync(server.Viewer);
         await viewer.GotoAsync("/galleries/tried");

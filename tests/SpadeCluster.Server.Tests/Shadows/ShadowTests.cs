@@ -65,7 +65,7 @@ public sealed class ShadowTests(PartsFixture server) : IClassFixture<PartsFixtur
         var printed = await ServerProcess.RunAsync(server.Folder, [.. command, "--json"]);
         Assert.Equal((0, 1), (printed.Exit, JsonNode.Parse(printed.Output)!["differing"]!.GetValue<int>()));
         printed = await ServerProcess.RunAsync(server.Folder, command);
-        Assert.Contains("tried: version 2 is tried on every photograph since", printed.Output, StringComparison.Ordinal);
+        Assert.Contains("tried: shadow version 2 scores every photograph since", printed.Output, StringComparison.Ordinal);
         Assert.Contains("2 photographs scored by both, 1 with different verdicts (50.0 %)", printed.Output, StringComparison.Ordinal);
         // A viewer may look, and not end it.
         printed = await ServerProcess.RunAsync(server.Folder, ["gallery", "shadow", "tried", "none", .. command[3..]]);

@@ -5,7 +5,7 @@ using SpadeCluster.Server.Galleries;
 
 namespace SpadeCluster.Server.Grpc.Galleries;
 
-/// <summary>Images of a version, differences between versions, compaction, and versions that are tried beside the deciding one.</summary>
+/// <summary>Images of a version, differences between versions, compaction, and shadow versions.</summary>
 internal sealed partial class GalleriesGrpcService
 {
     public override async Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context)
