@@ -14,8 +14,8 @@ public sealed class GalleryOptions
     [Range(1, 16)]
     public int Replicas { get; set; } = 1;
 
-    /// <summary>Calls in work at a shard, on average over some seconds and for each of its replicas, above which one gallery silo more
-    /// holds it; 0: never.</summary>
+    /// <summary>Calls in progress for each replica of a shard, on average over some seconds, above which one more gallery silo holds the
+    /// shard; 0: never.</summary>
     [Range(0.0, 1_000_000.0)]
     public double CallsPerReplica { get; set; } = 4;
 
@@ -32,7 +32,7 @@ public sealed class GalleryOptions
     [Range(0.0, 36_500.0)]
     public double KeepDeletedDays { get; set; } = Deletion.DefaultKeep.TotalDays;
 
-    /// <summary>Threads of a pixel search; 0: all processors.</summary>
+    /// <summary>Threads of a pixel search; 0: its share of the processors (all of them while nothing else runs).</summary>
     [Range(0, 1024)]
     public int Threads { get; set; }
 }

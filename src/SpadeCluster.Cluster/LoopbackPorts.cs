@@ -4,13 +4,13 @@ using System.Net.Sockets;
 namespace SpadeCluster.Cluster;
 
 /// <summary>
-/// TCP ports of this machine for processes that are started next. A port from 32,768 on, as the system would choose it, may become the
-/// local port of anybody's outgoing connection before that process listens on it. These are below, and processes take them from
-/// different parts of the range.
+/// TCP ports of this machine for processes that are started next. The system gives ports from 32,768 on to outgoing connections of any
+/// program, so one of them could be taken before the started process listens on it. These ports are lower, and each process that asks
+/// for them has its own part of the range.
 /// </summary>
 public static class LoopbackPorts
 {
-    /// <summary>Ports outgoing connections do not have on Linux, Windows and macOS, unless they are set up otherwise.</summary>
+    /// <summary>Ports that Linux, Windows and macOS do not give to outgoing connections, unless they are set up otherwise.</summary>
     private const int First = 12_288, End = 32_768;
 
     /// <summary>Ports of one process; the next call after them begins again.</summary>

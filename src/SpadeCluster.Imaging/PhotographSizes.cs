@@ -6,15 +6,15 @@ namespace SpadeCluster.Imaging;
 public static class PhotographSizes
 {
     /// <summary>Enough for a median.</summary>
-    private const int Looked = 40;
+    private const int MaxRead = 40;
 
-    /// <summary>Reads the sizes of up to 40 of the photographs, spread over all; those that cannot be read are left out: they are
-    /// told with their reason when they are added.</summary>
+    /// <summary>Reads the sizes of up to 40 of the photographs, spread over all. Those that cannot be read are left out; adding
+    /// them reports the reason.</summary>
     public static async ValueTask<IReadOnlyList<(int Width, int Height)>> ReadAsync(IReadOnlyList<ImageSource> photographs,
         CancellationToken cancellationToken = default)
     {
         var sizes = new List<(int, int)>();
-        int count = Math.Min(photographs.Count, Looked);
+        int count = Math.Min(photographs.Count, MaxRead);
         for (int i = 0; i < count; i++)
         {
             var photograph = photographs[(int)((long)i * photographs.Count / count)];

@@ -6,14 +6,14 @@ namespace SpadeCluster.Storage;
 
 public abstract partial class GalleryStore
 {
-    /// <summary>Stores the levels of every image of every kept version in fewer bytes, with the same bits; so are images that are added
-    /// later. Builds that only read format 1 cannot read the category then. The caller holds the lock.</summary>
-    /// <param name="compressed">False: stores them plain again.</param>
+    /// <summary>Stores the levels of every image of every kept version in fewer bytes, with the same bits, or plain again. Images that are
+    /// added later are stored likewise. Builds that only read format 1 cannot read a compressed category. The caller holds the
+    /// lock.</summary>
     /// <param name="progress">Images done, and their number.</param>
     /// <returns>The number of images, and their bytes before and after.</returns>
     /// <exception cref="SpadeException">DataLoss: a version or an image is damaged; images before it may have been changed, and nothing is
     /// lost.</exception>
-    public async ValueTask<(int Images, long Before, long After)> CompressAsync(string category, bool compressed = true,
+    public async ValueTask<(int Images, long Before, long After)> SetCompressionAsync(string category, bool compressed,
         IProgress<(int Done, int Of)>? progress = null, CancellationToken cancellationToken = default)
     {
         var images = new SortedDictionary<ImageId, FeatureModel>();
@@ -28,7 +28,7 @@ public abstract partial class GalleryStore
         {
             byte[] segment = await ReadSegmentAsync(category, id, model, cancellationToken);
             var header = SegmentHeader.Parse(segment, segment.Length, id, model, Where(category, id));
-            byte[] other = header.IsCompressed == compressed ? segment : Segment.InOtherFormat(segment, header, id, model);
+            byte[] other = header.IsCompressed == compressed ? segment : Segment.Convert(segment, header, id, model);
             if (other != segment) await WriteSegmentAsync(category, id, other, cancellationToken);
             (done, before, after) = (done + 1, before + segment.Length, after + other.Length);
             progress?.Report((done, images.Count));
@@ -50,7 +50,7 @@ public abstract partial class GalleryStore
             }
             catch (SpadeException e) when (e.Error == SpadeError.DataLoss)
             {
-                // A damaged image must not keep others from being added: the next one tells.
+                // A damaged image must not keep others from being added: the next image is asked.
             }
         }
         return false;

@@ -2,7 +2,7 @@ using SpadeCluster.Galleries;
 
 namespace SpadeCluster.Storage;
 
-/// <summary>Which bytes a medium has for a version: they are the same as long as this is.</summary>
+/// <summary>Identifies the stored bytes of a version. Equal stamps mean equal bytes.</summary>
 /// <param name="Stamp">Changes when the version is written again, as a restored backup does.</param>
 /// <param name="Length">In bytes.</param>
 internal readonly record struct ManifestStamp(string Stamp, long Length);

@@ -27,7 +27,7 @@ public sealed class OverloadTests : IDisposable
 
         var held = new List<Task<HttpResponseMessage>> { Send() };
         await engine.Entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        // When a fourth is refused, one is in work and two wait, in any order.
+        // When a fourth is refused, one is in progress and two wait, in any order.
         for (int i = 0; i < 3; i++) held.Add(Send());
         var refused = await Task.WhenAny(held.Skip(1)).WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(HttpStatusCode.TooManyRequests, (await refused).StatusCode);

@@ -21,7 +21,7 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
     {
         var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = await BuildAsync(store);
-        if (compressed) await store.CompressAsync("c");
+        if (compressed) await store.SetCompressionAsync("c", compressed: true);
         string[] files = [.. Directory.EnumerateFiles(store.Root, "*", SearchOption.AllDirectories)
             .Where(f => Path.GetFileName(f) != "LOCK")
             .Order()];
@@ -137,7 +137,7 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
     {
         var store = new FileGalleryStore(_stores.NewLocation(Medium.Files));
         var service = await BuildAsync(store);
-        await store.CompressAsync("c");
+        await store.SetCompressionAsync("c", compressed: true);
         var (id, model) = ((await store.ReadCurrentAsync("c"))!.Images[0].Id, SyntheticEngine.Tiny);
         byte[] segment = await store.ReadSegmentAsync("c", id, model, default);
         var header = SegmentHeader.Parse(segment, segment.Length, id, model, "");
@@ -148,7 +148,7 @@ public sealed class DamageTests(PostgresCluster postgres, ITestOutputHelper outp
         await store.WriteSegmentAsync("c", id, segment, default);
         Assert.Contains("its level 2 cannot be decompressed", Assert.Single(await service.VerifyAsync("c")));
         Assert.Equal(SpadeError.DataLoss,
-            (await Assert.ThrowsAsync<SpadeException>(async () => await store.CompressAsync("c", compressed: false))).Error);
+            (await Assert.ThrowsAsync<SpadeException>(async () => await store.SetCompressionAsync("c", compressed: false))).Error);
     }
 
     [Fact]

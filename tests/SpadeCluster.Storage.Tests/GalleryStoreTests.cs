@@ -137,7 +137,7 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
         async Task<(int Images, long Before, long After)> CompressAsync(string category, bool compressed = true)
         {
             using var writer = await store.LockAsync(category);
-            return await store.CompressAsync(category, compressed);
+            return await store.SetCompressionAsync(category, compressed);
         }
 
         async Task<(int Compressed, int Of)> CompressedOfAsync(string category)
@@ -180,7 +180,7 @@ public sealed class GalleryStoreTests(PostgresCluster postgres) : IDisposable
             while (!done.IsCancellationRequested);
         })).ToArray();
         await started.WaitAsync();
-        using (await store.LockAsync("c")) Assert.Equal(30, (await store.CompressAsync("c")).Images);
+        using (await store.LockAsync("c")) Assert.Equal(30, (await store.SetCompressionAsync("c", compressed: true)).Images);
         done.Cancel();
         await Task.WhenAll(readers);
     }

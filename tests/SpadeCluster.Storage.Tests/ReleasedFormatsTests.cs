@@ -64,7 +64,7 @@ public sealed class ReleasedFormatsTests(PostgresCluster postgres) : IDisposable
         await service.AddAsync("bolt", Stores.Images(1, 2, 3));
         await service.RetireAsync("bolt", ["2.png"], "stray");
         await service.CalibrateAsync("bolt", Scoring.ScoringOptions.DefaultFor(2));
-        await store.CompressAsync("bolt");
+        await store.SetCompressionAsync("bolt", compressed: true);
         await Snapshot.ExportAsync(store, "bolt", Path.Combine(folder, "bolt.tar"));
         File.WriteAllText(Path.Combine(folder, "scores.txt"), await ScoresTextAsync(store));
         Directory.Delete(Path.Combine(folder, "bolt", "tmp"));

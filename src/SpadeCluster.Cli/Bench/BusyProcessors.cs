@@ -3,10 +3,10 @@ using System.Diagnostics;
 namespace SpadeCluster.Cli.Bench;
 
 /// <summary>
-/// Measures processor times of several works in turns. Each round measures all of them for a part of their time, because a machine shared
-/// with others changes its speed: then it changes all figures alike. All processors do the same work at the same time: a processor is
-/// slower when the others use memory and caches, too, and that is how a server works. Time that other programs take does not count, but
-/// they make this one slower.
+/// Measures the processor times of several tasks in turns. Each round measures every task for a part of its time: a machine shared with
+/// others changes its speed, and so all figures change alike. All processors do the same task at the same time, as in a server: a
+/// processor is slower while the others use memory and caches, too. Time that other programs take does not count, but they make this one
+/// slower.
 /// </summary>
 /// <param name="time">Duration of each measurement, after a warm-up of the same duration.</param>
 /// <param name="progress">Gets what is being measured.</param>
@@ -18,7 +18,7 @@ internal sealed class BusyProcessors(TimeSpan time, Action<string> progress)
 
     /// <param name="unit">One unit of work. Gets the worker's number, and the number of the unit of that worker.</param>
     /// <param name="used">Processor time of the program that does the work; null: of this one.</param>
-    /// <param name="times">Duration of the measurement, in those of others.</param>
+    /// <param name="times">Duration of this task's measurement, as a multiple of that of the others.</param>
     /// <returns>The result after <see cref="RunAsync"/>.</returns>
     public Measured Add(string what, Func<int, int, ValueTask> unit, Func<TimeSpan>? used = null, int times = 1)
     {

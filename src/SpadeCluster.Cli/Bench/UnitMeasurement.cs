@@ -98,7 +98,7 @@ internal sealed class UnitMeasurement : IDisposable
             ServerTimes);
         await _processors.RunAsync(stop);
 
-        // Of a line through both; a search that is not slower with more normals costs the same for any number.
+        // A line through both times. If more normals do not make the search slower, it costs the same for any number.
         double each = Math.Max(0, (searchMost.Ms - searchFew.Ms) / (most - few)), fixedPart = Math.Max(0, searchMost.Ms - each * most);
         var (answer, together) = Rest(served, [(own, 1), (map, 1), (extract, grid.Count), (images, grid.Count * (double)rows / IndexRows),
             (searchMost, grid.Count)]);
@@ -214,7 +214,7 @@ internal sealed class UnitMeasurement : IDisposable
         });
     }
 
-    /// <summary>Of an image. A coordinator whose shard has its answers already; the answer to the first tile serves all.</summary>
+    /// <summary>The map of an image, from recorded answers of the shard. The answers for its first tile serve for all tiles.</summary>
     private Measured Map(GalleryShard shard, GalleryManifest manifest, List<TileFeatures[]> features, CancellationToken stop)
     {
         ScoringCoordinator[] coordinators = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new ScoringCoordinator(
@@ -255,8 +255,8 @@ internal sealed class UnitMeasurement : IDisposable
         return ServedGallery.StartAsync(["--gallery", Path.Combine(_folder, "galleries"), "--threads", "1", .. model], stop);
     }
 
-    /// <summary>What a server takes for an image beside its stages, and what it varies more than they do. Stages vary independently of each
-    /// other; what the whole varies more, they vary together.</summary>
+    /// <summary>The time that a server takes for an image beyond that of its stages, and by how much more it varies. The variances of
+    /// stages that vary independently would add up; what the whole varies more, the stages vary together.</summary>
     /// <param name="stages">With the number of times that an image needs each.</param>
     /// <returns>Milliseconds, and standard deviation / mean.</returns>
     private static (double Ms, double Variation) Rest(Measured served, (Measured Stage, double Times)[] stages)

@@ -42,7 +42,7 @@ internal static class BenchServeCommand
         var rounds = CommonOptions.Bounded(new Option<int>("--rounds") { Description = "Rounds.", DefaultValueFactory = _ => 5 }, 1, 1000);
         var silos = CommonOptions.Bounded(new Option<int>("--silos")
         {
-            Description = "Also measure a cluster of so many silos on this machine, in the same turns: one with all roles, or a gateway "
+            Description = "Also measure a cluster of this many silos on this machine, in the same turns: one with all roles, or a gateway "
                 + "with extractors and gallery silos. 0: none.",
             DefaultValueFactory = _ => 0,
         }, 0, 16);

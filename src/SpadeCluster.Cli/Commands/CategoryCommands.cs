@@ -27,7 +27,7 @@ internal static class CategoryCommands
         {
             category, reason, days, json,
         };
-        var gallery = new GalleryOptions(command, days);
+        var gallery = new GalleryCommandOptions(command, days);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed, keepDeleted: TimeSpan.FromDays(parsed.GetValue(days)));
@@ -52,7 +52,7 @@ internal static class CategoryCommands
         {
             category, reason, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
@@ -72,7 +72,7 @@ internal static class CategoryCommands
         {
             category, name, reason, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);

@@ -40,7 +40,11 @@ internal static class CommonOptions
         };
 
     public static Option<int> Threads() =>
-        Bounded(new Option<int>("--threads") { Description = "Threads for one image; 0: all processors.", DefaultValueFactory = _ => 0 }, 0,
+        Bounded(new Option<int>("--threads")
+        {
+            Description = "Threads for one image; 0: its share of the processors (all of them while nothing else runs).",
+            DefaultValueFactory = _ => 0,
+        }, 0,
             1024);
 
     /// <summary>The reason of a change of a gallery.</summary>
@@ -99,13 +103,13 @@ internal static class CommonOptions
 }
 
 /// <summary>The device and threads of the model, as options.</summary>
-internal sealed class ExtractorOptions
+internal sealed class DeviceOptions
 {
     private readonly Option<int> _threads;
     private readonly Option<string> _device = CommonOptions.Device();
 
     /// <param name="threads">Replaces the usual option, for another default.</param>
-    public ExtractorOptions(Command command, Option<int>? threads = null)
+    public DeviceOptions(Command command, Option<int>? threads = null)
     {
         _threads = threads ?? CommonOptions.Threads();
         foreach (var option in All) command.Add(option);

@@ -35,7 +35,7 @@ internal static class EvaluateCommand
         layout.AcceptOnlyFromAmong([.. DatasetLayout.All.Select(l => l.Name), VideoDataset.Layout]);
         var every = CommonOptions.Bounded(new Option<int>("--every")
         {
-            Description = "For ShanghaiTech Campus: take every so many frames of each training clip.",
+            Description = "For ShanghaiTech Campus: take every N-th frame of each training clip.",
             HelpName = "N",
             DefaultValueFactory = _ => 1
         }, 1, 1_000_000);
@@ -73,7 +73,7 @@ internal static class EvaluateCommand
         {
             dataset, layout, model, recipe, coreset, copies, every, shots.Shots, shots.Seeds, output, json
         };
-        var extractor = new ExtractorOptions(command);
+        var extractor = new DeviceOptions(command);
         var geometry = new GeometryOptions(command);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>

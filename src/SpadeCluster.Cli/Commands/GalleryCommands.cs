@@ -54,9 +54,9 @@ internal static class GalleryCommands
         {
             category, paths, reason, model, copies, region, trial, noCalibration, noThumbnails, json,
         };
-        var extractor = new ExtractorOptions(command);
+        var extractor = new DeviceOptions(command);
         var geometry = new GeometryOptions(command);
-        var gallery = new GalleryOptions(command, [model, noThumbnails, .. geometry.All, .. extractor.All]);
+        var gallery = new GalleryCommandOptions(command, [model, noThumbnails, .. geometry.All, .. extractor.All]);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -138,7 +138,7 @@ internal static class GalleryCommands
         var json = CommonOptions.Json();
         var deleted = new Option<bool>("--deleted") { Description = "List the deleted categories that can be restored." };
         var command = new Command("list", "List categories.\n\nExample: spade gallery list --gallery demo/galleries") { deleted, json };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
@@ -192,7 +192,7 @@ internal static class GalleryCommands
         {
             category, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
@@ -241,7 +241,7 @@ internal static class GalleryCommands
         {
             category, defects, costMiss, costReject, model, threads, json,
         };
-        var gallery = new GalleryOptions(command, defects, costMiss, costReject, model, threads);
+        var gallery = new GalleryCommandOptions(command, defects, costMiss, costReject, model, threads);
         var method = new MethodOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {

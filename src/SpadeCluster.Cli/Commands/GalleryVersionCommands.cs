@@ -30,7 +30,7 @@ internal static class GalleryVersionCommands
         {
             category, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
@@ -67,7 +67,7 @@ internal static class GalleryVersionCommands
         {
             category, from, to, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
@@ -139,7 +139,7 @@ internal static class GalleryVersionCommands
     {
         var (reason, noCalibration, json) = (CommonOptions.Reason(), CommonOptions.NoCalibration(), CommonOptions.Json());
         var command = new Command(name, description) { category, what, reason, noCalibration, json };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
@@ -165,7 +165,7 @@ internal static class GalleryVersionCommands
         {
             category, shards, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var opened = gallery.Open(parsed);
@@ -199,7 +199,7 @@ internal static class GalleryVersionCommands
         {
             category, versions, days, json,
         };
-        var gallery = new GalleryOptions(command);
+        var gallery = new GalleryCommandOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             string name = parsed.GetRequiredValue(category);
@@ -241,7 +241,7 @@ internal static class GalleryVersionCommands
                 .Category;
             using var writer = await store.LockAsync(name, cancellation);
             var (images, before, after) = await ProgressBars.RunAsync(parsed.GetValue(json), async progress =>
-                await store.CompressAsync(name, !parsed.GetValue(undo), Images(progress), cancellation));
+                await store.SetCompressionAsync(name, !parsed.GetValue(undo), Images(progress), cancellation));
             var report = new CompressReport(name, images, before, after);
             if (parsed.GetValue(json)) CliJson.WriteLine(report, CliJson.Default.CompressReport);
             else

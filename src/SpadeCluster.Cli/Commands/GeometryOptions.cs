@@ -68,7 +68,7 @@ internal sealed class GeometryOptions
     {
         if (!IsGiven(parsed)) return;
         string asked = Read(parsed, existing.Model, files);
-        asked = CopyExtensions.In(existing.Preprocessing).In(asked);
+        asked = CopyExtensions.ParseFrom(existing.Preprocessing).AppliedTo(asked);
         if (asked != existing.Preprocessing)
             throw new SpadeException(SpadeError.FailedPrecondition,
                 $"category '{existing.Category}' was built with '{existing.Preprocessing}', not with '{asked}': leave the options of its "

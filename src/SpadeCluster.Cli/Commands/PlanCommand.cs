@@ -51,7 +51,7 @@ internal static class PlanCommand
         var busy = Number("--busy", "Share of time that processors and GPUs may be busy.", Machines.Busy, 0.05, 0.99);
         var network = Number("--network-gbit", "Network of a silo, in Gbit/s.", Machines.Network / 1e9, 0.01, 1000);
         var hop = Number("--hop-ms", "Time of a message between silos.", Machines.Hop * 1000, 0, 10_000);
-        var admitted = Number("--admitted", "Images in work at one gateway; more are refused.", Machines.Admitted, 1, 1_000_000);
+        var admitted = Number("--admitted", "Images in progress at one gateway; more are refused.", Machines.Admitted, 1, 1_000_000);
         var (gateways, extractors, galleries) = (Silos("--gateways"), Silos("--extractors"), Silos("--galleries"));
         var connections = new Option<int?>("--connections")
         {

@@ -31,7 +31,7 @@ internal static class ReproduceCommand
         };
         var every = CommonOptions.Bounded(new Option<int>("--every")
         {
-            Description = "For ShanghaiTech Campus: take every so many frames of each training clip.",
+            Description = "For ShanghaiTech Campus: take every N-th frame of each training clip.",
             HelpName = "N",
             DefaultValueFactory = _ => 1,
         }, 1, 1_000_000);
@@ -61,7 +61,7 @@ internal static class ReproduceCommand
         {
             folders, models, every, output, page, json
         };
-        var extractor = new ExtractorOptions(command);
+        var extractor = new DeviceOptions(command);
         command.Validators.Add(result =>
         {
             if (result.GetValue(folders) is not { Length: > 0 } && result.GetValue(page) is null)

@@ -25,7 +25,7 @@ internal static class ScoreCommand
             paths, category, gallery, model, memory, output, json,
         };
         var metadata = new MetadataOptions(command);
-        var extractor = new ExtractorOptions(command);
+        var extractor = new DeviceOptions(command);
         var server = new RemoteOptions(command, [gallery, model, memory, output, .. extractor.All]);
         command.SetAction(async (parsed, cancellation) =>
         {

@@ -175,7 +175,7 @@ internal static class ServeCommand
             pages, authority, client, secret, claim, deliveries,
             slots, queue, body, waiting, batch, keep, keepGigabytes, keepDays, keepDeleted, model, memory,
         };
-        var extractor = new ExtractorOptions(command, threads);
+        var extractor = new DeviceOptions(command, threads);
         command.SetAction(async (parsed, cancellation) =>
         {
             string[]? gateways = parsed.GetValue(cluster)?.Split(',');

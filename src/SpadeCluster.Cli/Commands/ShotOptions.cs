@@ -8,7 +8,7 @@ internal sealed class ShotOptions
 {
     public Option<string?> Shots { get; } = new("--shots")
     {
-        Description = "Evaluate with so few normals only, for example 1,2,4,8,16: figures by the number of normals.",
+        Description = "Evaluate with only these numbers of normals, for example 1,2,4,8,16: figures for each number.",
         HelpName = "NUMBERS",
     };
 

@@ -61,7 +61,7 @@ internal static class WatchCommand
             path, category, folders, done, bad, results, pattern, settle, gallery, model, memory, json,
         };
         var metadata = new MetadataOptions(command, serialNumber: false);
-        var extractor = new ExtractorOptions(command);
+        var extractor = new DeviceOptions(command);
         var server = new RemoteOptions(command, [gallery, model, memory, .. extractor.All]);
         command.Validators.Add(result =>
         {

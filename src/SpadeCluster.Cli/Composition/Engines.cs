@@ -34,7 +34,7 @@ internal sealed class Engines : IFeatureEngines, IDisposable
     private Engines(Engines others, Func<FeatureModel, string> preprocessing) =>
         (_model, _preprocessing, _settings, _catalog) = (others._model, preprocessing, others._settings, others._catalog);
 
-    /// <summary>Threads for one image; 0: all processors.</summary>
+    /// <summary>Threads for one image; 0: its share of the processors (all of them while nothing else runs).</summary>
     public int Threads => _settings.Threads;
 
     public FeatureEngine Default

@@ -4,6 +4,8 @@ using System.Text.Json.Serialization;
 namespace SpadeCluster.Cli.Evaluation;
 
 /// <summary>One test image, for machines. Distances are squared and unrounded; PatchCore's are not squared.</summary>
+/// <param name="MapTop1">The score that is compared with theta. Its name is of the time when that was always the mean of the map's highest
+/// 1 %; it still is without normalised distances.</param>
 /// <param name="Nearest">The nearest normal by the gate; null if a recipe has no gate.</param>
 internal sealed record ImageEvaluation(
     string File, string Kind, bool Anomalous, double Gate, double MapMax, double MapTop1, double PredScore, bool PredLabel,
@@ -21,8 +23,8 @@ internal record Metrics
     /// <summary>The same, by the map's maximum.</summary>
     public double? ImageAurocMapMax { get; init; }
 
-    /// <summary>The same, by the score that is compared with theta: the mean of the map's highest 1 %, or of the highest 2 % of the
-    /// normalised map.</summary>
+    /// <summary>The same, by the score that is compared with theta (<see cref="ImageEvaluation.MapTop1"/>): by default the mean of the
+    /// highest 2 % of the map of normalised distances, otherwise of the map's highest 1 %.</summary>
     [JsonPropertyName("image_auroc_map_top1")]
     public double? ImageAurocMapTop1 { get; init; }
 

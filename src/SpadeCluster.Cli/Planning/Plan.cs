@@ -24,7 +24,7 @@ internal sealed record Plan(string Figures, PlannedLoad Load, PlannedMachines Ma
 /// <param name="Busy">Mean share of time that processors are busy.</param>
 /// <param name="Busiest">The same of the busiest silo, simulated.</param>
 /// <param name="DevicesBusy">Mean share of time that devices are busy.</param>
-/// <param name="MemoryBytes">Of one silo: galleries, images in work, and the program.</param>
+/// <param name="MemoryBytes">Of one silo: galleries, images in progress, and the program.</param>
 /// <param name="NetworkBusy">Share of a silo's network that is used, in the fuller direction.</param>
 internal sealed record PlannedRole(string Role, int Silos, int Processors, int Devices, double Busy, double Busiest, double DevicesBusy,
     double MemoryBytes, double NetworkBusy);

@@ -22,7 +22,8 @@ internal static class PlanText
         Line($"database: {p.DecisionsPerSecond:0.##} decisions/s, {Bytes(p.KeptBytesPerSecond)}/s of photographs kept");
         Line($"simulated: {s.Images} images, {s.Answered} answered, {s.Refused} refused, {s.PerSecond:0.0}/s; latency {s.P50:0} ms "
             + $"(90 % {s.P90:0}, 99 % {s.P99:0}, longest {s.Max:0})");
-        Line($"bottleneck: {p.Bottleneck}, which are full at {p.Full:0.#} images/s");
+        if (p.Full is { } full) Line($"full first: {p.Bottleneck}, at {full:0.#} images/s");
+        else Line("nothing is full");
         foreach (string note in p.Notes) Line($"note: {note}");
         if (page is not null) Line($"charts: {page}");
     }

@@ -93,7 +93,7 @@ internal sealed record PlannedMachines
     /// <summary>Seconds of a message between two silos.</summary>
     public double Hop { get; init; } = 0.0003;
 
-    /// <summary>Images in work at one gateway; more are refused.</summary>
+    /// <summary>Images in progress at one gateway; more are refused.</summary>
     public int Admitted { get; init; } = 64;
 
     /// <summary>Numbers of silos; null: as many as the load needs.</summary>

@@ -11,7 +11,7 @@ internal sealed class Planner
     /// <summary>Memory of a silo's program without galleries and images.</summary>
     private const double ProgramBytes = 0.5e9;
 
-    /// <summary>More silos than this times those needed are not worth their balance.</summary>
+    /// <summary>Adds silos for an even load, up to this multiple of those needed.</summary>
     private const int MostForBalance = 3;
 
     private readonly UnitFigures _figures;
@@ -70,7 +70,8 @@ internal sealed class Planner
         if (_figures.Variation is null)
             _notes.Add("the figures do not have the variation of stages, so latencies vary by waiting only: measure them again");
         if (simulated.Refused > 0)
-            _notes.Add($"{simulated.Refused} images were refused, because a gateway has {m.Admitted} in work at most; clients repeat them");
+            _notes.Add($"{simulated.Refused} images were refused, because a gateway has {m.Admitted} in progress at most; "
+                + "clients repeat them");
         return new Plan(_figures.Machine, load, m, ImageMs(), roles, _galleryBytes * Copies(gateways, galleries),
             (double)load.Categories * load.Rows * new FileGalleryStore(".").BytesPerImage(_figures.Model),
             Network(rate, galleries), rate, load.Kept * rate * _costs.FileBytes,

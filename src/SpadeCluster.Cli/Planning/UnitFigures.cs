@@ -87,8 +87,8 @@ internal sealed record UnitFigures(string Machine, int Processors, DateTime Meas
 /// <param name="ImageSearch">Of an image search.</param>
 /// <param name="PixelSearch">Of a tile's pixel search.</param>
 /// <param name="Map">Of an image's map.</param>
-/// <param name="Image">Of a whole image at a server, as far as its stages do not explain it: of what is long in one stage or tile of an
-/// image, the others are long too.</param>
+/// <param name="Image">Of a whole image at a server, beyond what its stages explain: an image that takes long in one stage or tile also
+/// takes long in the others.</param>
 internal sealed record StageVariation(double Prepare, double Extract, double ImageSearch, double PixelSearch, double Map, double Image)
 {
     /// <summary>Equal times.</summary>

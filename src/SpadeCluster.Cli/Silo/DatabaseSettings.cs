@@ -4,13 +4,13 @@ using Npgsql;
 namespace SpadeCluster.Cli.Silo;
 
 /// <summary>
-/// Settings of connections to PostgreSQL for the case that a host or the network is lost without a word. PostgreSQL by default keeps a
-/// session of a lost host for two hours, and with it the writer's lock of a category, so nobody could change the category. A silo by
-/// default waits 15 s for a connection and 30 s for each answer.
+/// Settings of connections to PostgreSQL for the case that a host or the network is lost, so that nobody closes its connections. PostgreSQL
+/// by default keeps a session of a lost host for two hours, and with it the writer's lock of a category, so nobody could change the
+/// category. A silo by default waits 15 s for a connection and 30 s for each answer.
 /// </summary>
 internal static class DatabaseSettings
 {
-    /// <summary>Of the session: PostgreSQL ends it after about 11 s without a sign of the silo.</summary>
+    /// <summary>Settings of a session in PostgreSQL, which then ends it about 11 s after the silo's last packet.</summary>
     private const string EndLostSessions =
         "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000";
 
@@ -24,7 +24,7 @@ internal static class DatabaseSettings
     public static string Complete(string connection)
     {
         var settings = new NpgsqlConnectionStringBuilder(connection);
-        // The own dictionary: Npgsql's says of every known name that it is there.
+        // Only the names that the string has; Npgsql's own Keys are all names that it knows.
         var given = ((DbConnectionStringBuilder)settings).Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in Defaults.Where(d => !given.Contains(d.Name))) settings[name] = value;
         return settings.ToString();

@@ -13,7 +13,7 @@ internal sealed class IdleMemory(TimeProvider clock) : BackgroundService
     /// <summary>Processor time of a period that probes and metrics of an idle process take at most.</summary>
     private static readonly TimeSpan Idle = Period / 20;
 
-    /// <summary>Bytes on the heap beyond those that stayed the last time which make another one worthwhile.</summary>
+    /// <summary>A collection is worthwhile when the heap has this many bytes more than the last one left.</summary>
     private const long Worthwhile = 64L << 20;
 
     /// <summary>Open galleries are moved, which pauses the process; so this takes at most a hundredth of the time.</summary>

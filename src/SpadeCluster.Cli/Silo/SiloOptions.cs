@@ -121,7 +121,7 @@ public sealed class SiloOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Time for requests in work to end when this process is stopped.</summary>
+    /// <summary>Time for requests in progress to end when this process is stopped.</summary>
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(20);
 
     public IReadOnlyList<string> RoleList => Roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

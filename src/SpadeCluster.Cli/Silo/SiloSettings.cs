@@ -24,11 +24,11 @@ internal static class SiloSettings
     /// <summary>Properties that must not be set because a silo sets them.</summary>
     private static readonly Dictionary<string, string> Overruled = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["Spade:OnnxRuntime:Device"] = "Spade:Devices says where extractors run",
-        ["Spade:OnnxRuntime:Threads"] = "Spade:Threads says it for every device",
-        ["Spade:Http:Urls"] = "Spade:HttpUrls says it",
-        ["Spade:Http:GrpcUrls"] = "Spade:GrpcPort says it",
-        ["Spade:Http:Database"] = "Spade:ConnectionString says it",
+        ["Spade:OnnxRuntime:Device"] = "use Spade:Devices instead",
+        ["Spade:OnnxRuntime:Threads"] = "use Spade:Threads instead",
+        ["Spade:Http:Urls"] = "use Spade:HttpUrls instead",
+        ["Spade:Http:GrpcUrls"] = "use Spade:GrpcPort instead",
+        ["Spade:Http:Database"] = "use Spade:ConnectionString instead",
     };
 
     /// <summary>Longest allowed time; a plain number would be read as days.</summary>
@@ -86,7 +86,7 @@ internal static class SiloSettings
 
     private static string Name(Type type) =>
         type == typeof(TimeSpan) ? "a time such as 00:00:05" : type == typeof(bool) ? "true or false" : type.IsEnum
-        ? string.Join(" or ", Enum.GetNames(type)) : "a whole number";
+        ? string.Join(" or ", Enum.GetNames(type)) : type == typeof(double) ? "a number" : "a whole number";
 
     /// <summary>The attribute stores 64-bit bounds as double.</summary>
     private static string Name(RangeAttribute range)

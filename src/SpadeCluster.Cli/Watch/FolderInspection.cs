@@ -5,7 +5,7 @@ using SpadeCluster.Scoring;
 
 namespace SpadeCluster.Cli.Watch;
 
-/// <summary>Judges each complete file of a folder once: scores it, writes its result, then moves it.</summary>
+/// <summary>Scores each complete file of a folder once, writes its result, then moves it.</summary>
 /// <param name="score">Scores an image of a category.</param>
 /// <param name="report">Prints a result.</param>
 internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metadata, TimeSpan settle, int atOnce,
@@ -42,7 +42,7 @@ internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metad
             }
             catch (SpadeException e) when (!File.Exists(Path.Combine(folder.Folder, file.Name)))
             {
-                warn($"{e.Message}; it was taken away");
+                warn($"{e.Message}; the file is no longer there");
                 return;
             }
             catch (SpadeException e) when (e is { RetryAfter: null, Error: SpadeError.InvalidArgument or SpadeError.ResourceExhausted })
@@ -97,7 +97,7 @@ internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metad
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            warn($"{name} was scored but cannot be moved to '{target}': {e.Message}");
+            warn($"{name} cannot be moved to '{target}': {e.Message}");
         }
     }
 }

@@ -139,7 +139,7 @@ internal sealed partial class CategoryGrain(IGalleryStore store, ClusterGalleryS
 
     private async Task LookAsync(CancellationToken cancellationToken)
     {
-        foreach (var (id, job) in _jobs.Where(j => j.Value.Unasked > LapseTime).ToList())
+        foreach (var (id, job) in _jobs.Where(j => j.Value.SinceLastCall > LapseTime).ToList())
         {
             if (job.IsEnded) _jobs.Remove(id);
             else job.Cancel();

@@ -29,7 +29,7 @@ internal sealed class ChangeJob(string author, CategoryChange change, TimeProvid
     public bool IsEnded { get { lock (_lock) return _progress.State == ChangeState.Done || _failure is not null; } }
 
     /// <summary>Time since its caller's last call.</summary>
-    public TimeSpan Unasked => clock.GetElapsedTime(Interlocked.Read(ref _lastAsked));
+    public TimeSpan SinceLastCall => clock.GetElapsedTime(Interlocked.Read(ref _lastAsked));
 
     public async Task<ChangeProgress> FollowAsync(ChangeProgress seen, TimeSpan wait, CancellationToken cancellationToken)
     {

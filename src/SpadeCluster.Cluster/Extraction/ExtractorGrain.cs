@@ -22,7 +22,7 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     private readonly TimeSpan _leaseTime;
 
     // Used on the grain's scheduler only.
-    private int _inWork;
+    private int _inFlight;
 
     public ExtractorGrain(IServiceProvider services, IOptions<ExtractorOptions> options, TimeProvider clock)
     {
@@ -52,7 +52,7 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
     {
         var (extractor, _) = _engines.For(request.Model, request.Preprocessing);
         var image = new RgbImage(request.Model.InputWidth, request.Model.InputHeight, request.Pixels);
-        _inWork++;
+        _inFlight++;
         try
         {
             var (pooled, pyramid) = await _queue.ExtractAsync(extractor, image, cancellationToken);
@@ -61,11 +61,11 @@ internal sealed class ExtractorGrain : Grain, IExtractorGrain
         }
         finally
         {
-            _inWork--;
+            _inFlight--;
         }
     }
 
-    public Task<int> CountInWorkAsync() => Task.FromResult(_inWork);
+    public Task<int> CountInWorkAsync() => Task.FromResult(_inFlight);
 
     public Task<PyramidReply> TakePyramidAsync(Guid lease, CancellationToken cancellationToken)
     {

@@ -67,15 +67,15 @@ internal sealed class ExtractorPool(IGrainFactory grains, SiloCalls calls, TimeP
         ? Task.WhenAll(slots.Select(s => Load(s).AskAsync(Grain(s).CountInWorkAsync))) : Task.CompletedTask;
 
     private IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots)
-        => InOrder(slots, Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => Load(s).InWork);
+        => InOrder(slots, Interlocked.Increment(ref _turn) & int.MaxValue, s => calls.IsHere(s.Silo), s => Load(s).InFlight);
 
     /// <summary>Least busy first, and a slot of this silo before others, because the image (150 KB or more) need not be sent to
     /// it.</summary>
     /// <param name="turn">The first of equally busy slots; changes with every call.</param>
     internal static IEnumerable<ExtractorSlot> InOrder(ExtractorSlot[] slots, int turn, Func<ExtractorSlot, bool> isHere,
-        Func<ExtractorSlot, int> inWork)
+        Func<ExtractorSlot, int> inFlight)
         => Enumerable.Range(0, slots.Length).Select(i => slots[(turn + i) % slots.Length])
-        .OrderBy(s => inWork(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
+        .OrderBy(s => inFlight(s) - (isHere(s) ? OwnLead : 0)).ThenByDescending(isHere);
 
     private async Task<ExtractReply> CountedAsync(ExtractorSlot slot, Func<IExtractorGrain, Task<ExtractReply>> call, long bytes)
     {

@@ -20,7 +20,7 @@ public interface IExtractorGrain : IGrainWithStringKey
     [Alias("release"), OneWay]
     Task ReleaseAsync(Guid lease);
 
-    /// <summary>Number of images in work on this slot, of all gateways.</summary>
+    /// <summary>Number of images in progress on this slot, of all gateways.</summary>
     [Alias("in-work")]
     Task<int> CountInWorkAsync();
 

@@ -7,13 +7,13 @@ namespace SpadeCluster.Cluster.Extraction;
 internal sealed class SlotLoad(TimeProvider clock)
 {
     /// <summary>How long a slot is not asked again after an answer.</summary>
-    internal static readonly TimeSpan Fresh = TimeSpan.FromMilliseconds(100);
+    internal static readonly TimeSpan AskInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How long an answer is used. A gateway with few images does not ask, and must not use an old answer.</summary>
-    internal static readonly TimeSpan Memory = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan AnswerLifetime = TimeSpan.FromSeconds(1);
 
     /// <summary>How long an image waits for an answer, which usually takes about a millisecond.</summary>
-    internal static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
+    internal static readonly TimeSpan AnswerTimeout = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _lock = new();
     private int _own, _others;
@@ -24,11 +24,11 @@ internal sealed class SlotLoad(TimeProvider clock)
     public int Own => Volatile.Read(ref _own);
 
     /// <summary>Number of all gateways' images there.</summary>
-    public int InWork
+    public int InFlight
     {
         get
         {
-            lock (_lock) return Own + (clock.GetElapsedTime(_answered) < Memory ? _others : 0);
+            lock (_lock) return Own + (clock.GetElapsedTime(_answered) < AnswerLifetime ? _others : 0);
         }
     }
 
@@ -36,32 +36,32 @@ internal sealed class SlotLoad(TimeProvider clock)
 
     public void End() => Interlocked.Decrement(ref _own);
 
-    /// <summary>Completes when a recent answer is known, or after <see cref="Patience"/>.</summary>
-    /// <param name="question">Asks the slot for all its images in work; called once at a time, for all images that wait for the
+    /// <summary>Completes when a recent answer is known, or after <see cref="AnswerTimeout"/>.</summary>
+    /// <param name="question">Asks the slot for all its images in progress; called once at a time, for all images that wait for the
     /// answer.</param>
     public Task AskAsync(Func<Task<int>> question)
     {
         lock (_lock)
         {
-            if (_ask is null || (_ask.IsCompleted && clock.GetElapsedTime(_answered) >= Fresh))
+            if (_ask is null || (_ask.IsCompleted && clock.GetElapsedTime(_answered) >= AskInterval))
                 (_asked, _ask) = (clock.GetTimestamp(), LearnAsync(question));
             // Images do not each wait for a slot that does not answer.
-            var left = Patience - clock.GetElapsedTime(_asked);
+            var left = AnswerTimeout - clock.GetElapsedTime(_asked);
             return _ask.IsCompleted || left <= TimeSpan.Zero ? Task.CompletedTask : Task.WhenAny(_ask, Task.Delay(left, clock));
         }
     }
 
     private async Task LearnAsync(Func<Task<int>> question)
     {
-        int inWork = 0;
+        int inFlight = 0;
         try
         {
-            inWork = await question();
+            inFlight = await question();
         }
         catch (Exception)
         {
             // The calls with images will fail in the same way and report it.
         }
-        lock (_lock) (_others, _answered) = (Math.Max(0, inWork - Own), clock.GetTimestamp());
+        lock (_lock) (_others, _answered) = (Math.Max(0, inFlight - Own), clock.GetTimestamp());
     }
 }

@@ -24,7 +24,7 @@ internal sealed class ClusterEngines(ExtractorPool pool, BoundedDecoding decodin
     {
         var (model, preprocessing) = (Default.Extractor.Model, Default.Preparer.Description);
         if (asNew.Sizes is { Count: > 0 } sizes) preprocessing = TileChoice.Choose(model, sizes).Description;
-        return For(model, asNew.Copies?.In(preprocessing) ?? preprocessing);
+        return For(model, asNew.Copies?.AppliedTo(preprocessing) ?? preprocessing);
     }
 
     public FeatureEngine For(FeatureModel model, string preprocessing) =>

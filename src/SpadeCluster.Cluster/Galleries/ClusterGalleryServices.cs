@@ -32,5 +32,5 @@ internal sealed class ClusterGalleryServices(
         => new(manifest, coordinators.For(manifest), await store.PinAsync(manifest.Category, manifest.Version, cancellationToken));
 }
 
-/// <summary>Makes the thumbnail of a normal, PNG; see <see cref="GalleryService"/>.</summary>
+/// <summary>Makes the thumbnail of a normal: JPEG, at most <see cref="GalleryService.MaxThumbnailBytes"/>; null: none.</summary>
 public sealed record ThumbnailEncoder(Func<RgbImage, byte[]?> Encode);

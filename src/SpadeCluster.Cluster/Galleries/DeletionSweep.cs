@@ -27,7 +27,7 @@ internal sealed partial class DeletionSweep(ClusterGalleryServices services, Sil
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Whatever it is, a silo must not end because of it.
+            // No error of the sweep may end the silo.
             LogFailed(e);
         }
     }

@@ -18,7 +18,7 @@ internal sealed class LevelCodec : IFieldCodec<LevelValues>
     public void WriteField<TBufferWriter>(ref Writer<TBufferWriter> writer, uint fieldIdDelta, Type? expectedType, LevelValues value)
         where TBufferWriter : IBufferWriter<byte>
     {
-        // An array has a number among the message's objects, to be referred to; a level has one too.
+        // Orleans numbers the objects of a message, so that later ones can refer to them. An array of bytes has a number, so a level, too.
         ReferenceCodec.MarkValueField(writer.Session);
         var bytes = MemoryMarshal.AsBytes(value.Array.AsSpan());
         writer.WriteFieldHeader(fieldIdDelta, expectedType, typeof(LevelValues), WireType.LengthPrefixed);
@@ -31,7 +31,7 @@ internal sealed class LevelCodec : IFieldCodec<LevelValues>
         field.EnsureWireType(WireType.LengthPrefixed);
         ReferenceCodec.MarkValueField(reader.Session);
         uint bytes = reader.ReadVarUInt32();
-        // Before memory is taken for it.
+        // Checked before memory is allocated for it.
         if (bytes > reader.Remaining || bytes % 2 != 0)
             throw new InvalidDataException($"a level of {bytes} bytes in a message that has {reader.Remaining} more");
         var values = GC.AllocateUninitializedArray<Half>((int)bytes / 2);

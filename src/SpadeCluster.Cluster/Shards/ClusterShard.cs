@@ -51,8 +51,8 @@ internal sealed class ClusterShard(IGrainFactory grains, SiloCalls calls, HotCat
 
     private async Task<T> CallAsync<T>(Func<IGalleryShardGrain, SiloAddress, Task<T>> call, CancellationToken cancellationToken)
     {
-        using var inWork = hot.Begin(category, count);
-        int replicas = inWork.Replicas, start = Random.Shared.Next(replicas);
+        using var inFlight = hot.Begin(category, count);
+        int replicas = inFlight.Replicas, start = Random.Shared.Next(replicas);
         return await calls.CallAsync(SiloRole.Gallery, (silos, attempt) =>
         {
             var ranked = ShardPlacement.Rank(category, shard, silos);

@@ -4,7 +4,7 @@ using SpadeCluster.Galleries;
 namespace SpadeCluster.Cluster.Shards;
 
 /// <summary>The manifests that this process read last, so that the shards of a category parse each once. It keeps three per category:
-/// the current version, the one that scores images until the current one has thresholds, and one that is tried beside it. Safe for
+/// the current version, the one that scores images until the current one has thresholds, and the shadow version. Safe for
 /// concurrent calls.</summary>
 /// <param name="read">Reads a version of a category, or throws NotFound.</param>
 internal sealed class ManifestCache(Func<string, int, CancellationToken, ValueTask<GalleryManifest>> read)

@@ -7,7 +7,7 @@ namespace SpadeCluster.Cluster.Shards;
 /// The gallery shards that this silo keeps in memory, within a budget that includes shards that are being opened or closed. To open a
 /// shard, unused ones are closed, the least recently used first; if that is not enough, the search waits. A closed shard is opened again by
 /// its next search; results are the same. Three versions of each shard are kept: the one that images are scored with, the next one while
-/// its thresholds are learned, and one that is tried beside it. Safe for concurrent calls.
+/// its thresholds are learned, and the shadow version. Safe for concurrent calls.
 /// </summary>
 internal sealed class ShardCache
 {
@@ -57,11 +57,11 @@ internal sealed class ShardCache
         try
         {
             // A caller that gives up does not stop the opening, because others may wait for it too.
-            return new ShardLease(await entry.Opening.WaitAsync(cancellationToken), () => Leave(entry));
+            return new ShardLease(await entry.Opening.WaitAsync(cancellationToken), () => Release(entry));
         }
         catch
         {
-            Leave(entry);
+            Release(entry);
             throw;
         }
     }
@@ -118,7 +118,7 @@ internal sealed class ShardCache
             if (!next.Admitted.Task.IsCompleted)
             {
                 if (Find(next) is not { } entry) return;
-                if (!next.Admitted.TrySetResult(entry)) Left(entry);
+                if (!next.Admitted.TrySetResult(entry)) ReleaseLocked(entry);
             }
             _waiting.Dequeue();
         }
@@ -156,7 +156,7 @@ internal sealed class ShardCache
         }
         finally
         {
-            Leave(entry);
+            Release(entry);
         }
     }
 
@@ -179,17 +179,17 @@ internal sealed class ShardCache
         return entry;
     }
 
-    private void Leave(Entry entry)
+    private void Release(Entry entry)
     {
         lock (_lock)
         {
-            Left(entry);
+            ReleaseLocked(entry);
             Admit();
         }
     }
 
     /// <summary>Called under the lock.</summary>
-    private void Left(Entry entry)
+    private void ReleaseLocked(Entry entry)
     {
         if (--entry.Users > 0) return;
         // A shard that could not be opened is removed, so that the next search tries again.

@@ -66,7 +66,8 @@ public sealed class PixelMeasures(int dropped = 0)
     }
 
     /// <summary>The same area from thresholds at equally spaced quantiles of the scores outside defects, those above the limit left out,
-    /// as reference implementations compute it. Ties at the limit cost it the last step.</summary>
+    /// as reference implementations compute it. If equal scores at the limit lead beyond it, the last step's area is
+    /// missing.</summary>
     /// <param name="steps">Thresholds, besides the highest score.</param>
     public double OverlapArea(double limit, int steps)
     {

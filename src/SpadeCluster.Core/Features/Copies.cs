@@ -62,12 +62,12 @@ public static class CopyExtensions
         => copies == Copies.None ? "none" : string.Join(',', Known.Where(k => copies.HasFlag(k.Copies)).Select(k => k.Name));
 
     /// <summary>The copies that a gallery's description of its geometry (<see cref="IImagePreparer.Description"/>) names.</summary>
-    public static Copies In(string preprocessing)
+    public static Copies ParseFrom(string preprocessing)
         => preprocessing.IndexOf(Before, StringComparison.Ordinal) is >= 0 and var at ? Parse(preprocessing[(at + Before.Length)..])
         : Copies.None;
 
     /// <summary>A description of geometry with these copies instead of its own.</summary>
-    public static string In(this Copies copies, string preprocessing)
+    public static string AppliedTo(this Copies copies, string preprocessing)
         => preprocessing.Split(Before)[0] + (copies == Copies.None ? "" : Before + copies.Text());
 
     /// <summary>The orientations of a normal in the gallery: the photograph as it is, then its copies.</summary>

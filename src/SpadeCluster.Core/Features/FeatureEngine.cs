@@ -13,7 +13,7 @@ public interface IFeatureEngines
 
     /// <summary>The engine of a new category.</summary>
     FeatureEngine DefaultFor(NewCategory asNew)
-        => asNew.Copies is { } copies ? For(Default.Extractor.Model, copies.In(Default.Preparer.Description)) : Default;
+        => asNew.Copies is { } copies ? For(Default.Extractor.Model, copies.AppliedTo(Default.Preparer.Description)) : Default;
 
     /// <summary>The engine of an existing gallery.</summary>
     /// <param name="model">The gallery's model.</param>

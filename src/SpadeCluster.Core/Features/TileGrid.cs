@@ -8,8 +8,8 @@ namespace SpadeCluster.Features;
 public readonly record struct TileFrame(int X, int Y, int Width, int Height);
 
 /// <summary>
-/// How a photograph larger than a network's input is searched at a finer resolution: it is resized to a grid of overlapping tiles,
-/// each as large as the input. Tiles are counted row by row. One tile is the whole photograph. All lengths are input pixels.
+/// Divides a photograph that is larger than a network's input, to search it at a finer resolution: it is resized to a grid of overlapping
+/// tiles, each as large as the input. Tiles are counted row by row. One tile is the whole photograph. All lengths are input pixels.
 /// </summary>
 /// <param name="TileWidth">The network's input width.</param>
 /// <param name="TileHeight">The network's input height.</param>
@@ -40,8 +40,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
 
     public int Height => TileHeight + (Rows - 1) * (TileHeight - Overlap);
 
-    /// <summary>Which row of a normal keeps the picture of the whole photograph. Every other keeps its tile's, where there is a row
-    /// for the whole.</summary>
+    /// <summary>The row of a normal that keeps a thumbnail of the whole photograph. The rows of its other tiles keep their tile's, but
+    /// only if there is a row for the whole.</summary>
     public int PictureRow => Whole ? Count - 1 : 0;
 
     /// <summary>The grid that a gallery's description of its geometry (<see cref="IImagePreparer.Description"/>) names.</summary>
@@ -52,7 +52,7 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
         bool letterbox = preprocessing.StartsWith("letterbox ", StringComparison.Ordinal);
         var tiles = Tiles().Match(preprocessing);
         var whole = new TileGrid(model.InputWidth, model.InputHeight, Letterbox: letterbox,
-            Copies: CopyExtensions.In(preprocessing));
+            Copies: CopyExtensions.ParseFrom(preprocessing));
         if (!tiles.Success) return whole.Checked();
         int Number(string group) => int.Parse(tiles.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
         var grid = whole with { Columns = Number("c"), Rows = Number("r"), Overlap = Number("o"), Whole = tiles.Groups["a"].Success };
@@ -72,7 +72,7 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
     /// <summary>The grid as the stable text that <see cref="Of"/> reads.</summary>
     public string Description => $"{(Letterbox ? "letterbox" : "stretch")} {TileWidth}x{TileHeight}"
         + (Count == 1 ? "" : $" tiles {Columns}x{Rows} overlap {Overlap}{(Whole ? " and whole" : "")}")
-        + Copies.In("");
+        + Copies.AppliedTo("");
 
     /// <summary>The part of the grid that a photograph of this size covers.</summary>
     public TileFrame Frame(int width, int height)
@@ -101,8 +101,8 @@ public sealed partial record TileGrid(int TileWidth, int TileHeight, int Columns
     /// part of the tile's number, which is the sum of both, and the column or row in that tile; -1 outside the photograph.</summary>
     /// <param name="width">Cells across a tile.</param>
     /// <param name="height">Cells down a tile.</param>
-    internal ((int Tile, int Cell)[] Columns, (int Tile, int Cell)[] Rows) SamePlace(int tile, TileFrame from, TileFrame to, int width,
-        int height)
+    internal ((int Tile, int Cell)[] Columns, (int Tile, int Cell)[] Rows) CorrespondingCells(int tile, TileFrame from, TileFrame to,
+        int width, int height)
     {
         bool same = from == to || tile == Columns * Rows;
         if (same)

@@ -18,7 +18,7 @@ public sealed record GalleryDiff(
             [.. from.Images.ExceptBy(to.Images.Select(i => i.Id), i => i.Id)], from.Calibration, to.Calibration);
 }
 
-/// <summary>The difference between two versions as printed and sent: images as rows, of the thresholds theta.</summary>
+/// <summary>The difference between two versions as printed and sent: a row for each image, and theta as the only threshold.</summary>
 /// <param name="ThetaBefore">Null: the earlier version has no thresholds.</param>
 /// <param name="ThetaAfter">Null: the later version has no thresholds.</param>
 public sealed record GalleryDiffReport(string Category, int From, int To, IReadOnlyList<GalleryImageRow> Added,

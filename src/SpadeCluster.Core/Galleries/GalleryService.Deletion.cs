@@ -113,16 +113,16 @@ public sealed partial class GalleryService
         return failure is null ? swept : throw failure;
     }
 
-    /// <summary>Whether a name may be used for a category that is brought with its versions.</summary>
+    /// <summary>Checks that a name is free for a category that is brought with its versions.</summary>
     /// <returns>The highest version that the name ever had; null: none.</returns>
-    /// <exception cref="SpadeException">FailedPrecondition: it may not.</exception>
+    /// <exception cref="SpadeException">FailedPrecondition: a category has it, or a deleted one that can be restored.</exception>
     public static async ValueTask<int?> FreeNameAsync(IGalleryStore store, string name, CancellationToken cancellationToken = default)
     {
         if (await store.ReadCurrentAsync(name, cancellationToken) is not { } known) return null;
         if (known.Deletion is null)
             throw new SpadeException(SpadeError.FailedPrecondition, $"category '{name}' exists already: use another name, or rename or "
                 + "delete that one first");
-        return (await store.ListVersionsAsync(name, cancellationToken)).Count == 1 ? known.Version : throw Kept(known);
+        return (await store.ListVersionsAsync(name, cancellationToken)).Count == 1 ? known.Version : throw NameStillKept(known);
     }
 
     private async ValueTask<GalleryManifest> EndAsync(GalleryManifest current, string reason, Deletion deletion,
@@ -166,7 +166,8 @@ public sealed partial class GalleryService
         if (deleted.Deletion!.Until <= _clock.GetUtcNow()) await RemoveDataAsync(category, cancellationToken);
         bool kept = (await store.ListVersionsAsync(category, cancellationToken)).Count > 1;
         if (kept && (deleted.Model.Digest != model.Digest || deleted.Preprocessing != preprocessing))
-            throw Kept(deleted, $", or build it with model '{deleted.Model.Name}' after '{deleted.Preprocessing}', like the deleted one");
+            throw NameStillKept(deleted,
+                $", or build it with model '{deleted.Model.Name}' after '{deleted.Preprocessing}', like the deleted one");
     }
 
     private async ValueTask RequireNotDeletedAsync(string category, int last, CancellationToken cancellationToken)
@@ -182,7 +183,7 @@ public sealed partial class GalleryService
         }
     }
 
-    private static SpadeException Kept(GalleryManifest deleted, string otherwise = "") => new(SpadeError.FailedPrecondition,
+    private static SpadeException NameStillKept(GalleryManifest deleted, string otherwise = "") => new(SpadeError.FailedPrecondition,
         $"the data of the deleted category '{deleted.Category}' is kept until {Deletion.Text(deleted.Deletion!.Until)}: use another name "
         + $"until then{otherwise}");
 }

@@ -44,7 +44,7 @@ public sealed partial class GalleryService
         return tile is < 0 || tile >= grid.Count
             ? throw new SpadeException(SpadeError.NotFound, $"photographs of category '{category}' have {grid.Count} tiles, from 0 on")
             : current.Images.Any(i => i.Id == id)
-            ? await store.ReadThumbnailAsync(category, id.Tile(tile ?? grid.PictureRow), current.Model, cancellationToken)
+            ? await store.ReadThumbnailAsync(category, id.Row(tile ?? grid.PictureRow), current.Model, cancellationToken)
             : throw new SpadeException(SpadeError.NotFound, $"category '{category}' has no image {id}");
     }
 

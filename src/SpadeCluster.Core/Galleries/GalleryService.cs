@@ -12,7 +12,7 @@ namespace SpadeCluster.Galleries;
 /// <param name="store">The galleries.</param>
 /// <param name="engines">The models.</param>
 /// <param name="author">The author of the changes, for the history.</param>
-/// <param name="threads">Threads one search may use; 0 for all processors.</param>
+/// <param name="threads">Threads one search may use; 0: its share of the processors (all of them while nothing else runs).</param>
 /// <param name="clock">For the times in the history; versions are ordered by number, never by time.</param>
 /// <param name="thumbnail">Makes the thumbnails that are kept with each normal and each of its tiles, at most
 /// <see cref="MaxThumbnailBytes"/>; null: none is kept.</param>
@@ -106,7 +106,7 @@ public sealed partial class GalleryService(
             }
             // Outside the try: a full disk is not the image's fault, and ends the batch.
             for (int t = 0; t < tiles.Count; t++)
-                await store.WriteImageAsync(category, image.Id.Tile(t), extractor.Model.Digest,
+                await store.WriteImageAsync(category, image.Id.Row(t), extractor.Model.Digest,
                     StoredFeatures.From(tiles[t].Pooled, tiles[t].Pyramid), tiles[t].Pyramid, pictures[t], cancellationToken);
             images.Add(image.Id, image);
             return new AddOutcome(source.Name, image.Id, AddStatus.Added);
@@ -261,7 +261,7 @@ public sealed partial class GalleryService(
     {
         using var writer = await Lock(CategoryName.Check(category), cancellationToken);
         var history = await HistoryAsync(category, cancellationToken);
-        return await store.CompactAsync(category, retention.Drop(history, _clock.GetUtcNow()), cancellationToken);
+        return await store.CompactAsync(category, retention.VersionsToDrop(history, _clock.GetUtcNow()), cancellationToken);
     }
 
     private static void CheckReason(string reason)
@@ -310,7 +310,7 @@ public sealed partial class GalleryService(
             var features = new List<StoredFeatures>(ordered.Length * tiles);
             foreach (var image in ordered)
                 for (int t = 0; t < tiles; t++)
-                    features.Add(await store.ReadFeaturesAsync(category, image.Id.Tile(t), model, cancellationToken));
+                    features.Add(await store.ReadFeaturesAsync(category, image.Id.Row(t), model, cancellationToken));
             weights = FeatureWeights.From(model, features);
         }
         return new GalleryManifest

@@ -11,7 +11,7 @@ public readonly record struct GalleryTile(ImageId Photograph, int Tile, Orientat
 
 /// <summary>
 /// The rows of a gallery: one for each tile of each photograph and of each of its copies. A row's id follows from the photograph's id
-/// (<see cref="ImageId.Tile"/>), so stores and shards treat rows as images, and only the manifest lists photographs.
+/// (<see cref="ImageId.Row"/>), so stores and shards treat rows as images, and only the manifest lists photographs.
 /// </summary>
 public sealed class GalleryTiles
 {
@@ -34,7 +34,7 @@ public sealed class GalleryTiles
         _rows = new(photographs.Count * grid.RowCount);
         foreach (var photograph in photographs)
             for (int row = 0; row < grid.RowCount; row++)
-                _rows.Add(photograph.Id.Tile(row),
+                _rows.Add(photograph.Id.Row(row),
                     new GalleryTile(photograph.Id, row % grid.Count, grid.Orientations[row / grid.Count]));
         Ids = [.. _rows.Keys.Order()];
     }
@@ -50,8 +50,8 @@ public sealed class GalleryTiles
     /// <summary>Photographs that are one row each.</summary>
     public static GalleryTiles Whole(FeatureModel model) => new(new TileGrid(model.InputWidth, model.InputHeight), [], null);
 
-    /// <summary>Whether a part of the photographs is inspected only. A place on them is then a place on the part, and tiles are
-    /// compared with their own position.</summary>
+    /// <summary>Whether only a region of the photographs is inspected. A position on a photograph is then the same position on every part,
+    /// so tiles are compared with their own position only.</summary>
     public bool HasRegion => _region is not null;
 
     /// <summary>Whether anything of a tile is inspected.</summary>

@@ -1,6 +1,6 @@
 namespace SpadeCluster.Galleries;
 
-/// <summary>The two ends of a trial that <see cref="IGalleryService.BeginTrialAsync"/> began.</summary>
+/// <summary>Ends a trial that <see cref="IGalleryService.BeginTrialAsync"/> began, in one of two ways.</summary>
 public static class GalleryTrial
 {
     /// <summary>Lets the newest version on trial decide.</summary>

@@ -85,11 +85,12 @@ public interface IGalleryService : IGalleryReader
     ValueTask<DeletedCategory> DeleteAsync(string category, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Restores a deleted category with its images, thresholds and history.</summary>
-    /// <exception cref="SpadeException">NotFound: no such deleted category, or its data has been removed. FailedPrecondition: the category
-    /// exists, also because it was created again. InvalidArgument: no reason is given.</exception>
+    /// <exception cref="SpadeException">NotFound: no such deleted category, or its data has been removed. FailedPrecondition: a
+    /// category of this name exists: it was not deleted, or was created again. InvalidArgument: no reason is given.</exception>
     ValueTask<GalleryManifest> UndeleteAsync(string category, string reason, CancellationToken cancellationToken = default);
 
-    /// <summary>Gives a category another name, with all kept versions. The old name is then refused with the new one.</summary>
+    /// <summary>Gives a category another name, with all kept versions. Requests for the old name then fail; the error names the
+    /// new one.</summary>
     /// <returns>The current version under the new name; its scores are the same bits.</returns>
     /// <exception cref="SpadeException">NotFound: no such category. FailedPrecondition: the new name is in use, or belongs to a deleted
     /// category that can be restored. InvalidArgument: no reason, or not a name. ResourceExhausted: no room for the copy.</exception>

@@ -9,7 +9,8 @@ public interface ISnapshots
 
     /// <summary>Imports a category as a whole, or nothing of it.</summary>
     /// <param name="category">The category that the file must have.</param>
-    /// <param name="author">Who imports it: the author of a last version, because those of the others are only what the file says.</param>
+    /// <param name="author">Who imports it. A further version records this author, because the authors in the file cannot be
+    /// trusted.</param>
     /// <exception cref="SpadeException">InvalidArgument: not a snapshot, or of another category. DataLoss: damaged. FailedPrecondition: the
     /// category exists, or is deleted and can be restored. Unavailable: the store cannot be written.</exception>
     ValueTask<GalleryManifest> ImportAsync(string category, string path, string author, CancellationToken cancellationToken = default);

@@ -14,9 +14,9 @@ public readonly record struct ImageId(ulong Value) : IComparable<ImageId>
 
     public static ImageId FromSha256(ReadOnlySpan<byte> sha256) => new(BinaryPrimitives.ReadUInt64BigEndian(sha256));
 
-    /// <summary>Id of one row of the photograph in a gallery, its tiles and then those of its copies: the photograph's own for the first, a
-    /// hash of it for every other.</summary>
-    public ImageId Tile(int tile) => tile == 0 ? this : new(ShardMap.Mix(Value + (ulong)tile * 0x9E3779B97F4A7C15));
+    /// <summary>The id of a row of the photograph in a gallery: the photograph's own for the first, a hash of it for every other.</summary>
+    /// <param name="row">From 0: the tiles of the photograph, then those of its copies.</param>
+    public ImageId Row(int row) => row == 0 ? this : new(ShardMap.Mix(Value + (ulong)row * 0x9E3779B97F4A7C15));
 
     public static bool TryParse(string text, out ImageId id)
     {

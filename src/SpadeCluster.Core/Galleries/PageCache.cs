@@ -9,9 +9,9 @@ namespace SpadeCluster.Galleries;
 /// because nothing else uses it, or null.</param>
 internal sealed class PageCache<TPage>(int capacity, Func<ImageId, TPage?, ValueTask<TPage>> load) where TPage : class
 {
-    /// <summary>Pages that a rental reads at once. A page takes mostly processor time, some of it under locks of the system's memory: 50 at
-    /// once take a quarter longer than four on two processors. Twice as many as processors, because some wait for a disk or a
-    /// database.</summary>
+    /// <summary>Pages that a rental reads at the same time: two for each processor, because some wait for a disk or a database. Not more,
+    /// because reading takes mostly processor time, some of it under the kernel's memory locks: on two processors, 50 at a time took a
+    /// quarter longer than four at a time.</summary>
     private static readonly ParallelOptions AtOnce = new() { MaxDegreeOfParallelism = 2 * Environment.ProcessorCount };
 
     private readonly Lock _lock = new();

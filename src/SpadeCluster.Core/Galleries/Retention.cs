@@ -13,7 +13,7 @@ public sealed record Retention(int Versions = 20, TimeSpan? Age = null)
     /// <param name="history">All versions, ascending.</param>
     /// <param name="now">The current time.</param>
     /// <exception cref="SpadeException">InvalidArgument: a count below 1 or a negative age.</exception>
-    public IReadOnlyList<int> Drop(IReadOnlyList<GalleryVersion> history, DateTimeOffset now)
+    public IReadOnlyList<int> VersionsToDrop(IReadOnlyList<GalleryVersion> history, DateTimeOffset now)
     {
         if (Versions < 1)
             throw new SpadeException(SpadeError.InvalidArgument, $"cannot keep {Versions} versions: keep at least 1, the current one");

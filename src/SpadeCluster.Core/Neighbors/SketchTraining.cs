@@ -145,7 +145,7 @@ internal sealed class SketchTraining
         }
     }
 
-    /// <summary>Takes the part along the unit vector <paramref name="u"/> away from <paramref name="v"/>.</summary>
+    /// <summary>Subtracts from <paramref name="v"/> its component along the unit vector <paramref name="u"/>.</summary>
     private static void Subtract(double[] v, double[] u)
     {
         var sum = Vector256<double>.Zero;

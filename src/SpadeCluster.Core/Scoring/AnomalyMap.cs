@@ -7,8 +7,8 @@ namespace SpadeCluster.Scoring;
 /// <summary>For every input pixel, the smoothed squared distance to the nearest features of the normals.</summary>
 public sealed class AnomalyMap
 {
-    /// <summary>The image's score is the mean of this share of highest pixels. It is a share of one model input for any number of tiles, so
-    /// that a small defect has the same effect on a large part as on a small one.</summary>
+    /// <summary><see cref="Score"/> is the mean of this share of highest pixels. It is a share of one model input for any number of tiles,
+    /// so that a small defect has the same effect on a large part as on a small one.</summary>
     public const double ScoreShare = 0.01;
 
     /// <param name="pixels">Number of pixels of one tile that the photograph and the region of interest cover; null: the number of
@@ -31,7 +31,8 @@ public sealed class AnomalyMap
     /// <summary>Number of pixels that <see cref="ScoreShare"/> refers to.</summary>
     internal int Pixels { get; }
 
-    /// <summary>Mean of the highest 1 % of pixels.</summary>
+    /// <summary>Mean of the highest 1 % of pixels. It is the image's score only where distances are not normalised. Where they are (the
+    /// default), <see cref="ScoreResult.Score"/> is the mean of the highest 2 % of another map: <see cref="ScoringCoordinator"/>.</summary>
     public double Score { get; }
 
     /// <summary>The mask of pixels above a threshold, [y][x].</summary>
@@ -71,7 +72,7 @@ public sealed class AnomalyMap
             for (int i = 0; i < values.Length; i++)
                 if (!float.IsNaN(whole[i])) values[i] = weight * whole[i] + (1 - weight) * values[i];
         }
-        double covers = (double)RegionOfInterest.Close(values) / (tiles.Width * tiles.Height);
+        double covers = (double)RegionOfInterest.ZeroOutside(values) / (tiles.Width * tiles.Height);
         return new AnomalyMap(frame.Width, frame.Height, values, (int)Math.Ceiling(covers * tiles.TileWidth * tiles.TileHeight));
     }
 

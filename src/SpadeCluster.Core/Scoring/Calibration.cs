@@ -62,10 +62,10 @@ public sealed record Calibration
     /// <param name="accepted">Images that an engineer accepted as good.</param>
     public Calibration Accept(IReadOnlySet<ImageId> accepted)
         => (this with { Suspects = [.. Suspects.Select(s => s with { Accepted = s.Accepted || accepted.Contains(s.Image) })] })
-        .Thresholds();
+        .WithThresholds();
 
-    /// <summary>Computes theta and the review threshold by the options, from the scores that count.</summary>
-    internal Calibration Thresholds()
+    /// <summary>The same with theta and the review threshold by the options, from the scores that count.</summary>
+    internal Calibration WithThresholds()
     {
         // The conformal promise holds for all normals or for none.
         var scores = Options.Threshold == ThresholdRule.Conformal ? Scores : Counted();

@@ -92,7 +92,7 @@ public static class Calibrator
             Suspects = suspects,
             Usual = usual,
             Highest = [.. highest.Take(Listed)],
-        }.Thresholds();
+        }.WithThresholds();
     }
 
     private static async ValueTask<QueryImage> QueryAsync(IGalleryStore store, GalleryManifest manifest, GalleryTiles tiles, ImageId id,
@@ -101,7 +101,7 @@ public static class Calibrator
         var query = new QueryTile[tiles.Grid.Count];
         for (int t = 0; t < query.Length; t++)
         {
-            var row = id.Tile(t);
+            var row = id.Row(t);
             var features = await store.ReadFeaturesAsync(manifest.Category, row, manifest.Model, cancellationToken);
             query[t] = new QueryTile(features.Pooled, ct => store.ReadPyramidAsync(manifest.Category, row, manifest.Model, ct));
         }

@@ -45,7 +45,7 @@ internal static class RegionOfInterest
     }
 
     /// <summary>Sets values outside to 0; returns the number of values inside.</summary>
-    public static int Close(float[] values)
+    public static int ZeroOutside(float[] values)
     {
         int inside = 0;
         for (int i = 0; i < values.Length; i++)

@@ -13,7 +13,8 @@ namespace SpadeCluster.Scoring;
 /// <param name="model">Model of the gallery.</param>
 /// <param name="imageCount">Images in all shards together.</param>
 /// <param name="shards">Every shard of the version; one that fails makes the call fail, never a partial answer.</param>
-/// <param name="threads">Threads the pixel searches of an image may use; 0: all processors, shared with those of other images.</param>
+/// <param name="threads">Threads the pixel searches of an image may use; 0: their share of the processors (all of them
+/// while nothing else runs).</param>
 /// <param name="stage">Gets each stage's name and milliseconds: retrieve, gate, match, merge, smooth, regions.</param>
 /// <param name="tiles">Rows of the gallery; null: each image is one.</param>
 public sealed class ScoringCoordinator(FeatureModel model, int imageCount, IReadOnlyList<IGalleryShard> shards, int threads = 0,

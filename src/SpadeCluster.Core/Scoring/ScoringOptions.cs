@@ -15,8 +15,9 @@ public enum GatePolicy
 }
 
 /// <summary>
-/// The method's settings. Thresholds hold only for the settings of their calibration, so both are stored together. A new instance is the
-/// paper's method, which also replaces settings that a manifest lacks; <see cref="Default"/> has the recommended settings.
+/// The method's settings. Thresholds hold only for the settings of their calibration, so both are stored together. A new instance has
+/// those of the recipe "plain", which also stand in for settings that an old manifest lacks; <see cref="Default"/> has the recommended
+/// ones. The paper's are the recipe "paper".
 /// </summary>
 public sealed record ScoringOptions
 {

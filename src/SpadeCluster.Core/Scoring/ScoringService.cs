@@ -11,7 +11,7 @@ namespace SpadeCluster.Scoring;
 /// <param name="store">The galleries.</param>
 /// <param name="engines">The models.</param>
 /// <param name="options">Replaces the settings of the galleries' calibrations; where they differ, there is no verdict.</param>
-/// <param name="threads">Threads one search may use; 0 for all processors.</param>
+/// <param name="threads">Threads one search may use; 0: its share of the processors (all of them while nothing else runs).</param>
 /// <param name="memory">Upper limit of the memory of an open gallery, in bytes.</param>
 public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines, ScoringOptions? options = null, int threads = 0,
     long memory = GalleryShard.DefaultMemory) : IScoringService, IDisposable
@@ -121,10 +121,10 @@ public sealed class ScoringService(IGalleryStore store, IFeatureEngines engines,
     private async Task<OpenGallery> LoadAsync(string category, int version)
     {
         var manifest = await store.ReadVersionAsync(category, version);
-        // While the gallery is opened. If the model cannot be opened, the image's own attempt says why.
+        // Opens the model while the gallery is opened. If that fails, the image opens it again and reports the error.
         _ = Task.Run(() => engines.For(manifest.Model, manifest.Preprocessing));
         var gallery = await OpenGallery.LoadAsync(store, manifest, threads: threads, memory: memory);
-        // While the image is decoded and its features are computed. A failure is the search's to report.
+        // Prepares the search while the image is decoded and its features are computed. If that fails, the search reports the error.
         if (Settings(manifest).GatePolicy == GatePolicy.Always) _ = gallery.Coordinator.OpenAsync(manifest.Calibration);
         return gallery;
     }

@@ -26,8 +26,8 @@ public static class ThresholdEstimate
     /// <summary>Scores above this are suspect: far outside the others.</summary>
     public static double SuspectLimit(IReadOnlyList<double> ascending) => Robust(ascending, SuspectDeviations);
 
-    /// <summary>By median and 1.4826 median absolute deviations of the log scores, which up to half of the normals can be outliers without
-    /// spoiling.</summary>
+    /// <summary>Median of the log scores plus <paramref name="deviations"/> times 1.4826 median absolute deviations. It holds while fewer
+    /// than half of the normals are outliers.</summary>
     private static double Robust(IReadOnlyList<double> ascending, double deviations)
     {
         double[] logs = [.. ascending.Select(s => Math.Log(Math.Max(s, LeastScore)))];

@@ -21,7 +21,7 @@ public static class TileAlignment
         for (int i = 0; i < photographs; i++)
         {
             var id = manifest.Images[(int)((long)i * manifest.Images.Count / photographs)].Id;
-            ImageId[] rows = [.. Enumerable.Range(0, grid.Columns * grid.Rows).Select(id.Tile)];
+            ImageId[] rows = [.. Enumerable.Range(0, grid.Columns * grid.Rows).Select(id.Row)];
             float[][] pooled = await store.ReadPooledAsync(manifest.Category, rows, manifest.Model, cancellationToken);
             for (int tile = 0; tile < rows.Length; tile++)
             {

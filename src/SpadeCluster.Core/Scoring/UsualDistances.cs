@@ -162,7 +162,7 @@ public sealed class UsualDistances
                 AddDistances(local.Slice((tile * Images.Count + i) * cells, cells), sums, normals);
                 continue;
             }
-            if (!places.TryGetValue(frame, out var place)) places[frame] = place = grid.SamePlace(tile, own, frame, Width, Height);
+            if (!places.TryGetValue(frame, out var place)) places[frame] = place = grid.CorrespondingCells(tile, own, frame, Width, Height);
             for (int y = 0, cell = 0; y < Height; y++)
             {
                 var row = place.Rows[y];

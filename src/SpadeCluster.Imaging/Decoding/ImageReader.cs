@@ -11,7 +11,7 @@ public sealed class ImageReader
     /// <summary>The bytes of eleven million pixels; decoding them takes far longer than a garbage collection.</summary>
     private const int LargeBytes = 32 << 20;
 
-    // Bytes decoded since the last collection, by all readers.
+    // Whether a large image was decoded since the last collection, by any reader.
     private static bool _wasLarge;
 
     public static ImageReader Default { get; } = new();

@@ -3,8 +3,8 @@ using SpadeCluster.Features;
 namespace SpadeCluster.Imaging;
 
 /// <summary>
-/// P5 and P6 files: a text header and raw pixels, which are handled like a camera's frames. They are not read by ImageSharp 2.1.13, which
-/// takes first pixels that look like white space or a comment as such, in one photograph of fifty.
+/// P5 and P6 files: a text header and raw pixels, which are handled like a camera's frames. ImageSharp 2.1.13 does not read them, because
+/// it skips first pixels that look like white space or a comment, which one photograph of fifty has.
 /// </summary>
 internal static class PnmFile
 {

@@ -24,7 +24,7 @@ public static class Thumbnail
         return null;
     }
 
-    /// <summary>The image with its longer side reduced to so many pixels, where it has more.</summary>
+    /// <summary>The image with its longer side reduced to <paramref name="side"/> pixels, where it has more.</summary>
     public static RgbImage Within(RgbImage image, int side)
     {
         int longer = Math.Max(image.Width, image.Height);

@@ -74,7 +74,7 @@ public sealed partial record Preprocessing
     }
 
     public override string ToString() =>
-        ShorterSide is { } s ? Tiles.Copies.In($"shorter-side {s} crop {Width}x{Height}") : Tiles.Description;
+        ShorterSide is { } s ? Tiles.Copies.AppliedTo($"shorter-side {s} crop {Width}x{Height}") : Tiles.Description;
 
     /// <summary>The resized photograph: the model's input, or the picture from which tiles are cut.</summary>
     public RgbImage Apply(RgbImage image)

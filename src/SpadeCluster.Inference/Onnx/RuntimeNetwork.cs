@@ -63,8 +63,11 @@ internal sealed record RuntimeNetwork(byte[]? Bytes, string Input, IReadOnlyList
         return new(proto.ToByteArray(), input, levels, pooled, single);
     }
 
+    /// <exception cref="SpadeException">As for <see cref="Of"/>: the model cannot be rewritten.</exception>
+    public static void Check(InferenceModel model) => Of(model, halfLevels: false);
+
     /// <summary>What <see cref="Of"/> has made of a model and ONNX Runtime has optimised and stored. For the CPU.</summary>
-    public static RuntimeNetwork In(string file, ModelManifest manifest)
+    public static RuntimeNetwork FromCache(string file, ModelManifest manifest)
         => new(null, InputName, [.. manifest.Levels.Select((_, i) => LevelName(i))], PooledName, SingleImage: false, file);
 
     private static string LevelName(int level) => $"{Prefix}level{level + 1}";

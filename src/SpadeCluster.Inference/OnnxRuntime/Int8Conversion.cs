@@ -15,7 +15,7 @@ public static class Int8Conversion
     public static InferenceModel Run(InferenceModel model, IReadOnlyList<RgbImage> normals, CancellationToken cancellationToken = default)
     {
         if (normals.Count == 0) throw new SpadeException(SpadeError.InvalidArgument, "int8 needs normals, to measure the range of values");
-        RuntimeNetwork.Of(model, halfLevels: false); // for its checks
+        RuntimeNetwork.Check(model);
         var network = new QuantisedNetwork(model);
         byte[] bytes = network.Quantise(Ranges(model, network, normals, cancellationToken));
         var manifest = model.Manifest with

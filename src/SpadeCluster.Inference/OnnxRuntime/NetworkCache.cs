@@ -47,7 +47,7 @@ public sealed class NetworkCache
         return cached;
     });
 
-    /// <summary>A place where ONNX Runtime can write a model's network; null if it cannot be kept.</summary>
+    /// <summary>A folder where ONNX Runtime can write a model's network; null if it cannot be kept.</summary>
     internal NetworkDraft? Draft(ModelSource model, bool halfLevels) => Try(() =>
     {
         if (Name(model, halfLevels) is not { } name) return null;
@@ -58,23 +58,30 @@ public sealed class NetworkCache
             () => Delete(folder));
     });
 
-    /// <returns>Null: failed, as in a folder that cannot be written.</returns>
+    /// <returns>Null: the file system refused.</returns>
     private static T? Try<T>(Func<T?> action) where T : class
+    {
+        T? result = null;
+        Try(() => { result = action(); });
+        return result;
+    }
+
+    private static void Try(Action action)
     {
         try
         {
-            return action();
+            action();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null;
+            // Without the cache, a network is optimised again.
         }
     }
 
-    /// <exception cref="UnauthorizedAccessException">The folder is another user's, who could put any network there: only the owner of a
-    /// folder can set its mode.</exception>
-    /// <exception cref="IOException">It is on a network drive. If that fails, or another host removes a file, the process ends at its next
-    /// read of mapped weights.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder is another user's, who could put any network there. Setting its mode fails,
+    /// because only the owner may.</exception>
+    /// <exception cref="IOException">It is on a network drive. If the drive fails, or another host removes a file, the process ends at its
+    /// next read of mapped weights.</exception>
     private void MakeFolder()
     {
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(_folder);
@@ -104,7 +111,7 @@ public sealed class NetworkCache
         return string.Join(' ', version, sets, moreSets, X86Base.CpuId(7, 0), X86Base.CpuId(7, 1));
     }
 
-    private object? Keep(string draft, string name, string features)
+    private void Keep(string draft, string name, string features)
     {
         string weights = Path.Combine(draft, WeightsFile), kept = Path.Combine(_folder, name);
         if (!File.Exists(weights)) File.Create(weights).Dispose(); // ONNX Runtime writes none for a network without large weights
@@ -117,7 +124,6 @@ public sealed class NetworkCache
         // Also drafts of processes that were killed.
         foreach (var folder in new DirectoryInfo(_folder).EnumerateDirectories().OrderByDescending(d => d.LastWriteTimeUtc))
             if ((bytes += folder.EnumerateFiles().Sum(f => f.Length)) > _limit && folder.Name != name) Delete(folder.FullName);
-        return null;
     }
 
     /// <returns>Null: damaged.</returns>
@@ -148,9 +154,5 @@ public sealed class NetworkCache
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
-    private static void Delete(string folder) => Try(() =>
-    {
-        Directory.Delete(folder, recursive: true);
-        return "";
-    });
+    private static void Delete(string folder) => Try(() => Directory.Delete(folder, recursive: true));
 }

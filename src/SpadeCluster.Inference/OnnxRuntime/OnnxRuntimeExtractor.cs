@@ -19,8 +19,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     private readonly string _source;
     private readonly OnnxRuntimeOptions _options;
     private readonly InputNormalisation _normalisation;
-    private readonly SemaphoreSlim _places;
-    private readonly int _placeCount;
+    private readonly SemaphoreSlim _permits;
+    private readonly int _permitCount;
     private RuntimeNetwork _network;
     private BoundSession _session;
     private Lazy<BoundSession> _single;
@@ -50,8 +50,8 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_options.Batch, nameof(options));
         _normalisation = new(_manifest);
-        _placeCount = _options.Device.Cuda is null ? Environment.ProcessorCount : 1;
-        _places = new(_placeCount);
+        _permitCount = _options.Device.Cuda is null ? Environment.ProcessorCount : 1;
+        _permits = new(_permitCount);
         if (_options.Device.Cuda is not null) cache = null;
         if (cache?.Find(model, _options.HalfLevels) is { } cached && OpenCached(cached)) return;
 
@@ -107,19 +107,19 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
         // So that already the first of these images knows that it is not alone.
         using var share = ProcessorShare.Begin();
         await Parallel.ForEachAsync(Enumerable.Range(0, (images.Count + batch - 1) / batch).Select(i => i * batch),
-            new ParallelOptions { MaxDegreeOfParallelism = Math.Min(threads, _placeCount), CancellationToken = cancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = Math.Min(threads, _permitCount), CancellationToken = cancellationToken },
             ExtractAsync);
 
         async ValueTask ExtractAsync(int first, CancellationToken stop)
         {
-            await _places.WaitAsync(stop).ConfigureAwait(false);
+            await _permits.WaitAsync(stop).ConfigureAwait(false);
             try
             {
                 Extract(images, features, first, Math.Min(first + batch, images.Count), stop);
             }
             finally
             {
-                _places.Release();
+                _permits.Release();
             }
         }
     }
@@ -128,7 +128,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     {
         if (_disposed) return;
         _disposed = true;
-        for (int place = 0; place < _placeCount; place++) _places.Wait();
+        for (int i = 0; i < _permitCount; i++) _permits.Wait();
         _session.Dispose();
         if (_single.IsValueCreated && _single.Value != _session) _single.Value.Dispose();
     }
@@ -139,7 +139,7 @@ public sealed class OnnxRuntimeExtractor : IFeatureExtractor
     {
         try
         {
-            string features = Load(RuntimeNetwork.In(cached.Path, _manifest));
+            string features = Load(RuntimeNetwork.FromCache(cached.Path, _manifest));
             if (features == cached.Entry.Features && cached.WeightsAreIntact.Result) return true;
             _session.Dispose();
         }

@@ -5,7 +5,7 @@ using SpadeCluster.Telemetry;
 namespace SpadeCluster.Server.Admission;
 
 /// <summary>
-/// Bounds the images in work by number and bytes, over HTTP and gRPC together, so that a server under any load has bounded memory
+/// Bounds the images in progress by number and bytes, over HTTP and gRPC together, so that a server under any load has bounded memory
 /// and serves what it admits in bounded time. Safe for concurrent calls.
 /// <para>
 /// At the limits, HTTP requests and unary calls are refused, and streams wait. Each of the two kinds can always have half of the limits:
@@ -27,15 +27,15 @@ public sealed class AdmissionControl : IDisposable
     // Chunks before new images, because only complete images free memory.
     private readonly LinkedList<Waiter> _chunks = [], _images = [];
     private Held _unary, _streams;
-    private Place? _over;
+    private Admission? _over;
     private readonly Dictionary<(bool Streamed, string Caller), Held> _callers = [];
 
     public AdmissionControl(IOptions<AdmissionOptions> options)
     {
         _options = options;
         _refusals = _meter.CreateCounter<long>("spade.refused", "{image}", "Images refused because the server is at its limit");
-        _meter.CreateObservableGauge("spade.admitted", () => Requests, "{image}", "Images in work");
-        _meter.CreateObservableGauge("spade.admitted.bytes", () => Bytes, "By", "Bytes of images in work");
+        _meter.CreateObservableGauge("spade.admitted", () => Requests, "{image}", "Images in progress");
+        _meter.CreateObservableGauge("spade.admitted.bytes", () => Bytes, "By", "Bytes of images in progress");
     }
 
     public int Requests { get { lock (_lock) return _unary.Requests + _streams.Requests; } }
@@ -47,24 +47,24 @@ public sealed class AdmissionControl : IDisposable
     /// <summary>Admits the image of an HTTP request or a unary call, or refuses it at once.</summary>
     /// <param name="caller">The caller whose share it counts for; null: none, without that limit.</param>
     /// <exception cref="SpadeException">ResourceExhausted, with the time after which to try again.</exception>
-    public Place Admit(long bytes, string? caller = null)
+    public Admission Admit(long bytes, string? caller = null)
     {
         lock (_lock)
-            if (WithinShare(false, caller, bytes) && FitsUnary(bytes)) return Take(ref _unary, new Place(this, false, caller), bytes);
+            if (WithinShare(false, caller, bytes) && FitsUnary(bytes)) return Take(ref _unary, new Admission(this, false, caller), bytes);
         Interlocked.Increment(ref _refused);
         _refusals.Add(1);
         throw new SpadeException(SpadeError.ResourceExhausted,
-            "this server is at its limit of images in work; try again shortly")
+            "this server is at its limit of images in progress; try again shortly")
         { RetryAfter = _options.Value.RetryAfter };
     }
 
     /// <summary>Admits an image of a stream; waits until that is possible.</summary>
     /// <param name="caller">As for <see cref="Admit"/>.</param>
-    public Task<Place> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken, string? caller = null)
+    public Task<Admission> AdmitInTurnAsync(long bytes, CancellationToken cancellationToken, string? caller = null)
     {
         lock (_lock)
             return NextChunk is null && NextImage is null && WithinShare(true, caller, bytes) && FitsImage(bytes)
-                ? Task.FromResult(Take(ref _streams, new Place(this, true, caller), bytes))
+                ? Task.FromResult(Take(ref _streams, new Admission(this, true, caller), bytes))
                 : WaitAsync(_images, new Waiter(null, bytes, caller), cancellationToken);
     }
 
@@ -90,7 +90,7 @@ public sealed class AdmissionControl : IDisposable
     private LinkedListNode<Waiter>? FirstWithinShare(LinkedList<Waiter> line)
     {
         var node = line.First;
-        while (node is not null && !WithinShare(true, node.Value.Caller, node.Value.Bytes, grows: node.Value.Place is not null))
+        while (node is not null && !WithinShare(true, node.Value.Caller, node.Value.Bytes, grows: node.Value.Admission is not null))
             node = node.Next;
         return node;
     }
@@ -108,11 +108,11 @@ public sealed class AdmissionControl : IDisposable
         => _unary.Requests + _streams.Requests < _options.Value.MaxRequests && _streams.Requests < StreamRequests
         && (_streams.Requests == 0 || HasBytes(bytes));
 
-    private bool FitsChunk(Place place, long bytes)
+    private bool FitsChunk(Admission admission, long bytes)
     {
-        if (_over == place || (WithinShare(true, place.Caller, bytes, grows: true) && HasBytes(bytes))) return true;
+        if (_over == admission || (WithinShare(true, admission.Caller, bytes, grows: true) && HasBytes(bytes))) return true;
         if (_over is not null) return false;
-        _over = place;
+        _over = admission;
         return true;
     }
 
@@ -122,31 +122,31 @@ public sealed class AdmissionControl : IDisposable
         return streams <= _options.Value.MaxBytes / 2 && _unary.Bytes + streams <= _options.Value.MaxBytes;
     }
 
-    private Place Take(ref Held held, Place place, long bytes)
+    private Admission Take(ref Held held, Admission admission, long bytes)
     {
-        int requests = place.Bytes is null ? 1 : 0;
+        int requests = admission.Bytes is null ? 1 : 0;
         held.Requests += requests;
         held.Bytes += bytes;
-        Count(place, requests, bytes);
-        place.Bytes = (place.Bytes ?? 0) + bytes;
-        return place;
+        Count(admission, requests, bytes);
+        admission.Bytes = (admission.Bytes ?? 0) + bytes;
+        return admission;
     }
 
-    private Task GrowAsync(Place place, long bytes, CancellationToken cancellationToken)
+    private Task GrowAsync(Admission admission, long bytes, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            if ((_over != place && NextChunk is not null) || !FitsChunk(place, bytes))
-                return WaitAsync(_chunks, new Waiter(place, bytes, place.Caller), cancellationToken);
-            Take(ref _streams, place, bytes);
+            if ((_over != admission && NextChunk is not null) || !FitsChunk(admission, bytes))
+                return WaitAsync(_chunks, new Waiter(admission, bytes, admission.Caller), cancellationToken);
+            Take(ref _streams, admission, bytes);
             return Task.CompletedTask;
         }
     }
 
-    private void Count(Place place, int requests, long bytes)
+    private void Count(Admission admission, int requests, long bytes)
     {
-        if (place.Caller is null) return;
-        var key = (place.Streamed, place.Caller);
+        if (admission.Caller is null) return;
+        var key = (admission.Streamed, admission.Caller);
         var held = _callers.GetValueOrDefault(key);
         held.Requests += requests;
         held.Bytes += bytes;
@@ -155,37 +155,37 @@ public sealed class AdmissionControl : IDisposable
     }
 
     /// <param name="leave">Whether the image is done, or only its bytes are freed.</param>
-    private void Release(Place place, bool leave)
+    private void Release(Admission admission, bool leave)
     {
         lock (_lock)
         {
-            if (place.Bytes is not { } bytes) return;
-            ref var held = ref (place.Streamed ? ref _streams : ref _unary);
+            if (admission.Bytes is not { } bytes) return;
+            ref var held = ref (admission.Streamed ? ref _streams : ref _unary);
             held.Bytes -= bytes;
             if (leave) held.Requests--;
-            Count(place, leave ? -1 : 0, -bytes);
-            place.Bytes = leave ? null : 0;
-            if (_over == place) _over = null;
-            LetIn();
+            Count(admission, leave ? -1 : 0, -bytes);
+            admission.Bytes = leave ? null : 0;
+            if (_over == admission) _over = null;
+            AdmitWaiting();
         }
     }
 
-    private void LetIn()
+    private void AdmitWaiting()
     {
-        while (NextChunk is { } chunk && FitsChunk(chunk.Value.Place!, chunk.Value.Bytes)) Go(chunk, chunk.Value.Place!);
+        while (NextChunk is { } chunk && FitsChunk(chunk.Value.Admission!, chunk.Value.Bytes)) AdmitWaiter(chunk, chunk.Value.Admission!);
         while (NextChunk is null && NextImage is { } image && FitsImage(image.Value.Bytes))
-            Go(image, new Place(this, true, image.Value.Caller));
+            AdmitWaiter(image, new Admission(this, true, image.Value.Caller));
     }
 
-    private void Go(LinkedListNode<Waiter> node, Place place)
+    private void AdmitWaiter(LinkedListNode<Waiter> node, Admission admission)
     {
         var waiter = node.Value;
         node.List!.Remove(node);
         waiter.Cancellation.Unregister();
-        waiter.Admitted.SetResult(Take(ref _streams, place, waiter.Bytes));
+        waiter.Admitted.SetResult(Take(ref _streams, admission, waiter.Bytes));
     }
 
-    private Task<Place> WaitAsync(LinkedList<Waiter> line, Waiter waiter, CancellationToken cancellationToken)
+    private Task<Admission> WaitAsync(LinkedList<Waiter> line, Waiter waiter, CancellationToken cancellationToken)
     {
         var node = line.AddLast(waiter);
         waiter.Cancellation = cancellationToken.Register(() =>
@@ -195,7 +195,7 @@ public sealed class AdmissionControl : IDisposable
                 if (node.List is null) return;
                 line.Remove(node);
                 waiter.Admitted.SetCanceled(cancellationToken);
-                LetIn();
+                AdmitWaiting();
             }
         });
         return waiter.Admitted.Task;
@@ -207,17 +207,17 @@ public sealed class AdmissionControl : IDisposable
         public long Bytes;
     }
 
-    private sealed class Waiter(Place? place, long bytes, string? caller)
+    private sealed class Waiter(Admission? admission, long bytes, string? caller)
     {
-        public Place? Place { get; } = place;
+        public Admission? Admission { get; } = admission;
         public string? Caller { get; } = caller;
         public long Bytes { get; } = bytes;
         public CancellationTokenRegistration Cancellation { get; set; }
-        public TaskCompletionSource<Place> Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<Admission> Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    /// <summary>An admitted image in work; ends when disposed.</summary>
-    public sealed class Place(AdmissionControl control, bool streamed, string? caller) : IDisposable
+    /// <summary>An admitted image in progress; ends when disposed.</summary>
+    public sealed class Admission(AdmissionControl control, bool streamed, string? caller) : IDisposable
     {
         internal bool Streamed => streamed;
         internal string? Caller => caller;

@@ -12,12 +12,12 @@ public sealed class AdmissionOptions
 
     public const int SlotsPerProcessor = 2;
 
-    /// <summary>Images in work at a time, including those that wait for a slot; further requests are refused, and streams wait. Streams
+    /// <summary>Images in progress at a time, including those that wait for a slot; further requests are refused, and streams wait. Streams
     /// have at most half.</summary>
     [Range(1, 1_000_000)]
     public int MaxRequests { get; set; } = 64;
 
-    /// <summary>Bytes of images in work at a time, including chunks of unfinished ones. Streams have at most half.</summary>
+    /// <summary>Bytes of images in progress at a time, including chunks of unfinished ones. Streams have at most half.</summary>
     [Range(1024, long.MaxValue)]
     public long MaxBytes { get; set; } = 256L << 20;
 

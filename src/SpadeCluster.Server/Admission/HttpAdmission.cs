@@ -9,7 +9,7 @@ internal static class HttpAdmission
     /// <exception cref="SpadeException">ResourceExhausted, with the time after which to try again: too many requests or bytes are in
     /// work.</exception>
     /// <exception cref="BadHttpRequestException">413: the body is larger than this server's limit.</exception>
-    public static AdmissionControl.Place Admit(this AdmissionControl admission, HttpRequest request, ServerOptions options)
+    public static AdmissionControl.Admission Admit(this AdmissionControl admission, HttpRequest request, ServerOptions options)
     {
         // A body of unknown length counts as the largest one.
         long bytes = request.ContentLength ?? options.MaxBodyBytes;

@@ -25,8 +25,8 @@ internal static class Text
     public static string Instant(DateTimeOffset time)
         => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    /// <summary>Such a parameter; null: it is no time.</summary>
-    public static DateTimeOffset? Time(string? text)
+    /// <summary>Reads such a parameter; null: it is no time.</summary>
+    public static DateTimeOffset? ParseTime(string? text)
         => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
     /// <summary>The file name of a normal, and whether it is a copy.</summary>

@@ -35,11 +35,11 @@ public sealed class DecisionPictures(DecisionLog log)
     }
 
     /// <summary>Where map and tiles lie on the photograph.</summary>
-    public MapPlace Place(Decision decision)
+    public MapGeometry Place(Decision decision)
     {
         var (width, height) = ImageReader.ReadSize(log.Image(decision.Id), decision.Score.File);
         var preprocessing = Preprocessing.Parse(decision.Preprocessing);
-        return new MapPlace(preprocessing.Geometry(width, height), preprocessing.Tiles);
+        return new MapGeometry(preprocessing.Geometry(width, height), preprocessing.Tiles);
     }
 
     /// <summary>The map in colours: black far below the threshold, purple at half of it, orange at it, yellow at twice and more.</summary>
@@ -77,7 +77,7 @@ public sealed class DecisionPictures(DecisionLog log)
 }
 
 /// <summary>Where a map and its tiles lie on a photograph.</summary>
-public sealed record MapPlace(InputGeometry Geometry, TileGrid Tiles)
+public sealed record MapGeometry(InputGeometry Geometry, TileGrid Tiles)
 {
     private double ScaleX => (double)Geometry.OriginalWidth / Geometry.ResizedWidth;
     private double ScaleY => (double)Geometry.OriginalHeight / Geometry.ResizedHeight;

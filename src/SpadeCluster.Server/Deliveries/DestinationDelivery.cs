@@ -14,7 +14,7 @@ internal sealed partial class DestinationDelivery(Destination destination, ISend
     /// <summary>Events on their way at once, which bounds the memory of their pictures.</summary>
     private const int MostSends = 8;
 
-    /// <summary>Lines in work at once.</summary>
+    /// <summary>Lines in progress at once.</summary>
     private const int MostLines = 1000;
 
     /// <summary>Finds what other servers recorded, and rows that are to be sent again.</summary>

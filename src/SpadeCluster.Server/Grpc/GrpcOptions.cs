@@ -9,7 +9,7 @@ public sealed class GrpcOptions
     [Range(1024, 512 << 20)]
     public int MaxImageBytes { get; set; } = 64 << 20;
 
-    /// <summary>Images of one stream in work at a time.</summary>
+    /// <summary>Images of one stream in progress at a time.</summary>
     [Range(1, 1024)]
     public int StreamConcurrency { get; set; } = 8;
 

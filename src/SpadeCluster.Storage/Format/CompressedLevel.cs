@@ -93,7 +93,7 @@ internal static class CompressedLevel
         for (int i = 0; i < values.Length; i += shape.Channels)
         {
             bool hasLeft = i % row > 0, hasAbove = i >= row;
-            // With one neighbour only, that one predicts: the predictor gives it for itself and any corner equal to it.
+            // A cell with one neighbour is predicted to equal it: it stands in for the other and the corner, and the predictor returns it.
             ReadOnlySpan<ushort> above = hasAbove ? values.Slice(i - row, shape.Channels)
                 : hasLeft ? values.Slice(i - shape.Channels, shape.Channels) : none;
             var left = hasLeft ? values.Slice(i - shape.Channels, shape.Channels) : above;

@@ -35,10 +35,10 @@ internal static class Segment
                 pyramid.LevelBytes(l)), shape) : pyramid.LevelBytes(l).ToArray())], compressed);
     }
 
-    /// <summary>The same image in the other format.</summary>
-    /// <param name="segment">Every byte was checked.</param>
+    /// <summary>Converts a compressed image to a plain one, and a plain one to a compressed one.</summary>
+    /// <param name="segment">A segment whose every byte was checked.</param>
     /// <exception cref="SpadeException">DataLoss: a level cannot be decompressed.</exception>
-    public static byte[] InOtherFormat(byte[] segment, SegmentHeader header, ImageId id, FeatureModel model)
+    public static byte[] Convert(byte[] segment, SegmentHeader header, ImageId id, FeatureModel model)
         => Join(id, model.Digest, [.. Enumerable.Range(0, header.Parts).Select(part =>
         {
             var bytes = segment.AsSpan((int)header.Offset(part), header.Length(part));

@@ -38,7 +38,7 @@ public sealed class PlanCommandTests : WorkFolder
 
         (exit, text, error) = await Spade.InAsync(Root, load);
         Assert.True(exit == 0, error);
-        Assert.Contains($"bottleneck: {plan.RootElement.GetProperty("bottleneck").GetString()}", text, StringComparison.Ordinal);
+        Assert.Contains($"full first: {plan.RootElement.GetProperty("bottleneck").GetString()}", text, StringComparison.Ordinal);
     }
 
     [Fact]

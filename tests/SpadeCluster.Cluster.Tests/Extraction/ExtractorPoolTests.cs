@@ -12,7 +12,7 @@ public sealed class ExtractorPoolTests
     public void An_image_stays_in_its_silo_until_others_are_clearly_less_busy()
     {
         ExtractorSlot[] slots = [new("0@a", There), new("0@here", Here), new("0@b", Silo(3))];
-        // Images in work here and there, and the silo that gets the image for either choice of the turn.
+        // Images in progress here and there, and the silo that gets the image for either choice of the turn.
         foreach (var (here, there, stays) in new[] { (0, 0, true), (1, 0, true), (1, 1, true), (2, 1, true), (2, 0, false), (9, 7, false) })
             for (int turn = 0; turn < 3; turn++)
                 Assert.Equal(stays, First(slots, turn, s => s.Silo.Equals(Here) ? here : there).Silo.Equals(Here));

@@ -20,9 +20,9 @@ public sealed class SlotLoadTests
         _load.End();
         _questions.Peek().SetResult(7);
         await asked.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Equal((2, 7), (_load.Own, _load.InWork));
+        Assert.Equal((2, 7), (_load.Own, _load.InFlight));
         _load.End();
-        Assert.Equal((1, 6), (_load.Own, _load.InWork));
+        Assert.Equal((1, 6), (_load.Own, _load.InFlight));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class SlotLoadTests
         await Task.WhenAll(first, second).WaitAsync(TimeSpan.FromSeconds(30));
         Assert.True(Ask().IsCompleted);
         Assert.Single(_questions);
-        _clock.Advance(SlotLoad.Fresh);
+        _clock.Advance(SlotLoad.AskInterval);
         var asked = Ask();
         Assert.False(asked.IsCompleted);
         Assert.Equal(2, _questions.Count);
@@ -45,19 +45,19 @@ public sealed class SlotLoadTests
     {
         var asked = Ask();
         Assert.False(asked.IsCompleted);
-        _clock.Advance(SlotLoad.Patience);
+        _clock.Advance(SlotLoad.AnswerTimeout);
         await asked.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.True(Ask().IsCompleted);
         Assert.Single(_questions);
 
         // A late answer is used; after a failed question the load is unknown.
         _questions.Dequeue().SetResult(5);
-        Assert.Equal(5, _load.InWork);
-        _clock.Advance(SlotLoad.Fresh);
+        Assert.Equal(5, _load.InFlight);
+        _clock.Advance(SlotLoad.AskInterval);
         asked = Ask();
         _questions.Dequeue().SetException(new TimeoutException());
         await asked.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Equal(0, _load.InWork);
+        Assert.Equal(0, _load.InFlight);
     }
 
     [Fact]
@@ -67,10 +67,10 @@ public sealed class SlotLoadTests
         var asked = Ask();
         _questions.Peek().SetResult(4);
         await asked.WaitAsync(TimeSpan.FromSeconds(30));
-        _clock.Advance(SlotLoad.Memory - TimeSpan.FromTicks(1));
-        Assert.Equal(4, _load.InWork);
+        _clock.Advance(SlotLoad.AnswerLifetime - TimeSpan.FromTicks(1));
+        Assert.Equal(4, _load.InFlight);
         _clock.Advance(TimeSpan.FromTicks(1));
-        Assert.Equal(1, _load.InWork);
+        Assert.Equal(1, _load.InFlight);
     }
 
     [Fact]
@@ -78,12 +78,12 @@ public sealed class SlotLoadTests
     {
         var first = Ask();
         Assert.False(first.IsCompleted);
-        _clock.Advance(SlotLoad.Patience + SlotLoad.Fresh);
+        _clock.Advance(SlotLoad.AnswerTimeout + SlotLoad.AskInterval);
         Assert.True(Ask().IsCompleted);
         _questions.Peek().SetResult(2);
         await Ask().WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Single(_questions);
-        Assert.Equal(2, _load.InWork);
+        Assert.Equal(2, _load.InFlight);
     }
 
     private Task Ask() => _load.AskAsync(() =>

@@ -25,7 +25,7 @@ public sealed class AdmissionControlTests
     public void Unary_calls_that_come_all_the_time_leave_half_to_streams()
     {
         using var admission = With(requests: 4, bytes: 8000);
-        var unary = new Queue<AdmissionControl.Place>(Enumerable.Range(0, 4).Select(_ => admission.Admit(10)));
+        var unary = new Queue<AdmissionControl.Admission>(Enumerable.Range(0, 4).Select(_ => admission.Admit(10)));
         var stream = admission.AdmitInTurnAsync(10, default);
         Assert.False(stream.IsCompleted);
         unary.Dequeue().Dispose();

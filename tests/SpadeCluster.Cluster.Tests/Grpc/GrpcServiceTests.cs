@@ -82,7 +82,7 @@ public sealed class GrpcServiceTests : IAsyncLifetime
             held.Release();
             return hold.Task;
         };
-        var inWork = Enumerable.Range(0, 2).Select(i => _scoring.ScoreAsync(Request("plate", Photos.Ppm(i, false))).ResponseAsync)
+        var inFlight = Enumerable.Range(0, 2).Select(i => _scoring.ScoreAsync(Request("plate", Photos.Ppm(i, false))).ResponseAsync)
             .ToArray();
         for (int i = 0; i < 2; i++) Assert.True(await held.WaitAsync(TimeSpan.FromSeconds(30)), "two images should be with the extractor");
         var e = await Assert.ThrowsAsync<RpcException>(() => _scoring.ScoreAsync(Request("plate", Photos.Ppm(9, false))).ResponseAsync);
@@ -91,7 +91,7 @@ public sealed class GrpcServiceTests : IAsyncLifetime
         // The typed client retries by itself.
         var patient = _gateway.Client.ScoreAsync("plate", Photos.Source("p", Photos.Ppm(9, false)));
         hold.SetResult();
-        await Task.WhenAll(inWork);
+        await Task.WhenAll(inFlight);
         Assert.NotNull((await patient).PredLabel);
         Assert.Equal(0, _gateway.Services.GetRequiredService<AdmissionControl>().Requests);
     }

@@ -72,7 +72,7 @@ public sealed class ClusterClientTests : IAsyncLifetime
         Assert.Equal(3, JsonDocument.Parse(await _http.GetStringAsync("/v1/galleries/plate/history")).RootElement
             .EnumerateArray().Count(v => v.GetProperty("version").GetInt32() <= 3));
 
-        // An image in work when the silo is killed is scored by the silo that is started next.
+        // An image in progress when the silo is killed is scored by the silo that is started next.
         _process.Kill();
         await _process.WaitForExitAsync();
         var waiting = ScoreAsync("late.ppm", await Photos.Mixed(1)[0].ReadAsync(default));

@@ -172,7 +172,7 @@ public sealed class ClusterTests
             .GetGrain<IExtractorGrain>(GrainKeys.Extractor(0, silos.Cluster.Silos[s].Name))).ToArray();
         var request = new ExtractRequest(FakeExtractor.SmallModel, Preprocessing.Stretch(FakeExtractor.Side, FakeExtractor.Side).ToString(),
             new byte[3 * FakeExtractor.Side * FakeExtractor.Side], WithPyramid: false);
-        async Task<int[]> InWorkAsync(int all)
+        async Task<int[]> InFlightAsync(int all)
         {
             for (; ; )
             {
@@ -182,18 +182,18 @@ public sealed class ClusterTests
         }
 
         List<Task> work = [.. Enumerable.Range(0, each).Select(_ => slots[1].ExtractAsync(request, default))];
-        Assert.Equal(new[] { 0, each }, await InWorkAsync(each).WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(new[] { 0, each }, await InFlightAsync(each).WaitAsync(TimeSpan.FromSeconds(30)));
         var pool = silos.Gateway.GetRequiredService<ExtractorPool>();
         for (int i = 1; i <= each; i++)
         {
             work.Add(pool.ExtractAsync(request, default));
-            await InWorkAsync(each + i).WaitAsync(TimeSpan.FromSeconds(30));
+            await InFlightAsync(each + i).WaitAsync(TimeSpan.FromSeconds(30));
         }
         // One image may go to another silo if that silo's answer took longer than the image waits for it.
-        Assert.InRange((await InWorkAsync(2 * each))[0], each - 1, each);
+        Assert.InRange((await InFlightAsync(2 * each))[0], each - 1, each);
         hold.SetResult();
         await Task.WhenAll(work).WaitAsync(TimeSpan.FromSeconds(30));
-        await InWorkAsync(0).WaitAsync(TimeSpan.FromSeconds(30));
+        await InFlightAsync(0).WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     /// <summary>Separate extractors have the image sent to them; what is sent beside it, counted above, stays under 50 KB for

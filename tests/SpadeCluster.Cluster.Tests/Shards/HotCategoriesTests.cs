@@ -95,7 +95,7 @@ public sealed class HotCategoriesTests
 
     private sealed class Calls : IDisposable
     {
-        private readonly List<CallInWork> _calls;
+        private readonly List<CallInFlight> _calls;
 
         public Calls(HotCategories hot, string category, int count, int shards = 1)
             => _calls = [.. Enumerable.Range(0, count).Select(_ => hot.Begin(category, shards))];

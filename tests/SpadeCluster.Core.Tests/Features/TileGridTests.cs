@@ -63,7 +63,7 @@ public class TileGridTests
     {
         var grid = TileGrid.Of(Model, text);
         TileFrame wide = grid.Frame(600, 300), tall = grid.Frame(200, 500);
-        var (columns, rows) = grid.SamePlace(tile, wide, tall, 56, 56);
+        var (columns, rows) = grid.CorrespondingCells(tile, wide, tall, 56, 56);
         Assert.True(columns.Any(c => c.Tile >= 0) && rows.Any(r => r.Tile >= 0) && rows.Any(r => r.Tile < 0));
         foreach (var (lines, left, from, length, to, width) in new[]
         {
@@ -77,7 +77,7 @@ public class TileGridTests
                 int origin = lines == columns ? grid.Origin(lines[i].Tile).X : grid.Origin(lines[i].Tile).Y;
                 Assert.InRange(at, origin + 4 * lines[i].Cell - 1e-6, origin + 4 * lines[i].Cell + 4 + 1e-6);
             }
-        var (same, below) = grid.SamePlace(tile, wide, wide, 56, 56);
+        var (same, below) = grid.CorrespondingCells(tile, wide, wide, 56, 56);
         Assert.Equal(Enumerable.Range(0, 56).Select(x => (tile, x)), same);
         Assert.Equal(Enumerable.Range(0, 56).Select(y => (0, y)), below);
     }

@@ -19,13 +19,14 @@ public sealed class RetentionTests
     [InlineData(1, 14, new[] { 1, 2, 3 })]
     [InlineData(4, 0, new[] { 1 })]
     public void Keeps_the_newest_and_those_that_were_current_lately(int versions, int? days, int[] dropped)
-        => Assert.Equal(dropped, new Retention(versions, days is { } d ? TimeSpan.FromDays(d) : null).Drop(History, Start.AddDays(45)));
+        => Assert.Equal(dropped, new Retention(versions, days is { } d ? TimeSpan.FromDays(d) : null)
+            .VersionsToDrop(History, Start.AddDays(45)));
 
     [Fact]
     public void Keeps_the_newest_version_with_thresholds()
     {
         GalleryVersion[] history = [.. History.Select(v => v with { Calibrated = v.Version is 1 or 2 })];
-        Assert.Equal([1, 3, 4], new Retention(1).Drop(history, Start.AddDays(45)));
+        Assert.Equal([1, 3, 4], new Retention(1).VersionsToDrop(history, Start.AddDays(45)));
     }
 
     /// <summary>Otherwise nothing would decide after the compaction.</summary>
@@ -33,14 +34,14 @@ public sealed class RetentionTests
     public void Keeps_the_version_that_decides_beside_newer_ones_on_trial()
     {
         GalleryVersion[] history = [.. History.Select(v => v with { Calibrated = true, Trial = v.Version > 2 })];
-        Assert.Equal([1, 3, 4], new Retention(1).Drop(history, Start.AddDays(45)));
+        Assert.Equal([1, 3, 4], new Retention(1).VersionsToDrop(history, Start.AddDays(45)));
     }
 
     [Fact]
     public void The_current_version_cannot_be_dropped()
     {
-        Assert.Throws<SpadeException>(() => new Retention(0).Drop(History, Start));
-        Assert.Throws<SpadeException>(() => new Retention(1, TimeSpan.FromDays(-1)).Drop(History, Start));
-        Assert.Empty(new Retention(1).Drop(History[..1], Start.AddYears(9)));
+        Assert.Throws<SpadeException>(() => new Retention(0).VersionsToDrop(History, Start));
+        Assert.Throws<SpadeException>(() => new Retention(1, TimeSpan.FromDays(-1)).VersionsToDrop(History, Start));
+        Assert.Empty(new Retention(1).VersionsToDrop(History[..1], Start.AddYears(9)));
     }
 }

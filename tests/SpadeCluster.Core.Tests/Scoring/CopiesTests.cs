@@ -21,7 +21,7 @@ public class CopiesTests
     {
         Assert.Equal(copies, CopyExtensions.Parse(names));
         Assert.Equal(names, copies.Text());
-        Assert.Equal(copies, CopyExtensions.In(copies.In("stretch 8x8 copies flip")));
+        Assert.Equal(copies, CopyExtensions.ParseFrom(copies.AppliedTo("stretch 8x8 copies flip")));
         Assert.Contains("'sideways'", Assert.Throws<SpadeException>(() => CopyExtensions.Parse("mirror,sideways")).Message,
             StringComparison.Ordinal);
     }

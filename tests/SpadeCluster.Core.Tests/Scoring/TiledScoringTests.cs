@@ -123,8 +123,8 @@ public class TiledScoringTests
     public void The_first_tile_has_the_id_of_its_photograph()
     {
         var id = new ImageId(0x0123456789abcdef);
-        Assert.Equal(id, id.Tile(0));
-        Assert.Equal(400, Enumerable.Range(0, 400).Select(id.Tile).Distinct().Count());
+        Assert.Equal(id, id.Row(0));
+        Assert.Equal(400, Enumerable.Range(0, 400).Select(id.Row).Distinct().Count());
     }
 
     private GalleryService Service() => new(_store, _engine, "test");

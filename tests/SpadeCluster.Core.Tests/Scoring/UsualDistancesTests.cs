@@ -165,7 +165,7 @@ public class UsualDistancesTests
                 int at = cell;
                 if (onPhotograph)
                 {
-                    var (columns, rows) = grid.SamePlace(0, own, FrameOf(images[i]), Side, Side);
+                    var (columns, rows) = grid.CorrespondingCells(0, own, FrameOf(images[i]), Side, Side);
                     var (column, row) = (columns[cell % Side], rows[cell / Side]);
                     if (column.Tile < 0 || row.Tile < 0) continue;
                     at = row.Cell * Side + column.Cell;

@@ -3,7 +3,7 @@ using SpadeCluster.Server.Admission;
 
 namespace SpadeCluster.Server.Tests.Security;
 
-/// <summary>However many requests one caller has in work or waiting, another one is admitted and gets its turn.</summary>
+/// <summary>However many requests one caller has in progress or waiting, another one is admitted and gets its turn.</summary>
 public sealed class FairnessTests
 {
     private static IOptions<AdmissionOptions> Limits(int requests = 8, long bytes = 8000, int slots = 1) =>
@@ -82,7 +82,7 @@ public sealed class FairnessTests
         }, default);
     }
 
-    private static bool Fits(Func<AdmissionControl.Place> take)
+    private static bool Fits(Func<AdmissionControl.Admission> take)
     {
         try
         {

@@ -47,7 +47,7 @@ internal static class KilledWriter
             else if (step % 6 == 0 && mine.Count > 0)
             {
                 using var held = await store.LockAsync(category);
-                await store.CompressAsync(category);
+                await store.SetCompressionAsync(category, compressed: true);
             }
             else if (step % 5 == 0)
             {

@@ -154,7 +154,10 @@ internal static class ClusterCommand
     {
         var folder = Folder();
         var command = new Command("down",
-            "Stop the cluster: silos finish their requests; galleries, keys and decisions are kept.") { folder };
+            "Stop the cluster: silos finish their requests; galleries, keys and decisions are kept. Example: spade cluster down")
+        {
+            folder,
+        };
         command.SetAction((parsed, _) => DownAsync(parsed.GetRequiredValue(folder)));
         return command;
     }

@@ -34,7 +34,7 @@ internal sealed record PaperResult
     /// <summary>Number of test clips; null for photographs.</summary>
     public int? Clips { get; init; }
 
-    /// <summary>For clips: every so many frames of the training clips were used.</summary>
+    /// <summary>For clips: every N-th frame of the training clips was used.</summary>
     public int? Every { get; init; }
 
     /// <summary>Area under the ROC curve of images or frames by the gate's distance: the paper's figure.</summary>

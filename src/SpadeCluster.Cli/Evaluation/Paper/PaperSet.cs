@@ -10,7 +10,7 @@ namespace SpadeCluster.Cli.Evaluation.Paper;
 /// <param name="Clips">Null for photographs.</param>
 internal sealed record PaperSet(string Name, string Root, IReadOnlyList<InspectionDataset> Categories, VideoDataset? Clips)
 {
-    /// <param name="every">For clips: take every so many frames of each training clip.</param>
+    /// <param name="every">For clips: take every N-th frame of each training clip.</param>
     /// <exception cref="SpadeException">NotFound: no such folder, or nothing in a known layout in it.</exception>
     public static PaperSet Open(string path, int every)
     {

@@ -72,7 +72,7 @@ internal sealed record VideoDataset(string Name, IReadOnlyList<string> Train, IR
 
     public static bool Has(string path) => Directory.Exists(Path.Combine(path, "testing", "frames"));
 
-    /// <param name="every">Take every so many frames of each training clip.</param>
+    /// <param name="every">Take every N-th frame of each training clip.</param>
     /// <exception cref="SpadeException">NotFound: a part is missing.</exception>
     public static VideoDataset Open(string path, int every)
     {

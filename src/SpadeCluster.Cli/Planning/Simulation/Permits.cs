@@ -1,6 +1,6 @@
 namespace SpadeCluster.Cli.Planning.Simulation;
 
-/// <summary>A limited number of permits, given in order of arrival: the slots of a gateway, or tiles in work of an image.</summary>
+/// <summary>A limited number of permits, given in order of arrival: the slots of a gateway, or tiles in progress of an image.</summary>
 internal sealed class Permits(int count)
 {
     private readonly Queue<Action> _waiting = new();

@@ -102,21 +102,21 @@ internal sealed class SimulatedCluster
         if (_arrived == Math.Max(1, (int)(WarmUp * images))) (_measuredFrom, _busyBefore) = (_events.Now, Busy());
         if (_settings.Connections is null) _events.After(Gap(), () => Arrive(images));
         var gateway = _gateways[_random.Next(_gateways.Length)];
-        if (gateway.InWork == _settings.Admitted)
+        if (gateway.InFlight == _settings.Admitted)
         {
             _refused++;
             // A connection tries again; other clients' repeated images are part of their rate.
             if (_settings.Connections is not null) _events.After(RetryAfter, () => Arrive(images));
             return;
         }
-        gateway.InWork++;
+        gateway.InFlight++;
         double began = _events.Now, slowness = _times.Next(1, _settings.Variation.Image);
         Work(_settings.Other / 2, () => gateway.Slots.Acquire(() => Score(gateway, slowness, () =>
         {
             gateway.Slots.Release();
             gateway.Processors.Serve(slowness * _settings.Answer, () => Work(_settings.Other / 2, () =>
             {
-                gateway.InWork--;
+                gateway.InFlight--;
                 _answered++;
                 if (_busyBefore.Length > 0 && began >= _measuredFrom) _latencies.Add(_events.Now - began);
                 // The queues are as full as in the time before only as long as images arrive; the last answers come from emptying ones.
@@ -181,12 +181,12 @@ internal sealed class SimulatedCluster
     {
         SimulatedExtractor? best = null;
         int least = int.MaxValue;
-        foreach (var own in gateway.Extractors) Compare(own, own.InWork - OwnLead);
-        if (_extractors.Length <= SlotsCompared) foreach (var slot in _extractors) Compare(slot, slot.InWork);
+        foreach (var own in gateway.Extractors) Compare(own, own.InFlight - OwnLead);
+        if (_extractors.Length <= SlotsCompared) foreach (var slot in _extractors) Compare(slot, slot.InFlight);
         else for (int i = 0; i < SlotsCompared; i++)
         {
             var slot = _extractors[_random.Next(_extractors.Length)];
-            Compare(slot, slot.InWork);
+            Compare(slot, slot.InFlight);
         }
         return best!;
 

@@ -30,7 +30,7 @@ internal sealed record SimulatedSettings
     /// half after the answer.</summary>
     public double Other { get; init; }
 
-    /// <summary>Images in work at one gateway; more are refused.</summary>
+    /// <summary>Images in progress at one gateway; more are refused.</summary>
     public int Admitted { get; init; } = int.MaxValue;
 
     /// <summary>Images scored at once by one gateway; others wait.</summary>

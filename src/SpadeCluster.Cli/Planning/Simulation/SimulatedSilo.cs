@@ -25,7 +25,7 @@ internal sealed class SimulatedSilo
     public IReadOnlyList<SimulatedExtractor> Extractors { get; }
 
     /// <summary>Images admitted and not answered yet.</summary>
-    public int InWork { get; set; }
+    public int InFlight { get; set; }
 
     /// <summary>Decodes an image; no more at the same time than there are processors.</summary>
     public void Decode(double seconds, Action done) => Serve(_decoding, seconds, 1, done);
@@ -57,13 +57,13 @@ internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, 
     public Station? Device { get; } = onDevice ? new Station(events, 1) : null;
 
     /// <summary>Tiles here, being extracted or waiting.</summary>
-    public int InWork { get; private set; }
+    public int InFlight { get; private set; }
 
     /// <param name="seconds">Of this tile.</param>
     /// <param name="parts">Processors that a batch uses; the same for all tiles.</param>
     public void Extract(double seconds, int parts, Action done)
     {
-        InWork++;
+        InFlight++;
         _waiting.Enqueue((seconds, done));
         if (!_busy) Begin(parts);
     }
@@ -79,7 +79,7 @@ internal sealed class SimulatedExtractor(SimulatedSilo silo, EventQueue events, 
 
         void Next()
         {
-            InWork -= batch.Length;
+            InFlight -= batch.Length;
             _busy = false;
             if (_waiting.Count > 0) Begin(parts);
             foreach (var (_, done) in batch) done();

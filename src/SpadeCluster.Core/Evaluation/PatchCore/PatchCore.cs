@@ -32,7 +32,7 @@ public sealed class PatchCore : IScoringService
     /// <param name="manifest">A gallery version in <paramref name="store"/>.</param>
     /// <param name="options">Smoothing and threshold settings; the others are not used.</param>
     /// <param name="coreset">Share of the normals' patches that is kept, above 0 and up to 1.</param>
-    /// <param name="threads">Threads a search may use; 0: all processors.</param>
+    /// <param name="threads">Threads a search may use; 0: its share of the processors (all of them while nothing else runs).</param>
     /// <exception cref="SpadeException">ResourceExhausted: more patches than one array can hold. InvalidArgument: a gallery of
     /// tiles or copies.</exception>
     public static async ValueTask<PatchCore> BuildAsync(IGalleryStore store, IFeatureEngines engines, GalleryManifest manifest,

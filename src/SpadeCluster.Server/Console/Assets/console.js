@@ -1,4 +1,4 @@
-// The console's script: pages come whole from the server, this moves what moves.
+// The console's script. The server renders whole pages; this changes parts of them while they are open.
 import { $, $$, data, element, fixed, localTimes, precise, tell, text, send, run, why } from './page.js';
 import { categories, category } from './category.js';
 import { decision, decide } from './decision.js';
@@ -30,7 +30,7 @@ function card(d) {
     return a;
 }
 
-// Notices are shown as the server writes them, in the page's language. Many changes at once are one look.
+// Notices are shown as the server writes them, in the page's language. Many changes at once cause one request.
 let looking = 0;
 function lookForNotices() {
     clearTimeout(looking);
@@ -173,7 +173,7 @@ function threshold(chosen) {
     const show = () => {
         const tried = Math.abs(input.value / 1000 - share(theta)) < 0.001 ? theta : value(input.value / 1000);
         const above = (list) => list.filter((v) => v > tried).length;
-        // At the tried threshold, this share of normals would be rejected; conformal, so one more of one more.
+        // The share of normals that this threshold would reject, by the conformal estimate: (rejected + 1) / (normals + 1).
         const rejected = above(n),
             rate = Math.min(0.5, Math.max((rejected + 1) / (n.length + 1), 1 / (n.length + 1)));
         $('#try-theta').textContent = precise(tried, 4);

@@ -56,7 +56,7 @@ export function zoomable(svg, { tap, arrow, draw, key } = {}) {
             const middle = pointIn(svg, { clientX: (e.clientX + other.clientX) / 2, clientY: (e.clientY + other.clientY) / 2 });
             zoom(apart(e) / Math.max(1, apart(before)), middle.x, middle.y);
         } else {
-            // A click trembles.
+            // A click moves the pointer a little.
             if (!moved && Math.hypot(e.clientX - first.clientX, e.clientY - first.clientY) < still) return;
             moved = true;
             const [from, to] = [pointIn(svg, before), pointIn(svg, e)];
@@ -88,7 +88,7 @@ export function zoomable(svg, { tap, arrow, draw, key } = {}) {
     };
     for (const b of svg.parentElement.querySelectorAll('[data-zoom]'))
         b.onclick = () => (b.dataset.zoom === 'fit' ? show(0, 0, width) : zoom(b.dataset.zoom === 'in' ? step : 1 / step));
-    // Shows a point in the middle of a part so many pixels wide; without a width, moves only as far as the point is out of sight.
+    // Shows a point in the middle of a part that is `across` pixels wide; without a width, moves only if the point is out of sight.
     return (px, py, across) => {
         const seen = px >= x && py >= y && px <= x + w && py <= y + tall();
         if (across || !seen) show(px - (across ?? w) / 2, py - ((across ?? w) * height) / width / 2, across ?? w);

@@ -20,7 +20,7 @@ internal static class AdmittedCalls
                 return;
             endpoint.RequestDelegate = async context =>
             {
-                AdmissionControl.Place place;
+                AdmissionControl.Admission place;
                 try
                 {
                     var head = await MessageHead.PeekAsync(context.Request.BodyReader, context.RequestAborted);

@@ -9,20 +9,20 @@ namespace SpadeCluster.Server.Grpc.Admission;
 internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCallContext context, AdmissionControl admission,
     GrpcOptions options, CancellationToken stopping) : IDisposable
 {
-    private AdmissionControl.Place? _place;
+    private AdmissionControl.Admission? _admitted;
 
     public T Current => messages.Current;
 
     /// <summary>Hands over the admission of the image that was read; the next message is admitted anew.</summary>
-    public IDisposable? TakePlace()
+    public IDisposable? TakeAdmission()
     {
-        var place = _place;
-        _place = null;
-        return place;
+        var admitted = _admitted;
+        _admitted = null;
+        return admitted;
     }
 
     /// <summary>Frees the bytes of the last image, which is done; its admission is used for the next message.</summary>
-    public void Forget() => _place?.Empty();
+    public void Forget() => _admitted?.Empty();
 
     /// <param name="open">Whether further chunks of an image are expected; their time is limited, because the image holds memory.</param>
     /// <exception cref="SpadeException">ResourceExhausted: the message is too long. InvalidArgument: the rest of an image does not arrive.
@@ -36,8 +36,8 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
             if (await MessageHead.PeekAsync(context.GetHttpContext().Request.BodyReader, limit.Token) is not { } head) return false;
             limit.CancelAfter(Timeout.InfiniteTimeSpan);
             long bytes = head.Bytes(options.MaxMessageBytes);
-            if (_place is null) _place = await admission.AdmitInTurnAsync(bytes, limit.Token, context.GetHttpContext().CallerId());
-            else await _place.GrowAsync(bytes, limit.Token);
+            if (_admitted is null) _admitted = await admission.AdmitInTurnAsync(bytes, limit.Token, context.GetHttpContext().CallerId());
+            else await _admitted.GrowAsync(bytes, limit.Token);
             limit.CancelAfter(options.DefaultDeadline);
             return await messages.MoveNext(limit.Token);
         }
@@ -51,5 +51,5 @@ internal sealed class AdmittedStream<T>(IAsyncStreamReader<T> messages, ServerCa
         }
     }
 
-    public void Dispose() => _place?.Dispose();
+    public void Dispose() => _admitted?.Dispose();
 }

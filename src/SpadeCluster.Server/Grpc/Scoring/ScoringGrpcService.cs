@@ -83,7 +83,7 @@ internal sealed class ScoringGrpcService(
                     if (!skipping && image.Add(request.Image, more))
                     {
                         var source = image.Take();
-                        var place = requests.TakePlace();
+                        var place = requests.TakeAdmission();
                         await answers.WriteAsync(AnswerAsync(first, source, place, context, cancellationToken), cancellationToken);
                     }
                 }
@@ -99,7 +99,7 @@ internal sealed class ScoringGrpcService(
                     }), cancellationToken);
                 }
                 if (skipping) requests.Forget();
-                if (!more) requests.TakePlace()?.Dispose();
+                if (!more) requests.TakeAdmission()?.Dispose();
                 skipping &= more;
             }
             answers.Complete();

@@ -6,7 +6,7 @@ namespace SpadeCluster.Cli.Composition;
 
 /// <summary>The device and threads of a command's models.</summary>
 /// <param name="Device">cpu, cuda or cuda:N.</param>
-/// <param name="Threads">CPU threads for one image; 0: all processors.</param>
+/// <param name="Threads">CPU threads for one image; 0: its share of the processors (all of them while nothing else runs).</param>
 internal sealed record ExtractorSettings(string Device = ExtractorSettings.Cpu, int Threads = 0)
 {
     public const string Cpu = "cpu";

@@ -64,13 +64,13 @@ internal sealed class RemoteOptions
 }
 
 /// <summary>The galleries of a command: those of a folder or a database, or with --server those of a server.</summary>
-internal sealed class GalleryOptions
+internal sealed class GalleryCommandOptions
 {
     private readonly Option<string> _gallery = CommonOptions.Gallery();
     private readonly RemoteOptions _remote;
 
     /// <param name="local">Further options for local work only.</param>
-    public GalleryOptions(Command command, params Option[] local)
+    public GalleryCommandOptions(Command command, params Option[] local)
     {
         command.Add(_gallery);
         _remote = new RemoteOptions(command, [_gallery, .. local]);
