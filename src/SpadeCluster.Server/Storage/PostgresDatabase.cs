@@ -51,18 +51,23 @@ public sealed class PostgresDatabase : ServerDatabase
     /// seconds.</summary>
     public override ILease? TryLease(string name)
     {
+        AdvisoryLock? lease = null;
+        DbConnection? connection = null;
         try
         {
-            var connection = _database.OpenConnection();
+            connection = _database.OpenConnection();
             connection.Execute("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3");
             if (connection.Scalar<bool>("SELECT pg_try_advisory_lock($space, hashtext($name))", ("$space", LeaseSpace), ("$name", name)))
-                return new AdvisoryLock(connection);
-            connection.Dispose();
-            return null;
+                lease = new AdvisoryLock(connection);
+            return lease;
         }
         catch (DbException e)
         {
             throw Explain(e);
+        }
+        finally
+        {
+            if (lease is null) connection?.Dispose();
         }
     }
 
