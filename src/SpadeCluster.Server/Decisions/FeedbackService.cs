@@ -14,10 +14,12 @@ namespace SpadeCluster.Server.Decisions;
 public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog log, IGalleryServices services, FeedbackTrial trial,
     Recalibration recalibration, AuditLog audit, TimeProvider clock, IHostApplicationLifetime life, ILogger<FeedbackService> logger)
 {
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromSeconds(30);
+
     private readonly SemaphoreSlim _one = new(1);
     private readonly Lock _gate = new();
 
-    /// <summary>Completes with the last check of the feedback given so far.</summary>
+    /// <summary>Completes with the last check of the feedback given so far; never fails.</summary>
     internal Task Checks { get; private set; } = Task.CompletedTask;
 
     /// <summary>Records feedback. Good: the photograph becomes a normal if no rule is against it, and thresholds are learned
@@ -46,9 +48,16 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
                 throw;
             }
         }
-        await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category,
-            $"decision {decision.Id}{(feedback.ImageId is { } added ? $", added {added}" : "")}");
-        if (feedback.Status == FeedbackStatus.Checking) Check(feedback);
+        try
+        {
+            await audit.WriteAsync(caller, $"feedback {kind}".ToLowerInvariant(), category,
+                $"decision {decision.Id}{(feedback.ImageId is { } added ? $", added {added}" : "")}");
+        }
+        finally
+        {
+            // Also without an audit entry: the feedback is recorded, and nobody can give it again.
+            if (feedback.Status == FeedbackStatus.Checking) Check(feedback, decision);
+        }
         return feedback;
     }
 
@@ -118,62 +127,99 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
         return refused;
     }
 
-    /// <summary>Continues the checks that the previous server process did not complete.</summary>
+    /// <summary>Continues the checks that the previous server process did not complete; never fails.</summary>
     public async Task ResumeAsync()
     {
-        foreach (var feedback in feedbacks.With(FeedbackStatus.Checking))
+        try
         {
-            var decision = log.Get(feedback.Decision);
-            try
+            foreach (var feedback in feedbacks.With(FeedbackStatus.Checking))
             {
-                await trial.WithdrawAsync(decision.Score.Category, decision.Score.ImageId, feedback.Caller);
+                var decision = log.Get(feedback.Decision);
+                try
+                {
+                    await trial.WithdrawAsync(decision.Score.Category, decision.Score.ImageId, feedback.Caller);
+                }
+                catch (Exception e)
+                {
+                    LogNotChecked(e, feedback.Decision);
+                }
+                Check(feedback, decision);
             }
-            catch (SpadeException e)
-            {
-                LogNotChecked(e, feedback.Decision);
-            }
-            Check(feedback);
+        }
+        catch (Exception e)
+        {
+            LogNotResumed(e);
         }
     }
 
-    private void Check(Feedback feedback)
+    private void Check(Feedback feedback, Decision decision)
     {
         lock (_gate) Checks = AfterAsync(Checks);
 
         async Task AfterAsync(Task before)
         {
             await before;
-            await Task.Run(() => CheckAsync(feedback));
+            await Task.Run(() => CheckAsync(feedback, decision));
         }
     }
 
-    private async Task CheckAsync(Feedback feedback)
+    /// <summary>Never fails, because the next checks wait for it.</summary>
+    private async Task CheckAsync(Feedback feedback, Decision decision)
     {
-        string? objection, image = null;
-        var decision = log.Get(feedback.Decision);
         string category = decision.Score.Category;
         try
         {
-            var said = feedbacks.OfPhotograph(category, decision.Digest);
-            (image, objection) = await trial.AddAsync(category, Source(decision, log.Image(decision.Id)), said, feedback.Caller);
+            var (image, objection) = await TryAsync(feedback, decision);
+            var done = objection is null ? feedback with { Status = FeedbackStatus.Added, ImageId = image }
+                : feedback with { Status = FeedbackStatus.Waiting, Why = objection };
+            if (await RecordAsync(done))
+                await audit.WriteAsync(feedback.Caller, objection is null ? "feedback added" : "feedback waiting", category,
+                    $"decision {decision.Id}, feedback {feedback.Id}: {objection ?? image ?? "it was a normal already"}");
+            else if (image is not null && feedbacks.Of(decision.Id).Any(f => f.Id == feedback.Id && f.Undone is not null))
+                await trial.RemoveAsync(category, image, $"feedback on decision {decision.Id} taken back", feedback.Caller);
         }
         catch (OperationCanceledException) when (life.ApplicationStopping.IsCancellationRequested)
         {
             // The server stops; the next process continues.
-            return;
         }
         catch (Exception e)
         {
             LogNotChecked(e, decision.Id);
-            objection = e is SpadeException ? e.Message : "an unexpected error; the server's log has it";
         }
-        var done = objection is null ? feedback with { Status = FeedbackStatus.Added, ImageId = image }
-            : feedback with { Status = FeedbackStatus.Waiting, Why = objection };
-        if (await feedbacks.UpdateAsync(done, FeedbackStatus.Checking))
-            await audit.WriteAsync(feedback.Caller, objection is null ? "feedback added" : "feedback waiting", category,
-                $"decision {decision.Id}, feedback {feedback.Id}: {objection ?? image ?? "it was a normal already"}");
-        else if (image is not null)
-            await trial.RemoveAsync(category, image, $"feedback on decision {decision.Id} taken back", feedback.Caller);
+    }
+
+    /// <returns>As <see cref="FeedbackTrial.AddAsync"/>; a failure is an objection.</returns>
+    private async Task<(string? ImageId, string? Objection)> TryAsync(Feedback feedback, Decision decision)
+    {
+        try
+        {
+            var said = feedbacks.OfPhotograph(decision.Score.Category, decision.Digest);
+            return await trial.AddAsync(decision.Score.Category, Source(decision, log.Image(decision.Id)), said, feedback.Caller);
+        }
+        catch (Exception e) when (!life.ApplicationStopping.IsCancellationRequested)
+        {
+            LogNotChecked(e, decision.Id);
+            return (null, e is SpadeException ? e.Message : "an unexpected error; the server's log has it");
+        }
+    }
+
+    /// <summary>Records the outcome of a check. Waits while the database cannot be written: the next outcomes could not be recorded
+    /// either.</summary>
+    /// <returns>Whether the feedback was still being checked.</returns>
+    private async Task<bool> RecordAsync(Feedback done)
+    {
+        for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            try
+            {
+                return await feedbacks.UpdateAsync(done, FeedbackStatus.Checking);
+            }
+            catch (SpadeException e) when (e.Error == SpadeError.Unavailable)
+            {
+                LogNotRecorded(done.Decision, e.Message);
+                await Task.Delay(wait, clock, life.ApplicationStopping);
+            }
+        }
     }
 
     /// <summary>Makes the photograph a normal for an engineer.</summary>
@@ -218,4 +264,10 @@ public sealed partial class FeedbackService(FeedbackLog feedbacks, DecisionLog l
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the feedback on decision {Decision} could not be checked")]
     private partial void LogNotChecked(Exception exception, long decision);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the check of feedback on decision {Decision} is not recorded yet: {Reason}")]
+    private partial void LogNotRecorded(long decision, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the unfinished checks of feedback could not be continued")]
+    private partial void LogNotResumed(Exception exception);
 }
