@@ -31,7 +31,9 @@ public sealed class NoticeService(IGalleryServices services, FactReader facts, N
         {
             var now = await ReadAsync(category, cancellationToken);
             var before = _standing.GetValueOrDefault(category, []);
-            _standing[category] = now;
+            // Anybody may ask for any name: names without notices are not kept.
+            if (now.Count > 0) _standing[category] = now;
+            else _standing.TryRemove(category, out _);
             foreach (var notice in now)
             {
                 var known = before.FirstOrDefault(n => n.Code == notice.Code);

@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using SpadeCluster.Galleries;
 using SpadeCluster.Server.Notices;
 using SpadeCluster.Telemetry;
 
@@ -52,6 +54,20 @@ public sealed class NoticeTests(PartsFixture server) : IClassFixture<PartsFixtur
 
         static bool IsMiss(JsonElement n) =>
             n.GetProperty("category").GetString() == "missed" && n.GetProperty("code").GetString() == "missed_defects";
+    }
+
+    [Fact]
+    public async Task A_name_that_somebody_asked_for_is_not_looked_at_again()
+    {
+        var read = new CountedGalleries(server.App.Service<IGalleryServices>());
+        var notices = ActivatorUtilities.CreateInstance<NoticeService>(server.App.Services, read,
+            ActivatorUtilities.CreateInstance<FactReader>(server.App.Services, read));
+        await notices.LookAsync();
+        int before = read.Calls;
+        for (int i = 0; i < 5; i++) Assert.Empty(await notices.LookAsync($"invented-{i}"));
+        Assert.Equal(before + 5, read.Calls);
+        await notices.LookAsync();
+        Assert.Equal(2 * before + 5, read.Calls);
     }
 
     [Fact]
@@ -111,6 +127,17 @@ public sealed class NoticeTests(PartsFixture server) : IClassFixture<PartsFixtur
         listener.Start();
         listener.RecordObservableInstruments();
         return measured;
+    }
+
+    private sealed class CountedGalleries(IGalleryServices services) : IGalleryServices
+    {
+        public int Calls { get; private set; }
+
+        public IGalleryService For(string author)
+        {
+            Calls++;
+            return services.For(author);
+        }
     }
 
     private static async Task<long> GoodPartAsync(HttpClient client)
