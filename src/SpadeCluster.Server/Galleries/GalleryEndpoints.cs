@@ -180,8 +180,8 @@ internal static class GalleryEndpoints
         if (request.Options is { } given) options = given.Over(options);
         if (request.Alpha is { } alpha) options = options with { Alpha = alpha };
         options.Check(current.Images.Count, current.Model.Levels.Count);
-        using var change = await recalibration.BeginAsync(category);
-        var after = await galleries.CalibrateAsync(category, options, cancellationToken: context.RequestAborted);
+        var after = await recalibration.AfterAsync(category, context.User.CallerName(),
+            () => galleries.CalibrateAsync(category, options, cancellationToken: context.RequestAborted), calibrate: false);
         string set = options.Theta is { } theta ? FormattableString.Invariant($"defect threshold set to {theta:R}")
             : FormattableString.Invariant($"alpha {options.Alpha}");
         await audit.WriteAsync(context.User.CallerName(), "calibrate", category, $"{set}, version {after.Version}");

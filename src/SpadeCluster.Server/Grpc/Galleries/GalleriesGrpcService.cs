@@ -130,35 +130,42 @@ internal sealed partial class GalleriesGrpcService(
     public override async Task Calibrate(
         CalibrateRequest request, IServerStreamWriter<CalibrateResponse> responseStream, ServerCallContext context)
     {
-        var cancellation = context.CancellationToken;
-        var service = Service(context, request.Category);
-        var current = await service.GetAsync(request.Category, cancellation);
-        var known = await service.ReadSettingsAsync(request.Category, cancellation);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        string author = Author(context, request.Category);
+        var service = galleries.For(author);
+        var current = await service.GetAsync(request.Category, stop.Token);
+        var known = await service.ReadSettingsAsync(request.Category, stop.Token);
         var options = GalleryMapping.ToOptions(request.Options, known, current.Images.Count);
         if (current.Region is not null && options.TileReach is > 0 && options.TileReach != known?.TileReach)
             throw new SpadeException(SpadeError.InvalidArgument,
                 $"tile_reach {options.TileReach}: with a region of interest, tiles are compared with their own position only; "
                 + "leave tile_reach out, or inspect whole photographs");
-        using var change = await recalibration.BeginAsync(request.Category);
         var done = Channel.CreateBounded<int>(
             new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         var calibrating = CalibrateAsync();
-        // Sent at once, because a client without an answer would try another gateway.
-        await context.WriteResponseHeadersAsync([]);
-        await foreach (int n in done.Reader.ReadAllAsync(cancellation))
-            await responseStream.WriteAsync(new CalibrateResponse { Done = n }, cancellation);
-        var after = await calibrating;
-        await audit.WriteAsync(Author(context, request.Category), "calibrate", request.Category,
-            $"alpha {options.Alpha}, version {after.Version}");
-        var calibrated = GalleryMapping.ToMessage(after, false);
-        await responseStream.WriteAsync(new CalibrateResponse { Gallery = calibrated }, cancellation);
+        try
+        {
+            // Sent at once, because a client without an answer would try another gateway.
+            await context.WriteResponseHeadersAsync([]);
+            await foreach (int n in done.Reader.ReadAllAsync(stop.Token))
+                await responseStream.WriteAsync(new CalibrateResponse { Done = n }, stop.Token);
+            var after = await calibrating;
+            await audit.WriteAsync(author, "calibrate", request.Category, $"alpha {options.Alpha}, version {after.Version}");
+            var calibrated = GalleryMapping.ToMessage(after, false);
+            await responseStream.WriteAsync(new CalibrateResponse { Gallery = calibrated }, stop.Token);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await calibrating.ContinueWith(_ => { }, TaskScheduler.Default);
+        }
 
         async Task<GalleryManifest> CalibrateAsync()
         {
             try
             {
-                return await service.CalibrateAsync(
-                    request.Category, options, new InlineProgress<int>(n => done.Writer.TryWrite(n)), cancellation);
+                return await recalibration.AfterAsync(request.Category, author, () => service.CalibrateAsync(
+                    request.Category, options, new InlineProgress<int>(n => done.Writer.TryWrite(n)), stop.Token), calibrate: false);
             }
             finally
             {
