@@ -24,4 +24,7 @@ public sealed class SpadeException(SpadeError error, string message, Exception? 
 
     /// <summary>Time after which the same call may succeed; null if unknown, or if repeating it will not help.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Whether a disk or a database is full: the same call succeeds when space was freed.</summary>
+    public bool StorageFull { get; init; }
 }

@@ -294,7 +294,8 @@ public sealed partial class GalleryService(
         if (store.FreeBytes is { } free && needed > free)
             throw new SpadeException(SpadeError.ResourceExhausted,
                 $"{images} images need {needed / 1e6:0.0} MB, but only {free / 1e6:0.0} MB are free where category '{category}' is "
-                + $"stored; nothing was added");
+                + $"stored; nothing was added")
+            { StorageFull = true };
     }
 
     /// <summary>A version with other images: its weights are computed from them, in order of id, and it has no thresholds yet.</summary>

@@ -69,7 +69,8 @@ internal static class SnapshotEndpoint
     }
 
     private static SpadeException NoRoom(long room) => new(SpadeError.ResourceExhausted,
-        $"the snapshot does not fit on the server's disk, which has room for {Math.Max(0, room) >> 20} MB", new IOException());
+        $"the snapshot does not fit on the server's disk, which has room for {Math.Max(0, room) >> 20} MB")
+    { StorageFull = true };
 
     private static string Folder(ServerOptions options)
     {

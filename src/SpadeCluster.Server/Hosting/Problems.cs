@@ -11,14 +11,13 @@ namespace SpadeCluster.Server.Hosting;
 /// <summary>Errors as problem details (RFC 9457), one clear sentence each.</summary>
 internal static class Problems
 {
-    public static int StatusOf(SpadeException e) => e.Error switch
+    public static int StatusOf(SpadeException e) => e.StorageFull ? StatusCodes.Status507InsufficientStorage : e.Error switch
     {
         SpadeError.InvalidArgument => StatusCodes.Status400BadRequest,
         SpadeError.NotFound => StatusCodes.Status404NotFound,
         SpadeError.FailedPrecondition => StatusCodes.Status409Conflict,
         // 429: the server is busy, and a repetition may succeed. 413: this request is too large.
         SpadeError.ResourceExhausted when e.RetryAfter is not null => StatusCodes.Status429TooManyRequests,
-        SpadeError.ResourceExhausted when e.InnerException is IOException => StatusCodes.Status507InsufficientStorage,
         SpadeError.ResourceExhausted => StatusCodes.Status413PayloadTooLarge,
         SpadeError.Unavailable => StatusCodes.Status503ServiceUnavailable,
         // DataLoss: the client can do nothing about it.
@@ -107,7 +106,8 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
 
     /// <summary>Whole seconds, at least one.</summary>
     private static int? RetryAfter(SpadeException e) =>
-        e.RetryAfter is { } time ? (int)Math.Max(1, Math.Ceiling(time.TotalSeconds)) : e.Error == SpadeError.Unavailable ? 5 : null;
+        e.RetryAfter is { } time ? (int)Math.Max(1, Math.Ceiling(time.TotalSeconds))
+        : Problems.StatusOf(e) == StatusCodes.Status503ServiceUnavailable ? 5 : null;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "request {RequestId} failed unexpectedly")]
     private partial void LogUnexpected(Exception exception, string requestId);

@@ -104,9 +104,10 @@ public sealed class PostgresDatabase : ServerDatabase
 
     protected override SpadeException Explain(DbException e) => e is PostgresException { SqlState: var state } ? state switch
     {
-        // Clients repeat their call: the image is not at fault, and space may be freed within their deadline.
+        // Unavailable: no photograph is at fault, so clients wait and repeat their calls.
         PostgresErrorCodes.DiskFull => new SpadeException(SpadeError.Unavailable,
-            $"the disk of {Location} is full; free some space", new IOException(e.Message, e)),
+            $"the disk of {Location} is full; free some space", e)
+        { StorageFull = true },
         PostgresErrorCodes.DataCorrupted or PostgresErrorCodes.IndexCorrupted =>
             new SpadeException(SpadeError.DataLoss, $"{Location} is damaged ({e.Message}); restore it from a backup", e),
         ['2', '3', ..] => new SpadeException(SpadeError.FailedPrecondition,

@@ -34,7 +34,7 @@ public abstract class ServerDatabase : IAsyncDisposable
     public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Runs a change in the next transaction. The task completes when that is on the disk.</summary>
-    /// <exception cref="SpadeException">ResourceExhausted: the disk is full. Unavailable: it failed, or the server is closing.</exception>
+    /// <exception cref="SpadeException">Unavailable: it failed, its disk is full, or the server is closing.</exception>
     public Task<T> WriteAsync<T>(Func<DbConnection, T> change)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -96,8 +96,9 @@ public sealed class SqliteDatabase : ServerDatabase
 
     protected override SpadeException Explain(DbException e) => (e as SqliteException)?.SqliteErrorCode switch
     {
-        Full => new SpadeException(SpadeError.ResourceExhausted, $"the disk is full: '{Path}' could not be written; free some space",
-            new IOException(e.Message, e)),
+        // Unavailable: no photograph is at fault, so clients wait and repeat their calls.
+        Full => new SpadeException(SpadeError.Unavailable, $"the disk is full: '{Path}' could not be written; free some space", e)
+        { StorageFull = true },
         Damaged or NotADatabase =>
         new SpadeException(SpadeError.DataLoss,
             $"'{Path}' is damaged ({e.Message}); restore it from a backup, or move it away to start with a new one", e),

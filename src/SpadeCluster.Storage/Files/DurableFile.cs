@@ -85,6 +85,7 @@ internal static partial class DurableFile
         return e.HResult is FileTooBig or NoSpace or Quota or WindowsDiskFull
             ? new SpadeException(SpadeError.ResourceExhausted,
                 $"the disk is full: '{path}' could not be written; free some space and try again; the previous file is unchanged", e)
+            { StorageFull = true }
             : new SpadeException(SpadeError.Unavailable, $"'{path}' could not be written: {e.Message}", e);
     }
 

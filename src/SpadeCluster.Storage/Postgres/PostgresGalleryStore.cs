@@ -254,7 +254,8 @@ public sealed class PostgresGalleryStore : GalleryStore, IDisposable
     {
         PostgresErrorCodes.DiskFull =>
             new SpadeException(SpadeError.ResourceExhausted,
-                $"the database's disk is full ({What(e)}); free some space and try again; the stored data is unchanged", e),
+                $"the database's disk is full ({What(e)}); free some space and try again; the stored data is unchanged", e)
+            { StorageFull = true },
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InsufficientPrivilege
             => new SpadeException(SpadeError.Unavailable,
                 $"the gallery database cannot be written ({What(e)}); use another database or another user; the stored data is "

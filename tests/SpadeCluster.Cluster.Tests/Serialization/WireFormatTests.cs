@@ -42,6 +42,14 @@ public sealed class WireFormatTests
         Assert.Equal(Messages().Select(AliasOf).Order(), recorded.Select(l => l[0]).Distinct().Order());
     }
 
+    [Fact]
+    public void A_failure_says_to_another_silo_that_storage_is_full()
+    {
+        var sent = new SpadeException(SpadeError.ResourceExhausted, "full") { StorageFull = true };
+        var received = (SpadeException)Serializer.Deserialize<object>(Serializer.SerializeToArray<object>(sent))!;
+        Assert.Equal((sent.Error, sent.Message, true), (received.Error, received.Message, received.StorageFull));
+    }
+
     /// <summary>Names of interfaces and methods, and the types of parameters, by which a silo finds the method of a call.</summary>
     [Fact]
     public void Calls_have_the_recorded_parameters()
