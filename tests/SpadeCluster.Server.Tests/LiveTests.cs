@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using SpadeCluster.Server.Decisions;
 using SpadeCluster.Server.Notices;
+using SpadeCluster.Server.Security;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -47,7 +48,8 @@ public sealed class LiveTests(ServerFixture server) : IClassFixture<ServerFixtur
         var services = server.App.Services;
         var sending = LiveDecisions.SendAsync(context, services.GetRequiredService<DecisionFeed>(),
             services.GetRequiredService<DecisionLog>(), services.GetRequiredService<NoticeFeed>(),
-            services.GetRequiredService<NoticeService>(), clock, server.App.Lifetime, line: "silent");
+            services.GetRequiredService<NoticeService>(), services.GetRequiredService<ApiKeyStore>(), clock, server.App.Lifetime,
+            line: "silent");
         using var events = new StreamReader(pipe.Reader.AsStream());
         while (await events.ReadLineAsync() is { Length: > 0 }) { }
         for (int i = 0; i < 3; i++)

@@ -16,7 +16,8 @@ internal static class LiveDecisions
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
 
     public static async Task SendAsync(HttpContext context, DecisionFeed feed, DecisionLog log, NoticeFeed noticeFeed,
-        NoticeService notices, TimeProvider clock, IHostApplicationLifetime life, string? category = null, string? line = null)
+        NoticeService notices, ApiKeyStore keys, TimeProvider clock, IHostApplicationLifetime life, string? category = null,
+        string? line = null)
     {
         if (category is not null) context.User.Require(category);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
@@ -53,6 +54,8 @@ internal static class LiveDecisions
                 }
                 else
                 {
+                    // Revoked or expired: a browser connects again and is refused.
+                    if (!keys.Admits(context.User)) return;
                     // A comment, which browsers ignore: proxies keep the connection open, and a lost client is noticed.
                     await WriteTextAsync(": still here\n\n");
                     beat = timer.WaitForNextTickAsync(stop.Token).AsTask();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using SpadeCluster.Galleries;
@@ -70,6 +71,9 @@ public sealed class ApiKeyStore(ServerDatabase database, TimeProvider clock)
     public ApiKey? FindById(string id)
         => database.Read(c => c.Query($"SELECT {Columns} WHERE id = $id", r => Row(r, 0), ("$id", id))).SingleOrDefault() is { } key
         && key.Valid(clock.GetUtcNow()) ? key : null;
+
+    /// <summary>Whether a caller's key is still valid, for calls that last long. A caller on this machine has no key.</summary>
+    public bool Admits(ClaimsPrincipal user) => user.Id() is not { } id || id == Caller.Local.Id || FindById(id) is not null;
 
     /// <summary>Records the use of a key; at most one write per minute and key, without waiting for it.</summary>
     public void NoteUse(ApiKey key)

@@ -40,6 +40,7 @@ internal static class KeyEndpoints
         {
             await changes.RevokeAsync(id, context.User.CallerName());
             return Results.NoContent();
-        }).Produces(StatusCodes.Status204NoContent).Describe("revokeKey", "Revokes a key and all its sessions at once.", 404, 507);
+        }).Produces(StatusCodes.Status204NoContent).Describe("revokeKey", "Revokes a key and all its sessions at once; open "
+            + "streams end with their next image, version or heartbeat.", 404, 507);
     }
 }

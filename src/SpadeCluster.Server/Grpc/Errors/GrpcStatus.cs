@@ -33,6 +33,10 @@ internal static class GrpcStatus
         return new RpcException(new Status(code, e.Message), new Metadata { { DetailsTrailer, status.ToByteArray() } });
     }
 
+    /// <summary>For a stream whose key was revoked or has expired since it began.</summary>
+    public static RpcException KeyEnded()
+        => new(new Status(StatusCode.Unauthenticated, "this key was revoked or has expired; use another one"));
+
     /// <summary>An answer that is only a status, by the rules of gRPC over HTTP/2.</summary>
     public static void Refuse(HttpResponse response, RpcException e)
     {

@@ -15,6 +15,7 @@ using SpadeCluster.Features;
 using SpadeCluster.Galleries;
 using SpadeCluster.Imaging;
 using SpadeCluster.Server.Grpc.Admission;
+using SpadeCluster.Server.Grpc.Errors;
 using SpadeCluster.Server.Grpc.Images;
 
 namespace SpadeCluster.Server.Grpc.Galleries;
@@ -22,7 +23,7 @@ namespace SpadeCluster.Server.Grpc.Galleries;
 /// <summary>spade.v1.Galleries over any <see cref="IGalleryService"/>.</summary>
 internal sealed partial class GalleriesGrpcService(
     IGalleryServices galleries, CategoryChanges categories, Recalibration recalibration, AuditLog audit, IVersionWatch versions,
-    AdmissionControl admission, ShadowService shadows, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
+    AdmissionControl admission, ShadowService shadows, ApiKeyStore keys, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
     : Spade.V1.Galleries.GalleriesBase
 {
     public override async Task AddNormals(
@@ -217,6 +218,7 @@ internal sealed partial class GalleriesGrpcService(
             while (true)
             {
                 int version = await versions.WaitAsync(CategoryName.Check(request.Category), seen, either.Token);
+                if (!keys.Admits(context.GetHttpContext().User)) throw GrpcStatus.KeyEnded();
                 if (version != seen) await responseStream.WriteAsync(new WatchVersionResponse { Version = version }, either.Token);
                 seen = version;
             }

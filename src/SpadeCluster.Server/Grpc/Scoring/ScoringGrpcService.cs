@@ -16,7 +16,8 @@ namespace SpadeCluster.Server.Grpc.Scoring;
 
 /// <summary>spade.v1.Scoring: scores and logs in the same way as over HTTP.</summary>
 internal sealed class ScoringGrpcService(
-    DecisionService decisions, AdmissionControl admission, IOptions<GrpcOptions> options, IHostApplicationLifetime lifetime)
+    DecisionService decisions, AdmissionControl admission, ApiKeyStore keys, IOptions<GrpcOptions> options,
+    IHostApplicationLifetime lifetime)
     : Spade.V1.Scoring.ScoringBase
 {
     public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
@@ -70,6 +71,7 @@ internal sealed class ScoringGrpcService(
                 var request = requests.Current;
                 if (!more)
                 {
+                    if (!keys.Admits(context.GetHttpContext().User)) throw GrpcStatus.KeyEnded();
                     CheckOrder(first, first = request);
                     Require(context, request.Category);
                 }
