@@ -82,6 +82,10 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["multipart cut short"] =
         (400, s => Post(s, s.Operator, Score,
             Typed("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\nabc"))),
+        ["multipart whose part has too long a header"] = (400, s => Post(s, s.Operator, Score,
+            Typed("multipart/form-data; boundary=x", $"--x\r\nX-A: {new string('a', 20_000)}\r\n\r\nabc\r\n--x--\r\n"))),
+        ["sign-in whose part has too long a header"] = (400, s => Post(s, null, "/sign-in",
+            Typed("multipart/form-data; boundary=x", $"--x\r\nX-A: {new string('a', 20_000)}\r\n\r\nabc\r\n--x--\r\n"))),
         ["bare pixels: too few"] = (400, s => Post(s, s.Operator, Score, Pixels("rgb8", 10, 10, 299))),
         ["bare pixels: unknown format"] = (400, s => Post(s, s.Operator, Score, Pixels("yuv", 10, 10, 300))),
         ["bare pixels: no size"] = (400, s => Post(s, s.Operator, Score, Pixels("rgb8", 0, 10, 300))),
@@ -125,6 +129,11 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["inference with another shape"] =
             (400, s => Post(s, s.Operator, "/v2/models/discs/infer",
                 Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[9,9,3],"data":[1,2,3]}]}"""))),
+        ["inference of nothing"] = (400, s => Post(s, s.Operator, "/v2/models/discs/infer", Json("""{"inputs":[null]}"""))),
+        ["inference of an output that is nothing"] = (400, s => Post(s, s.Operator, "/v2/models/discs/infer",
+            Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"data":[1,2,3]}],"outputs":[null]}"""))),
+        ["inference of an output without a name"] = (400, s => Post(s, s.Operator, "/v2/models/discs/infer",
+            Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"data":[1,2,3]}],"outputs":[{}]}"""))),
         ["inference of a shape that overflows"] =
         (413, s => Post(s, s.Operator, "/v2/models/discs/infer",
             Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[2000000000,2000000000,3],"data":[1]}]}"""))),

@@ -82,7 +82,12 @@ public sealed class DecisionFilterTests : IDisposable
         Assert.Equal([2, 1], half.Times.Select(t => t.Counts.Total));
         Assert.Equal(8 * 3600, statistics.Count(new(Since: Start, Until: Start.AddDays(10))).StepSeconds);
         Assert.Equal(new VerdictCounts(0, 0, 0, 0), statistics.Count(new(Line: "none")).Total);
-        Assert.True(statistics.Count(new(Since: DateTimeOffset.MinValue)).Times.Count <= DecisionStatistics.MaxSteps);
+        var always = statistics.Count(new(Since: DateTimeOffset.MinValue, Until: DateTimeOffset.MaxValue));
+        Assert.Equal(all.Total, always.Total);
+        Assert.InRange(always.Times.Count, 1, DecisionStatistics.MaxSteps);
+        Assert.Equal(0, statistics.Before(new(), always).Counts.Total);
+        Assert.Equal(0, statistics.Count(new(Until: DateTimeOffset.MinValue)).Total.Total);
+        Assert.Equal(0, statistics.Count(new(Since: DateTimeOffset.MaxValue)).Total.Total);
         Assert.Throws<SpadeException>(() => statistics.Count(new(Since: Start, Until: Start)));
     }
 

@@ -36,6 +36,15 @@ public sealed class GrpcTests(ServerFixture server) : IClassFixture<ServerFixtur
     }
 
     [Fact]
+    public async Task A_report_from_no_time_is_refused()
+    {
+        using var channel = GrpcChannel.ForAddress(server.GrpcAddress);
+        var request = new GetShiftReportRequest { Since = new() { Seconds = long.MaxValue } };
+        Assert.Equal(StatusCode.InvalidArgument, await StatusAsync(() =>
+            new Spade.V1.Reports.ReportsClient(channel).GetShiftReportAsync(request, With(server.Viewer)).ResponseAsync));
+    }
+
+    [Fact]
     public async Task A_caller_has_a_bounded_number_of_streams_and_another_still_opens_one()
     {
         using var channel = GrpcChannel.ForAddress(server.GrpcAddress,

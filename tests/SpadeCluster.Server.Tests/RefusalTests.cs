@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using SpadeCluster.Server.Storage;
 
 namespace SpadeCluster.Server.Tests;
 
@@ -69,6 +70,19 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
         var options = (await ApiTests.Json(await client.GetAsync("/v1/galleries/other"))).GetProperty("details").GetProperty("options");
         var after = await ApiTests.Json(await client.PostAsJsonAsync("/v1/galleries/other/calibrate", new { options }));
         Assert.Equal(options.GetRawText(), after.GetProperty("options").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_damaged_map_is_not_the_callers_fault()
+    {
+        using var client = server.Client(server.Operator);
+        var decision = await ApiTests.Json(await client.PostAsync("/v1/score?category=discs", ServerFixture.Image(Part.Defective(7))));
+        string url = $"/v1/results/{decision.GetProperty("id").GetInt64()}/map";
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(url)).StatusCode);
+        await server.App.Service<ServerDatabase>().WriteAsync(c => c.Execute(
+            "UPDATE pictures SET map = CAST(substr(map, 1, 12) || X'FFFFFFFF' AS BLOB) WHERE decision = $id",
+            ("$id", decision.GetProperty("id").GetInt64())));
+        await IsRefusedAsync(await client.GetAsync(url), 500, "the server's log has it");
     }
 
     [Fact]

@@ -10,15 +10,18 @@ public sealed class DecisionStatistics(ServerDatabase database, TimeProvider clo
 
     private const int DefaultHours = 24;
 
+    /// <summary>No decision is outside; further away, steps and the time before could not be computed.</summary>
+    private static readonly DateTimeOffset Earliest = DateTimeOffset.UnixEpoch, Latest = new(3000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     /// <summary>An hour, a shift, a day, a week, four weeks.</summary>
     private static readonly int[] StepHours = [1, 8, 24, 7 * 24, 28 * 24];
 
     /// <summary>Counts the decisions of a filter. Without a beginning it counts the last 24 hours, without an
-    /// end up to the newest decision that matches, to the full hour. Pages are ignored.</summary>
+    /// end up to the newest decision that matches, to the full hour. Pages are ignored, and times before 1970 or after 2999.</summary>
     /// <exception cref="SpadeException">InvalidArgument: the end is not after the beginning.</exception>
     public DecisionCounts Count(DecisionFilter filter)
     {
-        filter = filter with { Before = null, After = null };
+        filter = filter with { Before = null, After = null, Since = Within(filter.Since), Until = Within(filter.Until) };
         var (since, until) = Window(filter);
         filter = filter with { Since = since, Until = until };
         var step = StepOf(until - since);
@@ -82,6 +85,8 @@ public sealed class DecisionStatistics(ServerDatabase database, TimeProvider clo
         return since < until ? (since, until) : throw new SpadeException(SpadeError.InvalidArgument,
             $"the time ends ({until:u}) before it begins ({since:u}): exchange them");
     }
+
+    private static DateTimeOffset? Within(DateTimeOffset? time) => time < Earliest ? Earliest : time > Latest ? Latest : time;
 
     private DateTimeOffset? Newest(DecisionFilter filter)
     {

@@ -89,7 +89,6 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
             JsonException e => (StatusCodes.Status400BadRequest, BadRequests.Sentence(e), null),
             Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException =>
             (StatusCodes.Status400BadRequest, "this form has expired: load the page again", null),
-            InvalidDataException e => (StatusCodes.Status400BadRequest, $"the body cannot be read: {e.Message}", null),
             _ => (StatusCodes.Status500InternalServerError, "an unexpected error; the server's log has it under this request id", null),
         };
         if (status == StatusCodes.Status500InternalServerError) LogUnexpected(exception, context.TraceIdentifier);

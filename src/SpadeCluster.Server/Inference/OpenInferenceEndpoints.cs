@@ -78,7 +78,8 @@ internal static class OpenInferenceEndpoints
             && !(int.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out head) && head <= bytes.Length))
             throw InferImages.Invalid($"{HeaderLength} is the number of bytes of the JSON before the tensors");
         var request = JsonSerializer.Deserialize<InferRequest>(bytes.Span[..head], ServerJson.Options);
-        if (request?.Inputs is not [var input]) throw InferImages.Invalid("one input is expected: 'image'");
+        if (request?.Inputs is not [{ Name: not null } input]) throw InferImages.Invalid("one input is expected: 'image'");
+        if (request.Outputs?.Any(o => o?.Name is null) == true) throw InferImages.Invalid("an output needs a name");
         var images = InferImages.Read(input.Name, input.Datatype, input.Shape ?? [],
             input.Data is { } data ? new JsonValues(data) : new BinaryValues(bytes[head..]), options.MaxBatch);
         if (request.Parameters is { } parameters) metadata = metadata.Or(parameters.Metadata.Check());

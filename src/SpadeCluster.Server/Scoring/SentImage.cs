@@ -100,7 +100,7 @@ internal sealed record SentImage(string Name, byte[] File)
                 });
             }
         }
-        catch (IOException e) when (e is not BadHttpRequestException && e.InnerException is null)
+        catch (Exception e) when (e is InvalidDataException or (IOException { InnerException: null } and not BadHttpRequestException))
         {
             throw new SpadeException(SpadeError.InvalidArgument, $"the multipart body is truncated or damaged: {e.Message}", e);
         }

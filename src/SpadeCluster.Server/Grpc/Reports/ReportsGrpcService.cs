@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Spade.V1;
 using SpadeCluster.Server.Decisions;
+using SpadeCluster.Server.Grpc.Results;
 using SpadeCluster.Server.Reports;
 
 namespace SpadeCluster.Server.Grpc.Reports;
@@ -15,8 +16,8 @@ internal sealed class ReportsGrpcService(ShiftReporter reporter, DecisionPicture
             Category = request.HasCategory ? request.Category : null,
             Line = request.HasLine ? request.Line : null,
             Shift = request.HasShift ? request.Shift : null,
-            Since = request.Since?.ToDateTimeOffset(),
-            Until = request.Until?.ToDateTimeOffset(),
+            Since = ResultMapping.ToTime(request.Since, "since"),
+            Until = ResultMapping.ToTime(request.Until, "until"),
         };
         var report = await reporter.MakeAsync(query.Read(context.GetHttpContext().User), context.CancellationToken);
         // Without links: the console has another address than this call.

@@ -120,7 +120,8 @@ internal static class ResultMapping
         return message;
     }
 
-    private static DateTimeOffset? ToTime(Timestamp? time, string field)
+    /// <exception cref="SpadeException">InvalidArgument: not a time.</exception>
+    public static DateTimeOffset? ToTime(Timestamp? time, string field)
     {
         try
         {
