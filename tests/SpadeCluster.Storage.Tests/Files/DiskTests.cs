@@ -34,7 +34,7 @@ public sealed class DiskTests
                     .AddAsync("c", Stores.ImageRange(100, 500)));
             }
         }
-        Assert.Equal(SpadeError.ResourceExhausted, full.Error);
+        Assert.Equal((SpadeError.ResourceExhausted, true), (full.Error, full.StorageFull));
         Assert.Contains("the disk is full", full.Message);
         Assert.Equal(1, await store.ReadCurrentVersionAsync("c"));
         Assert.Empty(await service.VerifyAsync("c"));

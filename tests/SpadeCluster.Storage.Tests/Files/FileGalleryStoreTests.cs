@@ -88,7 +88,7 @@ public sealed class FileGalleryStoreTests(PostgresCluster postgres) : IDisposabl
         var images = Enumerable.Repeat(Stores.Image(1), 1_000_000).ToArray();
         var service = new GalleryService(store, new Predicting(huge), "ann");
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", images));
-        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        Assert.Equal((SpadeError.ResourceExhausted, true), (e.Error, e.StorageFull));
         Assert.Contains("nothing was added", e.Message);
         Assert.Empty(await store.ListCategoriesAsync());
     }

@@ -30,7 +30,7 @@ public sealed class PostgresDiskTests(PostgresCluster postgres) : IDisposable
                 file.Write(new byte[1 << 20]);
 
         var e = await Assert.ThrowsAsync<SpadeException>(async () => await service.AddAsync("c", Stores.ImageRange(100, 50)));
-        Assert.Equal(SpadeError.ResourceExhausted, e.Error);
+        Assert.Equal((SpadeError.ResourceExhausted, true), (e.Error, e.StorageFull));
         Assert.Contains("disk is full", e.Message);
         Assert.Equal(1, await store.ReadCurrentVersionAsync("c"));
         Assert.Equal(before, await ReadAllAsync(store));
