@@ -108,6 +108,11 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
         ["a change that the browser calls cross-site"] =
         (403, s => Raw(s, $"DELETE /v1/results/{s.Decision}/feedback/1 HTTP/1.1\r\nHost: {Host(s)}\r\nSec-Fetch-Site: "
             + $"cross-site\r\nAuthorization: Bearer {s.Operator}\r\nConnection: close\r\n\r\n")),
+        // A server that wants to read the body says so first: 100.
+        ["sign-in with a large form"] = (400, s => LargeForm(s, "/sign-in")),
+        ["sign-out with a large form"] = (400, s => LargeForm(s, "/sign-out")),
+        ["language with a large form"] = (400, s => LargeForm(s, "/language")),
+        ["sign-in with a large upload"] = (400, s => LargeForm(s, "/sign-in", "multipart/form-data; boundary=x")),
         ["sign-in without the form's token (CSRF)"] =
         (400, s => Post(s, null, "/sign-in", new FormUrlEncodedContent([new("key", s.Viewer)]))),
         ["sign-out without the form's token (CSRF)"] = (400, s => Post(s, null, "/sign-out", new FormUrlEncodedContent([]))),
@@ -182,6 +187,10 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
                 ? "{\"error\":" : "\"request_id\"", body, StringComparison.Ordinal);
         return (int)answer.StatusCode;
     }
+
+    private static Task<int> LargeForm(ServerFixture s, string path, string type = "application/x-www-form-urlencoded") =>
+        Raw(s, $"POST {path} HTTP/1.1\r\nHost: {Host(s)}\r\nContent-Type: {type}\r\nContent-Length: 1000000\r\n"
+            + "Expect: 100-continue\r\nConnection: close\r\n\r\n");
 
     private static async Task<int> Raw(ServerFixture s, string text)
     {

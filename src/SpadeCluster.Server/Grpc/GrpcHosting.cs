@@ -72,7 +72,7 @@ public static class GrpcHosting
         var inference = routes.MapGrpcService<InferenceGrpcService>().WithMetadata(new DisableRequestSizeLimitAttribute());
         inference.AdmitImages(nameof(InferenceGrpcService.ModelInfer));
         var reports = routes.MapGrpcService<ReportsGrpcService>();
-        var health = routes.MapGrpcHealthChecksService();
+        var health = routes.MapGrpcHealthChecksService().WithMetadata(new RequestSizeLimitAttribute(RequestGuard.MaxOpenBody));
         var reflection = routes.MapGrpcReflectionService();
         scoring.RequireAuthorization(nameof(Role.Operator));
         galleries.Add(endpoint =>
@@ -89,6 +89,8 @@ public static class GrpcHosting
             if (MethodOf(endpoint) is not ("ServerLive" or "ServerReady" or "ServerMetadata") and var method)
                 endpoint.Metadata.Add(new AuthorizeAttribute(method == nameof(InferenceGrpcService.ModelInfer) ? nameof(Role.Operator)
                     : nameof(Role.Viewer)));
+            else
+                endpoint.Metadata.Add(new RequestSizeLimitAttribute(RequestGuard.MaxOpenBody));
         });
         reports.RequireAuthorization(nameof(Role.Viewer));
         reflection.RequireAuthorization(nameof(Role.Viewer));

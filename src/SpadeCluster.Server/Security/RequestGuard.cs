@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using SpadeCluster.Server.Hosting;
 
 namespace SpadeCluster.Server.Security;
@@ -8,6 +9,9 @@ namespace SpadeCluster.Server.Security;
 internal static class RequestGuard
 {
     public const string RequestId = "X-Request-Id";
+
+    /// <summary>Largest body, in bytes, of a request that needs no key: a form of the console, or a question about health.</summary>
+    public const int MaxOpenBody = 16 << 10;
 
     private const string ContentPolicy =
         "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -30,6 +34,9 @@ internal static class RequestGuard
                 Protect(context);
                 return Task.CompletedTask;
             });
+            // Forms are read into memory before anybody checks who sends them. Photographs and other large bodies go to the API.
+            if (!request.IsApi() && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
+                body.MaxRequestBodySize = MaxOpenBody;
             if (hosts is not null && !hosts.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase))
                 await Problems.WriteAsync(context, StatusCodes.Status421MisdirectedRequest,
                     "this host name is unknown; add further host names with --host");

@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Health.V1;
 using Spade.V1;
 
 namespace SpadeCluster.Server.Tests.Security;
@@ -33,6 +34,10 @@ public sealed class GrpcAttackTests(ServerFixture server) : IClassFixture<Server
             ["compressed by a method that is not named"] =
                 (StatusCode.Internal, s => SendAsync(s, s.Operator, Score, Framed([1, 2, 3], compressed: true))),
             ["gzip bomb"] = (StatusCode.ResourceExhausted, s => SendAsync(s, s.Operator, Score, Framed(Bomb(), compressed: true), "gzip")),
+            ["a large question about health, without a key"] =
+                (StatusCode.Unknown, s => SendAsync(s, "", "grpc.health.v1.Health/Check", Large())),
+            ["a large question about the server, without a key"] =
+                (StatusCode.Unknown, s => SendAsync(s, "", "inference.GRPCInferenceService/ServerLive", Large())),
             ["traversal in the category"] = (StatusCode.InvalidArgument, s => SendAsync(s, s.Operator, Score, Of(Photo("../../etc")))),
             ["NUL in the category"] = (StatusCode.InvalidArgument, s => SendAsync(s, s.Operator, Score, Of(Photo("discs\0")))),
             ["no category"] = (StatusCode.InvalidArgument, s => SendAsync(s, s.Operator, Score, Of(Photo("")))),
@@ -86,6 +91,9 @@ public sealed class GrpcAttackTests(ServerFixture server) : IClassFixture<Server
         BinaryPrimitives.WriteInt32BigEndian(framed.AsSpan(1), message.Length);
         return framed;
     }
+
+    /// <summary>For any method, because a message may have unknown fields.</summary>
+    private static byte[] Large() => Of(new HealthCheckRequest { Service = new string('a', 100_000) });
 
     /// <summary>100 MB of zeros, in 100 KB.</summary>
     private static byte[] Bomb()
