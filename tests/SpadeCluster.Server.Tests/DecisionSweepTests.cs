@@ -46,6 +46,24 @@ public sealed class DecisionSweepTests : IAsyncLifetime
         Assert.Equal(ids[^3..], _database.Read(c => c.Query("SELECT decision FROM pictures ORDER BY decision", r => r.GetInt64(0))));
     }
 
+    [Fact]
+    public async Task Snapshots_that_nobody_wrote_for_a_day_go_and_what_a_killed_process_left()
+    {
+        string snapshots = Directory.CreateDirectory(Path.Combine(_folder, "snapshots")).FullName;
+        foreach (var (name, age) in new[] { ("disc-1.tar", 25), ("0a.part", 25), ("disc-2.tar.tmp", 25), ("disc-3.tar", 23) })
+        {
+            await File.WriteAllBytesAsync(Path.Combine(snapshots, name), [1]);
+            File.SetLastWriteTimeUtc(Path.Combine(snapshots, name), _clock.GetUtcNow().UtcDateTime.AddHours(-age));
+        }
+        var (_, sweep) = Sweep(new ServerOptions { DataFolder = _folder });
+        await sweep.StartAsync(default);
+        await sweep.Last;
+        Assert.Equal(["disc-3.tar"], Directory.EnumerateFiles(snapshots).Select(Path.GetFileName));
+        _clock.Advance(TimeSpan.FromHours(2));
+        await sweep.Last;
+        Assert.Empty(Directory.EnumerateFiles(snapshots));
+    }
+
     public Task InitializeAsync()
     {
         _database = new SqliteDatabase(_folder);
@@ -61,7 +79,7 @@ public sealed class DecisionSweepTests : IAsyncLifetime
     private (DecisionLog Log, DecisionSweep Sweep) Sweep(ServerOptions options)
     {
         var log = new DecisionLog(_database, options, new DecisionFeed(), new Outbox(_database, [], _clock), _clock);
-        return (log, new DecisionSweep(log, _clock, NullLogger<DecisionSweep>.Instance));
+        return (log, new DecisionSweep(log, options, _clock, NullLogger<DecisionSweep>.Instance));
     }
 
     private Task<long> LogAsync(DateTimeOffset time, int pictures = 0) => _database.WriteAsync(c =>

@@ -47,7 +47,7 @@ internal static class TestServer
     /// <summary>For stores that do not support snapshots.</summary>
     internal sealed class NoSnapshots : ISnapshots
     {
-        public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>
+        public ValueTask ExportAsync(string category, string path, long reserve, CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
 
         public ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,

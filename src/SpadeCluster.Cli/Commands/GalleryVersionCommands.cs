@@ -266,7 +266,7 @@ internal static class GalleryVersionCommands
         {
             var (name, path) = (parsed.GetRequiredValue(category), parsed.GetRequiredValue(file));
             var (versions, images) = await ProgressBars.RunAsync(parsed.GetValue(json), progress => Snapshot.ExportAsync(
-                Store(parsed, gallery), CategoryName.Check(name), path, Images(progress), cancellation));
+                Store(parsed, gallery), CategoryName.Check(name), path, Images(progress), cancellationToken: cancellation));
             if (parsed.GetValue(json)) CliJson.WriteLine(new SnapshotReport(name, path, versions, images), CliJson.Default.SnapshotReport);
             else Console.WriteLine($"{path}: {name}, {versions} versions, {images} images");
             return 0;

@@ -48,7 +48,7 @@ internal sealed class ClientGalleries(IGrainFactory grains, GrainCalls calls) : 
             "this server is outside the cluster and reads no snapshots: use a gateway of the cluster, or 'spade gallery import' with "
             + "access to the galleries");
 
-    public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
+    public ValueTask ExportAsync(string category, string path, long reserve, CancellationToken cancellationToken = default)
         => throw new SpadeException(SpadeError.FailedPrecondition,
             "this server is outside the cluster and writes no snapshots: use a gateway of the cluster, or 'spade gallery export' with "
             + "access to the galleries");

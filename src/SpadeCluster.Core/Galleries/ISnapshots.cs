@@ -4,8 +4,10 @@ namespace SpadeCluster.Galleries;
 public interface ISnapshots
 {
     /// <param name="path">The file to write; it must not exist.</param>
-    /// <exception cref="SpadeException">NotFound: no such category. Unavailable: the store cannot be read.</exception>
-    ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default);
+    /// <param name="reserve">Bytes of its disk that stay free.</param>
+    /// <exception cref="SpadeException">NotFound: no such category. Unavailable: the store cannot be read. ResourceExhausted: the disk is
+    /// full, up to the reserve; nothing of the file stays.</exception>
+    ValueTask ExportAsync(string category, string path, long reserve, CancellationToken cancellationToken = default);
 
     /// <summary>Imports a category as a whole, or nothing of it.</summary>
     /// <param name="category">The category that the file must have.</param>

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using SpadeCluster.Server.Galleries;
 
 namespace SpadeCluster.Server.Decisions;
 
-/// <summary>Deletes old decisions and pictures when the server starts, and every hour.</summary>
-public sealed partial class DecisionSweep(DecisionLog log, TimeProvider clock, ILogger<DecisionSweep> logger) : IHostedService
+/// <summary>Deletes old decisions, pictures and files of snapshots when the server starts, and every hour.</summary>
+public sealed partial class DecisionSweep(DecisionLog log, ServerOptions options, TimeProvider clock, ILogger<DecisionSweep> logger)
+    : IHostedService
 {
     private static readonly TimeSpan Period = TimeSpan.FromHours(1);
 
@@ -30,13 +32,14 @@ public sealed partial class DecisionSweep(DecisionLog log, TimeProvider clock, I
         try
         {
             await log.DropOldAsync();
+            SnapshotEndpoint.DropOld(options, clock);
         }
-        catch (SpadeException e)
+        catch (Exception e) when (e is SpadeException or IOException or UnauthorizedAccessException)
         {
             LogFailed(e);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "old decisions could not be deleted; the next attempt is in an hour")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "old decisions or snapshots could not be deleted; the next attempt is in an hour")]
     private partial void LogFailed(Exception exception);
 }

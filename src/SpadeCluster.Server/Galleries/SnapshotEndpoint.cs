@@ -11,22 +11,43 @@ internal static class SnapshotEndpoint
 {
     private const int CopyBuffer = 1 << 20;
 
-    /// <summary>A snapshot is made once for each version and kept in the data folder, so that a broken download can be continued.</summary>
+    /// <summary>How long a file stays: long enough to continue a broken download.</summary>
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
+
+    /// <summary>One export at a time, because each writes a whole category.</summary>
+    private static readonly SemaphoreSlim One = new(1);
+
+    /// <summary>A snapshot is made once for each version and kept in the data folder for a day, so that a broken download can be
+    /// continued.</summary>
     public static async Task<IResult> GetAsync(string category, HttpContext context, IGalleryServices services, ISnapshots snapshots,
         ServerOptions options)
     {
         var manifest = await GalleryEndpoints.For(context, services, category).GetAsync(category, context.RequestAborted);
         string folder = Folder(options), name = $"{category}-{manifest.Version}.tar",
             path = Path.Combine(folder, name);
-        if (!File.Exists(path))
+        await One.WaitAsync(context.RequestAborted);
+        try
         {
-            foreach (string older in Directory.EnumerateFiles(folder, $"{category}-*.tar")) File.Delete(older);
-            string temporary = Path.Combine(folder, $"{Guid.NewGuid():n}.part");
-            await snapshots.ExportAsync(category, temporary, context.RequestAborted);
-            File.Move(temporary, path, overwrite: true);
+            if (!File.Exists(path))
+            {
+                foreach (string file in Directory.EnumerateFiles(folder, "*.tar").Where(f => IsOf(category, f))) File.Delete(file);
+                await snapshots.ExportAsync(category, path, options.MaxBodyBytes, context.RequestAborted);
+            }
+        }
+        finally
+        {
+            One.Release();
         }
         var tag = new EntityTagHeaderValue($"\"{category}-{manifest.Version}-{manifest.CreatedAt.UtcTicks}\"");
         return Results.File(path, "application/x-tar", name, File.GetLastWriteTimeUtc(path), tag, enableRangeProcessing: true);
+    }
+
+    /// <summary>Deletes files that nobody wrote for a day: snapshots that were downloaded, and what a killed process left.</summary>
+    public static void DropOld(ServerOptions options, TimeProvider clock)
+    {
+        var (folder, oldest) = (new DirectoryInfo(PathOf(options)), clock.GetUtcNow() - Kept);
+        if (!folder.Exists) return;
+        foreach (var file in folder.EnumerateFiles().Where(f => f.LastWriteTimeUtc < oldest)) file.Delete();
     }
 
     /// <summary>The snapshot goes to the disk first, because it may be much larger than the memory, and is imported from there.</summary>
@@ -72,10 +93,12 @@ internal static class SnapshotEndpoint
         $"the snapshot does not fit on the server's disk, which has room for {Math.Max(0, room) >> 20} MB")
     { StorageFull = true };
 
-    private static string Folder(ServerOptions options)
-    {
-        string folder = Path.GetFullPath(Path.Combine(options.DataFolder, "snapshots"));
-        Directory.CreateDirectory(folder);
-        return folder;
-    }
+    /// <summary>Whether a file is a snapshot of this category, not of one whose name only begins with it.</summary>
+    private static bool IsOf(string category, string file)
+        => Path.GetFileName(file) is var name && name.StartsWith(category, StringComparison.Ordinal)
+        && name.LastIndexOf('-') == category.Length;
+
+    private static string Folder(ServerOptions options) => Directory.CreateDirectory(PathOf(options)).FullName;
+
+    private static string PathOf(ServerOptions options) => Path.GetFullPath(Path.Combine(options.DataFolder, "snapshots"));
 }

@@ -25,8 +25,9 @@ public static class Snapshot
     /// <exception cref="SpadeException">NotFound: no such category. DataLoss: it is damaged; <paramref name="path"/> is then unchanged.
     /// ResourceExhausted and Unavailable: it could not be written.</exception>
     /// <param name="progress">Gets the images written so far, and all of them.</param>
+    /// <param name="reserve">Bytes of the file's disk that stay free.</param>
     public static async Task<(int Versions, int Images)> ExportAsync(GalleryStore store, string category, string path,
-        IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellationToken = default)
+        IProgress<(int Done, int Total)>? progress = null, long reserve = 0, CancellationToken cancellationToken = default)
     {
         var versions = await store.ListVersionsAsync(category, cancellationToken);
         if (versions.Count == 0)
@@ -44,19 +45,29 @@ public static class Snapshot
             var images = manifests.SelectMany(m => GalleryTiles.Of(m).Ids, (m, id) => (Id: id, m.Model)).DistinctBy(i => i.Id)
                 .OrderBy(i => i.Id).ToList();
             path = Path.GetFullPath(path);
+            var disk = reserve > 0 ? new DriveInfo(Path.GetDirectoryName(path)!) : null;
             DurableFile.Write(path, path + ".tmp", stream =>
             {
                 using var tar = new SnapshotWriter(stream, category);
-                tar.Add(Current, PointerFile.Write(versions[^1]));
+                Add(Current, PointerFile.Write(versions[^1]));
                 foreach (var manifest in manifests)
-                    tar.Add($"{Versions}/{CategoryFolder.ManifestName(manifest.Version)}", ManifestFile.Write(manifest));
+                    Add($"{Versions}/{CategoryFolder.ManifestName(manifest.Version)}", ManifestFile.Write(manifest));
                 foreach (var (i, (id, model)) in images.Index())
                 {
-                    tar.Add($"{Images}/{id.ToString()[..2]}/{CategoryFolder.ImageName(id)}",
+                    Add($"{Images}/{id.ToString()[..2]}/{CategoryFolder.ImageName(id)}",
                         store.ReadSegmentAsync(category, id, model, cancellationToken).AsTask().GetAwaiter().GetResult());
                     progress?.Report((i + 1, images.Count));
                 }
                 tar.Finish();
+
+                void Add(string name, byte[] content)
+                {
+                    // Before each file, because others write to the disk, too.
+                    if (disk?.AvailableFreeSpace < reserve + content.Length)
+                        throw new SpadeException(SpadeError.ResourceExhausted,
+                            $"the snapshot does not fit on its disk, of which {reserve >> 20} MB must stay free", new IOException());
+                    tar.Add(name, content);
+                }
             });
             return (versions.Count, images.Count);
         }

@@ -5,8 +5,8 @@ namespace SpadeCluster.Storage.Snapshots;
 /// <summary>Snapshots of a store's categories.</summary>
 public sealed class StoreSnapshots(GalleryStore store) : ISnapshots
 {
-    public async ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default)
-        => await Snapshot.ExportAsync(store, category, path, cancellationToken: cancellationToken);
+    public async ValueTask ExportAsync(string category, string path, long reserve, CancellationToken cancellationToken = default)
+        => await Snapshot.ExportAsync(store, category, path, reserve: reserve, cancellationToken: cancellationToken);
 
     public async ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,
         CancellationToken cancellationToken = default)

@@ -81,7 +81,7 @@ internal sealed class TestGateway : IAsyncDisposable
 
     private sealed class NoSnapshots : ISnapshots
     {
-        public ValueTask ExportAsync(string category, string path, CancellationToken cancellationToken = default) =>
+        public ValueTask ExportAsync(string category, string path, long reserve, CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
 
         public ValueTask<GalleryManifest> ImportAsync(string category, string path, string author,

@@ -14,6 +14,17 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
 
     public void Dispose() => _stores.Dispose();
 
+    [Fact]
+    public async Task What_must_stay_free_of_a_disk_is_not_written_over()
+    {
+        var (from, _) = await BuildAsync(Medium.Files);
+        string folder = Directory.CreateDirectory(Path.Combine(_stores.Folder, "full")).FullName;
+        var full = await Assert.ThrowsAsync<SpadeException>(() =>
+            Snapshot.ExportAsync(from, "bolt", Path.Combine(folder, "bolt.tar"), reserve: long.MaxValue / 2));
+        Assert.Equal((SpadeError.ResourceExhausted, true), (full.Error, full.InnerException is IOException));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
+    }
+
     [Theory, MemberData(nameof(Media))]
     public async Task A_category_moves_from_any_store_to_any_other(Medium medium)
     {
