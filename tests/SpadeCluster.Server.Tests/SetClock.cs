@@ -8,11 +8,19 @@ internal sealed class SetClock(DateTimeOffset now) : TimeProvider
     private readonly List<Timer> _timers = [];
     private readonly Channel<TimeSpan> _waits = Channel.CreateUnbounded<TimeSpan>();
     private DateTimeOffset _now = now;
+    private TimeSpan _set;
 
     /// <summary>The time of each new timer, in order: a test reads it to know that somebody waits, and for how long.</summary>
     public ChannelReader<TimeSpan> Waits => _waits.Reader;
 
-    public override DateTimeOffset GetUtcNow() => _now;
+    public override DateTimeOffset GetUtcNow() => _now + _set;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => _now.UtcTicks;
+
+    /// <summary>Sets the time of day back or ahead, while no time passes for timers.</summary>
+    public void Set(TimeSpan by) => _set += by;
 
     public void Advance(TimeSpan time)
     {

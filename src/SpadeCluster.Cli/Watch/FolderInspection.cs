@@ -22,7 +22,7 @@ internal sealed class FolderInspection(WatchedFolder folder, ImageMetadata metad
         using var journal = new WatchJournal(folder.ResultsFile, folder.Folder);
         // A process that was killed may have scored these without moving them.
         foreach (string name in journal.Known.Keys) Move(name, journal.Failed.Contains(name));
-        var watch = new FolderWatch(folder.Folder, journal.Known, settle, warn);
+        var watch = new FolderWatch(folder.Folder, journal.Known, settle, warn, TimeProvider.System);
         await Parallel.ForEachAsync(watch.FilesAsync(cancellationToken),
             new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken },
             async (file, ct) => await InspectAsync(journal, file, ct));

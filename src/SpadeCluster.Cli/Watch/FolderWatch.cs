@@ -13,7 +13,9 @@ internal sealed record CompleteFile(string Name, FileStamp Stamp);
 /// lost events, and is repeated because network file systems report no events.
 /// </summary>
 /// <param name="known">Files that were found earlier, by name.</param>
-internal sealed class FolderWatch(string folder, ConcurrentDictionary<string, FileStamp> known, TimeSpan settle, Action<string> warn)
+/// <param name="clock">Measures the time between scans. It must not depend on the time of day, which may be set back.</param>
+internal sealed class FolderWatch(string folder, ConcurrentDictionary<string, FileStamp> known, TimeSpan settle, Action<string> warn,
+    TimeProvider clock)
 {
     private static readonly TimeSpan BetweenScans = TimeSpan.FromSeconds(10);
 
@@ -25,7 +27,7 @@ internal sealed class FolderWatch(string folder, ConcurrentDictionary<string, Fi
     public async IAsyncEnumerable<CompleteFile> FilesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(settle);
-        var (watcher, scanned) = ((FileSystemWatcher?)null, DateTime.MinValue);
+        var (watcher, scanned) = ((FileSystemWatcher?)null, 0L);
         try
         {
             do
@@ -36,12 +38,12 @@ internal sealed class FolderWatch(string folder, ConcurrentDictionary<string, Fi
                     watcher = Watch();
                 }
                 if (watcher is null) continue;
-                if (scanned == DateTime.MinValue || _lost || DateTime.UtcNow - scanned > BetweenScans)
+                if (_lost || clock.GetElapsedTime(scanned) > BetweenScans)
                 {
                     // Before the scan, so that events lost during it cause another one.
                     _lost = false;
                     Scan();
-                    scanned = DateTime.UtcNow;
+                    scanned = clock.GetTimestamp();
                 }
                 foreach (var file in Complete())
                 {

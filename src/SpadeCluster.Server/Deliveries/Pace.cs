@@ -5,7 +5,9 @@ namespace SpadeCluster.Server.Deliveries;
 internal sealed class Pace(double? perSecond, TimeProvider clock)
 {
     private readonly Lock _gate = new();
-    private DateTimeOffset _next;
+    // Not a time of day, which may be set back: then all deliveries would wait.
+    private readonly long _start = clock.GetTimestamp();
+    private TimeSpan _next;
 
     /// <summary>Returns when it is the caller's turn.</summary>
     public Task WaitAsync(CancellationToken cancellationToken)
@@ -14,7 +16,7 @@ internal sealed class Pace(double? perSecond, TimeProvider clock)
         TimeSpan wait;
         lock (_gate)
         {
-            var now = clock.GetUtcNow();
+            var now = clock.GetElapsedTime(_start);
             if (_next < now) _next = now;
             wait = _next - now;
             _next += TimeSpan.FromSeconds(1 / rate);

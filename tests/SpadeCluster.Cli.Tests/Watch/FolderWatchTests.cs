@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using SpadeCluster.Cli.Watch;
 using SpadeCluster.Features;
 
@@ -7,7 +8,10 @@ public sealed class FolderWatchTests : WorkFolder
 {
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(1));
 
-    private FolderWatch Watch() => new(Root, new(StringComparer.Ordinal), TimeSpan.FromMilliseconds(20), _ => { });
+    private readonly ConcurrentDictionary<string, FileStamp> _known = new(StringComparer.Ordinal);
+
+    private FolderWatch Watch(TimeProvider? clock = null)
+        => new(Root, _known, TimeSpan.FromMilliseconds(20), _ => { }, clock ?? TimeProvider.System);
 
     [Fact]
     public async Task Of_ten_thousand_files_dropped_at_once_each_is_found_once()
@@ -50,6 +54,21 @@ public sealed class FolderWatchTests : WorkFolder
     }
 
     [Fact]
+    public async Task A_clock_that_is_set_back_does_not_delay_the_next_scan()
+    {
+        File.WriteAllBytes(At("a.png"), [1]);
+        var clock = new SetBackClock();
+        await using var files = Watch(clock).FilesAsync(_limit.Token).GetAsyncEnumerator();
+        Assert.True(await files.MoveNextAsync());
+        // No event names it again, as on a network share: only a scan finds it.
+        _known.Clear();
+        clock.Now -= TimeSpan.FromHours(1);
+        clock.Elapsed += TimeSpan.FromSeconds(11);
+        Assert.True(await files.MoveNextAsync());
+        Assert.Equal("a.png", files.Current.Name);
+    }
+
+    [Fact]
     public void A_journal_that_was_cut_in_a_line_keeps_the_others()
     {
         foreach (string name in new[] { "a.png", "b.png", "gone.png" }) File.WriteAllBytes(At(name), [1]);
@@ -78,5 +97,18 @@ public sealed class FolderWatchTests : WorkFolder
         Assert.Null(new NamePattern("cam.{serial_number}").Read("camx7.png"));
         foreach (string wrong in new[] { "*", "{serial}", "{line}{line}" })
             Assert.Equal(SpadeError.InvalidArgument, Assert.Throws<SpadeException>(() => new NamePattern(wrong)).Error);
+    }
+
+    /// <summary>Its time of day moves apart from the time that passes.</summary>
+    private sealed class SetBackClock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch.AddYears(50);
+        public TimeSpan Elapsed { get; set; } = TimeSpan.FromDays(1);
+
+        public override DateTimeOffset GetUtcNow() => Now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Elapsed.Ticks;
     }
 }

@@ -125,6 +125,17 @@ public sealed class LineDeliveryTests
         Assert.True(new Pace(null, clock).WaitAsync(default).IsCompletedSuccessfully);
     }
 
+    [Fact]
+    public void A_clock_that_is_set_back_does_not_hold_deliveries()
+    {
+        var clock = new SetClock(DateTimeOffset.UnixEpoch.AddYears(50));
+        var pace = new Pace(4, clock);
+        Assert.True(pace.WaitAsync(default).IsCompletedSuccessfully);
+        clock.Set(TimeSpan.FromHours(-1));
+        clock.Advance(TimeSpan.FromSeconds(0.25));
+        Assert.True(pace.WaitAsync(default).IsCompletedSuccessfully);
+    }
+
     private LineDelivery Delivery(OutboxFixture fixture, Destination destination, Func<OutboxRow, Exception?> problem) =>
         new(destination, fixture.Outbox, (row, _) =>
         {
