@@ -21,13 +21,14 @@ internal static class TestSet
 {
     private const string Truth = "ground_truth", MaskEnd = "_mask";
 
-    /// <param name="options">Its limits of photographs and bytes count for what is in zip files, too.</param>
+    /// <param name="options">Its limits of photographs and bytes count for what is in all zip files together, too.</param>
     /// <exception cref="SpadeException">InvalidArgument: a part with another name, a photograph in no folder, a mask without a photograph,
     /// or no photograph at all. ResourceExhausted: too many photographs or bytes.</exception>
     public static IReadOnlyList<TestPhotograph> Read(IReadOnlyList<SentImage> parts, ServerOptions options)
     {
         var (photographs, masks) = (new List<TestPhotograph>(), new Dictionary<string, byte[]>(StringComparer.Ordinal));
-        foreach (var (path, file) in parts.SelectMany(p => Files(p, options)))
+        (long Bytes, int Files) left = (options.MaxBodyBytes, 2 * options.MaxBatch);
+        foreach (var (path, file) in parts.SelectMany(p => Files(p, options, ref left)))
         {
             string[] folders = path.Split('/', '\\')[..^1];
             string name = SentImage.Harmless(path, "image"), stem = Path.GetFileNameWithoutExtension(name);
@@ -54,20 +55,21 @@ internal static class TestSet
     }
 
     /// <summary>The files of a part, with their paths in the set.</summary>
-    private static IEnumerable<(string Path, byte[] File)> Files(SentImage part, ServerOptions options) => part.Field switch
-    {
-        "good" or "defect" => [($"{part.Field}/{part.Name}", part.File)],
-        "mask" => [($"{Truth}/defect/{part.Name}", part.File)],
-        "set" when part.File.AsSpan().StartsWith("PK"u8) => Unpacked(part, options),
-        "set" => [(part.Path, part.File)],
-        _ => throw new SpadeException(SpadeError.InvalidArgument, $"'{part.Name}' is sent as '{part.Field}': send good parts as 'good', "
-            + "defects as 'defect' and their masks as 'mask', such as -F good=@a.png; or a zip file of a folder as 'set'"),
-    };
+    private static IEnumerable<(string Path, byte[] File)> Files(SentImage part, ServerOptions options, ref (long Bytes, int Files) left)
+        => part.Field switch
+        {
+            "good" or "defect" => [($"{part.Field}/{part.Name}", part.File)],
+            "mask" => [($"{Truth}/defect/{part.Name}", part.File)],
+            "set" when part.File.AsSpan().StartsWith("PK"u8) => Unpacked(part, options, ref left),
+            "set" => [(part.Path, part.File)],
+            _ => throw new SpadeException(SpadeError.InvalidArgument, $"'{part.Name}' is sent as '{part.Field}': send good parts as "
+                + "'good', defects as 'defect' and their masks as 'mask', such as -F good=@a.png; or a zip file of a folder as 'set'"),
+        };
 
-    private static List<(string Path, byte[] File)> Unpacked(SentImage part, ServerOptions options)
+    /// <param name="left">What all zip files of the set may still hold.</param>
+    private static List<(string Path, byte[] File)> Unpacked(SentImage part, ServerOptions options, ref (long Bytes, int Files) left)
     {
         var files = new List<(string, byte[])>();
-        long left = options.MaxBodyBytes;
         try
         {
             using var zip = new ZipArchive(new MemoryStream(part.File), ZipArchiveMode.Read);
@@ -75,10 +77,11 @@ internal static class TestSet
             {
                 using var stream = entry.Open();
                 // A size that the zip file claims is bounded before it is allocated.
-                byte[] file = new byte[Math.Min(entry.Length, left) + 1];
+                byte[] file = new byte[Math.Min(entry.Length, left.Bytes) + 1];
                 int read = stream.ReadAtLeast(file, file.Length, throwOnEndOfStream: false);
-                if ((left -= read) < 0 || files.Count == 2 * options.MaxBatch)
-                    throw new SpadeException(SpadeError.ResourceExhausted, $"'{part.Name}' holds more than "
+                left = (left.Bytes - read, left.Files - 1);
+                if (left is { Bytes: < 0 } or { Files: < 0 })
+                    throw new SpadeException(SpadeError.ResourceExhausted, "the test set holds more than "
                         + $"{options.MaxBodyBytes >> 20} MB or {options.MaxBatch} photographs with their masks: leave some out");
                 files.Add((entry.FullName, file[..read]));
             }

@@ -62,6 +62,14 @@ public sealed class TestSetTests
             Options).Count);
     }
 
+    [Fact]
+    public void Limits_count_for_all_zip_files_together()
+    {
+        foreach (var files in new[] { (Count: 9, Bytes: 1), (Count: 3, Bytes: 1000) })
+            Refusal(SpadeError.ResourceExhausted, [.. Enumerable.Range(0, files.Count)
+                .Select(i => Part("set", $"{i}.zip", Zip.Of(($"good/{i}.png", new byte[files.Bytes]))))]);
+    }
+
     private static string Refusal(SpadeError error, params SentImage[] parts)
     {
         var refused = Assert.Throws<SpadeException>(() => TestSet.Read(parts, Options));
