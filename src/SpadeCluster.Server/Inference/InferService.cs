@@ -10,7 +10,8 @@ using SpadeCluster.Server.Telemetry;
 namespace SpadeCluster.Server.Inference;
 
 /// <summary>The Open Inference Protocol, for HTTP and gRPC: models, which are categories, and scoring.</summary>
-internal sealed class InferService(IGalleryServices services, DecisionService decisions, CategoryStatistics statistics)
+internal sealed class InferService(IGalleryServices services, DecisionService decisions, CategoryStatistics statistics,
+    ServerOptions options)
 {
     public static ServerDescription Server { get; } = new("spadecluster", typeof(SpadeServer).Assembly.GetName().Version!.ToString(3),
         ["binary_tensor_data", "model_repository", "statistics"]);
@@ -62,33 +63,36 @@ internal sealed class InferService(IGalleryServices services, DecisionService de
     /// <param name="outputs">Names of the requested outputs; none: the usual ones. With "error", a photograph that cannot be scored does
     /// not fail the others.</param>
     /// <returns>The version that scored, and the outputs in the order of the request.</returns>
-    /// <exception cref="SpadeException">As scoring. FailedPrecondition: the category has no thresholds.</exception>
+    /// <exception cref="SpadeException">As scoring. FailedPrecondition: the category has no thresholds. ResourceExhausted: the requested
+    /// maps are larger than <see cref="ServerOptions.MaxBodyBytes"/>.</exception>
     public async Task<(GalleryManifest Gallery, IReadOnlyList<OutputTensor> Outputs)> InferAsync(string category, int? version,
         IReadOnlyList<SentImage> images, IReadOnlyList<string> outputs, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
         if (outputs.Count == 0) outputs = InferOutputs.Default;
-        foreach (string output in outputs) InferOutputs.Check(output);
         var m = await ReadVersionAsync(category, version, user, cancellationToken);
+        InferOutputs.Check(outputs, images.Count, TileGrid.Of(m.Model, m.Preprocessing), options.MaxBodyBytes);
         if (m.Calibration is null) throw NotCalibrated(category);
         var inferred = new List<InferredImage>(images.Count);
+        GalleryManifest? gallery = null;
         SpadeException? first = null;
         foreach (var image in images)
         {
             try
             {
-                inferred.Add(new((await decisions.ScoreAsync(category, image, user.CallerName(), cancellationToken)).Scored, null));
+                var (scored, _) = await decisions.ScoreAsync(category, image, user.CallerName(), cancellationToken);
+                // The cluster may score with the current version although it has no thresholds.
+                if (scored.Result.NormalisedScore is null) throw NotCalibrated(category);
+                gallery ??= scored.Gallery;
+                inferred.Add(InferredImage.Of(scored, outputs.Contains(InferOutputs.Map)));
             }
             catch (SpadeException e) when (outputs.Contains(InferOutputs.Error) && IsOfTheImage(e))
             {
                 first ??= e;
-                inferred.Add(new(null, e.Message));
+                inferred.Add(InferredImage.Failed(e.Message));
             }
         }
-        var scored = inferred.Where(i => i.Scored is not null).Select(i => i.Scored!).ToArray();
-        if (scored.Length == 0) throw first!;
-        // The cluster may score with the current version although it has no thresholds.
-        if (scored.Any(s => s.Result.NormalisedScore is null)) throw NotCalibrated(category);
-        return (scored[0].Gallery, [.. outputs.Select(o => InferOutputs.Of(o, inferred))]);
+        if (gallery is null) throw first!;
+        return (gallery, [.. outputs.Select(o => InferOutputs.Of(o, inferred))]);
     }
 
     /// <summary>The version that photographs are scored with; a request for another version is refused. For a category without thresholds

@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Net.Http.Json;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using SpadeCluster.Imaging;
+using SpadeCluster.Server.Decisions;
 
 namespace SpadeCluster.Server.Tests.Inference;
 
@@ -62,6 +64,26 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
     }
 
     [Fact]
+    public async Task Maps_of_more_photographs_than_a_body_may_hold_are_refused_before_one_is_scored()
+    {
+        using var client = server.Client(server.Operator);
+        // 4 MB, of which a map takes 224 x 224 x 4 bytes.
+        string[] files = [.. Enumerable.Repeat(Convert.ToBase64String(Part.Good(4)), 21)];
+        long before = server.App.Service<DecisionLog>().Count();
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await InferAsync(files, "anomaly_map"));
+        Assert.Equal(HttpStatusCode.BadRequest, await InferAsync(files[..1], "verdict", "verdict"));
+        Assert.Equal(before, server.App.Service<DecisionLog>().Count());
+        Assert.Equal(HttpStatusCode.OK, await InferAsync(files[..20], "anomaly_map"));
+
+        async Task<HttpStatusCode> InferAsync(string[] data, params string[] outputs) =>
+            (await client.PostAsJsonAsync("/v2/models/discs/infer", new
+            {
+                inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { data.Length }, data } },
+                outputs = outputs.Select(name => new { name, parameters = new { binary_data = true } }),
+            })).StatusCode;
+    }
+
+    [Fact]
     public async Task The_version_that_judges_is_served_until_a_newer_one_has_thresholds()
     {
         using var client = server.Client(server.Engineer);
@@ -81,7 +103,7 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
             (await ApiTests.Json(await client.PostAsJsonAsync($"/v2/models/other/versions/{scoring}/infer", Request())))
             .GetProperty("model_version").GetString());
         var newer = await client.PostAsJsonAsync($"/v2/models/other/versions/{scoring + 1}/infer", Request());
-        Assert.Equal(System.Net.HttpStatusCode.NotFound, newer.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, newer.StatusCode);
         Assert.Equal("{\"error\":\"'other' is served in version " + scoring + " only\"}", await newer.Content.ReadAsStringAsync());
 
         // The console says the same, and thresholds are learned with the same options as before.
@@ -112,7 +134,7 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
                 inputs = new[] { new { name = "image", datatype = "BYTES", shape = new[] { 1 },
                 data = new[] { Convert.ToBase64String(Part.Good(4)) } } }
             });
-        Assert.Equal(System.Net.HttpStatusCode.Conflict, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode);
         Assert.StartsWith("{\"error\":\"'raw' has no thresholds yet", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.False((await ApiTests.Json(await client.GetAsync("/v2/models/raw/ready"))).GetProperty("ready").GetBoolean());
     }
@@ -124,7 +146,7 @@ public sealed class OpenInferenceTests(ServerFixture server) : IClassFixture<Ser
         var model = await ApiTests.Json(await client.GetAsync("/v2/models/discs"));
         string version = model.GetProperty("versions")[0].GetString()!;
         Assert.True((await client.GetAsync($"/v2/models/discs/versions/{version}/ready")).IsSuccessStatusCode);
-        Assert.Equal(System.Net.HttpStatusCode.NotFound, (await client.GetAsync("/v2/models/discs/versions/77")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/v2/models/discs/versions/77")).StatusCode);
         foreach (string url in new[] { "/v2", "/v2/health/live", "/v2/health/ready" })
             Assert.True((await client.GetAsync(url)).IsSuccessStatusCode, url);
     }
