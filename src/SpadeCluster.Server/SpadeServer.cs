@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Threading.RateLimiting;
+using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authorization;
@@ -113,11 +114,11 @@ public static class SpadeServer
         app.Services.GetRequiredService<AdmissionControl>();
         app.UseProxies(options);
         app.UseRequestGuard(Binding.AnyHost(options, urls) ? null : Binding.HostNames(options, urls));
-        app.UseSlowStreams();
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext));
         app.UseLanguages();
         app.UseRouting();
+        app.UseSlowStreams();
         app.UseAuthentication();
         app.UseRateLimiter();
         app.UseAuthorization();
@@ -273,10 +274,13 @@ public static class SpadeServer
         else kestrel.Listen(IPAddress.Parse(url.Host), url.Port, Configure);
     }
 
-    /// <summary>No minimum data rate for gRPC streams, which may pause; AdmittedStream limits the time of each image.</summary>
+    /// <summary>No minimum data rate for gRPC streams, which may pause; AdmittedStream limits the time of each image. The endpoint decides,
+    /// because any request can have gRPC's content type.</summary>
     private static void UseSlowStreams(this IApplicationBuilder app) => app.Use((context, next) =>
     {
-        if (context.Request.IsGrpc() && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is not null
+            && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
         return next(context);
     });
 

@@ -144,6 +144,10 @@ public sealed class AttackTests(ServerFixture server) : IClassFixture<ServerFixt
             Json("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[2000000000,2000000000,3],"data":[1]}]}"""))),
         ["inference whose header length lies"] =
         (400, s => Post(s, s.Operator, "/v2/models/discs/infer", With(Json("{}"), "Inference-Header-Content-Length", "999999"))),
+        // An answer to gRPC's content type has its status in a header.
+        ["slow body that claims to be gRPC"] = (200, s =>
+            Raw(s, $"POST /v2/models/discs/infer HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Operator}\r\nContent-Type: "
+                + $"application/grpc\r\nContent-Length: 100000\r\n\r\nabc")),
         ["slow body"] = (408, s =>
             Raw(s, $"POST {Score} HTTP/1.1\r\nHost: {Host(s)}\r\nAuthorization: Bearer {s.Operator}\r\nContent-Type: "
                 + $"image/png\r\nContent-Length: 100000\r\n\r\nabc")),
