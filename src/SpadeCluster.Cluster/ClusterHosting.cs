@@ -45,7 +45,8 @@ public static class ClusterHosting
         services.AddSingleton<LostSilos>();
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<SiloCalls>();
-        services.AddSingleton(s => new ManifestCache(s.GetRequiredService<IGalleryStore>().ReadVersionAsync));
+        services.AddSingleton(s => new ManifestCache(s.GetRequiredService<IGalleryStore>().ReadVersionAsync,
+            s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ScoringVersions>();
         services.AddSingleton<ShardCache>();
         services.AddSingleton<HotCategories>();

@@ -12,7 +12,7 @@ internal sealed class ClientGalleries(IGrainFactory grains, GrainCalls calls) : 
 {
     private IGalleryReaderGrain Gateway => grains.GetGrain<IGalleryReaderGrain>(0);
 
-    public ManifestCache Manifests => field ??= new ManifestCache(GetVersionAsync);
+    public ManifestCache Manifests => field ??= new ManifestCache(GetVersionAsync, TimeProvider.System);
 
     public IReadOnlyList<ExtractorHealth> Extractors => [];
 

@@ -154,7 +154,7 @@ public sealed class GalleryShardGrainTests : IDisposable
     {
         var options = new GalleryOptions();
         configure?.Invoke(options);
-        return new ShardCache(_store, new ManifestCache(_store.ReadVersionAsync), Options.Create(options));
+        return new ShardCache(_store, new ManifestCache(_store.ReadVersionAsync, TimeProvider.System), Options.Create(options));
     }
 
     /// <summary>From now on, reading a pyramid waits.</summary>
