@@ -54,7 +54,8 @@ public sealed class PostgresGalleryStore : GalleryStore, IDisposable
 
     public override async ValueTask<IDisposable> PinAsync(string category, int version, CancellationToken cancellationToken = default)
     {
-        var pin = await LockedAsync(() => _pins.TryTakeAsync(AdvisoryKey.OfVersion(category, version), cancellationToken), cancellationToken)
+        long key = AdvisoryKey.OfVersion(category, version);
+        var pin = await LockedAsync(() => _pins.TryTakeAsync(key, cancellationToken), cancellationToken)
             ?? throw NoVersion(category, version);
         try
         {

@@ -65,7 +65,8 @@ public static class Snapshot
                     // Before each file, because others write to the disk, too.
                     if (disk?.AvailableFreeSpace < reserve + content.Length)
                         throw new SpadeException(SpadeError.ResourceExhausted,
-                            $"the snapshot does not fit on its disk, of which {reserve >> 20} MB must stay free", new IOException());
+                            $"the snapshot does not fit on its disk, of which {reserve >> 20} MB must stay free")
+                        { StorageFull = true };
                     tar.Add(name, content);
                 }
             });

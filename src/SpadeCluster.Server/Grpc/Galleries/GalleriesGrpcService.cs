@@ -158,7 +158,7 @@ internal sealed partial class GalleriesGrpcService(
         finally
         {
             await stop.CancelAsync();
-            await calibrating.ContinueWith(_ => { }, TaskScheduler.Default);
+            await ((Task)calibrating).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         async Task<GalleryManifest> CalibrateAsync()
