@@ -21,7 +21,7 @@ public sealed class SnapshotTests(PostgresCluster postgres) : IDisposable
         string folder = Directory.CreateDirectory(Path.Combine(_stores.Folder, "full")).FullName;
         var full = await Assert.ThrowsAsync<SpadeException>(() =>
             Snapshot.ExportAsync(from, "bolt", Path.Combine(folder, "bolt.tar"), reserve: long.MaxValue / 2));
-        Assert.Equal((SpadeError.ResourceExhausted, true), (full.Error, full.InnerException is IOException));
+        Assert.Equal((SpadeError.ResourceExhausted, true), (full.Error, full.StorageFull));
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
     }
 
