@@ -49,6 +49,15 @@ public sealed class RefusalTests(ServerFixture server) : IClassFixture<ServerFix
         await IsRefusedAsync(await client.PostAsync(url, new ByteArrayContent("{}"u8.ToArray())), 415, "send JSON as application/json");
     }
 
+    [Theory]
+    [InlineData("/sign-in", "key"), InlineData("/language", "language")]
+    public async Task A_form_without_its_token_is_told_to_be_loaded_again(string url, string field)
+    {
+        using var client = server.Client(server.Engineer);
+        var form = new FormUrlEncodedContent(new Dictionary<string, string> { [field] = "x" });
+        await IsRefusedAsync(await client.PostAsync(url, form), 400, "load the page again");
+    }
+
     [Fact]
     public async Task Feedback_of_no_kind_adds_nothing()
     {

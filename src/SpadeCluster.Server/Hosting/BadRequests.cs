@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 
 namespace SpadeCluster.Server.Hosting;
@@ -10,11 +11,14 @@ internal static partial class BadRequests
     public const string ContentType =
         "this content type is not supported here: send JSON as application/json, a photograph as image/* or multipart/form-data";
 
+    public const string ExpiredForm = "this form has expired: load the page again";
+
     public static string Sentence(BadHttpRequestException e) => e.StatusCode switch
     {
         StatusCodes.Status413PayloadTooLarge => "the body is larger than this server's limit",
         StatusCodes.Status408RequestTimeout => "the body arrived too slowly",
         StatusCodes.Status415UnsupportedMediaType => ContentType,
+        _ when e.InnerException is AntiforgeryValidationException => ExpiredForm,
         _ when e.InnerException is JsonException json => Sentence(json),
         _ when Missing().Match(e.Message) is { Success: true } m => $"the parameter '{m.Groups[1].Value}' is needed",
         _ when e.Message.Contains("no body was provided", StringComparison.Ordinal) => "a JSON body is needed",

@@ -88,7 +88,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
             (StatusCodes.Status499ClientClosedRequest, "the client has disconnected", null),
             JsonException e => (StatusCodes.Status400BadRequest, BadRequests.Sentence(e), null),
             Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException =>
-            (StatusCodes.Status400BadRequest, "this form has expired: load the page again", null),
+            (StatusCodes.Status400BadRequest, BadRequests.ExpiredForm, null),
             _ => (StatusCodes.Status500InternalServerError, "an unexpected error; the server's log has it under this request id", null),
         };
         if (status == StatusCodes.Status500InternalServerError) LogUnexpected(exception, context.TraceIdentifier);
