@@ -16,23 +16,33 @@ internal sealed partial class SharedFeed(DecisionLog log, DecisionFeed feed, Tim
         long? seen = null;
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            do
             {
                 try
                 {
-                    // Without listeners nothing is read; a new listener requests the decisions it missed.
-                    seen = seen is { } last && feed.Listeners > 0 ? Tell(last) : log.Newest();
+                    seen = Next(seen);
                 }
                 catch (SpadeException e)
                 {
                     LogFailed(e.Message);
                 }
             }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The server stops.
         }
+    }
+
+    /// <returns>The decision up to which listeners know all.</returns>
+    private long Next(long? seen)
+    {
+        // Without listeners nothing is sent; a new listener requests the decisions it missed.
+        if (seen is { } last && feed.Listeners > 0) return Tell(last);
+        long newest = log.Newest();
+        // A listener that came during the reading must get what it read over.
+        return seen is { } before && feed.Listeners > 0 ? before : newest;
     }
 
     /// <returns>The newest decision that was sent.</returns>

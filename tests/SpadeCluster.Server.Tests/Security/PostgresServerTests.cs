@@ -57,7 +57,8 @@ public sealed class PostgresServerTests : IDisposable
             using (var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60)))
             {
                 await SeeAsync("event: hello");
-                await atFirst.PostAsync("/v1/score?category=discs&line=far", ServerFixture.Image(Part.Good(30)));
+                var far = await atFirst.PostAsync("/v1/score?category=discs&line=far", ServerFixture.Image(Part.Good(30)));
+                Assert.Equal(HttpStatusCode.OK, far.StatusCode);
                 await SeeAsync("\"line\":\"far\"");
 
                 async Task SeeAsync(string text)
