@@ -35,12 +35,13 @@ internal sealed partial class SharedFeed(DecisionLog log, DecisionFeed feed, Tim
         }
     }
 
+    /// <summary>Without listeners nothing is sent; a new listener requests the decisions it missed.</summary>
+    private long Next(long? seen) => seen is { } last && feed.Listeners > 0 ? Tell(last) : Skip(seen, log.Newest);
+
     /// <returns>The decision up to which listeners know all.</returns>
-    private long Next(long? seen)
+    internal long Skip(long? seen, Func<long> readNewest)
     {
-        // Without listeners nothing is sent; a new listener requests the decisions it missed.
-        if (seen is { } last && feed.Listeners > 0) return Tell(last);
-        long newest = log.Newest();
+        long newest = readNewest();
         // A listener that came during the reading must get what it read over.
         return seen is { } before && feed.Listeners > 0 ? before : newest;
     }
